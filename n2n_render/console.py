@@ -1,0 +1,112 @@
+"""What the user sees while things run: the only module that knows rich. Talk goes to stderr, results to stdout."""
+import json
+import sys
+import time
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+_talk = Console(stderr=True, highlight=False)
+_results = Console(highlight=False, soft_wrap=True)
+
+
+def say(message: str):
+    _talk.print(escape(message))
+
+
+def show_error(error):
+    _talk.print(f"[red]error:[/red] {escape(error.what)}", soft_wrap=True)
+    if error.hint:
+        _talk.print(f"  {escape(error.hint)}", soft_wrap=True)
+
+
+def result(message: str):
+    _results.print(escape(message))
+
+
+def show_table(title: str, columns: list[str], rows: list[list[str]]):
+    table = Table(title=title, title_justify="left")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*[escape(cell) for cell in row])
+    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
+
+
+class BarReporter:
+    """One live bar. Stations call start, advance, note and warn; they never print."""
+
+    def __init__(self, title: str):
+        self._title = title
+        self._bar = None
+        self._started = time.time()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._stop()
+
+    def _stop(self):
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def start(self, total: float, count: int = 0):
+        """`total`: amount of work in any unit; `count`: how many things it is made of, for the rate."""
+        self._stop()
+        self._started, self._done, self._count, self._rate = time.time(), 0, count, ""
+        self._bar = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
+                             TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TextColumn("left"),
+                             TimeRemainingColumn(), console=_talk)
+        self._task = self._bar.add_task(self._title, total=max(total, 1e-9), rate="")
+        self._bar.start()
+
+    def advance(self, amount: float, text: str = ""):
+        self._done += 1
+        rate = f"{self._done}/{self._count}, {self._done / max(time.time() - self._started, 1e-6):.2f}/s" if self._count else ""
+        self._bar.update(self._task, advance=amount, rate=f"{rate} {text}".strip())
+
+    def note(self, message: str):
+        say(message)
+
+    def warn(self, message: str):
+        _talk.print(f"[yellow]warning:[/yellow] {escape(message)}", soft_wrap=True)
+
+
+class JsonReporter:
+    """The same progress as JSON lines on stderr, for programs that drive us."""
+
+    def __init__(self, title: str):
+        self._title = title
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def _write(self, **values):
+        sys.stderr.write(json.dumps({"task": self._title, **values}) + "\n")
+        sys.stderr.flush()
+
+    def start(self, total: float, count: int = 0):
+        self._total, self._done = total, 0.0
+        self._write(event="start", total=total, count=count)
+
+    def advance(self, amount: float, text: str = ""):
+        self._done += amount
+        self._write(event="progress", done=self._done, total=self._total, text=text)
+
+    def note(self, message: str):
+        self._write(event="note", message=message)
+
+    def warn(self, message: str):
+        self._write(event="warning", message=message)
+
+
+def reporter(title: str, style: str):
+    """`style`: "bar" or "json"."""
+    return JsonReporter(title) if style == "json" else BarReporter(title)

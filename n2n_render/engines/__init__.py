@@ -1,0 +1,1 @@
+"""Things that run a denoiser over encoded pixels."""

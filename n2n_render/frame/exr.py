@@ -1,0 +1,164 @@
+"""EXR files ⇄ Frame, with every other part, channel and attribute kept. The only module that knows OpenEXR."""
+import os
+from pathlib import Path
+
+import numpy as np
+import OpenEXR
+
+from ..errors import N2NError
+from .frame import Frame, sanitize
+from .passes import PASSES, split_channel
+
+HALF_MAX = 65504.0
+
+
+class ExrImage:
+    """A whole EXR file in memory: Blender 4.x' single part as well as 5.x' one part a pass."""
+
+    def __init__(self, path: str | os.PathLike):
+        """Raises N2NError when the file is missing, truncated, deep, or not an EXR."""
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise N2NError(f"{path}: no such file", "Check the path; folders and frame_####.exr patterns work too.")
+        try:
+            file = OpenEXR.File(str(path), separate_channels=True)
+            self.parts = [(dict(part.header), dict(part.channels)) for part in file.parts]
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise N2NError(f"{path}: cannot be read as an EXR image ({_first_line(error)})",
+                           "The file is damaged or of another kind; render it again.") from None
+        if any("deep" in str(header.get("type", "")) for header, _ in self.parts):
+            raise N2NError(f"{path}: deep EXR images are not supported", "Render a flat multilayer EXR.")
+
+    def _where(self) -> dict[str, int]:
+        """Channel name → index of its part."""
+        return {name: index for index, (_, channels) in enumerate(self.parts) for name in channels}
+
+    @property
+    def layers(self) -> list[str]:
+        """View layers that hold a Combined pass, in file order; "" for a plain RGB file."""
+        found = [split_channel(name) for name in self._where()]
+        layers = [layer for layer, pass_name, channel in found if pass_name == "Combined" and channel == "R"]
+        return list(dict.fromkeys(layers))
+
+    def layer(self, wanted: str | None) -> str:
+        """The view layer to denoise: the wanted one, or the first."""
+        layers = self.layers
+        if not layers:
+            raise N2NError(f"{self.path}: holds no Combined pass, so it is not a multilayer render of Blender's",
+                           "Set the output to OpenEXR MultiLayer with View Layer > Passes > Denoising Data on.")
+        if wanted is None:
+            return layers[0]
+        if wanted not in layers:
+            raise N2NError(f"{self.path}: has no view layer {wanted!r}", f"It has: {', '.join(layers)}.")
+        return wanted
+
+    def find(self, layer: str, feature: str) -> list[str] | None:
+        """The channel names of one feature of a layer, or None."""
+        where = self._where()
+        for pass_name in PASSES[feature].names:
+            for channels in PASSES[feature].channels:
+                names = [f"{layer}.{pass_name}.{channel}" for channel in channels]
+                if all(name in where for name in names):
+                    return names
+        return None
+
+    def pixels(self, names: list[str]) -> np.ndarray:
+        """(H, W, len(names)) float32."""
+        where = self._where()
+        return np.stack([self.parts[where[name]][1][name].pixels for name in names], axis=-1, dtype=np.float32)
+
+    def frame(self, layer: str | None = None, features: tuple[str, ...] = ()) -> Frame:
+        """The layer's colour, alpha and the named features. Raises N2NError that names a missing pass."""
+        layer = self.layer(layer)
+        images = {}
+        for feature in ("color", "alpha", *features):
+            names = self.find(layer, feature)
+            if names is not None:
+                images[feature] = sanitize(feature, self.pixels(names))
+            elif feature != "alpha":
+                raise N2NError(f"{self.path}: view layer {layer!r} has no {PASSES[feature].names[-1]!r} pass",
+                               "Turn on View Layer > Passes > Data > Denoising Data and render again, or use a model "
+                               f"that was trained without the feature {feature!r}.")
+        return Frame(**images)
+
+    def replace_color(self, layer: str, color: np.ndarray, keep_noisy: bool = False):
+        """Puts `color` (H, W, 3) into the layer's Combined RGB, in the data type that the file has there.
+
+        `keep_noisy` adds what was there before as the pass `<layer>.Noisy`.
+        """
+        names = [f"{layer}.Combined.{channel}" for channel in "RGB"]
+        where = self._where()
+        if keep_noisy:
+            self._add_noisy(layer, self.find(layer, "color"), where)
+        for index, name in enumerate(names):
+            channel = self.parts[where[name]][1][name]
+            dtype = channel.pixels.dtype
+            values = color[..., index]
+            if dtype == np.float16:
+                values = np.clip(values, -HALF_MAX, HALF_MAX)
+            channel.pixels = np.ascontiguousarray(values, dtype=dtype)
+
+    def _add_noisy(self, layer, source_names, where):
+        added = {}
+        for source in source_names:
+            name = f"{layer}.Noisy.{source[-1]}"
+            added[name] = OpenEXR.Channel(name, self.parts[where[source]][1][source].pixels.copy())
+        header, channels = self.parts[where[source_names[0]]]
+        if len(self.parts) == 1:
+            channels.update(added)
+        else:
+            self.parts.append(({**header, "name": f"{layer}.Noisy"}, added))
+
+    def write(self, path: str | os.PathLike):
+        """Writes all parts to `path`: first beside it, then moved into place."""
+        parts = []
+        for header, channels in self.parts:
+            kept = {key: value for key, value in header.items() if key != "channels"}
+            parts.append(OpenEXR.Part(kept, channels, header.get("name", "")))
+        write_beside(path, lambda temporary: OpenEXR.File(parts).write(temporary))
+
+
+def write_beside(path: str | os.PathLike, write) -> None:
+    """Calls `write(temporary path)` and moves the result to `path`; a failure leaves `path` as it was."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(str(temporary))
+        os.replace(temporary, path)
+    except (OSError, RuntimeError) as error:
+        raise N2NError(f"{path}: cannot be written ({_first_line(error)})",
+                       "Check that the folder is writable and the disk is not full.") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_frame(path, features: tuple[str, ...] = (), layer: str | None = None) -> Frame:
+    """One call for readers that need no pass-through; see `ExrImage.frame`."""
+    return ExrImage(path).frame(layer, features)
+
+
+def write_frame(path, frame: Frame, layer: str = "ViewLayer"):
+    """Writes a Frame as a single-part multilayer EXR with Blender's channel names, 32-bit, ZIP."""
+    channels = {}
+    for feature, entry in PASSES.items():
+        image = getattr(frame, feature)
+        if image is not None:
+            for index, channel in enumerate(entry.channels[0]):
+                name = f"{layer}.{entry.names[-1]}.{channel}"
+                channels[name] = np.ascontiguousarray(image[..., index], dtype=np.float32)
+    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    write_beside(path, lambda temporary: OpenEXR.File(header, channels).write(temporary))
+
+
+def is_readable(path) -> bool:
+    """Whether the file is a complete EXR: all pixels are decoded."""
+    try:
+        ExrImage(path)
+    except N2NError:
+        return False
+    return True
+
+
+def _first_line(error) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,56 @@
+"""Frame: one image and its features, the way every station passes them on."""
+from dataclasses import dataclass
+
+import numpy as np
+
+BACKGROUND_DEPTH = 1e9  # Cycles writes 1e10 where a ray hits nothing
+
+
+@dataclass
+class Frame:
+    """Arrays (H, W, C) float32, scene-linear (Rec. 709 primaries unless the file says otherwise), row 0 on top.
+
+    color: radiance [0, ∞). albedo: [0, 1]. normal: camera space, length ≤ 1, zero where nothing was hit. depth: scene
+    units along the ray, +inf where nothing was hit. alpha: [0, 1] or None. Features that were not read are None.
+    """
+    color: np.ndarray
+    albedo: np.ndarray | None = None
+    normal: np.ndarray | None = None
+    depth: np.ndarray | None = None
+    alpha: np.ndarray | None = None
+
+    @property
+    def height(self) -> int:
+        return self.color.shape[0]
+
+    @property
+    def width(self) -> int:
+        return self.color.shape[1]
+
+
+def sanitize(feature: str, pixels: np.ndarray) -> np.ndarray:
+    """Brings one feature into the range that `Frame` promises, in place. NaN → 0, +inf → the largest half float.
+
+    Depth keeps +inf for the background: Cycles' 1e10, its 0, and anything not finite.
+    """
+    if feature == "depth":
+        background = ~np.isfinite(pixels) | (pixels >= BACKGROUND_DEPTH) | (pixels <= 0)
+        pixels[background] = np.inf
+        return pixels
+    np.nan_to_num(pixels, copy=False, nan=0.0, posinf=65504.0, neginf=0.0)
+    if feature == "color":
+        np.maximum(pixels, 0.0, out=pixels)
+    elif feature in ("albedo", "alpha"):
+        np.clip(pixels, 0.0, 1.0, out=pixels)
+    elif feature == "normal":
+        length = np.linalg.norm(pixels, axis=-1, keepdims=True)
+        np.divide(pixels, length, out=pixels, where=length > 1.0)
+    return pixels
+
+
+def mean_frame(frames: list[Frame]) -> Frame:
+    """The mean of several renders of the same view, feature by feature; depth keeps the background of any."""
+    def mean(name):
+        images = [getattr(frame, name) for frame in frames]
+        return None if any(image is None for image in images) else sum(images) / len(images)
+    return Frame(**{name: mean(name) for name in ("color", "albedo", "normal", "depth", "alpha")})

@@ -1,0 +1,118 @@
+"""A dataset folder: name grammar, manifest, the pairs in it, and which of them are held out for validation.
+
+The grammar is published in datasets/README.md.
+"""
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import N2NError
+from .exr import write_beside
+
+MANIFEST = "manifest.json"
+_NAME = re.compile(r"(?P<view>v\d{3,})_f(?P<frame>-?\d{4,})_(?P<kind>[sr])(?P<seed>\d{4,})_(?P<spp>\d{4,})spp\.exr")
+
+
+@dataclass(frozen=True, order=True)
+class FrameName:
+    """One file of a dataset. kind "s": noisy, numbered by seed; "r": one of the two independent reference halves."""
+    view: str
+    frame: int
+    kind: str
+    seed: int
+    spp: int
+
+    @property
+    def filename(self) -> str:
+        sign = "-" if self.frame < 0 else ""
+        return f"{self.view}_f{sign}{abs(self.frame):04d}_{self.kind}{self.seed:04d}_{self.spp:04d}spp.exr"
+
+
+def parse_name(filename: str) -> FrameName | None:
+    """The inverse of `FrameName.filename`; None for any other file."""
+    found = _NAME.fullmatch(filename)
+    if not found:
+        return None
+    return FrameName(found["view"], int(found["frame"]), found["kind"], int(found["seed"]), int(found["spp"]))
+
+
+@dataclass(frozen=True)
+class Pair:
+    """All renders of one view at one frame: `noisy` with independent seeds (two or more), `references` 0 or 2 files."""
+    dataset: Path
+    view: str
+    frame: int
+    noisy: tuple[Path, ...]
+    references: tuple[Path, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.dataset.name}/{self.view}_f{self.frame:04d}"
+
+
+def read_manifest(folder: Path) -> dict:
+    """The manifest of a dataset folder."""
+    path = Path(folder) / MANIFEST
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise N2NError(f"{folder}: no {MANIFEST}, so this is not a dataset",
+                       "Make one with `n2n-render sample --scene x.blend --spp 8`.") from None
+    except (ValueError, OSError) as error:
+        raise N2NError(f"{path}: cannot be read ({error})", "Sample into a new folder.") from None
+
+
+def write_manifest(folder: Path, manifest: dict):
+    def write(temporary):
+        Path(temporary).write_text(json.dumps(manifest, indent=1) + "\n")
+    write_beside(Path(folder) / MANIFEST, write)
+
+
+def find_datasets(roots: list[Path]) -> list[Path]:
+    """The dataset folders at or under each root, sorted. Raises N2NError when there is none."""
+    found = []
+    for root in roots:
+        if not Path(root).is_dir():
+            raise N2NError(f"{root}: no such folder", "Make a dataset with `n2n-render sample --scene x.blend --spp 8`.")
+        found += [Path(place) for place, _, files in os.walk(root) if MANIFEST in files]
+    if not found:
+        raise N2NError(f"no dataset under {', '.join(map(str, roots))}",
+                       "Make one with `n2n-render sample --scene x.blend --spp 8`.")
+    return sorted(set(found))
+
+
+def find_pairs(folder: Path) -> list[Pair]:
+    """The pairs of one dataset folder, sorted by view and frame. A frame with fewer than two seeds is left out."""
+    groups: dict[tuple[str, int], dict[str, list]] = {}
+    for path in sorted(Path(folder).iterdir()):
+        name = parse_name(path.name)
+        if name:
+            groups.setdefault((name.view, name.frame), {"s": [], "r": []})[name.kind].append(path)
+    return [Pair(Path(folder), view, frame, tuple(files["s"]), tuple(files["r"][:2]) if len(files["r"]) >= 2 else ())
+            for (view, frame), files in sorted(groups.items()) if len(files["s"]) >= 2]
+
+
+def split_pairs(pairs: list[Pair], share: float) -> tuple[list[Pair], list[Pair]]:
+    """(training, validation), held out by view (stills) or by frame (animations), each dataset for itself.
+
+    Views with references are held out first, because they tell more; then evenly spaced ones. At least one is held
+    out of a dataset of two or more; a dataset of one stays in both lists, and the caller holds out a region of it.
+    """
+    training, validation = [], []
+    for dataset in sorted({pair.dataset for pair in pairs}):
+        own = [pair for pair in pairs if pair.dataset == dataset]
+        if len(own) == 1:
+            training += own
+            validation += own
+            continue
+        count = max(1, round(share * len(own)))
+        with_references = [pair for pair in own if pair.references][:max(count, len(own) // 3)]
+        rest = [pair for pair in own if not pair.references]
+        missing = max(0, count - len(with_references))
+        spaced = [rest[(2 * k + 1) * len(rest) // (2 * missing)] for k in range(missing)] if rest else []
+        held_out = with_references + spaced
+        validation += held_out
+        training += [pair for pair in own if pair not in held_out]
+    return training, validation

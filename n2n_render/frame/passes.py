@@ -1,0 +1,28 @@
+"""Cycles' pass and channel names ↔ our features: one table."""
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Where a feature lies in a Blender EXR: `<ViewLayer>.<Pass>.<Channel>`, with alternatives in order of preference."""
+    names: tuple[str, ...]
+    channels: tuple[tuple[str, ...], ...]
+
+
+# "Noisy Image" exists when Cycles denoised the frame itself: Combined then holds the denoised picture.
+PASSES = {
+    "color": Pass(("Noisy Image", "Combined"), (("R", "G", "B"),)),
+    "alpha": Pass(("Combined",), (("A",),)),
+    "albedo": Pass(("Denoising Albedo",), (("R", "G", "B"),)),
+    "normal": Pass(("Denoising Normal",), (("X", "Y", "Z"),)),
+    "depth": Pass(("Denoising Depth",), (("Z",), ("V",))),  # V in files of older versions
+}
+FEATURES = ("albedo", "normal", "depth")  # what `--features` may name, in the order of the network's channels
+CHANNEL_COUNT = {"color": 3, "albedo": 3, "normal": 3, "depth": 1}
+
+
+def split_channel(name: str) -> tuple[str, str, str]:
+    """"View.Layer.Denoising Albedo.R" → ("View.Layer", "Denoising Albedo", "R"). From the right: layers may hold dots."""
+    layer, _, rest = name.rpartition(".")
+    layer, _, pass_name = layer.rpartition(".")
+    return layer, pass_name, rest

@@ -1,0 +1,1 @@
+"""What a denoiser is: networks and the files that hold them."""

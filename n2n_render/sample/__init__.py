@@ -1,0 +1,1 @@
+"""A .blend file becomes noisy pairs, rendered by a child process."""

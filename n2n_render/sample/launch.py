@@ -1,0 +1,88 @@
+"""Starts the worker inside Blender (or under the bpy wheel), sends requests, returns its answers."""
+import importlib.util
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections import deque
+from pathlib import Path
+
+from ..errors import N2NError
+from .worker.protocol import MARK
+
+WORKER = Path(__file__).parent / "worker" / "main.py"
+OLDEST_BLENDER = (4, 2)
+
+
+def find_blender(blender: str | None) -> list[str]:
+    """The command that runs the worker: the given Blender, else the bpy wheel, else `blender` on the PATH."""
+    if blender is None and importlib.util.find_spec("bpy"):
+        return [sys.executable, str(WORKER)]
+    program = shutil.which(blender or "blender")
+    if program is None:
+        what = f"no Blender at {blender}" if blender else "no Blender found"
+        raise N2NError(what, "Pass --blender /path/to/blender (4.2 or newer), or install the wheel: "
+                             'pip install "n2n-render[blender]".')
+    try:
+        answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=120)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise N2NError(f"{program} cannot be run ({error})", "Pass --blender /path/to/blender (4.2 or newer).") from None
+    found = re.search(r"Blender (\d+)\.(\d+)", answer.stdout)
+    if not found or (int(found[1]), int(found[2])) < OLDEST_BLENDER:
+        is_what = f"is Blender {found[1]}.{found[2]}" if found else "does not say that it is Blender"
+        raise N2NError(f"{program} {is_what}", "Blender 4.2 or newer is needed; pass --blender /path/to/blender.")
+    return [program, "--background", "--factory-startup", "--python-exit-code", "1", "--python", str(WORKER)]
+
+
+class Worker:
+    """A running child process. Use as a context manager: leaving it ends the child, whatever it was doing."""
+
+    def __init__(self, blender: str | None, on_warning):
+        self._on_warning = on_warning
+        self._noise = deque(maxlen=40)  # what Blender printed last, shown when it dies
+        self._process = subprocess.Popen(find_blender(blender), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                         stderr=subprocess.STDOUT, text=True, errors="replace", bufsize=1,
+                                         start_new_session=True)  # Ctrl-C reaches us alone; we end the child
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.wait()
+        self._process.stdin.close()
+        self._process.stdout.close()
+
+    def ask(self, request: dict) -> dict:
+        """Sends one request and waits for its answer. Raises N2NError for an error event or a dead child."""
+        self.send(request)
+        return self.receive()
+
+    def send(self, request: dict):
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+        except OSError:
+            self._died()
+
+    def receive(self) -> dict:
+        for line in self._process.stdout:
+            if not line.startswith(MARK):
+                self._noise.append(line.rstrip())
+                continue
+            event = json.loads(line[len(MARK):])
+            if event["event"] == "warning":
+                self._on_warning(event["message"])
+            elif event["event"] == "error":
+                raise N2NError(event["what"], event["hint"] or event["traceback"].strip())
+            else:
+                return event
+        self._died()
+
+    def _died(self):
+        code = self._process.wait()
+        said = "\n".join(line for line in list(self._noise)[-12:] if line)
+        raise N2NError(f"Blender ended unexpectedly (exit code {code})",
+                       f"Out of memory, or a crash in Blender. Frames that were finished are kept; run the same command "
+                       f"again to go on. Its last words:\n{said}")

@@ -1,0 +1,132 @@
+"""Options become render jobs: views × frames × seeds, minus what is already there. Pure: no files, no Blender."""
+import re
+import zlib
+from dataclasses import dataclass
+
+from ..errors import N2NError
+from ..frame.pairs import FrameName
+
+CHANNELS = 11                 # colour 3, alpha, albedo 3, normal 3, depth
+BYTES_PER_VALUE = 4
+COMPRESSED_SHARE = 0.75       # of the raw size; ZIP on noisy floats, measured on the demo scene (0.6 to 0.8)
+
+
+@dataclass(frozen=True)
+class RenderJob:
+    """One file to render."""
+    name: FrameName
+
+    @property
+    def cycles_seed(self) -> int:
+        """Another seed for every file: also two frames of an animation never share their noise pattern."""
+        name = self.name
+        return zlib.crc32(f"{name.view}/{name.frame}/{name.kind}{name.seed}".encode()) & 0x7FFFFFFF
+
+    def request(self, path: str) -> dict:
+        name = self.name
+        return {"do": "render", "view": name.view, "frame": name.frame, "seed": name.seed, "spp": name.spp,
+                "cycles_seed": self.cycles_seed, "path": path}
+
+
+def parse_frames(text: str) -> list[int]:
+    """"1-100", "1-100x5" (each fifth), "1,7,20" and mixtures → frame numbers, sorted, each once."""
+    frames = set()
+    for part in text.split(","):
+        found = re.fullmatch(r"\s*(-?\d+)(?:-(-?\d+)(?:x([1-9]\d*))?)?\s*", part)
+        if not found or (found[2] and int(found[2]) < int(found[1])):
+            raise N2NError(f"cannot read the frames {text!r}", "Write them like 1-100, 1-100x5 or 1,7,20.")
+        first, last, step = int(found[1]), int(found[2] or found[1]), int(found[3] or 1)
+        frames.update(range(first, last + 1, step))
+    return sorted(frames)
+
+
+def parse_size(text: str) -> list[int] | float:
+    """"960x540" → [960, 540]; "50%" → 50.0, of the scene's full resolution."""
+    found = re.fullmatch(r"(\d+)x(\d+)", text)
+    if found and 0 < int(found[1]) <= 65536 and 0 < int(found[2]) <= 65536:
+        return [int(found[1]), int(found[2])]
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)%", text)
+    if found and 0 < float(found[1]) <= 1000:
+        return float(found[1])
+    raise N2NError(f"cannot read the size {text!r}", "Write it like 960x540 or 50%.")
+
+
+def parse_chunk(text: str) -> tuple[int, int]:
+    """"2/5" → (2, 5): the second of five shares."""
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise N2NError(f"cannot read the chunk {text!r}", "Write it like 2/5: the second of five shares.")
+    return int(found[1]), int(found[2])
+
+
+def make_jobs(views: list[str], frames: list[int], spp: int, seeds: int, reference_spp: int | None,
+              reference_frames: list[int] | None, chunk: tuple[int, int] = (1, 1)) -> list[RenderJob]:
+    """All jobs of this chunk, noisy ones first. A chunk takes whole frames, so that a pair stays on one machine.
+
+    `reference_frames` are frame numbers of an animation, view numbers of a still; None is the first.
+    """
+    places = [(view, frame) for view in views for frame in frames]
+    share = places[chunk[0] - 1::chunk[1]]
+    jobs = [RenderJob(FrameName(view, frame, "s", seed, spp)) for view, frame in share for seed in range(1, seeds + 1)]
+    if reference_spp:
+        chosen = reference_places(views, frames, reference_frames)
+        jobs += [RenderJob(FrameName(view, frame, "r", half, reference_spp))
+                 for view, frame in share if (view, frame) in chosen for half in (1, 2)]
+    return jobs
+
+
+def reference_places(views: list[str], frames: list[int], numbers: list[int] | None) -> list[tuple[str, int]]:
+    """The (view, frame) that get references."""
+    if len(views) > 1:
+        wanted = [0] if numbers is None else numbers
+        places = [(f"v{number:03d}", frames[0]) for number in wanted]
+        known, kind = [(view, frames[0]) for view in views], "view"
+    else:
+        wanted = frames[:1] if numbers is None else numbers
+        places = [(views[0], number) for number in wanted]
+        known, kind = [(views[0], frame) for frame in frames], "frame"
+    unknown = [number for number, place in zip(wanted, places, strict=True) if place not in known]
+    if unknown:
+        raise N2NError(f"--reference-frames names {kind} {unknown[0]}, which is not rendered",
+                       f"Choose among the {kind}s of this run.")
+    return places
+
+
+def disk_bytes(jobs: list[RenderJob], size: list[int]) -> int:
+    """An estimate of what the files will take."""
+    return int(len(jobs) * size[0] * size[1] * CHANNELS * BYTES_PER_VALUE * COMPRESSED_SHARE)
+
+
+def differences(old: dict, new: dict) -> list[str]:
+    """Why files of manifest `new` may not go into the folder of manifest `old`; empty when they may.
+
+    More seeds, frames and views are welcome; another compute device too.
+    """
+    found = []
+
+    def compare(name, before, after):
+        if before != after:
+            found.append(f"{name}: there {before}, now {after}")
+
+    for key in ("sha256", "scene_name", "view_layer", "camera"):
+        compare(f"scene {key}", old["scene"][key], new["scene"][key])
+    for key in ("blender", "spp", "size"):
+        compare(key, old[key], new[key])
+    for key in sorted(set(old["settings"]) | set(new["settings"])):
+        compare(f"setting {key}", old["settings"].get(key), new["settings"].get(key))
+    if old["reference_spp"] and new["reference_spp"]:
+        compare("reference-spp", old["reference_spp"], new["reference_spp"])
+    for view in sorted(set(old["views"]) & set(new["views"])):
+        if max(abs(a - b) for a, b in zip(old["views"][view], new["views"][view], strict=True)) > 1e-4:
+            found.append(f"the camera of view {view} stands elsewhere")
+    return found
+
+
+def merged(old: dict, new: dict) -> dict:
+    """`new`, with what `old` knows besides."""
+    return {**new,
+            "seeds": max(old["seeds"], new["seeds"]),
+            "frames": sorted(set(old["frames"]) | set(new["frames"])),
+            "views": {**old["views"], **new["views"]},
+            "devices": sorted(set(old["devices"]) | set(new["devices"])),
+            "reference_spp": new["reference_spp"] or old["reference_spp"]}

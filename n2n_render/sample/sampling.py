@@ -1,0 +1,161 @@
+"""A .blend file becomes a dataset folder: plan, render what is missing, keep only complete files."""
+import hashlib
+import os
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import __version__
+from ..config import SampleConfig
+from ..errors import N2NError
+from ..frame.exr import is_readable
+from ..frame.pairs import MANIFEST, read_manifest, write_manifest
+from . import plan
+from .launch import Worker
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run would do. seconds is None where nothing was timed."""
+    folder: Path
+    jobs: int
+    present: int
+    size: tuple[int, int]
+    seconds: float | None
+    disk_bytes: int
+    manifest: dict
+
+
+def sample(config: SampleConfig, progress, dry_run: bool = False) -> Estimate:
+    """Renders all missing frames of `config` into its folder and returns what was planned.
+
+    `progress` has warn(message), start(total), advance(amount, note): see console.py. Raises N2NError for anything that
+    the user can mend; frames that were finished stay, and the same call goes on where the last one stopped.
+    """
+    scene = Path(config.scene)
+    if not scene.is_file():
+        raise N2NError(f"{scene}: no such file", "Pass the path of a .blend file with --scene.")
+    if config.views > 1 and config.frames and len(config.frames) > 1:
+        raise N2NError("--views is for stills and --frames for animations; both were given",
+                       "Use --views with one frame, or --frames without --views.")
+    folder = Path(config.out) if config.out else Path("datasets") / scene.stem
+    with Worker(config.blender, progress.warn) as worker:
+        described = worker.ask(_open_request(config, scene))
+        manifest = _manifest(config, scene, described)
+        jobs = plan.make_jobs(list(described["views"]), described["frames"], config.spp, config.seeds,
+                              config.reference_spp, config.reference_frames, config.chunk)
+        manifest = _reconcile(folder, manifest)
+        missing = [job for job in jobs if not is_readable(folder / job.name.filename)]
+        size = tuple(described["size"])
+        seconds = _probe_seconds(worker, missing, progress) if dry_run and missing else None
+        estimate = Estimate(folder, len(missing), len(jobs) - len(missing), size, seconds,
+                            plan.disk_bytes(missing, size), manifest)
+        if not dry_run:
+            _prepare_folder(folder, estimate.disk_bytes, manifest)
+            _render_all(worker, missing, folder, progress)
+    return estimate
+
+
+def _open_request(config, scene):
+    return {"do": "open", "scene": str(scene.resolve()), "scene_name": config.scene_name, "camera": config.camera,
+            "view_layer": config.view_layer, "device": config.device, "views": config.views,
+            "size": list(config.size) if isinstance(config.size, tuple) else config.size,
+            "frames": list(config.frames) if config.frames else None}
+
+
+def _manifest(config, scene, described) -> dict:
+    names = ("scene_name", "view_layer", "camera")
+    return {
+        "format": 1,
+        "n2n_render": __version__,
+        "scene": {"file": scene.name, "sha256": hashlib.sha256(scene.read_bytes()).hexdigest(),
+                  **{name: described[name] for name in names}},
+        "blender": described["blender"],
+        "devices": [described["device"]],
+        "spp": config.spp,
+        "seeds": config.seeds,
+        "size": described["size"],
+        "fps": described["fps"],
+        "frames": described["frames"],
+        "views": described["views"],
+        "reference_spp": config.reference_spp,
+        "settings": described["settings"],
+    }
+
+
+def _reconcile(folder: Path, manifest: dict) -> dict:
+    """The manifest to write; refuses a folder that holds renders of other settings."""
+    if not (folder / MANIFEST).exists():
+        return manifest
+    old = read_manifest(folder)
+    different = plan.differences(old, manifest)
+    if different:
+        raise N2NError(f"{folder} holds renders of other settings: {'; '.join(different)}",
+                       "Pass another folder with --out, or the settings of before.")
+    return plan.merged(old, manifest)
+
+
+def _prepare_folder(folder: Path, needed: int, manifest: dict):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise N2NError(f"{folder}: cannot be made ({error.strerror})", "Pass a writable folder with --out.") from None
+    if needed > free:
+        raise N2NError(f"{folder}: needs about {needed / 2**30:.1f} GiB, but {free / 2**30:.1f} GiB are free",
+                       "Free some space, pass another --out, or render fewer or smaller frames.")
+    write_manifest(folder, manifest)
+    _remove_abandoned(folder)
+
+
+def _render_all(worker: Worker, jobs, folder: Path, progress):
+    """Renders the jobs one after the other; while one renders, the one before is checked and moved into place."""
+    partial = folder / f".partial-{socket.gethostname()}-{os.getpid()}"
+    partial.mkdir(exist_ok=True)
+    progress.start(sum(job.name.spp for job in jobs), len(jobs))
+    try:
+        for index, job in enumerate(jobs):
+            if index == 0:
+                worker.send(job.request(str(partial.resolve() / job.name.filename)))
+            worker.receive()
+            if index + 1 < len(jobs):
+                worker.send(jobs[index + 1].request(str(partial.resolve() / jobs[index + 1].name.filename)))
+            _keep(partial / job.name.filename, folder)
+            progress.advance(job.name.spp, job.name.filename)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _keep(path: Path, folder: Path):
+    if not is_readable(path):
+        raise N2NError(f"{folder / path.name}: Blender wrote an incomplete file",
+                       "The disk is probably full. Free some space and run the same command again.")
+    os.replace(path, folder / path.name)
+
+
+def _remove_abandoned(folder: Path):
+    """Removes what a killed run of this machine has left."""
+    for path in folder.glob(f".partial-{socket.gethostname()}-*"):
+        pid = int(path.name.rpartition("-")[2])
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            shutil.rmtree(path, ignore_errors=True)
+        except OSError:
+            continue  # alive, of another user
+
+
+def _probe_seconds(worker: Worker, jobs, progress) -> float:
+    """Times the first job at a quarter of the width and height with 1 and 4 spp and extrapolates to all jobs.
+
+    The difference of the two is the time of three samples; the rest is per-frame overhead, counted once a job.
+    """
+    progress.note("timing a small frame …")
+    request = jobs[0].request(None)
+    timed = {}
+    for spp in (1, 1, 4):  # the first one also loads the scene into Cycles
+        timed[spp] = worker.ask({**request, "spp": spp, "percentage": 25})["seconds"]
+    per_sample = max(0.0, timed[4] - timed[1]) / 3 * 16
+    overhead = max(0.0, timed[1] - per_sample / 16)
+    return sum(overhead + per_sample * job.name.spp for job in jobs)

@@ -1,0 +1,129 @@
+"""A .blend file becomes a stage: opened with scripts off, every noise-relevant setting set, ready to render jobs."""
+import json
+import os
+
+import bpy
+import settings
+import views
+from protocol import SceneError
+
+
+class Stage:
+    """One opened scene. The file on disk is never written."""
+
+    def __init__(self, request, warn):
+        self.warn = warn
+        self.scene = _open(request["scene"], request.get("scene_name"), warn)
+        self.layer = _view_layer(self.scene, request.get("view_layer"))
+        self.camera = _camera(self.scene, request.get("camera"), warn)
+        self.device = settings.use_device(self.scene, request.get("device", "auto"))
+        settings.use_sampling(self.scene, self.layer, warn)
+        settings.use_size(self.scene, request.get("size"))
+        frames = request.get("frames")
+        self.frames = frames if frames else [self.scene.frame_current]
+        self.scene.frame_set(self.frames[0])
+        count = request.get("views", 1)
+        self.camera_by_markers = any(marker.camera for marker in self.scene.timeline_markers)
+        if request.get("camera") or count > 1:
+            self.camera_by_markers = False
+            for marker in self.scene.timeline_markers:  # markers would switch the camera at render time
+                marker.camera = None
+        self.cameras = {"v000": self.camera}
+        if count > 1:
+            self.cameras.update(views.make(self.scene, self.camera, count, warn))
+
+    def describe(self):
+        """What the manifest records."""
+        return {
+            "blender": bpy.app.version_string,
+            "device": self.device,
+            "scene_name": self.scene.name,
+            "view_layer": self.layer.name,
+            "camera": self.camera.name,
+            "frames": self.frames,
+            "fps": self.scene.render.fps / self.scene.render.fps_base,
+            "size": list(settings.size(self.scene)),
+            "settings": settings.noise_settings(self.scene),
+            "views": {name: views.rounded(camera.matrix_world) for name, camera in self.cameras.items()},
+        }
+
+    def prepare(self, request):
+        """Sets frame, view, seed and sample count; returns the camera's matrix at that frame."""
+        scene = self.scene
+        if scene.frame_current != request["frame"]:
+            scene.frame_set(request["frame"])
+        if not self.camera_by_markers:
+            scene.camera = self.cameras[request["view"]]
+        scene.cycles.seed = request["cycles_seed"]
+        scene.cycles.samples = request["spp"]
+        scene.render.resolution_percentage = request.get("percentage", 100)
+        matrix = views.rounded(scene.camera.matrix_world)
+        note = {key: request[key] for key in ("view", "frame", "seed", "spp", "cycles_seed")}
+        scene.render.stamp_note_text = json.dumps({**note, "matrix": matrix})
+        return matrix
+
+    def render(self, path):
+        if path is not None:
+            self.scene.render.filepath = path
+        bpy.ops.render.render(write_still=path is not None, scene=self.scene.name)
+        if path is not None and not os.path.exists(path):
+            raise SceneError(f"Blender wrote no file to {path}", "Check that the folder is writable and the disk not full.")
+
+
+def _open(path, scene_name, warn):
+    if bpy.app.module:
+        bpy.ops.wm.read_factory_settings()  # the wheel would otherwise take over the user's preferences
+    try:
+        bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
+    except RuntimeError as error:
+        raise SceneError(f"cannot open {path}: {str(error).strip()}",
+                         "Check that it is a .blend file saved by this Blender's version or an older one.") from None
+    if bpy.app.autoexec_fail:
+        warn(f"scripts inside the file were not run ({bpy.app.autoexec_fail_message}); "
+             "drivers that need Python keep their last value")
+    _report_missing_files(warn)
+    if scene_name is None:
+        return bpy.context.scene
+    if scene_name not in bpy.data.scenes:
+        raise SceneError(f"{path} has no scene {scene_name!r}", f"It has: {', '.join(bpy.data.scenes.keys())}.")
+    bpy.context.window_manager.windows[0].scene = bpy.data.scenes[scene_name]
+    return bpy.data.scenes[scene_name]
+
+
+def _report_missing_files(warn):
+    missing = [image.filepath for image in bpy.data.images
+               if image.source == "FILE" and image.users and not image.packed_file
+               and not os.path.exists(bpy.path.abspath(image.filepath, library=image.library))]
+    missing += [library.filepath for library in bpy.data.libraries
+                if not os.path.exists(bpy.path.abspath(library.filepath))]
+    if missing:
+        names = ", ".join(missing[:3]) + (" …" if len(missing) > 3 else "")
+        warn(f"{len(missing)} linked file(s) are missing and render pink or not at all: {names}")
+
+
+def _view_layer(scene, name):
+    """The layer to render; all others are switched off for this process."""
+    if name is not None and name not in scene.view_layers:
+        raise SceneError(f"scene {scene.name!r} has no view layer {name!r}",
+                         f"It has: {', '.join(scene.view_layers.keys())}.")
+    used = [layer for layer in scene.view_layers if layer.use] or list(scene.view_layers)
+    chosen = scene.view_layers[name] if name else used[0]
+    for layer in scene.view_layers:
+        layer.use = layer == chosen
+    return chosen
+
+
+def _camera(scene, name, warn):
+    cameras = [thing for thing in scene.objects if thing.type == "CAMERA"]
+    names = ", ".join(camera.name for camera in cameras) or "none"
+    if name is not None:
+        if name not in [camera.name for camera in cameras]:
+            raise SceneError(f"scene {scene.name!r} has no camera {name!r}", f"Its cameras: {names}.")
+        scene.camera = scene.objects[name]
+    elif scene.camera is None:
+        if len(cameras) != 1:
+            raise SceneError(f"scene {scene.name!r} has no active camera",
+                             f"Set one in Blender, or pass --camera NAME. Its cameras: {names}.")
+        scene.camera = cameras[0]
+        warn(f"the scene has no active camera; using its only one, {cameras[0].name!r}")
+    return scene.camera

@@ -1,0 +1,107 @@
+"""Cycles and output settings: all that touches noise is set or recorded, all that an artist chose for looks stays."""
+import bpy
+from protocol import SceneError
+
+# Recorded in the manifest: two files are comparable only when these agree.
+NOISE_SETTINGS = (
+    "sampling_pattern", "use_adaptive_sampling", "use_denoising", "sample_clamp_direct", "sample_clamp_indirect",
+    "light_sampling_threshold", "use_light_tree", "use_guiding", "max_bounces", "diffuse_bounces", "glossy_bounces",
+    "transmission_bounces", "volume_bounces", "transparent_max_bounces", "blur_glossy", "caustics_reflective",
+    "caustics_refractive", "use_fast_gi", "pixel_filter_type", "filter_width", "film_exposure", "feature_set",
+)
+GPU_BACKENDS = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")  # tried in this order by `auto`
+
+
+def use_device(scene, wanted):
+    """Selects the compute device; returns what was taken, e.g. "CPU" or "OPTIX (NVIDIA …)"."""
+    wanted = wanted.upper()
+    scene.cycles.device = "CPU"
+    if wanted == "CPU":
+        return "CPU"
+    preferences = bpy.context.preferences.addons["cycles"].preferences
+    for backend in GPU_BACKENDS if wanted == "AUTO" else (wanted,):
+        devices = _devices(preferences, backend)
+        if devices:
+            for device in preferences.devices:
+                device.use = device in devices
+            scene.cycles.device = "GPU"
+            return f"{backend} ({', '.join(sorted({device.name for device in devices}))})"
+    if wanted == "AUTO":
+        preferences.compute_device_type = "NONE"
+        return "CPU"
+    raise SceneError(f"no {wanted} device can be used by this Blender", "Pass --device auto or --device cpu.")
+
+
+def _devices(preferences, backend):
+    try:
+        preferences.compute_device_type = backend
+    except TypeError:  # this build of Blender does not know the backend
+        return []
+    preferences.refresh_devices()
+    return [device for device in preferences.devices if device.type == backend]
+
+
+def use_sampling(scene, layer, warn):
+    """Plain, independent, un-denoised samples; motion blur, depth of field, clamping and bounces stay as authored."""
+    render, cycles = scene.render, scene.cycles
+    if render.engine != "CYCLES":
+        warn(f"the scene is made for {render.engine}; it is rendered with Cycles")
+        render.engine = "CYCLES"
+    cycles.use_adaptive_sampling = False
+    cycles.use_denoising = False
+    cycles.use_animated_seed = False
+    cycles.time_limit = 0
+    cycles.sample_offset = 0
+    if hasattr(cycles, "use_sample_subset"):  # 5.0
+        cycles.use_sample_subset = False
+    render.use_persistent_data = True
+    for switch in ("use_compositing", "use_sequencer", "use_border", "use_crop_to_border", "use_multiview",
+                   "use_freestyle", "use_single_layer", "use_placeholder"):
+        setattr(render, switch, False)
+    render.use_overwrite = True
+    for name in dir(layer):
+        if name.startswith("use_pass_"):
+            setattr(layer, name, name == "use_pass_combined")
+    layer.cycles.denoising_store_passes = True
+    _use_output(render)
+
+
+def _use_output(render):
+    image = render.image_settings
+    if hasattr(image, "media_type"):  # 5.0: must be set before the format
+        image.media_type = "MULTI_LAYER_IMAGE"
+    image.file_format = "OPEN_EXR_MULTILAYER"
+    image.color_mode = "RGBA"
+    image.color_depth = "32"
+    image.exr_codec = "ZIP"
+    if hasattr(image, "color_management"):
+        image.color_management = "FOLLOW_SCENE"
+    render.use_file_extension = False
+    render.metadata_input = "SCENE"
+    render.use_stamp = False  # metadata only, nothing is drawn into the picture
+    for name in dir(render):
+        if name.startswith("use_stamp_"):
+            setattr(render, name, name in ("use_stamp_note", "use_stamp_camera", "use_stamp_frame"))
+
+
+def use_size(scene, wanted):
+    """`wanted`: None (as authored), [width, height], or a percentage of the authored full resolution."""
+    render = scene.render
+    if isinstance(wanted, list):
+        render.resolution_x, render.resolution_y = wanted
+    else:
+        percentage = render.resolution_percentage if wanted is None else wanted
+        render.resolution_x = max(1, int(render.resolution_x * percentage / 100))
+        render.resolution_y = max(1, int(render.resolution_y * percentage / 100))
+    render.resolution_percentage = 100
+
+
+def size(scene):
+    return scene.render.resolution_x, scene.render.resolution_y
+
+
+def noise_settings(scene):
+    found = {name: getattr(scene.cycles, name) for name in NOISE_SETTINGS if hasattr(scene.cycles, name)}
+    found["use_motion_blur"] = scene.render.use_motion_blur
+    found["film_transparent"] = scene.render.film_transparent
+    return found
