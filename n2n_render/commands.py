@@ -84,5 +84,153 @@ def sample(ctx, dry_run, frames, size, chunk, reference_frames, **options):
         console.say(f"next: n2n-render train --hdr --features --data {Path(done.folder)}")
 
 
+@main.command()
+@click.option("--data", multiple=True, default=["datasets"], metavar="FOLDER", help="Datasets, or folders of datasets.")
+@click.option("--out", metavar="FOLDER", help="Run folder.  [default: runs/<date>-<name>]")
+@click.option("--name", help="Name of the run.  [default: the dataset's]")
+@click.option("--hdr/--no-hdr", default=False, help="Relative L2 on linear radiance; else L2 on display-referred images.")
+@click.option("--features", is_flag=False, flag_value="albedo,normal,depth", default="", metavar="[LIST]",
+              help="Guides: any of albedo,normal,depth; bare: all three.")
+@click.option("--norm", type=click.Choice(["batch", "none"]), default="batch", help="BatchNorm after each convolution.")
+@click.option("--encoding", type=click.Choice(["log", "tonemap", "linear"]), default="log", help="Curve on the input.")
+@click.option("--loss", type=click.Choice(["auto", "relative_l2", "l2", "l2_display", "l2_tonemapped"]), default="auto")
+@click.option("--target", type=click.Choice(["noisy", "reference"]), default="noisy", help="reference: noise-to-clean.")
+@click.option("--levels", type=click.IntRange(1, 7), default=5, help="Max-pools of the U-Net.")
+@click.option("--widths", default="48,96", metavar="E,D", help="Channels of the encoder and the decoder.")
+@click.option("--steps", type=click.IntRange(1), help="Optimiser steps, instead of --minutes.")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Time to train.  [default: 20]")
+@click.option("--batch", type=click.IntRange(1), default=8, help="Crops a step.")
+@click.option("--crop", "crop_px", type=click.IntRange(8), default=128, metavar="PX", help="Width and height of a crop.")
+@click.option("--learning-rate", type=float, default=3e-4)
+@click.option("--schedule", type=click.Choice(["cosine", "step", "constant"]), default="cosine")
+@click.option("--firefly-clamp", type=click.FloatRange(0), default=16.0,
+              help="Limit of noisy targets, times the other seed's local mean; 0: off.")
+@click.option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1, mps.")
+@click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads.")
+@click.option("--seed", type=click.IntRange(0), default=1, help="Same seed, same data, same steps: same weights.")
+@click.option("--resume", metavar="RUN", help="Go on with this run folder, with its settings.")
+@click.pass_context
+def train(ctx, resume, features, widths, minutes, data, **options):
+    """Train a denoiser on noisy pairs."""
+    from . import console
+    from .config import TrainConfig
+    from .train.loop import resumed_config
+    from .train.loop import train as run
+    if resume:
+        config = resumed_config(resume, steps=options["steps"], minutes=minutes, threads=options["threads"])
+    else:
+        encoder, decoder = _numbers("--widths", widths, 2)
+        config = TrainConfig(**options, data=data, features=_features(features), minutes=minutes or 20.0,
+                             encoder_width=encoder, decoder_width=decoder)
+    with _reporter(ctx, "training") as progress:
+        folder = run(config, progress, resume)
+    console.result(f"{folder}: best.pt, last.pt, training.png, metrics.jsonl")
+    console.say(f"next: n2n-render denoise FRAMES --model {folder} -o OUT")
+
+
+def _features(text):
+    from .frame.passes import FEATURES
+    wanted = [part.strip() for part in text.split(",") if part.strip()]
+    unknown = [part for part in wanted if part not in FEATURES]
+    if unknown:
+        raise N2NError(f"unknown feature {unknown[0]!r}", f"Choose among {', '.join(FEATURES)}.")
+    return tuple(feature for feature in FEATURES if feature in wanted)
+
+
+def _numbers(option, text, count):
+    parts = text.split(",")
+    if len(parts) != count or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+        raise N2NError(f"cannot read {option} {text!r}", f"It takes {count} positive numbers with commas between.")
+    return [int(part) for part in parts]
+
+
+@main.command()
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT…")
+@click.option("--model", required=True, metavar="CHECKPOINT", help="A checkpoint, or a run folder.")
+@click.option("--output", "-o", required=True, metavar="OUT", help="A file for one input, else a folder.")
+@click.option("--pair", multiple=True, metavar="FILE", help="The same frames with another seed: averaged before denoising.")
+@click.option("--layer", metavar="NAME", help="View layer.  [default: the file's first]")
+@click.option("--keep-noisy", is_flag=True, help="Add the noisy picture as the pass <layer>.Noisy.")
+@click.option("--strength", type=click.FloatRange(0, 1), default=1.0, help="0: noisy, 1: denoised.")
+@click.option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1, mps.")
+@click.option("--tile", type=click.IntRange(32), metavar="PX", help="Tile size; smaller takes less memory.")
+@click.pass_context
+def denoise(ctx, inputs, model, output, pair, layer, keep_noisy, strength, device, tile):
+    """Denoise multilayer EXR files, folders of them, or frame_####.exr patterns."""
+    from . import console
+    from .denoise import denoise_file, find_inputs, load_denoiser, match_pairs, plan_outputs
+    paths = find_inputs(list(inputs))
+    groups = match_pairs(paths, [find_inputs([text]) for text in pair])
+    outputs = plan_outputs(paths, output)
+    denoiser = load_denoiser(model, device, tile)
+    with _reporter(ctx, "denoising") as progress:
+        progress.note(f"denoising on {denoiser.engine.description}")
+        progress.start(len(paths), len(paths))
+        for group, target in zip(groups, outputs, strict=True):
+            denoise_file(denoiser, group, target, layer=layer, keep_noisy=keep_noisy, strength=strength,
+                         on_tile=lambda done, total: progress.advance(1 / total, finished=done == total))
+    console.result(f"wrote {outputs[0]}" if len(outputs) == 1 else f"wrote {len(outputs)} files to {output}")
+
+
+@main.command()
+@click.option("--model", "models", multiple=True, metavar="CHECKPOINT", help="A checkpoint or a run folder; repeatable.")
+@click.option("--data", multiple=True, default=["datasets"], metavar="FOLDER", help="Datasets with reference halves.")
+@click.option("--out", default="evaluation", metavar="FOLDER", help="Where the comparison pictures go.")
+@click.option("--json", "json_path", metavar="FILE", help="Also write all numbers as JSON.")
+@click.option("--oidn/--no-oidn", default=True, help="Compare with Open Image Denoise.")
+@click.option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1, mps.")
+@click.pass_context
+def evaluate(ctx, models, data, out, json_path, oidn, device):
+    """Compare denoised frames with references: PSNR, SSIM, relMSE, SMAPE, FLIP."""
+    from . import console, report
+    from . import evaluate as station
+    from .denoise import Denoiser
+    from .network.checkpoint import read_checkpoint
+    checkpoints = {_model_name(path, models): read_checkpoint(path) for path in models}
+    denoisers = {name: Denoiser(checkpoint, device) for name, checkpoint in checkpoints.items()}
+    held_out = [set(checkpoint.provenance.get("held_out", ())) for checkpoint in checkpoints.values()]
+    views = station.find_views([Path(folder) for folder in data])
+    results = []
+    with _reporter(ctx, "evaluating") as progress:
+        progress.start(len(views), len(views))
+        for pair in views:
+            seen = any(pair.name not in names for names in held_out)
+            results.append(station.evaluate_view(pair, denoisers, oidn, held_out=not seen))
+            report.write_comparison(results[-1], Path(out))
+            progress.advance(1, pair.name)
+    for result in results:
+        console.show_table(result.name + ("" if result.held_out else " (a model was trained on this view)"),
+                           ["", *report.HEADINGS], report.table_rows(result.scores))
+    mean = station.means(results)
+    console.show_table(f"mean of {len(results)} view(s)", ["", *report.HEADINGS], report.table_rows(mean))
+    console.result("PSNR and SSIM on T(v) = (v/(1+v))^(1/2.2); relMSE with ε = 0.01; all after the reference's exposure; "
+                   "squared errors with two independent reference halves")
+    console.result(f"pictures in {out}")
+    if json_path:
+        report.write_json(results, mean, json_path)
+
+
+def _model_name(path, models):
+    return "ours" if len(models) == 1 else Path(path).stem if Path(path).is_file() else Path(path).name
+
+
+@main.command()
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), default=5.0, help="Time to train.")
+@click.option("--out", default="demo", metavar="FOLDER", help="Where everything goes; sampled frames there are used again.")
+@click.option("--blender", metavar="PATH", help="Blender 4.2 or newer.  [default: the bpy wheel, else blender on PATH]")
+@click.pass_context
+def demo(ctx, minutes, out, blender):
+    """The whole road in ten minutes, on a scene of our own: sample, train, denoise, compare."""
+    from . import console, report
+    from .demo import demo as run
+    result = run(Path(out), minutes, blender, lambda title: _reporter(ctx, title))
+    console.show_table(f"a view that was not trained on, {minutes:g} minute(s) of training from nothing",
+                       ["", *report.HEADINGS], report.table_rows(result.view.scores))
+    console.result(f"picture: {result.picture}")
+    console.say(f"next, your own scene: n2n-render sample --scene x.blend --spp 8 --views 16, or try "
+                f"n2n-render denoise FRAME.exr --model {result.run} -o OUT.exr")
+
+
 if __name__ == "__main__":
     main()

@@ -25,6 +25,38 @@ class SampleConfig:
     chunk: tuple[int, int] = (1, 1)
 
 
+@dataclass(frozen=True)
+class TrainConfig:
+    """What `train` does. The network's own knobs are in network/unet.py's ModelConfig."""
+    data: tuple[str, ...] = ("datasets",)
+    out: str | None = None              # run folder; None: runs/<date>-<name>
+    name: str | None = None             # None: the dataset's name
+    hdr: bool = False                   # relative L2 on linear radiance; else L2 on display-referred images
+    features: tuple[str, ...] = ()
+    norm: str = "batch"
+    encoding: str = "log"
+    loss: str = "auto"                  # auto: relative_l2 with hdr, l2_display without; see train/losses.py
+    target: str = "noisy"               # "reference": noise-to-clean, for comparison
+    levels: int = 5
+    encoder_width: int = 48
+    decoder_width: int = 96
+    steps: int | None = None            # optimiser steps; None: `minutes` decide
+    minutes: float = 20.0
+    batch: int = 8                      # crops a step
+    crop_px: int = 128
+    learning_rate: float = 3e-4         # paper: 0.0003 for Monte Carlo
+    schedule: str = "cosine"            # or "step" (× 0.55, six times), "constant"
+    warmup_steps: int = 100
+    ema: float = 0.998                  # weights that are kept are this running mean
+    firefly_clamp: float = 16.0         # noisy targets: at most this many times the input's local mean; 0: off
+    validation_share: float = 0.1       # of each dataset's views
+    validations: int = 20               # a run
+    device: str = "auto"
+    precision: str = "auto"             # float32, bfloat16; auto: what is faster here
+    threads: int | None = None          # CPU threads; None: torch's choice
+    seed: int = 1
+
+
 def to_dict(config) -> dict:
     return dataclasses.asdict(config)
 

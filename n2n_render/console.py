@@ -64,8 +64,9 @@ class BarReporter:
         self._task = self._bar.add_task(self._title, total=max(total, 1e-9), rate="")
         self._bar.start()
 
-    def advance(self, amount: float, text: str = ""):
-        self._done += 1
+    def advance(self, amount: float, text: str = "", finished: bool = True):
+        """`finished`: one more of the `count` things is complete."""
+        self._done += finished
         rate = f"{self._done}/{self._count}, {self._done / max(time.time() - self._started, 1e-6):.2f}/s" if self._count else ""
         self._bar.update(self._task, advance=amount, rate=f"{rate} {text}".strip())
 
@@ -96,7 +97,7 @@ class JsonReporter:
         self._total, self._done = total, 0.0
         self._write(event="start", total=total, count=count)
 
-    def advance(self, amount: float, text: str = ""):
+    def advance(self, amount: float, text: str = "", finished: bool = True):
         self._done += amount
         self._write(event="progress", done=self._done, total=self._total, text=text)
 

@@ -6,6 +6,7 @@ import numpy as np
 import OpenEXR
 
 from ..errors import N2NError
+from ..files import first_line, write_beside
 from .frame import Frame, sanitize
 from .passes import PASSES, split_channel
 
@@ -24,7 +25,7 @@ class ExrImage:
             file = OpenEXR.File(str(path), separate_channels=True)
             self.parts = [(dict(part.header), dict(part.channels)) for part in file.parts]
         except (RuntimeError, ValueError, TypeError) as error:
-            raise N2NError(f"{path}: cannot be read as an EXR image ({_first_line(error)})",
+            raise N2NError(f"{path}: cannot be read as an EXR image ({first_line(error)})",
                            "The file is damaged or of another kind; render it again.") from None
         if any("deep" in str(header.get("type", "")) for header, _ in self.parts):
             raise N2NError(f"{path}: deep EXR images are not supported", "Render a flat multilayer EXR.")
@@ -118,21 +119,6 @@ class ExrImage:
         write_beside(path, lambda temporary: OpenEXR.File(parts).write(temporary))
 
 
-def write_beside(path: str | os.PathLike, write) -> None:
-    """Calls `write(temporary path)` and moves the result to `path`; a failure leaves `path` as it was."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(str(temporary))
-        os.replace(temporary, path)
-    except (OSError, RuntimeError) as error:
-        raise N2NError(f"{path}: cannot be written ({_first_line(error)})",
-                       "Check that the folder is writable and the disk is not full.") from None
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def read_frame(path, features: tuple[str, ...] = (), layer: str | None = None) -> Frame:
     """One call for readers that need no pass-through; see `ExrImage.frame`."""
     return ExrImage(path).frame(layer, features)
@@ -158,7 +144,3 @@ def is_readable(path) -> bool:
     except N2NError:
         return False
     return True
-
-
-def _first_line(error) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import N2NError
-from .exr import write_beside
+from ..files import write_beside
 
 MANIFEST = "manifest.json"
 _NAME = re.compile(r"(?P<view>v\d{3,})_f(?P<frame>-?\d{4,})_(?P<kind>[sr])(?P<seed>\d{4,})_(?P<spp>\d{4,})spp\.exr")

@@ -1,0 +1,48 @@
+"""An image against a reference becomes numbers. Keyword arguments only; every image (H, W, 3) linear radiance, exposed.
+
+Squared errors take two independent reference halves: mean((y - r1)(y - r2)) is the squared error against the true
+image, without the references' own noise. One reference may be passed twice: then its noise is counted in.
+"""
+import numpy as np
+
+from .transfer import encode_tonemap
+
+RELMSE_EPSILON = 1e-2
+
+
+def squared_error(*, image, reference_a, reference_b) -> np.ndarray:
+    """Per pixel (H, W), mean over channels; single pixels may be negative, the mean is unbiased."""
+    return ((image - reference_a) * (image - reference_b)).mean(axis=-1)
+
+
+def psnr(*, image, reference_a, reference_b) -> float:
+    """dB on T(v) = (v / (1 + v))^(1/2.2), peak 1."""
+    mapped = {"image": image, "reference_a": reference_a, "reference_b": reference_b}
+    mse = squared_error(**{key: encode_tonemap(value, np) for key, value in mapped.items()}).mean()
+    return float(-10.0 * np.log10(max(mse, 1e-10)))
+
+
+def relmse(*, image, reference_a, reference_b) -> float:
+    """Mean of squared error / (reference² + 0.01)."""
+    mean = (reference_a + reference_b) / 2
+    return float(((image - reference_a) * (image - reference_b) / (mean ** 2 + RELMSE_EPSILON)).mean())
+
+
+def smape(*, image, reference) -> float:
+    """Mean of |y - r| / (|y| + |r| + 0.01), in [0, 1)."""
+    return float((np.abs(image - reference) / (np.abs(image) + np.abs(reference) + 1e-2)).mean())
+
+
+def ssim(*, image, reference) -> float:
+    """Structural similarity on T(v) (scikit-image: 7×7 window)."""
+    from skimage.metrics import structural_similarity
+    mapped = encode_tonemap(image, np), encode_tonemap(reference, np)
+    return float(structural_similarity(*mapped, channel_axis=-1, data_range=1.0))
+
+
+def flip(*, image, reference) -> tuple[float, np.ndarray]:
+    """HDR-FLIP (Andersson et al. 2021; flip-evaluator): its mean and the error map (H, W)."""
+    import flip_evaluator
+    images = [np.ascontiguousarray(pixels, np.float32) for pixels in (reference, image)]
+    error_map, mean, _ = flip_evaluator.evaluate(*images, "HDR", applyMagma=False)
+    return float(mean), np.asarray(error_map).reshape(image.shape[:2] + (-1,))[..., 0]

@@ -1,0 +1,36 @@
+"""A large image is cut into overlapping tiles and put together again, so that tiled = untiled."""
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tile:
+    """`inner`: the part of the image that this tile answers for; `outer`: what the network is shown. (rows, columns)."""
+    inner: tuple[slice, slice]
+    outer: tuple[slice, slice]
+
+    @property
+    def crop(self) -> tuple[slice, slice]:
+        """`inner`, counted from the corner of `outer`."""
+        return tuple(slice(i.start - o.start, i.stop - o.start) for i, o in zip(self.inner, self.outer, strict=True))
+
+
+def cut(height: int, width: int, tile_px: int, overlap_px: int, alignment: int) -> Iterator[Tile]:
+    """Tiles that cover the image once. `tile_px` and `overlap_px` are rounded up to the alignment, so that every tile
+    starts on the pooling grid of the whole image; with an overlap of the receptive radius no blending is needed.
+    """
+    tile_px, overlap_px = (-(-value // alignment) * alignment for value in (tile_px, overlap_px))
+    for rows in _spans(height, tile_px, overlap_px):
+        for columns in _spans(width, tile_px, overlap_px):
+            yield Tile((rows[0], columns[0]), (rows[1], columns[1]))
+
+
+def count(height: int, width: int, tile_px: int, alignment: int) -> int:
+    tile_px = -(-tile_px // alignment) * alignment
+    return -(-height // tile_px) * -(-width // tile_px)
+
+
+def _spans(length, tile_px, overlap_px):
+    for start in range(0, length, tile_px):
+        stop = min(length, start + tile_px)
+        yield slice(start, stop), slice(max(0, start - overlap_px), min(length, stop + overlap_px))

@@ -1,0 +1,74 @@
+"""Checkpoint files: weights, what network they fit, and where they come from. Written atomically, read weights-only."""
+import dataclasses
+import pickle
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from .. import __version__
+from ..config import from_dict, to_dict
+from ..errors import N2NError
+from ..files import write_beside
+from .unet import ModelConfig, UNet
+
+FORMAT = 1
+
+
+@dataclass
+class Checkpoint:
+    """`weights` are the ones to denoise with; `training` (optimiser and so on) is None in files meant only for that."""
+    model: ModelConfig
+    weights: dict
+    provenance: dict = field(default_factory=dict)  # datasets with hashes, spp, steps, config, versions
+    training: dict | None = None
+
+
+def write_checkpoint(path, checkpoint: Checkpoint):
+    content = {"format": FORMAT, "n2n_render": __version__, "model": to_dict(checkpoint.model),
+               "weights": checkpoint.weights, "provenance": checkpoint.provenance, "training": checkpoint.training}
+    write_beside(path, lambda temporary: torch.save(content, temporary))
+
+
+def read_checkpoint(path) -> Checkpoint:
+    """Raises N2NError for a missing, damaged or foreign file; nothing in the file is executed."""
+    if Path(path).is_dir():
+        path = find_in_run(Path(path))
+    hint = "Pass a checkpoint that `n2n-render train` wrote, e.g. runs/<name>/best.pt."
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise N2NError(f"{path}: no such checkpoint", hint) from None
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError):
+        raise N2NError(f"{path}: is not a checkpoint, or is damaged", hint) from None
+    if not isinstance(content, dict) or "model" not in content or "weights" not in content:
+        raise N2NError(f"{path}: is not a checkpoint of n2n-render", hint)
+    if content.get("format") != FORMAT:
+        raise N2NError(f"{path}: was written by n2n-render {content.get('n2n_render')}, format {content.get('format')}",
+                       f"This version reads format {FORMAT}; install a newer n2n-render.")
+    return Checkpoint(from_dict(ModelConfig, content["model"]), content["weights"], content["provenance"],
+                      content["training"])
+
+
+def find_in_run(folder: Path) -> Path:
+    """The checkpoint to denoise with inside a run folder: the best one, or the last when none was validated."""
+    for name in ("best.pt", "last.pt"):
+        if (folder / name).exists():
+            return folder / name
+    raise N2NError(f"{folder}: holds no checkpoint", "Wait for training to write one, or pass another run.")
+
+
+def load_network(checkpoint: Checkpoint) -> UNet:
+    network = UNet(checkpoint.model)
+    try:
+        network.load_state_dict(checkpoint.weights)
+    except RuntimeError as error:
+        raise N2NError(f"the checkpoint's weights do not fit its own description ({str(error).splitlines()[0]})",
+                       "The file is damaged; use another checkpoint.") from None
+    return network.eval()
+
+
+def describe(checkpoint: Checkpoint) -> dict:
+    """A few facts for humans."""
+    model = dataclasses.asdict(checkpoint.model)
+    return {**model, "parameters": sum(tensor.numel() for tensor in checkpoint.weights.values())}

@@ -1,0 +1,72 @@
+"""Evaluation results become pictures and table rows."""
+import json
+from pathlib import Path
+
+import numpy as np
+
+from .errors import N2NError
+from .evaluate import METRICS, ViewResult
+from .files import write_beside
+from .frame.metrics import RELMSE_EPSILON
+from .frame.transfer import encode_tonemap
+
+CAPTION_PX = 18
+HEADINGS = ("PSNR on T [dB] ↑", "SSIM ↑", "relMSE ↓", "SMAPE ↓", "FLIP ↓")
+
+
+def table_rows(scores: dict[str, dict[str, float]]) -> list[list[str]]:
+    """Method → metrics as cells."""
+    formats = ("{:.2f}", "{:.4f}", "{:.4f}", "{:.4f}", "{:.4f}")
+    return [[method, *[text.format(values[metric]) for text, metric in zip(formats, METRICS, strict=True)]]
+            for method, values in scores.items()]
+
+
+def comparison(result: ViewResult):
+    """A picture: all images side by side with captions, their FLIP error maps below (dark: no error)."""
+    image_module, draw_module = _pillow()
+    names = [name for name in result.images if name != "noisy, one seed"]
+    height, width = result.images[names[0]].shape[:2]
+    picture = image_module.new("RGB", (width * len(names), 2 * height + CAPTION_PX), "black")
+    draw = draw_module.Draw(picture)
+    for column, name in enumerate(names):
+        picture.paste(image_module.fromarray(display(result.images[name])), (column * width, CAPTION_PX))
+        caption = name
+        if name in result.errors:
+            caption += f"   {result.scores[name]['psnr_db']:.2f} dB"
+            heat = image_module.fromarray(heat_map(result.errors[name]))
+            picture.paste(heat, (column * width, CAPTION_PX + height))
+        draw.text((column * width + 4, 3), caption, fill="white")
+    return picture
+
+
+def write_comparison(result: ViewResult, folder: Path) -> Path:
+    path = Path(folder) / f"{result.name.replace('/', '_')}.png"
+    picture = comparison(result)
+    write_beside(path, lambda temporary: picture.save(temporary, format="png"))
+    return path
+
+
+def write_json(results: list[ViewResult], mean: dict, path: str):
+    content = {"views": [{"name": result.name, "held_out": result.held_out, "scores": result.scores} for result in results],
+               "mean": mean, "tone_map": "(v/(1+v))^(1/2.2)", "relmse_epsilon": RELMSE_EPSILON}
+    write_beside(path, lambda temporary: Path(temporary).write_text(json.dumps(content, indent=1) + "\n"))
+
+
+def display(radiance: np.ndarray) -> np.ndarray:
+    """Exposed radiance → 8-bit T(v)."""
+    return (encode_tonemap(np.maximum(radiance, 0), np) * 255 + 0.5).astype(np.uint8)
+
+
+def heat_map(error: np.ndarray) -> np.ndarray:
+    """[0, 1] → black, violet, orange, white; three straight ramps."""
+    ramps = np.stack([np.clip(error * 3, 0, 1), np.clip(error * 3 - 1, 0, 1), np.clip(error * 3 - 2, 0, 1)], axis=-1)
+    ramps[..., 2] = np.maximum(ramps[..., 2], np.clip(0.5 - np.abs(error * 3 - 0.6), 0, 0.5))
+    return (ramps * 255 + 0.5).astype(np.uint8)
+
+
+def _pillow():
+    try:
+        from PIL import Image, ImageDraw
+    except ImportError:
+        raise N2NError("pictures need Pillow, which is not installed", 'Run pip install "n2n-render[report]".') from None
+    return Image, ImageDraw

@@ -1,0 +1,165 @@
+"""Pairs become crops: frames are decoded once into memory-mapped arrays, and batch k is a function of (seed, k)."""
+import hashlib
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import N2NError
+from ..files import write_beside
+from ..frame.exr import ExrImage
+from ..frame.frame import mean_frame
+from ..frame.pairs import Pair
+from ..frame.passes import CHANNEL_COUNT, FEATURES
+from ..frame.transfer import RADIANCE_MAX, depth_scale, encode_guides, exposure
+from .augment import augment
+
+CACHE_VERSION = 1
+SINGLE_VIEW_TRAINING_SHARE = 0.8   # of the width, when a dataset has one view only; the rest is for validation
+
+
+@dataclass(frozen=True)
+class CachedPair:
+    """One pair as arrays on disk. images: (seeds, H, W, 10) float16: exposed radiance 3, then all encoded guides 7.
+
+    reference: (2, H, W, 3) float32, exposed radiance, or None. columns: which part of the width to use.
+    """
+    pair: Pair
+    images: np.ndarray
+    reference: np.ndarray | None
+    columns: tuple[int, int]
+
+
+def cache_pair(pair: Pair, features: tuple[str, ...]) -> CachedPair:
+    """Decodes a pair unless it is cached. Features that are not wanted need not be in the files; they are zeros then."""
+    base = _cache_folder(pair) / f"{pair.view}_f{pair.frame:04d}-{_fingerprint(pair, features)}"
+    images_path, reference_path = base.with_suffix(".npy"), base.with_suffix(".reference.npy")
+    if not images_path.exists() or (pair.references and not reference_path.exists()):
+        images, reference = _decode(pair, features)
+        if reference is not None:
+            _save(reference_path, reference)
+        _save(images_path, images)
+    images = np.load(images_path, mmap_mode="r")
+    reference = np.load(reference_path, mmap_mode="r") if pair.references else None
+    return CachedPair(pair, images, reference, (0, images.shape[2]))
+
+
+def _decode(pair, features):
+    frames = [ExrImage(path).frame(None, features) for path in pair.noisy]
+    sizes = {(frame.height, frame.width) for frame in frames}
+    if len(sizes) > 1:
+        raise N2NError(f"{pair.dataset}: the renders of {pair.view}, frame {pair.frame}, differ in size",
+                       "Render them again with one --size into a new folder.")
+    mean = mean_frame(frames)
+    factor = exposure(mean.color)
+    scale = depth_scale(mean.depth) if mean.depth is not None else 1.0
+    images = np.zeros((len(frames), mean.height, mean.width, 3 + guide_count(FEATURES)), np.float16)
+    for index, frame in enumerate(frames):
+        images[index, ..., :3] = np.minimum(frame.color * factor, RADIANCE_MAX)
+        for feature in features:
+            images[index, ..., 3:][..., guide_slice(feature)] = encode_guides(frame, (feature,), scale)
+    if not pair.references:
+        return images, None
+    return images, np.stack([ExrImage(path).frame().color * factor for path in pair.references])
+
+
+def guide_count(features) -> int:
+    return sum(CHANNEL_COUNT[feature] for feature in features)
+
+
+def guide_slice(feature: str) -> slice:
+    """Where a feature lies among all guide channels."""
+    start = guide_count(FEATURES[:FEATURES.index(feature)])
+    return slice(start, start + CHANNEL_COUNT[feature])
+
+
+def _cache_folder(pair: Pair) -> Path:
+    """Beside the frames; where that is not writable, in the temporary folder."""
+    folder = pair.dataset / ".cache"
+    try:
+        folder.mkdir(exist_ok=True)
+        (folder / ".writable").touch()
+        return folder
+    except OSError:
+        name = hashlib.sha256(str(pair.dataset.resolve()).encode()).hexdigest()[:16]
+        folder = Path(tempfile.gettempdir()) / f"n2n-render-cache-{name}"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+
+def _fingerprint(pair: Pair, features) -> str:
+    facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in (*pair.noisy, *pair.references)]
+    return hashlib.sha256(repr((CACHE_VERSION, features, facts)).encode()).hexdigest()[:16]
+
+
+def _save(path: Path, array: np.ndarray):
+    def write(temporary):
+        with open(temporary, "wb") as file:
+            np.save(file, array)
+    write_beside(path, write)
+
+
+def split_single_view(pair: CachedPair) -> tuple[CachedPair, CachedPair]:
+    """A dataset's only view, cut into a training and a validation part by columns."""
+    cut = int(pair.images.shape[2] * SINGLE_VIEW_TRAINING_SHARE)
+    parts = (0, cut), (cut, pair.images.shape[2])
+    return tuple(CachedPair(pair.pair, pair.images, pair.reference, part) for part in parts)
+
+
+class Batches:
+    """Batch k, the same whenever and in whatever order it is asked for. Prefetches on threads.
+
+    A batch: noisy (N, 3, h, w) and target (N, 3, h, w) exposed radiance, guides (N, C, h, w); float32, contiguous.
+    """
+
+    def __init__(self, pairs: list[CachedPair], features, batch: int, crop_px: int, seed: int, target: str = "noisy",
+                 augmented: bool = True, workers: int = 2):
+        self.pairs = pairs
+        self.features = features
+        self.batch, self.seed, self.target, self.augmented = batch, seed, target, augmented
+        heights = [pair.images.shape[1] for pair in pairs]
+        widths = [pair.columns[1] - pair.columns[0] for pair in pairs]
+        self.crop_px = min(crop_px, *heights, *widths)
+        pixels = np.array(heights, float) * widths
+        self._shares = np.cumsum(pixels / pixels.sum())
+        self._pool = ThreadPoolExecutor(workers)
+        self._ahead: dict[int, object] = {}
+        self._depth = 2 * workers
+
+    def get(self, step: int) -> dict[str, np.ndarray]:
+        for ahead in range(step, step + self._depth):
+            if ahead not in self._ahead:
+                self._ahead[ahead] = self._pool.submit(self.make, ahead)
+        for past in [key for key in self._ahead if key < step]:
+            del self._ahead[past]
+        return self._ahead.pop(step).result()
+
+    def close(self):
+        self._pool.shutdown(cancel_futures=True)
+
+    def make(self, step: int, stream: int = 0) -> dict[str, np.ndarray]:
+        """Batch `step`; another `stream` gives other crops of the same pairs."""
+        rng = np.random.default_rng([self.seed, stream, step])
+        crops = [self._crop(rng) for _ in range(self.batch)]
+        keys = ("noisy", "target", "guides")
+        return {key: np.ascontiguousarray(np.stack([crop[i] for crop in crops]).transpose(0, 3, 1, 2), np.float32)
+                for i, key in enumerate(keys)}
+
+    def _crop(self, rng):
+        pair = self.pairs[int(np.searchsorted(self._shares, rng.random()))]
+        a, b = rng.permutation(len(pair.images))[:2]  # either seed may be the input, each with its own guides
+        size = self.crop_px
+        y = int(rng.integers(0, pair.images.shape[1] - size + 1))
+        x = int(rng.integers(pair.columns[0], pair.columns[1] - size + 1))
+        place = slice(y, y + size), slice(x, x + size)
+        image = pair.images[a][place]
+        target = pair.reference[:, place[0], place[1]].mean(0) if self.target == "reference" else pair.images[b][place][..., :3]
+        guides = {feature: image[..., 3:][..., guide_slice(feature)] for feature in self.features}
+        color = [image[..., :3], target]
+        if self.augmented:
+            color, guides = augment(color, guides, rng)
+        stacked = [guides[feature] for feature in self.features]
+        empty = np.zeros((size, size, 0), np.float32)
+        return color[0], color[1], np.concatenate(stacked, axis=-1) if stacked else empty

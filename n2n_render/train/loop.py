@@ -1,0 +1,294 @@
+"""Pairs → checkpoint: step, validate, save, resume."""
+import copy
+import hashlib
+import json
+import math
+import os
+import time
+from datetime import datetime
+from pathlib import Path
+
+import torch
+
+from .. import __version__
+from ..config import TrainConfig, from_dict, to_dict
+from ..errors import N2NError
+from ..files import write_beside
+from ..frame.pairs import MANIFEST, find_datasets, find_pairs, read_manifest, split_pairs
+from ..network.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from ..network.device import describe_device, pick_device
+from ..network.unet import ModelConfig, UNet
+from .dataset import Batches, cache_pair, split_single_view
+from .journal import Journal
+from .losses import LOSSES, clamp_fireflies
+from .validate import encode_input, reestimate_norms, validate
+
+CLIP_FACTOR = 2.0        # gradients longer than this times their usual length are shortened to it
+CLIP_MEMORY = 0.98       # of the running mean of the log of the gradient's length
+STEP_DECAY = 0.55        # schedule "step": the Monte Carlo fork's factor
+STEP_DECAYS = 6          # … so many times in a run
+FINAL_SHARE = 0.02       # schedule "cosine": of the learning rate, at the end
+RECORD_EVERY_S = 5.0
+REESTIMATE_BATCHES = 8         # for BatchNorm's running statistics, at each validation …
+FINAL_REESTIMATE_BATCHES = 48  # … and at the end
+
+
+def train(config: TrainConfig, progress, resume: str | None = None) -> Path:
+    """Trains until `config` says so and returns the run folder with best.pt, last.pt, metrics.jsonl, training.png.
+
+    `progress` as in console.py. Ctrl-C (KeyboardInterrupt) saves last.pt before it goes on upwards.
+    """
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    trainer = Trainer(config, progress, resume)
+    trainer.run()
+    return trainer.folder
+
+
+class Trainer:
+    """All state of one run."""
+
+    def __init__(self, config: TrainConfig, progress, resume: str | None):
+        self.config, self.progress = config, progress
+        self.device = pick_device(config.device)
+        self.training_pairs, self.validation_pairs, self.datasets = _load_pairs(config, progress)
+        self.model = ModelConfig(
+            features=config.features, encoding=config.encoding, norm=config.norm, levels=config.levels,
+            encoder_width=config.encoder_width, decoder_width=config.decoder_width,
+            output="radiance" if config.hdr else "display")
+        self.loss = LOSSES[_loss_name(config)]
+        torch.manual_seed(config.seed)
+        self.network = UNet(self.model).to(self.device, memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), config.learning_rate, betas=(0.9, 0.99), eps=1e-8)
+        self.step, self.seconds, self.best, self.usual_log_norm, self.precision = 0, 0.0, math.inf, None, config.precision
+        self.batches = Batches(self.training_pairs, config.features, config.batch, config.crop_px, config.seed,
+                               config.target)
+        self.folder = Path(resume) if resume else _new_folder(config, self.datasets)
+        self.journal = Journal(self.folder, progress.warn)
+        if resume:
+            self._load(self.folder / "last.pt")
+            self.journal.forget_after(self.step)
+        if self.precision == "auto":
+            self.precision = self._faster_precision()
+        self._losses, self._clamped, self._clipped = [], [], 0
+
+    def run(self):
+        config, progress = self.config, self.progress
+        progress.note(f"training on {describe_device(self.device)}, {self.precision}: {len(self.training_pairs)} views to "
+                      f"learn from, {len(self.validation_pairs)} held out, into {self.folder}")
+        total = config.steps or config.minutes * 60
+        progress.start(total)
+        progress.advance(self.step if config.steps else self.seconds, "")
+        first_step, started, before = self.step, time.time(), self.seconds
+        next_record, validated = time.time() + RECORD_EVERY_S, self._validations_due()
+        try:
+            while self._share() < 1.0:
+                tick = time.time()
+                self._train_step()
+                self.seconds = before + time.time() - started
+                rate = (self.step - first_step) * config.batch / (time.time() - started)
+                progress.advance(1 if config.steps else time.time() - tick, self._line(rate))
+                if self._validations_due() > validated:
+                    validated = self._validations_due()
+                    self._validate()
+                elif time.time() > next_record:
+                    next_record = time.time() + RECORD_EVERY_S
+                    self._record({})
+            self._validate(FINAL_REESTIMATE_BATCHES)
+        except KeyboardInterrupt:
+            self._save("last.pt")
+            progress.note(f"saved at step {self.step}; go on with: n2n-render train --resume {self.folder}")
+            raise
+        finally:
+            self.batches.close()
+            self.journal.close()
+
+    def _line(self, images_per_s):
+        shown = f"step {self.step} loss {self.last_loss:.3g} lr {self._learning_rate():.1e} {images_per_s:.1f} crops/s"
+        if self.journal.records:
+            last = next((r for r in reversed(self.journal.records) if "pair_error" in r), None)
+            shown += f" val {last['pair_error']:.4f}" if last else ""
+            shown += f" {last['psnr_db']:.2f} dB" if last and "psnr_db" in last else ""
+        return shown
+
+    def _share(self) -> float:
+        """How much of the run is done, 0 to 1."""
+        return self.step / self.config.steps if self.config.steps else self.seconds / (self.config.minutes * 60)
+
+    def _validations_due(self) -> int:
+        return int(self._share() * self.config.validations)
+
+    def _learning_rate(self) -> float:
+        config, share = self.config, min(self._share(), 1.0)
+        factor = {"constant": 1.0, "step": STEP_DECAY ** int(share * (STEP_DECAYS + 1)),
+                  "cosine": FINAL_SHARE + (1 - FINAL_SHARE) * (1 + math.cos(math.pi * share)) / 2}[config.schedule]
+        return config.learning_rate * factor * min(1.0, (self.step + 1) / config.warmup_steps)
+
+    def _forward(self, batch, precision):
+        """The mean loss of a batch, and how much of the target's energy the firefly clamp took."""
+        noisy, target = batch["noisy"], batch["target"]
+        clamped = clamp_fireflies(target, noisy, self.config.firefly_clamp if self.config.target == "noisy" else 0)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            prediction = self.network(encode_input(self.model, noisy, batch["guides"]))
+        return self.loss(prediction.float(), clamped).mean(), 1 - clamped.sum() / target.sum().clamp(min=1e-9)
+
+    def _train_step(self):
+        self.network.train()
+        batch = self._batch(self.step)
+        loss, clamped = self._forward(batch, self.precision)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._learning_rate()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if self._limit_gradient():
+            self.optimizer.step()
+        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - decay)
+        self.last_loss = loss.item()
+        self._losses.append(self.last_loss)
+        self._clamped.append(clamped.item())
+        self.step += 1
+
+    def _batch(self, step):
+        return {key: torch.from_numpy(value).to(self.device, non_blocking=True)
+                for key, value in self.batches.get(step).items()}
+
+    def _limit_gradient(self) -> bool:
+        """Shortens unusually long gradients; False where they are not finite and the step must be left out.
+
+        Bias: batches with outliers pull less than their share. The limit follows the run, so it never stops learning.
+        """
+        parameters = list(self.network.parameters())
+        usual = math.inf if self.usual_log_norm is None else math.exp(self.usual_log_norm)
+        norm = torch.nn.utils.clip_grad_norm_(parameters, CLIP_FACTOR * usual if usual < math.inf else 1e9).item()
+        if not math.isfinite(norm):
+            return False
+        self._clipped += norm > CLIP_FACTOR * usual
+        log_norm = math.log(max(min(norm, CLIP_FACTOR * usual), 1e-12))
+        known = self.usual_log_norm
+        self.usual_log_norm = log_norm if known is None else CLIP_MEMORY * known + (1 - CLIP_MEMORY) * log_norm
+        return True
+
+    def _faster_precision(self) -> str:
+        """Times one step each way on this machine; weights are not touched."""
+        if self.device.type == "cuda":
+            return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+        if self.device.type != "cpu":
+            return "float32"
+        batch = {key: torch.from_numpy(value) for key, value in self.batches.make(0).items()}
+        state = copy.deepcopy(self.network.state_dict())
+        took = {}
+        for precision in ("bfloat16", "float32") * 2:  # the first round warms up
+            started = time.time()
+            self._forward(batch, precision)[0].backward()
+            took[precision] = time.time() - started
+        self.network.load_state_dict(state)
+        self.network.zero_grad(set_to_none=True)
+        return min(took, key=took.get)
+
+    def _validate(self, reestimate_batches: int = REESTIMATE_BATCHES):
+        reestimate_norms(self.average, self.batches, self.device, self.precision, reestimate_batches)
+        values, strip = validate(self.average, self.validation_pairs, self.device, self.precision)
+        self._record(values, strip)
+        if values["pair_error"] < self.best:
+            self.best = values["pair_error"]
+            self._save("best.pt", with_training=False)
+        self._save("last.pt")
+
+    def _record(self, values, strip=()):
+        if not self._losses:
+            return
+        count = len(self._losses)
+        self.journal.record({"step": self.step, "seconds": round(self.seconds, 1), "loss": sum(self._losses) / count,
+                             "learning_rate": self._learning_rate(), "clipped_steps": self._clipped / count,
+                             "clamped_energy": sum(self._clamped) / count, **values}, strip)
+        self._losses, self._clamped, self._clipped = [], [], 0
+
+    def _save(self, name: str, with_training: bool = True):
+        training = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(), "best": self.best,
+                    "usual_log_norm": self.usual_log_norm} if with_training else None
+        provenance = {"config": to_dict(self.config), "precision": self.precision, "step": self.step,
+                      "seconds": self.seconds, "held_out": [cached.pair.name for cached in self.validation_pairs],
+                      "datasets": self.datasets, "torch": torch.__version__}
+        weights = {key: value.float().cpu().contiguous() for key, value in self.average.state_dict().items()}
+        write_checkpoint(self.folder / name, Checkpoint(self.model, weights, provenance, training))
+
+    def _load(self, path: Path):
+        found = read_checkpoint(path)
+        if found.training is None:
+            raise N2NError(f"{path}: has no training state to go on from", "Resume a run folder that has a last.pt.")
+        self.average.load_state_dict(found.weights)
+        self.network.load_state_dict(found.training["network"])
+        self.optimizer.load_state_dict(found.training["optimizer"])
+        self.best, self.usual_log_norm = found.training["best"], found.training["usual_log_norm"]
+        self.step, self.seconds = found.provenance["step"], found.provenance["seconds"]
+        self.precision = found.provenance["precision"]
+
+
+def resumed_config(folder: str, **changes) -> TrainConfig:
+    """The config of an earlier run, with `steps`, `minutes` or `device` changed where they are not None."""
+    found = read_checkpoint(Path(folder) / "last.pt")
+    config = from_dict(TrainConfig, found.provenance["config"])
+    return from_dict(TrainConfig, {**to_dict(config), **{key: value for key, value in changes.items() if value is not None}})
+
+
+def _loss_name(config: TrainConfig) -> str:
+    if config.loss == "auto":
+        return "relative_l2" if config.hdr else "l2_display"
+    if (config.loss == "l2_display") == config.hdr:
+        raise N2NError(f"--loss {config.loss} {'is not for' if config.hdr else 'needs'} --hdr",
+                       "relative_l2, l2 and l2_tonemapped go with --hdr; l2_display goes without.")
+    return config.loss
+
+
+def _load_pairs(config: TrainConfig, progress):
+    """(training, validation, [{folder, manifest hash, …}]), decoded into the cache."""
+    folders = find_datasets([Path(root) for root in config.data])
+    pairs = [pair for folder in folders for pair in find_pairs(folder)]
+    if not pairs:
+        raise N2NError(f"no pairs in {', '.join(map(str, folders))}",
+                       "A pair is one view with two seeds; finish `n2n-render sample` first.")
+    training, validation = split_pairs(pairs, config.validation_share)
+    if config.target == "reference":
+        training = [pair for pair in training if pair.references]
+        if not training:
+            raise N2NError("--target reference needs references of views that are not held out, and there are none",
+                           "Sample with --reference-spp N --reference-frames 0,1,2,…")
+    progress.start(len(training) + len(validation), len(training) + len(validation))
+    cached = {}
+    for pair in [*training, *validation]:
+        if pair not in cached:
+            cached[pair] = cache_pair(pair, config.features)
+        progress.advance(1, f"decoding {pair.name}")
+    single = set(training) & set(validation)
+    halves = {pair: split_single_view(cached[pair]) for pair in single}
+    return ([halves[pair][0] if pair in single else cached[pair] for pair in training],
+            [halves[pair][1] if pair in single else cached[pair] for pair in validation],
+            [_describe_dataset(folder, pairs) for folder in folders])
+
+
+def _describe_dataset(folder: Path, pairs) -> dict:
+    manifest = read_manifest(folder)
+    files = [(path.name, path.stat().st_size) for pair in pairs if pair.dataset == folder for path in pair.noisy]
+    digest = hashlib.sha256((folder / MANIFEST).read_bytes() + repr(files).encode()).hexdigest()
+    return {"name": folder.name, "sha256": digest, "scene": manifest["scene"]["file"], "spp": manifest["spp"],
+            "frames": len(files)}
+
+
+def _new_folder(config: TrainConfig, datasets) -> Path:
+    name = config.name or (datasets[0]["name"] if len(datasets) == 1 else f"{len(datasets)}-datasets")
+    base = Path(config.out) if config.out else Path("runs") / f"{datetime.now():%Y-%m-%d}-{name}"
+    folder, number = base, 2
+    while folder.exists():
+        if config.out and not any(folder.iterdir()):
+            break
+        folder, number = base.with_name(f"{base.name}-{number}"), number + 1
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise N2NError(f"{folder}: cannot be made ({error.strerror})", "Pass a writable folder with --out.") from None
+    content = json.dumps({"n2n_render": __version__, **to_dict(config)}, indent=1)
+    write_beside(folder / "config.json", lambda temporary: Path(temporary).write_text(content + os.linesep))
+    return folder

@@ -1,0 +1,88 @@
+"""How good is the network on held-out views? Pair estimates need no reference; where references are, they are used too."""
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from ..frame.metrics import psnr, relmse
+from ..frame.transfer import CURVES, LOG_EPSILON, decode_tonemap
+from ..network.unet import UNet
+from .dataset import Batches, CachedPair, guide_slice
+
+WINDOW_PX = 512     # of each held-out frame at most this much is looked at, in the middle
+MAX_PAIRS = 12      # and at most so many frames, evenly spaced
+
+
+def encode_input(model, noisy, guides):
+    """Exposed radiance (N, 3, h, w) and guides (N, C, h, w) → network input (N, 3 + C, h, w)."""
+    return torch.cat([CURVES[model.encoding][0](noisy, torch), guides], dim=1)
+
+
+def reestimate_norms(network: UNet, batches: Batches, device, precision: str, count: int):
+    """Sets BatchNorm's running statistics to their mean over `count` training batches with the present weights."""
+    norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    if not norms:
+        return
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # cumulative mean
+    network.train()
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        for step in range(count):
+            batch = {key: torch.from_numpy(value).to(device) for key, value in batches.make(step, stream=1).items()}
+            network(encode_input(network.config, batch["noisy"], batch["guides"]))
+    network.eval()
+
+
+def denoise_array(network: UNet, image, device, precision: str = "float32"):
+    """(H, W, 10) of a cached pair → exposed radiance (H, W, 3) float32."""
+    pixels = torch.from_numpy(np.array(image, np.float32)).permute(2, 0, 1)[None].to(device)
+    guides = [pixels[:, 3:][:, guide_slice(feature)] for feature in network.config.features]
+    guides = torch.cat(guides, dim=1) if guides else pixels[:, :0]
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        output = network(encode_input(network.config, pixels[:, :3], guides))
+    output = output[0].permute(1, 2, 0).cpu().numpy()
+    return decode_tonemap(output, np) if network.config.output == "display" else output
+
+
+def pair_error(denoised, noisy, other) -> float:
+    """Relative squared error of `denoised` (made from `noisy`), estimated with the independent render `other`.
+
+    E[(f(A) - B)²] = MSE + Var(B) and E[(A - B)²] / 2 = Var (facts of Noise2Noise validation); both are divided by the
+    squared local mean of A, which does not depend on B. All (H, W, 3).
+    """
+    chw = torch.from_numpy(np.ascontiguousarray(noisy.transpose(2, 0, 1)))[None]
+    local = F.avg_pool2d(chw, 7, stride=1, padding=3, count_include_pad=False)[0].numpy().transpose(1, 2, 0)
+    weight = 1.0 / (local + LOG_EPSILON) ** 2
+    return float((weight * ((denoised - other) ** 2 - (noisy - other) ** 2 / 2)).mean())
+
+
+def validate(network: UNet, pairs: list[CachedPair], device, precision: str) -> tuple[dict[str, float], list[np.ndarray]]:
+    """Means over held-out pairs, and the images (noisy, denoised[, reference]) of the first for the preview strip.
+
+    Keys: pair_error always; psnr_db and relmse where references exist.
+    """
+    chosen = pairs[::-(-len(pairs) // MAX_PAIRS)]
+    found: dict[str, list[float]] = {"pair_error": []}
+    strip = []
+    for pair in chosen:
+        window = _window(pair)
+        images = [np.array(image[window], np.float32) for image in pair.images[:2]]
+        noisy = [image[..., :3] for image in images]
+        denoised = [denoise_array(network, image, device, precision) for image in images]
+        found["pair_error"] += [pair_error(denoised[0], noisy[0], noisy[1]), pair_error(denoised[1], noisy[1], noisy[0])]
+        if pair.reference is not None:
+            halves = {f"reference_{name}": np.array(half[window]) for name, half in zip("ab", pair.reference, strict=True)}
+            found.setdefault("psnr_db", []).append(psnr(image=denoised[0], **halves))
+            found.setdefault("relmse", []).append(relmse(image=denoised[0], **halves))
+        if not strip:
+            strip = [noisy[0], denoised[0]] + ([pair.reference[:, window[0], window[1]].mean(0)]
+                                               if pair.reference is not None else [])
+    return {key: float(np.mean(values)) for key, values in found.items()}, strip
+
+
+def _window(pair: CachedPair):
+    height = pair.images.shape[1]
+    left, right = pair.columns
+    top = max(0, (height - WINDOW_PX) // 2)
+    side = max(0, (right - left - WINDOW_PX) // 2)
+    return slice(top, min(height, top + WINDOW_PX)), slice(left + side, min(right, left + side + WINDOW_PX))
