@@ -99,7 +99,7 @@ def sample(ctx, dry_run, frames, size, chunk, reference_frames, **options):
 @click.option("--widths", default="48,96", metavar="E,D", help="Channels of the encoder and the decoder.")
 @click.option("--steps", type=click.IntRange(1), help="Optimiser steps, instead of --minutes.")
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Time to train.  [default: 20]")
-@click.option("--batch", type=click.IntRange(1), default=8, help="Crops a step.")
+@click.option("--batch", type=click.IntRange(1), default=4, help="Crops a step.")
 @click.option("--crop", "crop_px", type=click.IntRange(8), default=128, metavar="PX", help="Width and height of a crop.")
 @click.option("--learning-rate", type=float, default=3e-4)
 @click.option("--schedule", type=click.Choice(["cosine", "step", "constant"]), default="cosine")

@@ -42,7 +42,7 @@ class TrainConfig:
     decoder_width: int = 96
     steps: int | None = None            # optimiser steps; None: `minutes` decide
     minutes: float = 20.0
-    batch: int = 8                      # crops a step
+    batch: int = 4                      # crops a step; paper: 4
     crop_px: int = 128
     learning_rate: float = 3e-4         # paper: 0.0003 for Monte Carlo
     schedule: str = "cosine"            # or "step" (× 0.55, six times), "constant"

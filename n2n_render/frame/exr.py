@@ -24,9 +24,12 @@ class ExrImage:
         try:
             file = OpenEXR.File(str(path), separate_channels=True)
             self.parts = [(dict(part.header), dict(part.channels)) for part in file.parts]
+            promised = len(OpenEXR.File(str(path), header_only=True).parts)
         except (RuntimeError, ValueError, TypeError) as error:
             raise N2NError(f"{path}: cannot be read as an EXR image ({first_line(error)})",
                            "The file is damaged or of another kind; render it again.") from None
+        if len(self.parts) < promised:  # OpenEXR 3.5 leaves out parts whose pixels it cannot read
+            raise N2NError(f"{path}: is incomplete or damaged", "Render or copy it again.")
         if any("deep" in str(header.get("type", "")) for header, _ in self.parts):
             raise N2NError(f"{path}: deep EXR images are not supported", "Render a flat multilayer EXR.")
 

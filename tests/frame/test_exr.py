@@ -1,0 +1,120 @@
+"""EXR files: read, pass through, bad input."""
+import numpy as np
+import OpenEXR
+import pytest
+
+from n2n_render.errors import N2NError
+from n2n_render.frame.exr import ExrImage, is_readable, read_frame, write_frame
+from n2n_render.frame.frame import Frame
+from n2n_render.frame.passes import split_channel
+
+
+def channels(layer="View.Layer", size=(6, 8), dtype=np.float32, **more):
+    """The channels of a small Blender-like file, with a layer name that holds a dot."""
+    rng = np.random.default_rng(3)
+    names = ["Combined.R", "Combined.G", "Combined.B", "Combined.A", "Denoising Albedo.R", "Denoising Albedo.G",
+             "Denoising Albedo.B", "Denoising Normal.X", "Denoising Normal.Y", "Denoising Normal.Z", "Denoising Depth.Z"]
+    found = {f"{layer}.{name}": rng.random(size).astype(dtype) for name in names}
+    return {**found, **more}
+
+
+def write(path, *parts):
+    OpenEXR.File([OpenEXR.Part({"compression": OpenEXR.ZIPS_COMPRESSION, "owner": "me"}, part, f"part{index}")
+                  for index, part in enumerate(parts)]).write(str(path))
+    return path
+
+
+def test_names_are_split_from_the_right():
+    assert split_channel("View.Layer.Denoising Albedo.R") == ("View.Layer", "Denoising Albedo", "R")
+
+
+def test_written_frame_is_read_again(tmp_path):
+    rng = np.random.default_rng(1)
+    frame = Frame(color=rng.random((5, 7, 3), np.float32) * 9, albedo=rng.random((5, 7, 3), np.float32),
+                  normal=np.full((5, 7, 3), 0.5, np.float32), depth=rng.random((5, 7, 1), np.float32) + 1)
+    write_frame(tmp_path / "a.exr", frame)
+    again = read_frame(tmp_path / "a.exr", ("albedo", "normal", "depth"))
+    for feature in ("color", "albedo", "normal", "depth"):
+        np.testing.assert_array_equal(getattr(again, feature), getattr(frame, feature))
+
+
+def test_single_part_and_multi_part_files_read_alike(tmp_path):
+    """Blender 4.x writes one part, 5.x one part a pass."""
+    everything = channels()
+    split = {}
+    for name, pixels in everything.items():
+        split.setdefault(split_channel(name)[1], {})[name] = pixels
+    one = read_frame(write(tmp_path / "one.exr", everything), ("albedo", "normal", "depth"))
+    many = read_frame(write(tmp_path / "many.exr", *split.values()), ("albedo", "normal", "depth"))
+    for feature in ("color", "alpha", "albedo", "normal", "depth"):
+        np.testing.assert_array_equal(getattr(one, feature), getattr(many, feature))
+
+
+def test_replacing_color_keeps_everything_else(tmp_path):
+    ids = np.random.default_rng(5).integers(0, 2**32, (6, 8), np.uint32)
+    crypto = {"View.Layer.CryptoObject00.r": ids.view(np.float32)}  # ids as float bits: NaNs and denormals among them
+    path = write(tmp_path / "in.exr", channels(dtype=np.float16), crypto)
+    image = ExrImage(path)
+    image.replace_color(image.layer(None), np.full((6, 8, 3), 1e6, np.float32), keep_noisy=True)
+    image.write(tmp_path / "out.exr")
+    before, after = ExrImage(path), ExrImage(tmp_path / "out.exr")
+    for (old_header, old), (new_header, new) in zip(before.parts, after.parts[:2], strict=True):
+        assert {k: str(v) for k, v in old_header.items() if k != "channels"} == \
+               {k: str(v) for k, v in new_header.items() if k != "channels"}
+        for name, channel in old.items():
+            assert new[name].pixels.dtype == channel.pixels.dtype
+            if "Combined" not in name or name.endswith("A"):
+                assert new[name].pixels.tobytes() == channel.pixels.tobytes()
+    assert after.parts[0][1]["View.Layer.Combined.R"].pixels.max() == 65504  # half's limit, not infinity
+    np.testing.assert_array_equal(after.pixels(["View.Layer.Noisy.R"]), before.pixels(["View.Layer.Combined.R"]))
+
+
+def test_a_frame_that_cycles_denoised_is_read_from_its_noisy_image(tmp_path):
+    noisy = {f"View.Layer.Noisy Image.{channel}": np.full((6, 8), 3, np.float32) for channel in "RGB"}
+    assert (read_frame(write(tmp_path / "a.exr", channels(**noisy))).color == 3).all()
+
+
+def test_not_finite_and_negative_pixels_are_sanitised(tmp_path):
+    bad = channels()
+    bad["View.Layer.Combined.R"][0, :3] = np.nan, np.inf, -1
+    bad["View.Layer.Denoising Depth.Z"][0, :3] = np.nan, 1e10, 0
+    frame = read_frame(write(tmp_path / "a.exr", bad), ("depth",))
+    assert frame.color[0, :3, 0].tolist() == [0, 65504, 0]
+    assert np.isinf(frame.depth[0, :3, 0]).all() and np.isfinite(frame.depth[1:]).all()
+
+
+@pytest.mark.parametrize("feature, passes", [("albedo", "Denoising Albedo"), ("depth", "Denoising Depth")])
+def test_a_missing_pass_is_named(tmp_path, feature, passes):
+    kept = {name: pixels for name, pixels in channels().items() if passes not in name}
+    with pytest.raises(N2NError, match=passes) as error:
+        read_frame(write(tmp_path / "a.exr", kept), (feature,))
+    assert "Denoising Data" in error.value.hint
+
+
+def test_bad_files_are_errors_and_not_readable(tmp_path):
+    path = write(tmp_path / "a.exr", channels(size=(200, 200)))
+    truncated = tmp_path / "truncated.exr"
+    truncated.write_bytes(path.read_bytes()[:-5000])
+    text = tmp_path / "text.exr"
+    text.write_text("no image")
+    for bad in (truncated, text, tmp_path / "missing.exr"):
+        assert not is_readable(bad)
+        with pytest.raises(N2NError, match=bad.name):
+            ExrImage(bad)
+    assert is_readable(path)
+
+
+def test_unknown_layer_names_the_known_ones(tmp_path):
+    with pytest.raises(N2NError, match="Other") as error:
+        ExrImage(write(tmp_path / "a.exr", channels())).frame("Other")
+    assert "View.Layer" in error.value.hint
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    image = ExrImage(write(tmp_path / "a.exr", channels()))
+    target = tmp_path / "b.exr"
+    target.mkdir()
+    (target / "inside").touch()
+    with pytest.raises(N2NError, match="cannot be written"):
+        image.write(target)
+    assert (target / "inside").exists() and sorted(p.name for p in tmp_path.iterdir()) == ["a.exr", "b.exr"]

@@ -1,0 +1,56 @@
+"""Curves and their inverses, exposure, depth."""
+import numpy as np
+import pytest
+import torch
+
+from n2n_render.frame import transfer
+from n2n_render.frame.frame import Frame
+
+RADIANCE = np.concatenate([[0.0], np.geomspace(1e-5, 100.0, 400)]).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", list(transfer.CURVES))
+def test_decode_is_the_inverse_of_encode(name):
+    encode, decode = transfer.CURVES[name]
+    np.testing.assert_allclose(decode(encode(RADIANCE, np), np), RADIANCE, rtol=2e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", list(transfer.CURVES))
+def test_curves_rise_and_agree_between_numpy_and_torch(name):
+    encode, _ = transfer.CURVES[name]
+    encoded = encode(RADIANCE, np)
+    assert (np.diff(encoded) > 0).all() and encoded[0] == 0
+    np.testing.assert_allclose(encode(torch.from_numpy(RADIANCE), torch).numpy(), encoded, rtol=1e-5)
+
+
+def test_exposure_undoes_the_scale_of_an_image():
+    color = np.random.default_rng(1).gamma(1.0, 1.0, (50, 70, 3)).astype(np.float32)
+    assert transfer.exposure(color * 1000) == pytest.approx(transfer.exposure(color) / 1000, rel=1e-5)
+
+
+def test_exposure_brings_a_grey_image_to_middle_grey_and_leaves_black_alone():
+    assert transfer.exposure(np.full((33, 47, 3), 2.0, np.float32)) == pytest.approx(0.09)
+    assert transfer.exposure(np.zeros((8, 8, 3), np.float32)) == 1.0
+
+
+def test_exposure_ignores_black_borders():
+    color = np.full((64, 64, 3), 0.5, np.float32)
+    color[:32] = 0
+    assert transfer.exposure(color) == pytest.approx(0.36)
+
+
+def test_depth_looks_alike_in_scenes_of_any_scale():
+    depth = np.random.default_rng(1).uniform(1, 9, (20, 30, 1)).astype(np.float32)
+    depth[0, 0] = np.inf
+    for scale in (0.01, 1.0, 1000.0):
+        encoded = transfer.encode_depth(depth * scale, transfer.depth_scale(depth * scale))
+        np.testing.assert_allclose(encoded, transfer.encode_depth(depth, transfer.depth_scale(depth)), rtol=1e-4)
+        assert encoded[0, 0] == 0 and encoded.max() < 1
+    np.testing.assert_allclose(transfer.decode_depth(encoded, transfer.depth_scale(depth)), depth, rtol=1e-3)
+
+
+def test_guides_follow_the_order_of_the_features():
+    frame = Frame(color=np.zeros((2, 2, 3), np.float32), albedo=np.full((2, 2, 3), 0.25, np.float32),
+                  normal=np.full((2, 2, 3), -0.5, np.float32), depth=np.full((2, 2, 1), 3.0, np.float32))
+    guides = transfer.encode_guides(frame, ("albedo", "normal", "depth"), 3.0)
+    assert guides[0, 0].tolist() == [0.25] * 3 + [-0.5] * 3 + [0.5]

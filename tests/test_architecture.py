@@ -1,0 +1,76 @@
+"""The arrows of the design: which folder may import what, function-level imports included."""
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "n2n_render"
+FREE = {"errors", "config", "files"}
+# Folder or module → which of our own folders or modules it may import.
+ALLOWED = {
+    "frame": FREE | {"frame"},
+    "sample": FREE | {"frame", "sample"},
+    "network": FREE | {"frame", "network"},
+    "train": FREE | {"frame", "network", "train"},
+    "engines": FREE | {"frame", "network", "engines"},
+    "denoise": FREE | {"frame", "network", "engines"},
+    "evaluate": FREE | {"frame", "network", "engines", "denoise"},
+    "report": FREE | {"frame", "evaluate"},
+    "config": {"errors"}, "files": {"errors"}, "errors": set(), "console": set(), "__init__": set(),
+}
+COMPOSERS = {"commands", "demo"}  # these put stations together
+# Heavy neighbour → where it may be imported.
+DOORS = {
+    "bpy": {"sample/worker"}, "mathutils": {"sample/worker"}, "OpenEXR": {"frame/exr.py"}, "Imath": {"frame/exr.py"},
+    "rich": {"console.py"}, "click": {"commands.py"}, "torch": {"network", "train", "engines"},
+    "pyoidn": {"engines"}, "PIL": {"report.py", "train/journal.py"}, "matplotlib": {"train/journal.py"},
+}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path):
+    """(our own station or None, outside module or None) for every import statement of a file."""
+    depth = len(path.relative_to(PACKAGE).parts)
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((None, alias.name.split(".")[0]) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield None, node.module.split(".")[0]
+        elif isinstance(node, ast.ImportFrom) and node.level == depth:
+            yield from ((name, None) for name in ([node.module.split(".")[0]] if node.module else
+                                                  [alias.name for alias in node.names]))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_import_follows_the_arrows(path):
+    place = path.relative_to(PACKAGE)
+    station = place.parts[0].removesuffix(".py")
+    for own, outside in imports(path):
+        if own and own != "__version__" and station not in COMPOSERS:
+            assert own in ALLOWED[station], f"{place} imports {own}"
+        if outside in DOORS:
+            assert any(str(place).startswith(door) for door in DOORS[outside]), f"{place} imports {outside}"
+
+
+def test_the_worker_uses_only_bpy_and_the_standard_library():
+    import sys
+    folder = PACKAGE / "sample" / "worker"
+    own = {path.stem for path in folder.glob("*.py")}
+    used = {outside for path in folder.glob("*.py") for _, outside in imports(path) if outside}
+    assert used - own - {"bpy", "mathutils"} <= set(sys.stdlib_module_names)
+
+
+def test_help_and_sample_import_no_torch():
+    import subprocess
+    import sys
+    code = "import sys, n2n_render.commands, n2n_render.sample.sampling; print('torch' in sys.modules, 'bpy' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.split() == ["False", "False"]
+
+
+def test_only_the_console_prints():
+    for path in FILES:
+        calls = [node.func.id for node in ast.walk(ast.parse(path.read_text()))
+                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+        assert not {"print", "exit", "quit"} & set(calls), path

@@ -1,0 +1,140 @@
+"""Denoising: tiled = untiled, scale, strength, pairs, names, bad input."""
+import numpy as np
+import OpenEXR
+import pytest
+import torch
+from conftest import noisy_frame, true_frame
+
+from n2n_render.denoise import Denoiser, denoise_file, find_inputs, match_pairs, plan_outputs
+from n2n_render.errors import N2NError
+from n2n_render.frame.exr import ExrImage, read_frame, write_frame
+from n2n_render.network.checkpoint import Checkpoint
+from n2n_render.network.unet import ModelConfig, UNet
+
+CONFIG = ModelConfig(features=("albedo", "normal", "depth"), levels=3, encoder_width=8, decoder_width=8, head_widths=(8, 8))
+
+
+def denoiser(tile_px=None, **changes):
+    """A network with random weights: enough to tell whether pixels go where they should."""
+    torch.manual_seed(2)
+    config = ModelConfig(**{**vars(CONFIG), **changes})
+    return Denoiser(Checkpoint(config, UNet(config).state_dict()), "cpu", tile_px)
+
+
+@pytest.fixture
+def frame():
+    return noisy_frame(true_frame(150, 210), 1)
+
+
+@pytest.mark.parametrize("tile_px", [32, 64, 100])
+def test_tiled_equals_untiled(frame, tile_px):
+    whole = denoiser(4096).denoise(frame)
+    np.testing.assert_allclose(denoiser(tile_px).denoise(frame), whole, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("output", ["radiance", "display"])
+def test_a_brighter_scene_of_another_scale_gives_the_same_picture(frame, output):
+    reference = denoiser(output=output).denoise(frame)
+    frame.color *= 1000
+    frame.depth *= 1000
+    np.testing.assert_allclose(denoiser(output=output).denoise(frame) / 1000, reference, rtol=2e-3, atol=1e-5)
+
+
+def test_output_has_the_size_of_the_input_and_is_finite_and_not_negative(frame):
+    result = denoiser().denoise(frame)
+    assert result.shape == (150, 210, 3) and result.dtype == np.float32
+    assert np.isfinite(result).all() and (result >= 0).all()
+
+
+def test_running_out_of_memory_halves_the_tiles_and_then_says_so(frame, monkeypatch):
+    whole = denoiser(4096).denoise(frame)
+    limited = denoiser(512)
+    run = limited.engine.run
+
+    def small_only(encoded):
+        if encoded.shape[0] > 140:
+            raise MemoryError("too large")
+        return run(encoded)
+    monkeypatch.setattr(limited.engine, "run", small_only)
+    monkeypatch.setattr("n2n_render.denoise.SMALLEST_TILE_PX", 32)
+    np.testing.assert_allclose(limited.denoise(frame), whole, rtol=1e-4, atol=1e-6)
+    monkeypatch.setattr(limited.engine, "run", lambda encoded: (_ for _ in ()).throw(MemoryError("no")))
+    with pytest.raises(N2NError, match="not enough memory"):
+        limited.denoise(frame)
+
+
+def test_a_file_keeps_its_other_channels(frame, tmp_path):
+    write_frame(tmp_path / "in.exr", frame)
+    denoise_file(denoiser(), [tmp_path / "in.exr"], tmp_path / "out.exr", keep_noisy=True)
+    before, after = ExrImage(tmp_path / "in.exr"), ExrImage(tmp_path / "out.exr")
+    for name, channel in before.parts[0][1].items():
+        if name not in ("ViewLayer.Combined.R", "ViewLayer.Combined.G", "ViewLayer.Combined.B"):
+            assert after.parts[0][1][name].pixels.tobytes() == channel.pixels.tobytes()
+    noisy = after.pixels([f"ViewLayer.Noisy.{channel}" for channel in "RGB"])
+    np.testing.assert_array_equal(noisy, frame.color)
+    np.testing.assert_allclose(after.frame().color, denoiser().denoise(read_frame(tmp_path / "in.exr", CONFIG.features)))
+
+
+def test_strength_goes_from_the_noisy_to_the_denoised_picture(frame, tmp_path):
+    write_frame(tmp_path / "in.exr", frame)
+    pictures = {}
+    for strength in (0.0, 0.5, 1.0):
+        denoise_file(denoiser(), [tmp_path / "in.exr"], tmp_path / "out.exr", strength=strength)
+        pictures[strength] = read_frame(tmp_path / "out.exr").color
+    np.testing.assert_array_equal(pictures[0.0], frame.color)
+    np.testing.assert_allclose(pictures[0.5], (pictures[0.0] + pictures[1.0]) / 2, rtol=1e-4, atol=1e-5)
+
+
+def test_pairs_are_averaged_before_denoising(tmp_path):
+    truth = true_frame(40, 40)
+    frames = [noisy_frame(truth, seed) for seed in (1, 2)]
+    for index, frame in enumerate(frames):
+        write_frame(tmp_path / f"{index}.exr", frame)
+    denoise_file(denoiser(), [tmp_path / "0.exr", tmp_path / "1.exr"], tmp_path / "out.exr")
+    mean = noisy_frame(truth, 1)
+    mean.color[:] = (frames[0].color + frames[1].color) / 2
+    np.testing.assert_allclose(read_frame(tmp_path / "out.exr").color, denoiser().denoise(mean), rtol=1e-4, atol=1e-6)
+
+
+def test_the_same_noise_twice_and_other_sizes_are_no_pair(tmp_path):
+    for name, size in (("a", 40), ("same", 40), ("other", 44)):
+        write_frame(tmp_path / f"{name}.exr", noisy_frame(true_frame(40, size), 1))
+    with pytest.raises(N2NError, match="same noise"):
+        denoise_file(denoiser(), [tmp_path / "a.exr", tmp_path / "same.exr"], tmp_path / "out.exr")
+    with pytest.raises(N2NError, match="44×40"):
+        denoise_file(denoiser(), [tmp_path / "a.exr", tmp_path / "other.exr"], tmp_path / "out.exr")
+    with pytest.raises(N2NError, match="2 file"):
+        match_pairs([tmp_path / "a.exr"], [[tmp_path / "a.exr", tmp_path / "other.exr"]])
+    assert not (tmp_path / "out.exr").exists()
+
+
+def test_a_file_without_passes_is_refused_with_the_remedy(tmp_path):
+    pixels = {f"ViewLayer.Combined.{channel}": np.ones((8, 8), np.float32) for channel in "RGBA"}
+    OpenEXR.File({}, pixels).write(str(tmp_path / "a.exr"))
+    with pytest.raises(N2NError, match="Denoising Albedo") as error:
+        denoise_file(denoiser(), [tmp_path / "a.exr"], tmp_path / "out.exr")
+    assert "trained without" in error.value.hint
+
+
+def test_nan_pixels_do_not_spread(frame, tmp_path):
+    frame.color[10:12, 10:12] = np.nan
+    frame.albedo[50, 50] = np.inf
+    write_frame(tmp_path / "in.exr", frame)
+    denoise_file(denoiser(), [tmp_path / "in.exr"], tmp_path / "out.exr")
+    assert np.isfinite(read_frame(tmp_path / "out.exr").color).all()
+    assert np.isfinite(ExrImage(tmp_path / "out.exr").pixels(["ViewLayer.Combined.R"])).all()
+
+
+def test_inputs_and_outputs_are_matched_by_name(tmp_path):
+    for name in ("frame_0001.exr", "frame_0002.exr", "frame_10000.exr", "other.exr", ".frame_0003.exr.partial"):
+        (tmp_path / name).touch()
+    files = find_inputs([str(tmp_path / "frame_####.exr")])
+    assert [path.name for path in files] == ["frame_0001.exr", "frame_0002.exr", "frame_10000.exr"]
+    assert len(find_inputs([str(tmp_path)])) == 4
+    assert plan_outputs(files, "out")[0].as_posix() == "out/frame_0001.exr"
+    assert plan_outputs(files[:1], "clean.exr")[0].as_posix() == "clean.exr"
+    for wrong in ([str(tmp_path / "missing.exr")], [str(tmp_path / "shot_##.exr")]):
+        with pytest.raises(N2NError, match="no such file"):
+            find_inputs(wrong)
+    with pytest.raises(N2NError, match="one file"):
+        plan_outputs(files, "clean.exr")

@@ -1,0 +1,134 @@
+"""Training: it learns, resumes exactly, keeps its promises about files, and BatchNorm has no train/evaluate gap."""
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from n2n_render.config import TrainConfig
+from n2n_render.errors import N2NError
+from n2n_render.network.checkpoint import load_network, read_checkpoint
+from n2n_render.network.unet import fold
+from n2n_render.train.loop import Trainer, resumed_config, train
+from n2n_render.train.validate import denoise_array, encode_input, pair_error
+
+SMALL = {"hdr": True, "features": ("albedo", "normal", "depth"), "levels": 2, "encoder_width": 12, "decoder_width": 16,
+         "batch": 4, "crop_px": 32, "precision": "float32", "device": "cpu", "warmup_steps": 10, "validations": 2}
+
+
+def config(folder, out, **changes):
+    return TrainConfig(data=(str(folder),), out=str(out), **{**SMALL, "steps": 40, **changes})
+
+
+def weights(run, name="last.pt"):
+    return read_checkpoint(run / name).weights
+
+
+def records(run):
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_training_learns_from_noise_alone(make_dataset, tmp_path, silent):
+    """The held-out view gets much closer to its reference than the noisy input is."""
+    folder = make_dataset(views=5, references=(2,), size=(64, 64))
+    run = train(config(folder, tmp_path / "run", steps=250, learning_rate=2e-3), silent)
+    first, last = records(run)[0], records(run)[-1]
+    assert last["pair_error"] < 0.1 < 0.9  # the noisy input's own relative error is about 1
+    assert last["psnr_db"] > 24 and last["relmse"] < 0.1, (first, last)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_resumed_equals_uninterrupted(make_dataset, tmp_path, silent, precision):
+    folder = make_dataset()
+    options = {"precision": precision, "schedule": "constant"}
+    train(config(folder, tmp_path / "whole", **options), silent)
+    train(config(folder, tmp_path / "parts", steps=20, validations=1, **options), silent)
+    train(resumed_config(tmp_path / "parts", steps=40), silent, resume=str(tmp_path / "parts"))
+    whole, parts = read_checkpoint(tmp_path / "whole" / "last.pt"), read_checkpoint(tmp_path / "parts" / "last.pt")
+    for key, tensor in whole.training["network"].items():
+        torch.testing.assert_close(parts.training["network"][key], tensor, rtol=0, atol=0)
+    for key, tensor in whole.weights.items():
+        torch.testing.assert_close(parts.weights[key], tensor, rtol=0, atol=0)
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(make_dataset, tmp_path, silent, monkeypatch):
+    trainer = Trainer(config(make_dataset(), tmp_path / "run", steps=1000), silent, None)
+    step = trainer._train_step
+
+    def interrupted():
+        step()
+        if trainer.step == 5:
+            raise KeyboardInterrupt
+    monkeypatch.setattr(trainer, "_train_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run()
+    assert read_checkpoint(tmp_path / "run" / "last.pt").provenance["step"] == 5
+    assert "--resume" in silent.notes[-1]
+
+
+def test_evaluation_has_no_gap_to_training(make_dataset, tmp_path, silent):
+    """With the re-estimated statistics the network does on whole frames what it does with batch statistics."""
+    folder = make_dataset(size=(64, 64))
+    trainer = Trainer(config(folder, tmp_path / "run", steps=60, learning_rate=2e-3), silent, None)
+    trainer.run()
+    network = load_network(read_checkpoint(tmp_path / "run" / "last.pt"))
+    batch = {key: torch.from_numpy(value) for key, value in trainer.batches.make(0, stream=2).items()}
+    x = encode_input(network.config, batch["noisy"], batch["guides"])
+    with torch.no_grad():
+        evaluated = network.eval()(x)
+        folded = fold(network)(x)
+        trained = network.train()(x)
+    relative = ((evaluated - trained) ** 2 / (evaluated + 0.01) ** 2).mean().sqrt()
+    assert relative < 0.15
+    torch.testing.assert_close(folded, evaluated, rtol=1e-3, atol=1e-5)
+
+
+def test_a_run_folder_explains_itself(make_dataset, tmp_path, silent):
+    run = train(config(make_dataset(), tmp_path / "run", steps=10), silent)
+    names = {path.name for path in run.iterdir()}
+    assert {"best.pt", "last.pt", "config.json", "metrics.jsonl", "training.png", "previews", "events"} <= names
+    found = read_checkpoint(run)
+    assert found.model.features == ("albedo", "normal", "depth") and found.training is None
+    assert len(found.provenance["datasets"][0]["sha256"]) == 64
+    assert found.provenance["held_out"] == ["data/v002_f0001"]
+    assert {"loss", "learning_rate", "pair_error", "clamped_energy", "clipped_steps"} <= set(records(run)[-1])
+
+
+def test_fireflies_do_not_destroy_training(make_dataset, tmp_path, silent):
+    """Targets with outliers of a thousand times the mean: the loss of the run's second half never jumps."""
+    folder = make_dataset(spread=6.0, size=(64, 64))
+    run = train(config(folder, tmp_path / "run", steps=200, learning_rate=2e-3, validations=20), silent)
+    errors = np.array([record["pair_error"] for record in records(run) if "pair_error" in record])
+    assert np.isfinite(errors).all() and (np.diff(errors[10:]) < 0.5 * abs(errors[9])).all()
+    assert all(torch.isfinite(tensor).all() for tensor in weights(run).values())
+
+
+def test_single_view_and_no_features_and_display_referred_work(make_dataset, tmp_path, silent):
+    folder = make_dataset(views=1)
+    run = train(config(folder, tmp_path / "run", steps=10, features=(), hdr=False), silent)
+    checkpoint = read_checkpoint(run)
+    image = np.random.default_rng(1).random((48, 64, 10), np.float32)
+    radiance = denoise_array(load_network(checkpoint), image, torch.device("cpu"))
+    assert checkpoint.model.output == "display" and radiance.shape == (48, 64, 3) and (radiance >= 0).all()
+
+
+def test_noise_to_clean_needs_references(make_dataset, tmp_path, silent):
+    with pytest.raises(N2NError, match="references"):
+        train(config(make_dataset(), tmp_path / "run", target="reference"), silent)
+
+
+@pytest.mark.parametrize("changes, says", [({"loss": "l2_display"}, "--hdr"), ({"hdr": False, "loss": "l2"}, "needs --hdr"),
+                                           ({"device": "tpu"}, "tpu")])
+def test_impossible_wishes_are_refused_before_anything_is_made(make_dataset, tmp_path, silent, changes, says):
+    with pytest.raises(N2NError, match=says):
+        train(config(make_dataset(), tmp_path / "run", **changes), silent)
+    assert not (tmp_path / "run").exists()
+
+
+def test_pair_error_estimates_the_true_error_without_a_reference():
+    """Against the weighted squared error to a known truth, on a biased denoiser."""
+    rng = np.random.default_rng(4)
+    truth = np.full((256, 256, 3), 0.5, np.float32)
+    a, b = (rng.gamma(4, 0.125, truth.shape).astype(np.float32) for _ in range(2))
+    estimate = pair_error(truth * 1.2, a, b)
+    assert estimate == pytest.approx(0.1 ** 2 / 0.51 ** 2, rel=0.15)
