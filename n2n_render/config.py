@@ -34,6 +34,7 @@ class TrainConfig:
     hdr: bool = False                   # relative L2 on linear radiance; else L2 on display-referred images
     features: tuple[str, ...] = ()
     norm: str = "batch"
+    norm_batch_share: float = 0.1       # of the run that BatchNorm uses batch statistics; then they are fixed
     encoding: str = "log"
     loss: str = "auto"                  # auto: relative_l2 with hdr, l2_display without; see train/losses.py
     target: str = "noisy"               # "reference": noise-to-clean, for comparison

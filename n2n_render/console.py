@@ -29,7 +29,7 @@ def result(message: str):
 def show_table(title: str, columns: list[str], rows: list[list[str]]):
     table = Table(title=title, title_justify="left")
     for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right", no_wrap=True)
+        table.add_column(escape(column), justify="left" if index == 0 else "right", no_wrap=True)
     for row in rows:
         table.add_row(*[escape(cell) for cell in row])
     Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)

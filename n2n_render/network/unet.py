@@ -1,4 +1,5 @@
 """The U-Net of Noise2Noise (Lehtinen et al. 2018, appendix, Table 2), with BatchNorm after each convolution."""
+import math
 from dataclasses import dataclass
 
 import torch
@@ -6,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..frame.passes import CHANNEL_COUNT
-from ..frame.transfer import LOG_EPSILON, RADIANCE_MAX
+from ..frame.transfer import KEY, LOG_EPSILON, RADIANCE_MAX
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class UNet(nn.Module):
         self.leave = nn.Sequential(Conv(below + config.in_channels, first, norm), Conv(first, second, norm))
         self.last = nn.Conv2d(second, 3, 3, padding=1)
         nn.init.kaiming_normal_(self.last.weight, nonlinearity="linear")
-        nn.init.zeros_(self.last.bias)
+        start = math.log1p(KEY / LOG_EPSILON) if config.output == "radiance" else 0.0
+        nn.init.constant_(self.last.bias, start)  # begin at middle grey: a dark start makes relative losses huge
 
     @property
     def alignment(self) -> int:
@@ -96,7 +98,7 @@ class UNet(nn.Module):
         if self.config.output == "display":
             return torch.sigmoid(x)
         # For x ≫ 0 the inverse of the log encoding (transfer.decode_log), for x ≪ 0 an exponential that nears 0.
-        limit = float(torch.log1p(torch.tensor(RADIANCE_MAX / LOG_EPSILON)))
+        limit = math.log1p(RADIANCE_MAX / LOG_EPSILON)
         return LOG_EPSILON * torch.expm1(F.softplus(x.clamp(max=limit)))
 
 

@@ -21,7 +21,7 @@ from ..network.unet import ModelConfig, UNet
 from .dataset import Batches, cache_pair, split_single_view
 from .journal import Journal
 from .losses import LOSSES, clamp_fireflies
-from .validate import encode_input, reestimate_norms, validate
+from .validate import encode_input, reestimate_norms, set_norms_fixed, validate
 
 CLIP_FACTOR = 2.0        # gradients longer than this times their usual length are shortened to it
 CLIP_MEMORY = 0.98       # of the running mean of the log of the gradient's length
@@ -29,8 +29,7 @@ STEP_DECAY = 0.55        # schedule "step": the Monte Carlo fork's factor
 STEP_DECAYS = 6          # … so many times in a run
 FINAL_SHARE = 0.02       # schedule "cosine": of the learning rate, at the end
 RECORD_EVERY_S = 5.0
-REESTIMATE_BATCHES = 8         # for BatchNorm's running statistics, at each validation …
-FINAL_REESTIMATE_BATCHES = 48  # … and at the end
+REESTIMATE_BATCHES = 32  # for BatchNorm's statistics
 
 
 def train(config: TrainConfig, progress, resume: str | None = None) -> Path:
@@ -62,6 +61,7 @@ class Trainer:
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.optimizer = torch.optim.Adam(self.network.parameters(), config.learning_rate, betas=(0.9, 0.99), eps=1e-8)
         self.step, self.seconds, self.best, self.usual_log_norm, self.precision = 0, 0.0, math.inf, None, config.precision
+        self.norms_fixed = False
         self.batches = Batches(self.training_pairs, config.features, config.batch, config.crop_px, config.seed,
                                config.target)
         self.folder = Path(resume) if resume else _new_folder(config, self.datasets)
@@ -95,7 +95,7 @@ class Trainer:
                 elif time.time() > next_record:
                     next_record = time.time() + RECORD_EVERY_S
                     self._record({})
-            self._validate(FINAL_REESTIMATE_BATCHES)
+            self._validate()
         except KeyboardInterrupt:
             self._save("last.pt")
             progress.note(f"saved at step {self.step}; go on with: n2n-render train --resume {self.folder}")
@@ -134,7 +134,11 @@ class Trainer:
         return self.loss(prediction.float(), clamped).mean(), 1 - clamped.sum() / target.sum().clamp(min=1e-9)
 
     def _train_step(self):
+        if not self.norms_fixed and self._share() >= self.config.norm_batch_share:
+            self._fix_norms()
         self.network.train()
+        if self.norms_fixed:
+            set_norms_fixed(self.network)
         batch = self._batch(self.step)
         loss, clamped = self._forward(batch, self.precision)
         for group in self.optimizer.param_groups:
@@ -150,6 +154,18 @@ class Trainer:
         self._losses.append(self.last_loss)
         self._clamped.append(clamped.item())
         self.step += 1
+
+    def _fix_norms(self):
+        """Ends the phase of batch statistics: re-estimates them over the training set and uses them from here on.
+
+        Batch statistics change with every handful of crops, and a network that has only known them is a few percent off
+        when they are replaced by the mean ones. From here it is trained with the very statistics that it is used with.
+        """
+        for network in (self.network, self.average):
+            reestimate_norms(network, self.batches, self.device, self.precision, REESTIMATE_BATCHES)
+        for ours, theirs in zip(self.average.buffers(), self.network.buffers(), strict=True):
+            ours.copy_(theirs)
+        self.norms_fixed = True
 
     def _batch(self, step):
         return {key: torch.from_numpy(value).to(self.device, non_blocking=True)
@@ -188,8 +204,9 @@ class Trainer:
         self.network.zero_grad(set_to_none=True)
         return min(took, key=took.get)
 
-    def _validate(self, reestimate_batches: int = REESTIMATE_BATCHES):
-        reestimate_norms(self.average, self.batches, self.device, self.precision, reestimate_batches)
+    def _validate(self):
+        if not self.norms_fixed:
+            reestimate_norms(self.average, self.batches, self.device, self.precision, REESTIMATE_BATCHES)
         values, strip = validate(self.average, self.validation_pairs, self.device, self.precision)
         self._record(values, strip)
         if values["pair_error"] < self.best:
@@ -208,7 +225,7 @@ class Trainer:
 
     def _save(self, name: str, with_training: bool = True):
         training = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(), "best": self.best,
-                    "usual_log_norm": self.usual_log_norm} if with_training else None
+                    "norms_fixed": self.norms_fixed, "usual_log_norm": self.usual_log_norm} if with_training else None
         provenance = {"config": to_dict(self.config), "precision": self.precision, "step": self.step,
                       "seconds": self.seconds, "held_out": [cached.pair.name for cached in self.validation_pairs],
                       "datasets": self.datasets, "torch": torch.__version__}
@@ -223,6 +240,7 @@ class Trainer:
         self.network.load_state_dict(found.training["network"])
         self.optimizer.load_state_dict(found.training["optimizer"])
         self.best, self.usual_log_norm = found.training["best"], found.training["usual_log_norm"]
+        self.norms_fixed = found.training["norms_fixed"]
         self.step, self.seconds = found.provenance["step"], found.provenance["seconds"]
         self.precision = found.provenance["precision"]
 

@@ -33,6 +33,13 @@ def reestimate_norms(network: UNet, batches: Batches, device, precision: str, co
     network.eval()
 
 
+def set_norms_fixed(network: UNet):
+    """Makes BatchNorm use its running statistics while everything else trains."""
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.eval()
+
+
 def denoise_array(network: UNet, image, device, precision: str = "float32"):
     """(H, W, 10) of a cached pair → exposed radiance (H, W, 3) float32."""
     pixels = torch.from_numpy(np.array(image, np.float32)).permute(2, 0, 1)[None].to(device)

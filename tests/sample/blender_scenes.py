@@ -6,6 +6,8 @@ import sys
 
 import bpy
 
+CORRIDOR = (1, 8, 1)
+
 
 def main(folder):
     bpy.ops.wm.open_mainfile(filepath=os.path.join(folder, "demo.blend"))
@@ -13,8 +15,13 @@ def main(folder):
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     scene.name = "Main"
+    facts["corridor"] = CORRIDOR
     facts["moving_camera"] = build_main(scene)
     build_other(bpy.data.scenes.new("Other"))
+    passive = bpy.data.scenes.new("Passive")
+    build_other(passive, camera="Spare")
+    passive.camera = None
+    build_corridor(bpy.data.scenes.new("Corridor"))
     save(folder, "moving.blend")
     for camera in list(bpy.data.cameras):
         bpy.data.cameras.remove(camera)
@@ -35,6 +42,10 @@ def build_main(scene):
     front = add_camera(scene, "Front", (0, -6, 2), (75, 0, 0))
     front.data.dof.use_dof, front.data.dof.focus_distance, front.data.dof.aperture_fstop = True, 3.0, 0.2
     side = add_camera(scene, "Side", (6, 0, 2), (75, 0, 90))
+    drone = add_camera(scene, "Drone", (-1, -6, 2), (75, 0, 0))
+    drone.keyframe_insert("location", frame=1)
+    drone.location.x = 1
+    drone.keyframe_insert("location", frame=5)
     scene.timeline_markers.new("front", frame=1).camera = front
     scene.timeline_markers.new("side", frame=10).camera = side
     scene.view_layers[0].name = "Main.Layer"
@@ -48,11 +59,18 @@ def build_main(scene):
     return flat(front)
 
 
-def build_other(scene):
+def build_other(scene, camera="Lone"):
     """Plain geometry: nothing moves, nothing is out of focus."""
     add_box(scene.collection, "ground", (0, 0, -0.1), (4, 4, 0.2), (0.5, 0.5, 0.5))
     add_box(scene.collection, "block", (0, 0, 0.6), (1.2, 1.2, 1.2), (0.8, 0.2, 0.1))
-    add_camera(scene, "Lone", (0, -6, 2), (75, 0, 0))
+    add_camera(scene, camera, (0, -6, 2), (75, 0, 0))
+    use_settings(scene)
+
+
+def build_corridor(scene):
+    """A camera inside of a long closed box: hardly any place beside it is free."""
+    add_box(scene.collection, "walls", (0, 0, 0.5), CORRIDOR, (0.5, 0.5, 0.5))
+    add_camera(scene, "Visitor", (0, -3, 0.5), (90, 0, 0))
     use_settings(scene)
 
 

@@ -71,8 +71,7 @@ class Stage:
 
 
 def _open(path, scene_name, warn):
-    if bpy.app.module:
-        bpy.ops.wm.read_factory_settings()  # the wheel would otherwise take over the user's preferences
+    bpy.ops.wm.read_factory_settings()  # the wheel would otherwise take over the user's preferences
     try:
         bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
     except RuntimeError as error:

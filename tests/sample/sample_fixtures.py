@@ -1,6 +1,7 @@
 """Scenes and runs that the tests of `sample` share. Blender runs in child processes only, as in the program itself.
 
-The bpy wheel is used, or the program that the environment variable N2N_BLENDER names.
+The bpy wheel is used, or the program that the environment variable N2N_BLENDER names. A plugin, not a conftest.py:
+`import conftest` in other folders' tests means the one above.
 """
 import json
 import os
@@ -90,7 +91,7 @@ def sample_command():
 
 @pytest.fixture(scope="session")
 def noisy(scenes, run_sample, tmp_path_factory) -> Path:
-    """The demo scene at 64×36: 16 seeds of 4 spp, two reference halves of 64 spp. Tests copy it before they change it."""
-    folder = tmp_path_factory.mktemp("noisy") / "demo"
-    run_sample(scenes.demo, 4, folder, seeds=16, size=(64, 36), reference_spp=64)
+    """Plain geometry under open sky, 64×36: 16 seeds of 4 spp, two halves of 64 spp. Copy it before changing it."""
+    folder = tmp_path_factory.mktemp("noisy") / "other"
+    run_sample(scenes.moving, 4, folder, scene_name="Other", seeds=16, reference_spp=64)
     return folder

@@ -1,0 +1,66 @@
+"""The order of losses and input curves of Noise2Noise (2018), Fig 6, on a dataset with references on several views.
+
+    python tests/benchmarks/fig6.py DATASET --steps 600
+
+Trains one network per variant with the same seed, crops and steps, and evaluates f(A) on the held-out views with two
+reference halves. PSNR on T(v), as in the paper; the firefly clamp is off, so that only the losses differ.
+"""
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import click
+
+# name → (encoding of the input, loss, target), in the paper's order of quality
+VARIANTS = {
+    "L_HDR(T(x), y)": ("tonemap", "relative_l2", "noisy"),
+    "L_HDR(x, y)": ("linear", "relative_l2", "noisy"),
+    "L2(T(x), y)": ("tonemap", "l2", "noisy"),
+    "L2(x, y)": ("linear", "l2", "noisy"),
+    "L2(T(x), T(y))": ("tonemap", "l2_tonemapped", "noisy"),
+    "L_HDR(T(x), clean)": ("tonemap", "relative_l2", "reference"),
+    "L_HDR(log(x), y), our default": ("log", "relative_l2", "noisy"),
+}
+
+
+class Quiet:
+    def start(self, total, count=0):
+        pass
+
+    advance = note = warn = lambda self, *arguments, **options: None
+
+
+def run(job):
+    """(name, data, steps, …) → (name, scores of the held-out views' mean, seconds)."""
+    import json
+
+    from n2n_render.config import TrainConfig
+    from n2n_render.train.loop import train
+    name, data, steps, learning_rate, crop_px, seed = job
+    encoding, loss, target = VARIANTS[name]
+    with tempfile.TemporaryDirectory() as folder:
+        config = TrainConfig(data=(data,), out=f"{folder}/run", hdr=True, features=("albedo", "normal"), encoding=encoding,
+                             loss=loss, target=target, steps=steps, learning_rate=learning_rate, crop_px=crop_px,
+                             threads=1, firefly_clamp=0, validations=4, seed=seed, validation_share=0.1)
+        folder = train(config, Quiet())
+        last = json.loads((Path(folder) / "metrics.jsonl").read_text().splitlines()[-1])
+    return name, last["psnr_db"], last["relmse"], last["seconds"]
+
+
+@click.command()
+@click.argument("data")
+@click.option("--steps", default=600)
+@click.option("--learning-rate", default=1e-3)
+@click.option("--crop", default=96)
+@click.option("--seed", default=1)
+@click.option("--processes", default=2, help="Variants trained at a time, one thread each.")
+def main(data, steps, learning_rate, crop, seed, processes):
+    jobs = [(name, data, steps, learning_rate, crop, seed) for name in VARIANTS]
+    print(f"{data}: {steps} steps, crops of {crop}, learning rate {learning_rate:g}, seed {seed}", flush=True)
+    with ProcessPoolExecutor(processes) as pool:
+        for name, psnr, relmse, seconds in pool.map(run, jobs):
+            print(f"| {name} | {psnr:.2f} | {relmse:.4f} | {seconds:.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
