@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-BACKGROUND_DEPTH = 1e9  # Cycles writes 1e10 where a ray hits nothing
+BACKGROUND_DEPTH = 1e9  # Cycles writes 1e10 in Depth and 0 in Denoising Depth where a ray hits nothing
 
 
 @dataclass

@@ -1,4 +1,5 @@
 """Starts the worker inside Blender (or under the bpy wheel), sends requests, returns its answers."""
+import contextlib
 import importlib.util
 import json
 import re
@@ -51,7 +52,8 @@ class Worker:
     def __exit__(self, *_):
         self._process.kill()
         self._process.wait()
-        self._process.stdin.close()
+        with contextlib.suppress(OSError):  # what could not be sent to a dead child
+            self._process.stdin.close()
         self._process.stdout.close()
 
     def ask(self, request: dict) -> dict:
@@ -81,6 +83,7 @@ class Worker:
         self._died()
 
     def _died(self):
+        self._noise.extend(line.rstrip() for line in self._process.stdout)
         code = self._process.wait()
         said = "\n".join(line for line in list(self._noise)[-12:] if line)
         raise N2NError(f"Blender ended unexpectedly (exit code {code})",

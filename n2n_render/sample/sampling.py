@@ -137,13 +137,21 @@ def _keep(path: Path, folder: Path):
 def _remove_abandoned(folder: Path):
     """Removes what a killed run of this machine has left."""
     for path in folder.glob(f".partial-{socket.gethostname()}-*"):
-        pid = int(path.name.rpartition("-")[2])
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
+        pid = path.name.rpartition("-")[2]
+        if pid.isdigit() and not _is_alive(int(pid)):
             shutil.rmtree(path, ignore_errors=True)
-        except OSError:
-            continue  # alive, of another user
+
+
+def _is_alive(pid: int) -> bool:
+    if os.name == "nt":  # there os.kill would end the process; leave the folder, it is small
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
 
 
 def _probe_seconds(worker: Worker, jobs, progress) -> float:

@@ -15,13 +15,12 @@ class Stage:
         self.warn = warn
         self.scene = _open(request["scene"], request.get("scene_name"), warn)
         self.layer = _view_layer(self.scene, request.get("view_layer"))
+        self.frames = request.get("frames") or [self.scene.frame_current]
+        self.scene.frame_set(self.frames[0])  # a marker of the timeline may bind another camera there
         self.camera = _camera(self.scene, request.get("camera"), warn)
         self.device = settings.use_device(self.scene, request.get("device", "auto"))
         settings.use_sampling(self.scene, self.layer, warn)
         settings.use_size(self.scene, request.get("size"))
-        frames = request.get("frames")
-        self.frames = frames if frames else [self.scene.frame_current]
-        self.scene.frame_set(self.frames[0])
         count = request.get("views", 1)
         self.camera_by_markers = any(marker.camera for marker in self.scene.timeline_markers)
         if request.get("camera") or count > 1:
@@ -39,7 +38,7 @@ class Stage:
             "device": self.device,
             "scene_name": self.scene.name,
             "view_layer": self.layer.name,
-            "camera": self.camera.name,
+            "camera": None if self.camera_by_markers else self.camera.name,
             "frames": self.frames,
             "fps": self.scene.render.fps / self.scene.render.fps_base,
             "size": list(settings.size(self.scene)),
@@ -55,7 +54,7 @@ class Stage:
         if not self.camera_by_markers:
             scene.camera = self.cameras[request["view"]]
         scene.cycles.seed = request["cycles_seed"]
-        scene.cycles.samples = request["spp"]
+        settings.use_samples(scene, request["spp"])
         scene.render.resolution_percentage = request.get("percentage", 100)
         matrix = views.rounded(scene.camera.matrix_world)
         note = {key: request[key] for key in ("view", "frame", "seed", "spp", "cycles_seed")}
@@ -64,7 +63,8 @@ class Stage:
 
     def render(self, path):
         if path is not None:
-            self.scene.render.filepath = path
+            braces = {"{": "{{", "}": "}}"} if bpy.app.version >= (5, 0, 0) else {}  # 5.0: {} are path templates
+            self.scene.render.filepath = path.translate(str.maketrans(braces))
         bpy.ops.render.render(write_still=path is not None, scene=self.scene.name)
         if path is not None and not os.path.exists(path):
             raise SceneError(f"Blender wrote no file to {path}", "Check that the folder is writable and the disk not full.")
@@ -109,6 +109,7 @@ def _view_layer(scene, name):
     chosen = scene.view_layers[name] if name else used[0]
     for layer in scene.view_layers:
         layer.use = layer == chosen
+    bpy.context.window_manager.windows[0].view_layer = chosen  # whose objects the ray casts of views.py meet
     return chosen
 
 

@@ -51,9 +51,6 @@ def use_sampling(scene, layer, warn):
     cycles.use_denoising = False
     cycles.use_animated_seed = False
     cycles.time_limit = 0
-    cycles.sample_offset = 0
-    if hasattr(cycles, "use_sample_subset"):  # 5.0
-        cycles.use_sample_subset = False
     render.use_persistent_data = True
     for switch in ("use_compositing", "use_sequencer", "use_border", "use_crop_to_border", "use_multiview",
                    "use_freestyle", "use_single_layer", "use_placeholder"):
@@ -84,6 +81,17 @@ def _use_output(render):
             setattr(render, name, name in ("use_stamp_note", "use_stamp_camera", "use_stamp_frame"))
 
 
+def use_samples(scene, spp):
+    """Cycles' sample number 0 goes through the pixel's centre, whatever the seed: skip it, or all seeds alias alike."""
+    cycles = scene.cycles
+    if hasattr(cycles, "use_sample_subset"):  # 5.0
+        cycles.use_sample_subset, cycles.sample_subset_length = True, spp
+        cycles.samples = 2 * spp
+    else:
+        cycles.samples = spp
+    cycles.sample_offset = spp
+
+
 def use_size(scene, wanted):
     """`wanted`: None (as authored), [width, height], or a percentage of the authored full resolution."""
     render = scene.render
@@ -102,6 +110,7 @@ def size(scene):
 
 def noise_settings(scene):
     found = {name: getattr(scene.cycles, name) for name in NOISE_SETTINGS if hasattr(scene.cycles, name)}
+    found["skips_first_samples"] = True
     found["use_motion_blur"] = scene.render.use_motion_blur
     found["film_transparent"] = scene.render.film_transparent
     return found
