@@ -92,6 +92,8 @@ def sample(ctx, dry_run, frames, size, chunk, reference_frames, **options):
 @click.option("--features", is_flag=False, flag_value="albedo,normal,depth", default="", metavar="[LIST]",
               help="Guides: any of albedo,normal,depth; bare: all three.")
 @click.option("--norm", type=click.Choice(["batch", "none"]), default="batch", help="BatchNorm after each convolution.")
+@click.option("--head", type=click.Choice(["gated", "direct"]), default="gated",
+              help="gated: colours are blended with the input by learned gates; direct: as in the paper.")
 @click.option("--encoding", type=click.Choice(["log", "tonemap", "linear"]), default="log", help="Curve on the input.")
 @click.option("--loss", type=click.Choice(["auto", "relative_l2", "l2", "l2_display", "l2_tonemapped"]), default="auto")
 @click.option("--target", type=click.Choice(["noisy", "reference"]), default="noisy", help="reference: noise-to-clean.")

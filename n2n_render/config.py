@@ -35,6 +35,7 @@ class TrainConfig:
     features: tuple[str, ...] = ()
     norm: str = "batch"
     norm_batch_share: float = 0.1       # of the run that BatchNorm uses batch statistics; then they are fixed
+    head: str = "gated"
     encoding: str = "log"
     loss: str = "auto"                  # auto: relative_l2 with hdr, l2_display without; see train/losses.py
     target: str = "noisy"               # "reference": noise-to-clean, for comparison

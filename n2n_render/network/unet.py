@@ -7,7 +7,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..frame.passes import CHANNEL_COUNT
-from ..frame.transfer import KEY, LOG_EPSILON, RADIANCE_MAX
+from ..frame.transfer import CURVES, KEY, LOG_EPSILON, RADIANCE_MAX, encode_tonemap
+
+GATE_FLOOR = 0.05  # of LOG_EPSILON
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,7 @@ class ModelConfig:
     encoding: str = "log"               # the curve on the input radiance, see frame/transfer.py
     output: str = "radiance"            # "radiance": linear, [0, ∞); "display": [0, 1], tone-mapped (without --hdr)
     norm: str = "batch"                 # "batch" or "none"
+    head: str = "gated"                 # "gated": a learned blend with the input, see UNet; "direct": as in the paper
     levels: int = 5                     # max-pools
     encoder_width: int = 48             # paper: 48
     decoder_width: int = 96             # paper: 96
@@ -40,7 +43,12 @@ class Conv(nn.Sequential):
 
 
 class UNet(nn.Module):
-    """(N, C_in, H, W) encoded → (N, 3, H, W), any size. See ModelConfig for what goes in and comes out."""
+    """(N, C_in, H, W) encoded → (N, 3, H, W), any size. See ModelConfig for what goes in and comes out.
+
+    With the gated head the last convolution has six channels: three colours and three gates, by which each colour is
+    blended with the noisy input pixel. Where there is little noise the network then starts from a good picture, and where
+    there is much the gates close: docs/training.md has the comparison.
+    """
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -56,10 +64,11 @@ class UNet(nn.Module):
         below = up if config.levels > 1 else wide
         first, second = config.head_widths
         self.leave = nn.Sequential(Conv(below + config.in_channels, first, norm), Conv(first, second, norm))
-        self.last = nn.Conv2d(second, 3, 3, padding=1)
+        self.last = nn.Conv2d(second, 6 if config.head == "gated" else 3, 3, padding=1)
         nn.init.kaiming_normal_(self.last.weight, nonlinearity="linear")
-        start = math.log1p(KEY / LOG_EPSILON) if config.output == "radiance" else 0.0
-        nn.init.constant_(self.last.bias, start)  # begin at middle grey: a dark start makes relative losses huge
+        nn.init.zeros_(self.last.bias)
+        if config.output == "radiance":  # begin at middle grey: a dark start makes relative losses huge
+            nn.init.constant_(self.last.bias[:3], math.log1p(KEY / LOG_EPSILON))
 
     @property
     def alignment(self) -> int:
@@ -79,6 +88,7 @@ class UNet(nn.Module):
 
     def forward(self, x):
         height, width = x.shape[-2:]
+        noisy = x[:, :3]
         x = F.pad(x, (0, -width % self.alignment, 0, -height % self.alignment), mode="replicate")
         skips = [x]                                                 # (N, C_in, H, W)
         x = self.enter(x)                                           # (N, 48, H, W)
@@ -90,8 +100,17 @@ class UNet(nn.Module):
         for decoder in [*self.decoders, self.leave]:
             x = F.interpolate(x, scale_factor=2, mode="nearest")
             x = decoder(torch.cat([x, skips.pop()], dim=1))         # (N, 96, H/16, W/16) … (N, 32, H, W)
-        x = self.last(x).float()                                    # (N, 3, H, W)
-        return self._output(x)[..., :height, :width]
+        x = self.last(x).float()[..., :height, :width]              # (N, 3 or 6, H, W)
+        return self._gated(x, noisy) if self.config.head == "gated" else self._output(x)
+
+    def _gated(self, x, noisy):
+        """(N, 6, H, W) and the input's encoded colour → (N, 3, H, W)."""
+        radiance = CURVES[self.config.encoding][1](noisy.float(), torch)
+        color, gate = x[:, :3], torch.sigmoid(x[:, 3:])
+        if self.config.output == "display":
+            return torch.lerp(torch.sigmoid(color), encode_tonemap(radiance, torch), gate)
+        # _output of log(radiance / ε) is that radiance; the floor keeps black pixels from pulling with all their weight
+        return self._output(torch.lerp(color, torch.log(radiance / LOG_EPSILON + GATE_FLOOR), gate))
 
     def _output(self, x):
         """Never negative by construction, and never stuck: the slope is positive everywhere below the clamp."""

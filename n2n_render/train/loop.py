@@ -52,7 +52,7 @@ class Trainer:
         self.device = pick_device(config.device)
         self.training_pairs, self.validation_pairs, self.datasets = _load_pairs(config, progress)
         self.model = ModelConfig(
-            features=config.features, encoding=config.encoding, norm=config.norm, levels=config.levels,
+            features=config.features, encoding=config.encoding, norm=config.norm, head=config.head, levels=config.levels,
             encoder_width=config.encoder_width, decoder_width=config.decoder_width,
             output="radiance" if config.hdr else "display")
         self.loss = LOSSES[_loss_name(config)]

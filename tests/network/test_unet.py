@@ -2,6 +2,7 @@
 import pytest
 import torch
 
+from n2n_render.frame.transfer import CURVES, LOG_SCALE, encode_log
 from n2n_render.network.unet import Conv, ModelConfig, UNet, fold
 
 SMALL = {"levels": 2, "encoder_width": 8, "decoder_width": 12, "head_widths": (8, 6)}
@@ -22,7 +23,7 @@ def trained_looking(config):
 
 def test_default_is_the_papers_network():
     """Table 2 of Noise2Noise: 9 channels in; 17 hidden 3×3 convolutions of 48, 96, 64, 32; 3 channels out."""
-    network = UNet(ModelConfig(features=("albedo", "normal"), norm="none"))
+    network = UNet(ModelConfig(features=("albedo", "normal"), norm="none", head="direct"))
     shapes = [tuple(module[0].weight.shape[:2]) for module in network.modules() if isinstance(module, Conv)]
     assert shapes == [(48, 9)] + [(48, 48)] * 6 + [(96, 96)] * 2 + [(96, 144), (96, 96)] * 3 + [(64, 105), (32, 64)]
     assert network.last.weight.shape[:2] == (3, 32)
@@ -43,10 +44,19 @@ def test_radiance_is_never_negative_and_always_learns():
 
 
 def test_output_undoes_the_log_encoding_of_bright_radiance():
-    from n2n_render.frame.transfer import LOG_SCALE, encode_log
     radiance = torch.tensor([1.0, 10.0, 1000.0])
     network = UNet(ModelConfig(**SMALL))
     torch.testing.assert_close(network._output(encode_log(radiance, torch) * LOG_SCALE), radiance, rtol=0.02, atol=0)
+
+
+@pytest.mark.parametrize("encoding", ["log", "tonemap", "linear"])
+def test_open_gates_pass_the_input_through(encoding):
+    radiance = torch.rand(1, 3, 8, 8) * 5
+    network = UNet(ModelConfig(**SMALL, encoding=encoding)).eval()
+    torch.nn.init.zeros_(network.last.weight)
+    torch.nn.init.constant_(network.last.bias[3:], 30.0)
+    passed = network(CURVES[encoding][0](radiance, torch))
+    torch.testing.assert_close(passed, radiance, rtol=2e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("norm", ["batch", "none"])
