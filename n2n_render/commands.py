@@ -225,8 +225,9 @@ def _model_name(path, models):
 def demo(ctx, minutes, out, blender):
     """The whole road in ten minutes, on a scene of our own: sample, train, denoise, compare."""
     from . import console, report
+    from .config import DemoConfig
     from .demo import demo as run
-    result = run(Path(out), minutes, blender, lambda title: _reporter(ctx, title))
+    result = run(DemoConfig(out, minutes, blender), lambda title: _reporter(ctx, title))
     console.show_table(f"a view that was not trained on, {minutes:g} minute(s) of training from nothing",
                        ["", *report.HEADINGS], report.table_rows(result.view.scores))
     console.result(f"picture: {result.picture}")

@@ -59,6 +59,20 @@ class TrainConfig:
     seed: int = 1
 
 
+@dataclass(frozen=True)
+class DemoConfig:
+    """What `demo` does; sized for two CPU cores and about ten minutes."""
+    out: str = "demo"
+    minutes: float = 5.0
+    blender: str | None = None
+    spp: int = 8
+    views: int = 16
+    reference_spp: int = 192            # of each half
+    size: tuple[int, int] = (320, 180)
+    learning_rate: float = 1e-3         # a short run learns more with it than with train's default
+    device: str = "auto"
+
+
 def to_dict(config) -> dict:
     return dataclasses.asdict(config)
 

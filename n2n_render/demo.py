@@ -2,7 +2,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from .config import SampleConfig, TrainConfig
+from .config import DemoConfig, SampleConfig, TrainConfig
 from .denoise import load_denoiser
 from .errors import N2NError
 from .evaluate import ViewResult, evaluate_view, find_views
@@ -12,11 +12,6 @@ from .sample.launch import Worker
 from .sample.sampling import sample
 from .train.loop import train
 
-SPP = 8
-VIEWS = 16
-REFERENCE_SPP = 192  # twice, see frame/metrics.py
-SIZE = (320, 180)
-
 
 @dataclass(frozen=True)
 class DemoResult:
@@ -25,28 +20,35 @@ class DemoResult:
     run: Path
 
 
-def demo(folder: Path, minutes: float, blender: str | None, reporter) -> DemoResult:
-    """Runs everything inside `folder`. `reporter(title)` gives a progress context, see console.py.
+def demo(config: DemoConfig, reporter) -> DemoResult:
+    """Runs everything inside `config.out`. `reporter(title)` gives a progress context, see console.py.
 
     View 0 is held out of the training: it has the references, and it is the one that is denoised and compared.
     """
+    folder = Path(config.out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise N2NError(f"{folder}: cannot be made ({error.strerror})", "Pass a writable folder with --out.") from None
-    scene, dataset = folder / "demo.blend", folder / "dataset"
-    with reporter("sampling") as progress:
-        if not scene.exists():
-            progress.note("building the demo scene …")
-            with Worker(blender, progress.warn) as worker:
-                worker.ask({"do": "build-demo", "path": str(scene.resolve())})
-        config = SampleConfig(str(scene), SPP, out=str(dataset), views=VIEWS, size=SIZE, reference_spp=REFERENCE_SPP,
-                              blender=blender)
-        sample(config, progress)
-    with reporter("training") as progress:
-        run = train(TrainConfig(data=(str(dataset),), out=str(folder / "run"), hdr=True, features=FEATURES,
-                                minutes=minutes), progress)
-    with reporter("comparing") as progress:
-        progress.note("denoising the held-out view …")
+    dataset = str(folder / "dataset")
+    with reporter("1/3 sampling") as progress:
+        sample(SampleConfig(_scene(folder, config.blender, progress), config.spp, out=dataset, views=config.views,
+                            size=config.size, reference_spp=config.reference_spp, blender=config.blender,
+                            device=config.device), progress)
+    with reporter("2/3 training") as progress:
+        run = train(TrainConfig(data=(dataset,), out=str(folder / "run"), hdr=True, features=FEATURES,
+                                minutes=config.minutes, learning_rate=config.learning_rate), progress)
+    with reporter("3/3 comparing") as progress:
+        progress.note("denoising the view that was held out …")
         view = evaluate_view(find_views([dataset])[0], {"ours": load_denoiser(run)}, with_oidn=True)
     return DemoResult(view, write_comparison(view, folder), run)
+
+
+def _scene(folder: Path, blender: str | None, progress) -> str:
+    """The path of the demo scene, built if it is not there."""
+    path = folder / "demo.blend"
+    if not path.exists():
+        progress.note("building the demo scene …")
+        with Worker(blender, progress.warn) as worker:
+            worker.ask({"do": "build-demo", "path": str(path.resolve())})
+    return str(path)

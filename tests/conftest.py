@@ -1,5 +1,8 @@
 """Shared fixtures: synthetic frames and datasets, made in milliseconds, with a known truth."""
+import os
 from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # networks here are tiny; before torch is imported, and for child processes
 
 import numpy as np
 import pytest
@@ -7,6 +10,8 @@ import pytest
 from n2n_render.frame.exr import write_frame
 from n2n_render.frame.frame import Frame
 from n2n_render.frame.pairs import FrameName, write_manifest
+
+pytest_plugins = ["blender_fixtures"]
 
 
 class Silent:

@@ -9,7 +9,7 @@ from torch import nn
 from ..frame.passes import CHANNEL_COUNT
 from ..frame.transfer import CURVES, KEY, LOG_EPSILON, RADIANCE_MAX, encode_tonemap
 
-GATE_FLOOR = 0.05  # of LOG_EPSILON
+GATE_FLOOR = 1e-4  # of LOG_EPSILON: black passes the gate as radiance 1e-6, which T shows as 0.002
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from n2n_render.frame.exr import ExrImage, read_frame
 from n2n_render.frame.pairs import FrameName, find_pairs, read_manifest
 from n2n_render.sample.plan import RenderJob
 
-pytest_plugins = ["sample_fixtures"]
 pytestmark = pytest.mark.blender
 
 FEATURES = ("albedo", "normal", "depth")

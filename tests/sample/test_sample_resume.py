@@ -12,7 +12,6 @@ from n2n_render.errors import N2NError
 from n2n_render.frame.exr import is_readable
 from n2n_render.frame.pairs import FrameName, parse_name, read_manifest
 
-pytest_plugins = ["sample_fixtures"]
 pytestmark = pytest.mark.blender
 
 TINY = {"scene_name": "Other", "size": (32, 18)}

@@ -8,7 +8,6 @@ from n2n_render.errors import N2NError
 from n2n_render.frame.exr import ExrImage, read_frame
 from n2n_render.frame.pairs import parse_name
 
-pytest_plugins = ["sample_fixtures"]
 pytestmark = pytest.mark.blender
 
 TINY = (32, 18)

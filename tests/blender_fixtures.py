@@ -1,7 +1,6 @@
-"""Scenes and runs that the tests of `sample` share. Blender runs in child processes only, as in the program itself.
+"""Scenes and runs that tests with the mark `blender` share. Blender runs in child processes only, as in the program itself.
 
-The bpy wheel is used, or the program that the environment variable N2N_BLENDER names. A plugin, not a conftest.py:
-`import conftest` in other folders' tests means the one above.
+The bpy wheel is used, or the program that the environment variable N2N_BLENDER names.
 """
 import json
 import os
@@ -42,8 +41,8 @@ class Recorder:
 
 
 def run_in_blender(script: str, argument: str):
-    """Runs one of the scripts beside this file inside Blender."""
-    command = [sys.executable, str(HERE / script)]
+    """Runs one of the scripts in sample/ inside Blender."""
+    command = [sys.executable, str(HERE / "sample" / script)]
     if BLENDER:
         command = [BLENDER, "--background", "--factory-startup", "--python-exit-code", "1", "--python", command[1], "--"]
     done = subprocess.run([*command, argument], capture_output=True, text=True, timeout=300)
@@ -95,3 +94,9 @@ def noisy(scenes, run_sample, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("noisy") / "other"
     run_sample(scenes.moving, 4, folder, scene_name="Other", seeds=16, reference_spp=64)
     return folder
+
+
+@pytest.fixture(scope="session")
+def in_blender():
+    """in_blender(script, argument): see `run_in_blender`."""
+    return run_in_blender

@@ -1,0 +1,80 @@
+"""The command line: every command explains itself, and whatever goes wrong is one sentence and no traceback."""
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from n2n_render import __version__
+from n2n_render.commands import main
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = ("sample", "train", "denoise", "evaluate", "demo")
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, list(map(str, arguments)))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_explains_every_option(command):
+    result = run(command, "--help")
+    assert result.exit_code == 0 and len(result.output) > 300
+
+
+def test_cli_py_runs_from_a_checkout():
+    done = subprocess.run([sys.executable, ROOT / "cli.py", "--version"], capture_output=True, text=True, check=True)
+    assert __version__ in done.stdout
+
+
+def test_commands_of_the_readme_exist():
+    """Every `n2n-render …` line of the README's code blocks parses: command and options are real."""
+    import re
+    blocks = re.findall(r"```(?:bash|sh)\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    lines = [line for block in blocks for line in re.findall(r"n2n-render ([^#&\n]*)", block)]
+    assert len(lines) >= 5
+    for line in lines:
+        words = line.split()
+        assert words[0] in main.commands, line
+        known = {name for option in main.commands[words[0]].params for name in option.opts + option.secondary_opts}
+        assert {word for word in words if re.match(r"--?[a-z]", word)} <= known, line
+
+
+@pytest.mark.parametrize("arguments, says", [
+    (["sample", "--scene", "missing.blend", "--spp", "4"], "missing.blend"),
+    (["sample", "--scene", __file__, "--spp", "4", "--size", "wide"], "wide"),
+    (["sample", "--scene", __file__, "--spp", "4", "--frames", "9-1"], "9-1"),
+    (["sample", "--scene", __file__, "--spp", "4", "--views", "3", "--frames", "1,2"], "--views"),
+    (["train", "--data", "nowhere"], "nowhere"),
+    (["train", "--features", "albedo,colour"], "colour"),
+    (["train", "--widths", "48"], "48"),
+    (["train", "--resume", "nowhere"], "nowhere"),
+    (["denoise", "missing.exr", "--model", "a.pt", "-o", "b.exr"], "missing.exr"),
+    (["denoise", __file__, "--model", "missing.pt", "-o", "b.exr"], "missing.pt"),
+    (["evaluate", "--data", "nowhere"], "nowhere"),
+])
+def test_bad_input_is_one_sentence_with_a_hint(arguments, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments)
+    assert result.exit_code == 1 and says in result.output and "error:" in result.output
+    assert "Traceback" not in result.output and len(result.output.strip().splitlines()) >= 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_of_other_features_names_the_missing_pass(make_dataset, tmp_path):
+    from n2n_render.frame.exr import read_frame, write_frame
+    from n2n_render.network.checkpoint import Checkpoint, write_checkpoint
+    from n2n_render.network.unet import ModelConfig, UNet
+    config = ModelConfig(features=("depth",), levels=1, encoder_width=4, decoder_width=4, head_widths=(4, 4))
+    write_checkpoint(tmp_path / "m.pt", Checkpoint(config, UNet(config).state_dict()))
+    write_frame(tmp_path / "plain.exr", read_frame(make_dataset(views=1) / "v000_f0001_s0001_0008spp.exr"))
+    result = run("denoise", tmp_path / "plain.exr", "--model", tmp_path / "m.pt", "-o", tmp_path / "out.exr")
+    assert result.exit_code == 1 and "Denoising Depth" in result.output
+    assert not (tmp_path / "out.exr").exists()
+
+
+def test_an_unwritable_place_is_a_sentence(make_dataset, tmp_path):
+    (tmp_path / "file").touch()
+    result = run("train", "--data", make_dataset(), "--out", tmp_path / "file" / "run", "--steps", "1")
+    assert result.exit_code == 1 and "cannot be made" in result.output
