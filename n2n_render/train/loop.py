@@ -228,7 +228,7 @@ class Trainer:
                     "norms_fixed": self.norms_fixed, "usual_log_norm": self.usual_log_norm} if with_training else None
         provenance = {"config": to_dict(self.config), "precision": self.precision, "step": self.step,
                       "seconds": self.seconds, "held_out": [cached.pair.name for cached in self.validation_pairs],
-                      "datasets": self.datasets, "torch": torch.__version__}
+                      "datasets": self.datasets, "torch": str(torch.__version__)}
         weights = {key: value.float().cpu().contiguous() for key, value in self.average.state_dict().items()}
         write_checkpoint(self.folder / name, Checkpoint(self.model, weights, provenance, training))
 
