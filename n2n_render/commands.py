@@ -1,6 +1,8 @@
 """The command line. No logic here: options become configs, stations do the work, errors become one red line."""
 import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import click
@@ -14,6 +16,8 @@ class _Commands(click.Group):
 
     def invoke(self, ctx):
         from . import console
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # a farm that stops us: Ctrl-C
         try:
             return super().invoke(ctx)
         except N2NError as error:
@@ -103,14 +107,14 @@ def sample(ctx, dry_run, frames, size, chunk, reference_frames, **options):
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Time to train.  [default: 20]")
 @click.option("--batch", type=click.IntRange(1), default=4, help="Crops a step.")
 @click.option("--crop", "crop_px", type=click.IntRange(8), default=128, metavar="PX", help="Width and height of a crop.")
-@click.option("--learning-rate", type=float, default=3e-4)
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=3e-4)
 @click.option("--schedule", type=click.Choice(["cosine", "step", "constant"]), default="cosine")
 @click.option("--firefly-clamp", type=click.FloatRange(0), default=16.0,
               help="Limit of noisy targets, times the other seed's local mean; 0: off.")
 @click.option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1, mps.")
 @click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.")
-@click.option("--seed", type=click.IntRange(0), default=1, help="Same seed, same data, same steps: same weights.")
+@click.option("--seed", type=click.IntRange(0), default=1, help="Same seed, data, --steps and --precision: same weights.")
 @click.option("--resume", metavar="RUN", help="Go on with this run folder, with its settings.")
 @click.pass_context
 def train(ctx, resume, features, widths, minutes, data, **options):
@@ -120,7 +124,9 @@ def train(ctx, resume, features, widths, minutes, data, **options):
     from .train.loop import resumed_config
     from .train.loop import train as run
     if resume:
-        config = resumed_config(resume, steps=options["steps"], minutes=minutes, threads=options["threads"])
+        _refuse_other_options(ctx, {"resume", "steps", "minutes", "threads", "device"})
+        config = resumed_config(resume, steps=options["steps"], minutes=minutes, threads=options["threads"],
+                                device=options["device"])
     else:
         encoder, decoder = _numbers("--widths", widths, 2)
         config = TrainConfig(**options, data=data, features=_features(features), minutes=minutes or 20.0,
@@ -129,6 +135,14 @@ def train(ctx, resume, features, widths, minutes, data, **options):
         folder = run(config, progress, resume)
     console.result(f"{folder}: best.pt, last.pt, training.png, metrics.jsonl")
     console.say(f"next: n2n-render denoise FRAMES --model {folder} -o OUT")
+
+
+def _refuse_other_options(ctx, allowed):
+    """A resumed run keeps its settings: naming another one is a mistake to point out, not to swallow."""
+    given = [name for name in ctx.params if ctx.get_parameter_source(name).name == "COMMANDLINE" and name not in allowed]
+    if given:
+        raise N2NError(f"--{given[0].replace('_', '-')} cannot be changed when a run is resumed",
+                       "Only --steps, --minutes, --threads and --device can; start a new run for anything else.")
 
 
 def _features(text):
@@ -161,10 +175,11 @@ def _numbers(option, text, count):
 def denoise(ctx, inputs, model, output, pair, layer, keep_noisy, strength, device, tile):
     """Denoise multilayer EXR files, folders of them, or frame_####.exr patterns."""
     from . import console
-    from .denoise import denoise_file, find_inputs, load_denoiser, match_pairs, plan_outputs
+    from .denoise import check_overwrites, denoise_file, find_inputs, load_denoiser, match_pairs, plan_outputs
     paths = find_inputs(list(inputs))
     groups = match_pairs(paths, [find_inputs([text]) for text in pair])
     outputs = plan_outputs(paths, output)
+    check_overwrites(groups, outputs)
     denoiser = load_denoiser(model, device, tile)
     with _reporter(ctx, "denoising") as progress:
         progress.note(f"denoising on {denoiser.engine.description}")
@@ -189,17 +204,20 @@ def evaluate(ctx, models, data, out, json_path, oidn, device):
     from . import evaluate as station
     from .denoise import Denoiser
     from .network.checkpoint import read_checkpoint
-    checkpoints = {_model_name(path, models): read_checkpoint(path) for path in models}
-    denoisers = {name: Denoiser(checkpoint, device) for name, checkpoint in checkpoints.items()}
-    held_out = [set(checkpoint.provenance.get("held_out", ())) for checkpoint in checkpoints.values()]
+    station.check_packages(oidn)
+    checkpoints = [read_checkpoint(path) for path in models]
+    names = ["ours"] if len(models) == 1 else [str(Path(path)) for path in models]
+    denoisers = {name: Denoiser(checkpoint, device) for name, checkpoint in zip(names, checkpoints, strict=True)}
     views = station.find_views([Path(folder) for folder in data])
     results = []
     with _reporter(ctx, "evaluating") as progress:
         progress.start(len(views), len(views))
         for pair in views:
-            seen = any(pair.name not in names for names in held_out)
+            seen = station.was_trained_on(pair, checkpoints)
             results.append(station.evaluate_view(pair, denoisers, oidn, held_out=not seen))
             report.write_comparison(results[-1], Path(out))
+            results[-1].images.clear()  # large; only the scores are still needed
+            results[-1].errors.clear()
             progress.advance(1, pair.name)
     for result in results:
         console.show_table(result.name + ("" if result.held_out else " (a model was trained on this view)"),
@@ -207,14 +225,10 @@ def evaluate(ctx, models, data, out, json_path, oidn, device):
     mean = station.means(results)
     console.show_table(f"mean of {len(results)} view(s)", ["", *report.HEADINGS], report.table_rows(mean))
     console.result("PSNR and SSIM on T(v) = (v/(1+v))^(1/2.2); relMSE with ε = 0.01; all after the reference's exposure; "
-                   "squared errors with two independent reference halves")
+                   f"squared errors with two independent reference halves of {results[0].reference_spp} spp")
     console.result(f"pictures in {out}")
     if json_path:
         report.write_json(results, mean, json_path)
-
-
-def _model_name(path, models):
-    return "ours" if len(models) == 1 else Path(path).stem if Path(path).is_file() else Path(path).name
 
 
 @main.command()

@@ -10,6 +10,7 @@ from rich.table import Table
 
 _talk = Console(stderr=True, highlight=False)
 _results = Console(highlight=False, soft_wrap=True)
+LINE_EVERY_S = 30.0
 
 
 def say(message: str):
@@ -62,13 +63,18 @@ class BarReporter:
                              TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TextColumn("left"),
                              TimeRemainingColumn(), console=_talk)
         self._task = self._bar.add_task(self._title, total=max(total, 1e-9), rate="")
-        self._bar.start()
+        self._next_line = time.time() + LINE_EVERY_S
+        if _talk.is_terminal:
+            self._bar.start()
 
     def advance(self, amount: float, text: str = "", finished: bool = True):
         """`finished`: one more of the `count` things is complete."""
         self._done += finished
         rate = f"{self._done}/{self._count}, {self._done / max(time.time() - self._started, 1e-6):.2f}/s" if self._count else ""
         self._bar.update(self._task, advance=amount, rate=f"{rate} {text}".strip())
+        if not _talk.is_terminal and time.time() > self._next_line:  # a log file: now and then a line
+            self._next_line = time.time() + LINE_EVERY_S
+            say(f"{self._title}: {self._bar.tasks[0].percentage:.0f} %, {self._bar.tasks[0].fields['rate']}")
 
     def note(self, message: str):
         say(message)

@@ -5,7 +5,7 @@ from pathlib import Path
 from .config import DemoConfig, SampleConfig, TrainConfig
 from .denoise import load_denoiser
 from .errors import N2NError
-from .evaluate import ViewResult, evaluate_view, find_views
+from .evaluate import ViewResult, check_packages, evaluate_view, find_views
 from .frame.passes import FEATURES
 from .report import write_comparison
 from .sample.launch import Worker
@@ -25,6 +25,7 @@ def demo(config: DemoConfig, reporter) -> DemoResult:
 
     View 0 is held out of the training: it has the references, and it is the one that is denoised and compared.
     """
+    check_packages(with_oidn=True)
     folder = Path(config.out)
     try:
         folder.mkdir(parents=True, exist_ok=True)

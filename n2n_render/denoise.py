@@ -9,6 +9,7 @@ from .errors import N2NError
 from .frame import tiles
 from .frame.exr import ExrImage
 from .frame.frame import Frame, mean_frame
+from .frame.pairs import parse_name
 from .frame.transfer import CURVES, decode_tonemap, depth_scale, encode_guides, exposure
 from .network.checkpoint import Checkpoint, read_checkpoint
 
@@ -80,13 +81,13 @@ def denoise_file(denoiser: Denoiser, paths: list[Path], output: Path, *, layer: 
     (the mean, if there are several), 1 is the denoised one.
     """
     image = ExrImage(paths[0])
-    layer = image.layer(layer)
+    layer = image.layer(layer, denoiser.features)
     frame = image.frame(layer, denoiser.features)
-    if len(paths) > 1:
-        others = [ExrImage(path).frame(layer, denoiser.features) for path in paths[1:]]
-        for path, other in zip(paths[1:], others, strict=True):
-            _check_same_frame(paths[0], frame, path, other)
-        frame = mean_frame([frame, *others])
+    for count, path in enumerate(paths[1:], start=1):
+        other = ExrImage(path).frame(layer, denoiser.features)
+        _check_same_frame(paths[0], frame, path, other)
+        frame = mean_frame([frame, other], weights=[count, 1])
+        del other
     denoised = denoiser.denoise(frame, on_tile)
     if strength < 1.0:
         denoised = frame.color + np.float32(strength) * (denoised - frame.color)
@@ -137,7 +138,28 @@ def match_pairs(paths: list[Path], others: list[list[Path]]) -> list[list[Path]]
         if len(files) != len(paths):
             raise N2NError(f"--pair names {len(files)} file(s) for {len(paths)} input(s)",
                            "Pass one file of the other seed for each input, in the same order.")
+        for path, file in zip(paths, files, strict=True):
+            if frame_number(path) != frame_number(file):
+                raise N2NError(f"--pair would average {path.name} with {file.name}, another frame",
+                               "A frame is missing on one side; pass sequences of the same frames.")
     return [[path, *rest] for path, *rest in zip(paths, *others, strict=True)]
+
+
+def frame_number(path: Path) -> int | None:
+    """The frame that a file name tells: of our own grammar, or the last number in it; None without one."""
+    name = parse_name(path.name)
+    if name:
+        return name.frame
+    numbers = re.findall(r"\d+", path.stem)
+    return int(numbers[-1]) if numbers else None
+
+
+def check_overwrites(groups: list[list[Path]], outputs: list[Path]):
+    """Refuses to write over any input."""
+    inputs = {path.resolve() for group in groups for path in group}
+    for output in outputs:
+        if output.resolve() in inputs:
+            raise N2NError(f"{output} is an input; the noisy original would be lost", "Pass another file or folder with -o.")
 
 
 def plan_outputs(inputs: list[Path], output: str) -> list[Path]:

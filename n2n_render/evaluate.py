@@ -10,18 +10,23 @@ from .errors import N2NError
 from .frame import metrics
 from .frame.exr import ExrImage
 from .frame.frame import mean_frame
-from .frame.pairs import Pair, find_datasets, find_pairs
+from .frame.pairs import Pair, find_datasets, find_pairs, parse_name
 from .frame.passes import FEATURES
 from .frame.transfer import exposure
+from .network.checkpoint import Checkpoint
 
 METRICS = ("psnr_db", "ssim", "relmse", "smape", "flip")
 
 
 @dataclass
 class ViewResult:
-    """One view. images: method → exposed radiance (H, W, 3); errors: method → FLIP map (H, W)."""
+    """One view. images: method → exposed radiance (H, W, 3); errors: method → FLIP map (H, W).
+
+    held_out: no model was trained on this view. reference_spp: of each half.
+    """
     name: str
     held_out: bool
+    reference_spp: int
     scores: dict[str, dict[str, float]]
     images: dict[str, np.ndarray] = field(repr=False)
     errors: dict[str, np.ndarray] = field(repr=False)
@@ -35,6 +40,17 @@ def find_views(roots: list[Path]) -> list[Pair]:
         raise N2NError(f"no view under {', '.join(map(str, roots))} has references",
                        "Sample them with `n2n-render sample … --reference-spp 512`, with the same options as before.")
     return found
+
+
+def check_packages(with_oidn: bool):
+    """Raises N2NError unless everything that an evaluation needs is installed: asked before any expensive step."""
+    metrics.check_packages()
+    if with_oidn:
+        oidn.check_installed()
+
+
+def was_trained_on(pair: Pair, checkpoints: list[Checkpoint]) -> bool:
+    return any(pair.name in checkpoint.provenance.get("trained_on", ()) for checkpoint in checkpoints)
 
 
 def evaluate_view(pair: Pair, denoisers: dict[str, Denoiser], with_oidn: bool, held_out: bool = True) -> ViewResult:
@@ -61,7 +77,7 @@ def evaluate_view(pair: Pair, denoisers: dict[str, Denoiser], with_oidn: bool, h
     for name, image in images.items():
         scores[name], errors[name] = score(image=image, reference_a=halves[0], reference_b=halves[1])
     images["reference"] = (halves[0] + halves[1]) / 2
-    return ViewResult(pair.name, held_out, scores, images, errors)
+    return ViewResult(pair.name, held_out, parse_name(pair.references[0].name).spp, scores, images, errors)
 
 
 def score(*, image, reference_a, reference_b) -> tuple[dict[str, float], np.ndarray]:
@@ -77,5 +93,5 @@ def score(*, image, reference_a, reference_b) -> tuple[dict[str, float], np.ndar
 def means(results: list[ViewResult]) -> dict[str, dict[str, float]]:
     """Method → metric → mean over views."""
     methods = results[0].scores
-    return {method: {metric: float(np.mean([result.scores[method][metric] for result in results])) for metric in METRICS}
+    return {method: {metric: float(np.nanmean([result.scores[method][metric] for result in results])) for metric in METRICS}
             for method in methods}

@@ -52,8 +52,7 @@ def true_frame(height: int, width: int, seed: int = 0) -> Frame:
     return Frame(color=np.where(background, 0.2, albedo * light).astype(np.float32),
                  albedo=np.where(background, 0, albedo).astype(np.float32),
                  normal=np.where(background, 0, normal).astype(np.float32),
-                 depth=np.where(background, np.inf, depth).astype(np.float32),
-                 alpha=np.ones((height, width, 1), np.float32))
+                 depth=np.where(background, np.inf, depth).astype(np.float32))
 
 
 def noisy_frame(truth: Frame, seed: int, spread: float = 1.0) -> Frame:
@@ -61,7 +60,7 @@ def noisy_frame(truth: Frame, seed: int, spread: float = 1.0) -> Frame:
     rng = np.random.default_rng(seed + 1000)
     noise = rng.gamma(1 / spread ** 2, spread ** 2, truth.color.shape)
     return Frame(color=(truth.color * noise).astype(np.float32), albedo=truth.albedo, normal=truth.normal,
-                 depth=truth.depth, alpha=truth.alpha)
+                 depth=truth.depth)
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ def denoise_best(frame: Frame) -> np.ndarray:
         return _filter(pyoidn, device, {"color": frame.color, "albedo": albedo, "normal": normal}, hdr=True, cleanAux=True)
 
 
-def version() -> str:
-    """The version of the library, e.g. "2.5.1"."""
-    return ".".join(str(_import().__version__).split(".")[:3])
+def check_installed():
+    """Raises N2NError unless the library can be used."""
+    _import()
 
 
 def _import():

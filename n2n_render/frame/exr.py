@@ -39,19 +39,21 @@ class ExrImage:
 
     @property
     def layers(self) -> list[str]:
-        """View layers that hold a Combined pass, in file order; "" for a plain RGB file."""
+        """View layers that hold a Combined pass, in file order; `Composite` too, where compositing was on."""
         found = [split_channel(name) for name in self._where()]
         layers = [layer for layer, pass_name, channel in found if pass_name == "Combined" and channel == "R"]
         return list(dict.fromkeys(layers))
 
-    def layer(self, wanted: str | None) -> str:
-        """The view layer to denoise: the wanted one, or the first."""
+    def layer(self, wanted: str | None, features: tuple[str, ...] = ()) -> str:
+        """The view layer to denoise: the wanted one, or the first that has all the features."""
         layers = self.layers
         if not layers:
             raise N2NError(f"{self.path}: holds no Combined pass, so it is not a multilayer render of Blender's",
                            "Set the output to OpenEXR MultiLayer with View Layer > Passes > Denoising Data on.")
         if wanted is None:
-            return layers[0]
+            rendered = [layer for layer in layers if layer != "Composite"] or layers
+            usable = [layer for layer in rendered if all(self.find(layer, feature) for feature in features)]
+            return (usable or rendered)[0]
         if wanted not in layers:
             raise N2NError(f"{self.path}: has no view layer {wanted!r}", f"It has: {', '.join(layers)}.")
         return wanted
@@ -72,14 +74,14 @@ class ExrImage:
         return np.stack([self.parts[where[name]][1][name].pixels for name in names], axis=-1, dtype=np.float32)
 
     def frame(self, layer: str | None = None, features: tuple[str, ...] = ()) -> Frame:
-        """The layer's colour, alpha and the named features. Raises N2NError that names a missing pass."""
-        layer = self.layer(layer)
+        """The layer's colour and the named features. Raises N2NError that names a missing pass."""
+        layer = self.layer(layer, features)
         images = {}
-        for feature in ("color", "alpha", *features):
+        for feature in ("color", *features):
             names = self.find(layer, feature)
             if names is not None:
                 images[feature] = sanitize(feature, self.pixels(names))
-            elif feature != "alpha":
+            else:
                 raise N2NError(f"{self.path}: view layer {layer!r} has no {PASSES[feature].names[-1]!r} pass",
                                "Turn on View Layer > Passes > Data > Denoising Data and render again, or use a model "
                                f"that was trained without the feature {feature!r}.")
@@ -107,9 +109,10 @@ class ExrImage:
         for source in source_names:
             name = f"{layer}.Noisy.{source[-1]}"
             added[name] = OpenEXR.Channel(name, self.parts[where[source]][1][source].pixels.copy())
-        header, channels = self.parts[where[source_names[0]]]
-        if len(self.parts) == 1:
-            channels.update(added)
+        header, _ = self.parts[where[source_names[0]]]
+        if len(self.parts) == 1 or next(iter(added)) in where:  # into the only part, or over an earlier Noisy pass
+            for name, channel in added.items():
+                self.parts[where.get(name, 0)][1][name] = channel
         else:
             self.parts.append(({**header, "name": f"{layer}.Noisy"}, added))
 

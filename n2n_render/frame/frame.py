@@ -11,13 +11,13 @@ class Frame:
     """Arrays (H, W, C) float32, scene-linear (Rec. 709 primaries unless the file says otherwise), row 0 on top.
 
     color: radiance [0, ∞). albedo: [0, 1]. normal: camera space, length ≤ 1, zero where nothing was hit. depth: scene
-    units along the ray, +inf where nothing was hit. alpha: [0, 1] or None. Features that were not read are None.
+    units along the ray, +inf where nothing was hit. Features that were not read are None. Alpha is no business of a
+    denoiser: it stays in the file.
     """
     color: np.ndarray
     albedo: np.ndarray | None = None
     normal: np.ndarray | None = None
     depth: np.ndarray | None = None
-    alpha: np.ndarray | None = None
 
     @property
     def height(self) -> int:
@@ -40,7 +40,7 @@ def sanitize(feature: str, pixels: np.ndarray) -> np.ndarray:
     np.nan_to_num(pixels, copy=False, nan=0.0, posinf=65504.0, neginf=0.0)
     if feature == "color":
         np.maximum(pixels, 0.0, out=pixels)
-    elif feature in ("albedo", "alpha"):
+    elif feature == "albedo":
         np.clip(pixels, 0.0, 1.0, out=pixels)
     elif feature == "normal":
         length = np.linalg.norm(pixels, axis=-1, keepdims=True)
@@ -48,9 +48,17 @@ def sanitize(feature: str, pixels: np.ndarray) -> np.ndarray:
     return pixels
 
 
-def mean_frame(frames: list[Frame]) -> Frame:
-    """The mean of several renders of the same view, feature by feature; depth keeps the background of any."""
+def mean_frame(frames: list[Frame], weights: list[float] | None = None) -> Frame:
+    """The (weighted) mean of renders of the same view, feature by feature; depth keeps the background of any."""
+    weights = weights or [1] * len(frames)
+    shares = [np.float32(weight / sum(weights)) for weight in weights]
+
     def mean(name):
         images = [getattr(frame, name) for frame in frames]
-        return None if any(image is None for image in images) else sum(images) / len(images)
-    return Frame(**{name: mean(name) for name in ("color", "albedo", "normal", "depth", "alpha")})
+        if any(image is None for image in images):
+            return None
+        total = images[0] * shares[0]
+        for image, share in zip(images[1:], shares[1:], strict=True):
+            total += image * share
+        return total
+    return Frame(**{name: mean(name) for name in ("color", "albedo", "normal", "depth")})

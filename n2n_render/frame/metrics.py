@@ -1,10 +1,14 @@
 """An image against a reference becomes numbers. Keyword arguments only; every image (H, W, 3) linear radiance, exposed.
 
 Squared errors take two independent reference halves: mean((y - r1)(y - r2)) is the squared error against the true
-image, without the references' own noise. One reference may be passed twice: then its noise is counted in.
+image, without the references' own noise. One reference may be passed twice: then its noise is counted in. On a tone
+curve it is the error against E[T(half)], a little darker than T(true) where the halves are noisy: spend samples on them.
 """
+import importlib
+
 import numpy as np
 
+from ..errors import N2NError
 from .transfer import encode_tonemap
 
 RELMSE_EPSILON = 1e-2
@@ -16,10 +20,10 @@ def squared_error(*, image, reference_a, reference_b) -> np.ndarray:
 
 
 def psnr(*, image, reference_a, reference_b) -> float:
-    """dB on T(v) = (v / (1 + v))^(1/2.2), peak 1."""
+    """dB on T(v) = (v / (1 + v))^(1/2.2), peak 1. NaN where the error is lost in the references' noise (negative)."""
     mapped = {"image": image, "reference_a": reference_a, "reference_b": reference_b}
     mse = squared_error(**{key: encode_tonemap(value, np) for key, value in mapped.items()}).mean()
-    return float(-10.0 * np.log10(max(mse, 1e-10)))
+    return float(-10.0 * np.log10(mse)) if mse > 0 else float("nan")
 
 
 def relmse(*, image, reference_a, reference_b) -> float:
@@ -35,14 +39,26 @@ def smape(*, image, reference) -> float:
 
 def ssim(*, image, reference) -> float:
     """Structural similarity on T(v) (scikit-image: 7×7 window)."""
-    from skimage.metrics import structural_similarity
     mapped = encode_tonemap(image, np), encode_tonemap(reference, np)
-    return float(structural_similarity(*mapped, channel_axis=-1, data_range=1.0))
+    return float(_need("skimage.metrics").structural_similarity(*mapped, channel_axis=-1, data_range=1.0))
 
 
 def flip(*, image, reference) -> tuple[float, np.ndarray]:
     """HDR-FLIP (Andersson et al. 2021; flip-evaluator): its mean and the error map (H, W)."""
-    import flip_evaluator
     images = [np.ascontiguousarray(pixels, np.float32) for pixels in (reference, image)]
-    error_map, mean, _ = flip_evaluator.evaluate(*images, "HDR", applyMagma=False)
+    error_map, mean, _ = _need("flip_evaluator").evaluate(*images, "HDR", applyMagma=False)
     return float(mean), np.asarray(error_map).reshape(image.shape[:2] + (-1,))[..., 0]
+
+
+def check_packages():
+    """Raises N2NError unless all metrics can be computed here: asked before any expensive step."""
+    for name in ("skimage.metrics", "flip_evaluator"):
+        _need(name)
+
+
+def _need(name: str):
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise N2NError(f"comparing images needs a package that is missing ({error})",
+                       'Run pip install "n2n-render[evaluate]".') from None

@@ -56,12 +56,27 @@ def read_manifest(folder: Path) -> dict:
     """The manifest of a dataset folder."""
     path = Path(folder) / MANIFEST
     try:
-        return json.loads(path.read_text())
+        manifest = json.loads(path.read_text())
     except FileNotFoundError:
         raise N2NError(f"{folder}: no {MANIFEST}, so this is not a dataset",
                        "Make one with `n2n-render sample --scene x.blend --spp 8`.") from None
     except (ValueError, OSError) as error:
         raise N2NError(f"{path}: cannot be read ({error})", "Sample into a new folder.") from None
+    if not _is_ours(manifest):
+        raise N2NError(f"{path}: is not a manifest of n2n-render", "Sample into a new folder.")
+    return manifest
+
+
+def _is_ours(manifest) -> bool:
+    return isinstance(manifest, dict) and manifest.get("format") == 1 and "scene" in manifest
+
+
+def _is_manifest(path: Path) -> bool:
+    """Whether it is ours; other programs name files manifest.json too. A damaged one counts, so that it is reported."""
+    try:
+        return _is_ours(json.loads(path.read_text()))
+    except (ValueError, OSError):
+        return True
 
 
 def write_manifest(folder: Path, manifest: dict):
@@ -71,12 +86,13 @@ def write_manifest(folder: Path, manifest: dict):
 
 
 def find_datasets(roots: list[Path]) -> list[Path]:
-    """The dataset folders at or under each root, sorted. Raises N2NError when there is none."""
+    """The dataset folders at or under each root, sorted; links are followed. Raises N2NError when there is none."""
     found = []
     for root in roots:
         if not Path(root).is_dir():
             raise N2NError(f"{root}: no such folder", "Make a dataset with `n2n-render sample --scene x.blend --spp 8`.")
-        found += [Path(place) for place, _, files in os.walk(root) if MANIFEST in files]
+        places = [Path(place) for place, _, files in os.walk(root, followlinks=True) if MANIFEST in files]
+        found += [place for place in places if _is_manifest(place / MANIFEST)]
     if not found:
         raise N2NError(f"no dataset under {', '.join(map(str, roots))}",
                        "Make one with `n2n-render sample --scene x.blend --spp 8`.")
@@ -97,8 +113,9 @@ def find_pairs(folder: Path) -> list[Pair]:
 def split_pairs(pairs: list[Pair], share: float) -> tuple[list[Pair], list[Pair]]:
     """(training, validation), held out by view (stills) or by frame (animations), each dataset for itself.
 
-    Views with references are held out first, because they tell more; then evenly spaced ones. At least one is held
-    out of a dataset of two or more; a dataset of one stays in both lists, and the caller holds out a region of it.
+    All views with references are held out, because they tell more, but at most a third of the dataset (evenly spaced
+    ones); then others until it is `share` of the dataset. At least one is held out of a dataset of two or more; a
+    dataset of one stays in both lists, and the caller holds out a region of it.
     """
     training, validation = [], []
     for dataset in sorted({pair.dataset for pair in pairs}):
@@ -108,11 +125,16 @@ def split_pairs(pairs: list[Pair], share: float) -> tuple[list[Pair], list[Pair]
             validation += own
             continue
         count = max(1, round(share * len(own)))
-        with_references = [pair for pair in own if pair.references][:max(count, len(own) // 3)]
-        rest = [pair for pair in own if not pair.references]
-        missing = max(0, count - len(with_references))
-        spaced = [rest[(2 * k + 1) * len(rest) // (2 * missing)] for k in range(missing)] if rest else []
-        held_out = with_references + spaced
+        with_references = _spaced([pair for pair in own if pair.references], max(count, len(own) // 3))
+        others = _spaced([pair for pair in own if not pair.references], max(0, count - len(with_references)))
+        held_out = with_references + others
         validation += held_out
         training += [pair for pair in own if pair not in held_out]
     return training, validation
+
+
+def _spaced(items: list, count: int) -> list:
+    """At most `count` of the items, evenly spaced."""
+    if len(items) <= count:
+        return items
+    return [items[(2 * k + 1) * len(items) // (2 * count)] for k in range(count)]

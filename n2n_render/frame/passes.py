@@ -12,7 +12,6 @@ class Pass:
 # "Noisy Image" exists when Cycles denoised the frame itself: Combined then holds the denoised picture.
 PASSES = {
     "color": Pass(("Noisy Image", "Combined"), (("R", "G", "B"),)),
-    "alpha": Pass(("Combined",), (("A",),)),
     "albedo": Pass(("Denoising Albedo",), (("R", "G", "B"),)),
     "normal": Pass(("Denoising Normal",), (("X", "Y", "Z"),)),
     "depth": Pass(("Denoising Depth",), (("Z",), ("V",))),  # V in files of older versions

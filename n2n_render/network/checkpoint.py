@@ -1,5 +1,4 @@
 """Checkpoint files: weights, what network they fit, and where they come from. Written atomically, read weights-only."""
-import dataclasses
 import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,8 +66,3 @@ def load_network(checkpoint: Checkpoint) -> UNet:
                        "The file is damaged; use another checkpoint.") from None
     return network.eval()
 
-
-def describe(checkpoint: Checkpoint) -> dict:
-    """A few facts for humans."""
-    model = dataclasses.asdict(checkpoint.model)
-    return {**model, "parameters": sum(tensor.numel() for tensor in checkpoint.weights.values())}

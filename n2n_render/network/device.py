@@ -13,7 +13,13 @@ def pick_device(name: str) -> torch.device:
     if not available.get(kind, False):
         raise N2NError(f"device {name!r} cannot be used by this PyTorch ({torch.__version__})",
                        "Pass --device auto or --device cpu.")
-    return torch.device(name)
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise N2NError(f"device {name!r} cannot be used ({str(error).splitlines()[0]})",
+                       "Pass --device auto or --device cpu.") from None
+    return device
 
 
 def describe_device(device: torch.device) -> str:

@@ -68,7 +68,7 @@ class UNet(nn.Module):
         nn.init.kaiming_normal_(self.last.weight, nonlinearity="linear")
         nn.init.zeros_(self.last.bias)
         if config.output == "radiance":  # begin at middle grey: a dark start makes relative losses huge
-            nn.init.constant_(self.last.bias[:3], math.log1p(KEY / LOG_EPSILON))
+            nn.init.constant_(self.last.bias[:3], math.log(KEY / LOG_EPSILON))
 
     @property
     def alignment(self) -> int:
@@ -113,12 +113,10 @@ class UNet(nn.Module):
         return self._output(torch.lerp(color, torch.log(radiance / LOG_EPSILON + GATE_FLOOR), gate))
 
     def _output(self, x):
-        """Never negative by construction, and never stuck: the slope is positive everywhere below the clamp."""
+        """Positive by construction, and never stuck: the slope is positive everywhere below the clamp."""
         if self.config.output == "display":
             return torch.sigmoid(x)
-        # For x ≫ 0 the inverse of the log encoding (transfer.decode_log), for x ≪ 0 an exponential that nears 0.
-        limit = math.log1p(RADIANCE_MAX / LOG_EPSILON)
-        return LOG_EPSILON * torch.expm1(F.softplus(x.clamp(max=limit)))
+        return LOG_EPSILON * torch.exp(x.clamp(max=math.log(RADIANCE_MAX / LOG_EPSILON)))
 
 
 def fold(network: UNet) -> UNet:

@@ -2,8 +2,10 @@
 import contextlib
 import importlib.util
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections import deque
@@ -20,6 +22,8 @@ def find_blender(blender: str | None) -> list[str]:
     """The command that runs the worker: the given Blender, else the bpy wheel, else `blender` on the PATH."""
     if blender is None and importlib.util.find_spec("bpy"):
         return [sys.executable, str(WORKER)]
+    if blender and blender.rstrip("/").endswith(".app"):  # macOS: the program lies inside the bundle
+        blender = str(Path(blender) / "Contents" / "MacOS" / "Blender")
     program = shutil.which(blender or "blender")
     if program is None:
         what = f"no Blender at {blender}" if blender else "no Blender found"
@@ -50,7 +54,11 @@ class Worker:
         return self
 
     def __exit__(self, *_):
-        self._process.kill()
+        if os.name == "posix":
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # a launcher script's Blender too; it leads its own session
+        else:
+            self._process.kill()
         self._process.wait()
         with contextlib.suppress(OSError):  # what could not be sent to a dead child
             self._process.stdin.close()

@@ -2,7 +2,7 @@
 import hashlib
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +22,25 @@ SINGLE_VIEW_TRAINING_SHARE = 0.8   # of the width, when a dataset has one view o
 
 @dataclass(frozen=True)
 class CachedPair:
-    """One pair as arrays on disk. images: (seeds, H, W, 10) float16: exposed radiance 3, then all encoded guides 7.
+    """One pair as arrays on disk, mapped anew at each use: an animation has more frames than a process may open files.
 
-    reference: (2, H, W, 3) float32, exposed radiance, or None. columns: which part of the width to use.
+    columns: which part of the width to use.
     """
     pair: Pair
-    images: np.ndarray
-    reference: np.ndarray | None
+    images_path: Path
+    reference_path: Path | None
+    shape: tuple[int, int, int, int]
     columns: tuple[int, int]
+
+    @property
+    def images(self) -> np.ndarray:
+        """(seeds, H, W, 10) float16: exposed radiance 3, then all encoded guides 7."""
+        return np.load(self.images_path, mmap_mode="r")
+
+    @property
+    def reference(self) -> np.ndarray | None:
+        """(2, H, W, 3) float32, exposed radiance."""
+        return np.load(self.reference_path, mmap_mode="r") if self.reference_path else None
 
 
 def cache_pair(pair: Pair, features: tuple[str, ...]) -> CachedPair:
@@ -41,9 +52,17 @@ def cache_pair(pair: Pair, features: tuple[str, ...]) -> CachedPair:
         if reference is not None:
             _save(reference_path, reference)
         _save(images_path, images)
-    images = np.load(images_path, mmap_mode="r")
-    reference = np.load(reference_path, mmap_mode="r") if pair.references else None
-    return CachedPair(pair, images, reference, (0, images.shape[2]))
+        _forget_others(base)
+    shape = np.load(images_path, mmap_mode="r").shape
+    return CachedPair(pair, images_path, reference_path if pair.references else None, shape, (0, shape[2]))
+
+
+def _forget_others(base: Path):
+    """Removes arrays of the same frame made from other files; those of other features stay out of the way too."""
+    name = base.name.rpartition("-")[0]
+    for path in base.parent.glob(f"{name}-*.npy"):
+        if not path.name.startswith(base.name):
+            path.unlink(missing_ok=True)
 
 
 def _decode(pair, features):
@@ -103,9 +122,8 @@ def _save(path: Path, array: np.ndarray):
 
 def split_single_view(pair: CachedPair) -> tuple[CachedPair, CachedPair]:
     """A dataset's only view, cut into a training and a validation part by columns."""
-    cut = int(pair.images.shape[2] * SINGLE_VIEW_TRAINING_SHARE)
-    parts = (0, cut), (cut, pair.images.shape[2])
-    return tuple(CachedPair(pair.pair, pair.images, pair.reference, part) for part in parts)
+    cut = int(pair.shape[2] * SINGLE_VIEW_TRAINING_SHARE)
+    return replace(pair, columns=(0, cut)), replace(pair, columns=(cut, pair.shape[2]))
 
 
 class Batches:
@@ -119,7 +137,7 @@ class Batches:
         self.pairs = pairs
         self.features = features
         self.batch, self.seed, self.target, self.augmented = batch, seed, target, augmented
-        heights = [pair.images.shape[1] for pair in pairs]
+        heights = [pair.shape[1] for pair in pairs]
         widths = [pair.columns[1] - pair.columns[0] for pair in pairs]
         self.crop_px = min(crop_px, *heights, *widths)
         pixels = np.array(heights, float) * widths
@@ -149,13 +167,14 @@ class Batches:
 
     def _crop(self, rng):
         pair = self.pairs[int(np.searchsorted(self._shares, rng.random()))]
-        a, b = rng.permutation(len(pair.images))[:2]  # either seed may be the input, each with its own guides
+        a, b = rng.permutation(pair.shape[0])[:2]  # either seed may be the input, each with its own guides
         size = self.crop_px
-        y = int(rng.integers(0, pair.images.shape[1] - size + 1))
+        y = int(rng.integers(0, pair.shape[1] - size + 1))
         x = int(rng.integers(pair.columns[0], pair.columns[1] - size + 1))
         place = slice(y, y + size), slice(x, x + size)
-        image = pair.images[a][place]
-        target = pair.reference[:, place[0], place[1]].mean(0) if self.target == "reference" else pair.images[b][place][..., :3]
+        images = pair.images
+        image = images[a][place]
+        target = pair.reference[:, place[0], place[1]].mean(0) if self.target == "reference" else images[b][place][..., :3]
         guides = {feature: image[..., 3:][..., guide_slice(feature)] for feature in self.features}
         color = [image[..., :3], target]
         if self.augmented:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import write_beside
+from ..errors import N2NError
+from ..files import first_line, write_beside
 from ..frame.transfer import encode_tonemap
 
 
@@ -14,7 +15,8 @@ class Journal:
     def __init__(self, folder: Path, warn):
         self.folder = folder
         self.path = folder / "metrics.jsonl"
-        self.records = [json.loads(line) for line in self.path.read_text().splitlines()] if self.path.exists() else []
+        self.records = _read_records(self.path)
+        self._warn = warn
         self._events = None
         self._can_draw = _importable("matplotlib") and _importable("PIL")
         if not self._can_draw:
@@ -26,22 +28,25 @@ class Journal:
     def forget_after(self, step: int):
         """Drops records of steps that a resumed run will make again."""
         self.records = [record for record in self.records if record["step"] <= step]
-        self.path.write_text("".join(json.dumps(record) + "\n" for record in self.records))
+        text = "".join(json.dumps(record) + "\n" for record in self.records)
+        write_beside(self.path, lambda temporary: Path(temporary).write_text(text))
 
     def record(self, values: dict, strip: list[np.ndarray] = ()):
         """One point of the curves. values: step, seconds, loss, learning_rate, …; strip: exposed radiance images."""
         self.records.append(values)
-        with open(self.path, "a") as file:
-            file.write(json.dumps(values) + "\n")
-        if self._events:
-            for key, value in values.items():
-                if key != "step":
-                    self._events.add_scalar(key, value, values["step"])
-            self._events.flush()
-        if self._can_draw:
-            self._draw_curves()
-            if len(strip):
+        try:
+            with open(self.path, "a") as file:
+                file.write(json.dumps(values) + "\n")
+            if self._events:
+                for key, value in values.items():
+                    if key != "step":
+                        self._events.add_scalar(key, value, values["step"])
+                self._events.flush()
+            if self._can_draw and len(strip):
+                self._draw_curves()
                 self._draw_strip(strip, values["step"])
+        except (OSError, N2NError) as error:  # a full disk, a picture open in a viewer: no reason to lose the training
+            self._warn(f"could not write the curves of step {values['step']}: {first_line(error)}")
 
     def _draw_curves(self):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -78,6 +83,17 @@ class Journal:
     def close(self):
         if self._events:
             self._events.close()
+
+
+def _read_records(path: Path) -> list[dict]:
+    """The records of an earlier part of the run; a line that a kill cut short is left out."""
+    records = []
+    for line in path.read_text().splitlines() if path.exists() else ():
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            break
+    return records
 
 
 def _importable(name: str) -> bool:

@@ -3,7 +3,8 @@ import copy
 import hashlib
 import json
 import math
-import os
+import signal
+import threading
 import time
 from datetime import datetime
 from pathlib import Path
@@ -29,13 +30,15 @@ STEP_DECAY = 0.55        # schedule "step": the Monte Carlo fork's factor
 STEP_DECAYS = 6          # … so many times in a run
 FINAL_SHARE = 0.02       # schedule "cosine": of the learning rate, at the end
 RECORD_EVERY_S = 5.0
+GIVE_UP_AFTER = 100      # steps in a row whose gradient is not finite
 REESTIMATE_BATCHES = 32  # for BatchNorm's statistics
 
 
 def train(config: TrainConfig, progress, resume: str | None = None) -> Path:
     """Trains until `config` says so and returns the run folder with best.pt, last.pt, metrics.jsonl, training.png.
 
-    `progress` as in console.py. Ctrl-C (KeyboardInterrupt) saves last.pt before it goes on upwards.
+    `progress` as in console.py. Ctrl-C (KeyboardInterrupt) saves last.pt before it goes on upwards; it takes effect
+    between two steps, so that a resumed run is the same as an uninterrupted one.
     """
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -49,19 +52,19 @@ class Trainer:
 
     def __init__(self, config: TrainConfig, progress, resume: str | None):
         self.config, self.progress = config, progress
+        self.loss = LOSSES[_loss_name(config)]
         self.device = pick_device(config.device)
         self.training_pairs, self.validation_pairs, self.datasets = _load_pairs(config, progress)
         self.model = ModelConfig(
             features=config.features, encoding=config.encoding, norm=config.norm, head=config.head, levels=config.levels,
             encoder_width=config.encoder_width, decoder_width=config.decoder_width,
             output="radiance" if config.hdr else "display")
-        self.loss = LOSSES[_loss_name(config)]
         torch.manual_seed(config.seed)
         self.network = UNet(self.model).to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.optimizer = torch.optim.Adam(self.network.parameters(), config.learning_rate, betas=(0.9, 0.99), eps=1e-8)
         self.step, self.seconds, self.best, self.usual_log_norm, self.precision = 0, 0.0, math.inf, None, config.precision
-        self.norms_fixed = False
+        self.norms_fixed, self.skipped_in_a_row, self._stop = False, 0, False
         self.batches = Batches(self.training_pairs, config.features, config.batch, config.crop_px, config.seed,
                                config.target)
         self.folder = Path(resume) if resume else _new_folder(config, self.datasets)
@@ -75,6 +78,7 @@ class Trainer:
 
     def run(self):
         config, progress = self.config, self.progress
+        progress.note(", ".join(f"{key} {value}" for key, value in to_dict(config).items() if value is not None))
         progress.note(f"training on {describe_device(self.device)}, {self.precision}: {len(self.training_pairs)} views to "
                       f"learn from, {len(self.validation_pairs)} held out, into {self.folder}")
         total = config.steps or config.minutes * 60
@@ -82,14 +86,17 @@ class Trainer:
         progress.advance(self.step if config.steps else self.seconds, "")
         first_step, started, before = self.step, time.time(), self.seconds
         next_record, validated = time.time() + RECORD_EVERY_S, self._validations_due()
+        restore = self._catch_ctrl_c()
         try:
             while self._share() < 1.0:
+                if self._stop:
+                    raise KeyboardInterrupt
                 tick = time.time()
                 self._train_step()
                 self.seconds = before + time.time() - started
                 rate = (self.step - first_step) * config.batch / (time.time() - started)
                 progress.advance(1 if config.steps else time.time() - tick, self._line(rate))
-                if self._validations_due() > validated:
+                if self._validations_due() > validated and self._share() < 1.0:
                     validated = self._validations_due()
                     self._validate()
                 elif time.time() > next_record:
@@ -97,12 +104,30 @@ class Trainer:
                     self._record({})
             self._validate()
         except KeyboardInterrupt:
+            if not self.norms_fixed:  # until then nobody has set the averaged network's statistics
+                reestimate_norms(self.average, self.batches, self.device, self.precision, REESTIMATE_BATCHES)
             self._save("last.pt")
             progress.note(f"saved at step {self.step}; go on with: n2n-render train --resume {self.folder}")
             raise
+        except torch.OutOfMemoryError:
+            raise N2NError(f"not enough memory on {describe_device(self.device)}",
+                           "Train with a smaller --batch or --crop.") from None
         finally:
+            restore()
             self.batches.close()
             self.journal.close()
+
+    def _catch_ctrl_c(self):
+        """Ctrl-C asks for a stop after the present step, a second one stops at once. Returns what undoes this."""
+        if threading.current_thread() is not threading.main_thread():
+            return lambda: None
+        before = signal.getsignal(signal.SIGINT)
+
+        def stop(*_):
+            self._stop = True
+            signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, stop)
+        return lambda: signal.signal(signal.SIGINT, before)
 
     def _line(self, images_per_s):
         shown = f"step {self.step} loss {self.last_loss:.3g} lr {self._learning_rate():.1e} {images_per_s:.1f} crops/s"
@@ -147,6 +172,13 @@ class Trainer:
         loss.backward()
         if self._limit_gradient():
             self.optimizer.step()
+            self.skipped_in_a_row = 0
+        else:
+            self.skipped_in_a_row += 1
+            if self.skipped_in_a_row >= GIVE_UP_AFTER:
+                raise N2NError(f"the gradient is not finite any more (step {self.step})",
+                               f"Train with --precision float32 or a lower --learning-rate; the best checkpoint so far is "
+                               f"in {self.folder}.")
         decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - decay)
@@ -161,8 +193,7 @@ class Trainer:
         Batch statistics change with every handful of crops, and a network that has only known them is a few percent off
         when they are replaced by the mean ones. From here it is trained with the very statistics that it is used with.
         """
-        for network in (self.network, self.average):
-            reestimate_norms(network, self.batches, self.device, self.precision, REESTIMATE_BATCHES)
+        reestimate_norms(self.network, self.batches, self.device, self.precision, REESTIMATE_BATCHES)
         for ours, theirs in zip(self.average.buffers(), self.network.buffers(), strict=True):
             ours.copy_(theirs)
         self.norms_fixed = True
@@ -190,7 +221,7 @@ class Trainer:
     def _faster_precision(self) -> str:
         """Times one step each way on this machine; weights are not touched."""
         if self.device.type == "cuda":
-            return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+            return "bfloat16" if torch.cuda.get_device_capability(self.device)[0] >= 8 else "float32"  # Ampere
         if self.device.type != "cpu":
             return "float32"
         batch = {key: torch.from_numpy(value) for key, value in self.batches.make(0).items()}
@@ -227,13 +258,16 @@ class Trainer:
         training = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(), "best": self.best,
                     "norms_fixed": self.norms_fixed, "usual_log_norm": self.usual_log_norm} if with_training else None
         provenance = {"config": to_dict(self.config), "precision": self.precision, "step": self.step,
-                      "seconds": self.seconds, "held_out": [cached.pair.name for cached in self.validation_pairs],
+                      "seconds": self.seconds, "trained_on": [cached.pair.name for cached in self.training_pairs],
                       "datasets": self.datasets, "torch": str(torch.__version__)}
         weights = {key: value.float().cpu().contiguous() for key, value in self.average.state_dict().items()}
         write_checkpoint(self.folder / name, Checkpoint(self.model, weights, provenance, training))
 
     def _load(self, path: Path):
         found = read_checkpoint(path)
+        if found.provenance["datasets"] != self.datasets:
+            raise N2NError(f"{path}: the datasets have changed since, so the run cannot go on as if nothing had happened",
+                           "Start a new run, or put the datasets back as they were.")
         if found.training is None:
             raise N2NError(f"{path}: has no training state to go on from", "Resume a run folder that has a last.pt.")
         self.average.load_state_dict(found.weights)
@@ -246,10 +280,14 @@ class Trainer:
 
 
 def resumed_config(folder: str, **changes) -> TrainConfig:
-    """The config of an earlier run, with `steps`, `minutes` or `device` changed where they are not None."""
+    """The config of an earlier run, with `steps`, `minutes`, `device` or `threads` changed where they are not None."""
+    if not Path(folder).is_dir():
+        raise N2NError(f"{folder}: is not a run folder", "Pass the folder that holds last.pt, e.g. runs/<date>-<name>.")
     found = read_checkpoint(Path(folder) / "last.pt")
-    config = from_dict(TrainConfig, found.provenance["config"])
-    return from_dict(TrainConfig, {**to_dict(config), **{key: value for key, value in changes.items() if value is not None}})
+    values = {**found.provenance["config"], **{key: value for key, value in changes.items() if value is not None}}
+    if changes.get("minutes"):
+        values["steps"] = None
+    return from_dict(TrainConfig, values)
 
 
 def _loss_name(config: TrainConfig) -> str:
@@ -307,6 +345,6 @@ def _new_folder(config: TrainConfig, datasets) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise N2NError(f"{folder}: cannot be made ({error.strerror})", "Pass a writable folder with --out.") from None
-    content = json.dumps({"n2n_render": __version__, **to_dict(config)}, indent=1)
-    write_beside(folder / "config.json", lambda temporary: Path(temporary).write_text(content + os.linesep))
+    content = json.dumps({"n2n_render": __version__, **to_dict(config)}, indent=1) + "\n"
+    write_beside(folder / "config.json", lambda temporary: Path(temporary).write_text(content))
     return folder

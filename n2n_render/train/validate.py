@@ -55,10 +55,11 @@ def pair_error(denoised, noisy, other) -> float:
     """Relative squared error of `denoised` (made from `noisy`), estimated with the independent render `other`.
 
     E[(f(A) - B)²] = MSE + Var(B) and E[(A - B)²] / 2 = Var (facts of Noise2Noise validation); both are divided by the
-    squared local mean of A, which does not depend on B. All (H, W, 3).
+    squared mean of A around the pixel, without the pixel itself: so neither term's noise is in its weight. (H, W, 3).
     """
     chw = torch.from_numpy(np.ascontiguousarray(noisy.transpose(2, 0, 1)))[None]
-    local = F.avg_pool2d(chw, 7, stride=1, padding=3, count_include_pad=False)[0].numpy().transpose(1, 2, 0)
+    sums, counts = (F.avg_pool2d(image, 7, stride=1, padding=3, divisor_override=1) for image in (chw, torch.ones_like(chw)))
+    local = ((sums - chw) / (counts - 1)).clamp(min=0)[0].numpy().transpose(1, 2, 0)
     weight = 1.0 / (local + LOG_EPSILON) ** 2
     return float((weight * ((denoised - other) ** 2 - (noisy - other) ** 2 / 2)).mean())
 
@@ -74,21 +75,21 @@ def validate(network: UNet, pairs: list[CachedPair], device, precision: str) -> 
     for pair in chosen:
         window = _window(pair)
         images = [np.array(image[window], np.float32) for image in pair.images[:2]]
+        reference = pair.reference
         noisy = [image[..., :3] for image in images]
         denoised = [denoise_array(network, image, device, precision) for image in images]
         found["pair_error"] += [pair_error(denoised[0], noisy[0], noisy[1]), pair_error(denoised[1], noisy[1], noisy[0])]
-        if pair.reference is not None:
-            halves = {f"reference_{name}": np.array(half[window]) for name, half in zip("ab", pair.reference, strict=True)}
+        if reference is not None:
+            halves = {f"reference_{name}": np.array(half[window]) for name, half in zip("ab", reference, strict=True)}
             found.setdefault("psnr_db", []).append(psnr(image=denoised[0], **halves))
             found.setdefault("relmse", []).append(relmse(image=denoised[0], **halves))
         if not strip:
-            strip = [noisy[0], denoised[0]] + ([pair.reference[:, window[0], window[1]].mean(0)]
-                                               if pair.reference is not None else [])
-    return {key: float(np.mean(values)) for key, values in found.items()}, strip
+            strip = [noisy[0], denoised[0]] + ([reference[:, window[0], window[1]].mean(0)] if reference is not None else [])
+    return {key: float(np.nanmean(values)) for key, values in found.items()}, strip
 
 
 def _window(pair: CachedPair):
-    height = pair.images.shape[1]
+    height = pair.shape[1]
     left, right = pair.columns
     top = max(0, (height - WINDOW_PX) // 2)
     side = max(0, (right - left - WINDOW_PX) // 2)

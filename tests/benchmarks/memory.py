@@ -23,7 +23,7 @@ def write_large(path, width, height):
     normal = np.zeros_like(color)
     normal[..., 2] = 1
     depth = np.full((height, width, 1), 3, np.float32)
-    write_frame(path, Frame(color, albedo=np.minimum(color, 1), normal=normal, depth=depth, alpha=np.ones_like(depth)))
+    write_frame(path, Frame(color, albedo=np.minimum(color, 1), normal=normal, depth=depth))
 
 
 @click.command()

@@ -2,7 +2,7 @@
 import pytest
 import torch
 
-from n2n_render.frame.transfer import CURVES, LOG_SCALE, encode_log
+from n2n_render.frame.transfer import CURVES
 from n2n_render.network.unet import Conv, ModelConfig, UNet, fold
 
 SMALL = {"levels": 2, "encoder_width": 8, "decoder_width": 12, "head_widths": (8, 6)}
@@ -40,13 +40,7 @@ def test_radiance_is_never_negative_and_always_learns():
     x = torch.linspace(-30, 40, 200, requires_grad=True)
     radiance = network._output(x)
     radiance.sum().backward()
-    assert (radiance >= 0).all() and torch.isfinite(radiance).all() and (x.grad[x < 15] > 0).all()
-
-
-def test_output_undoes_the_log_encoding_of_bright_radiance():
-    radiance = torch.tensor([1.0, 10.0, 1000.0])
-    network = UNet(ModelConfig(**SMALL))
-    torch.testing.assert_close(network._output(encode_log(radiance, torch) * LOG_SCALE), radiance, rtol=0.02, atol=0)
+    assert (radiance >= 0).all() and (radiance <= 65505).all() and (x.grad[x < 15] > 0).all()
 
 
 @pytest.mark.parametrize("encoding", ["log", "tonemap", "linear"])

@@ -7,7 +7,10 @@ NOISE_SETTINGS = (
     "sampling_pattern", "use_adaptive_sampling", "use_denoising", "sample_clamp_direct", "sample_clamp_indirect",
     "light_sampling_threshold", "use_light_tree", "use_guiding", "max_bounces", "diffuse_bounces", "glossy_bounces",
     "transmission_bounces", "volume_bounces", "transparent_max_bounces", "blur_glossy", "caustics_reflective",
-    "caustics_refractive", "use_fast_gi", "pixel_filter_type", "filter_width", "film_exposure", "feature_set",
+    "caustics_refractive", "use_fast_gi", "ao_bounces_render", "pixel_filter_type", "filter_width", "film_exposure",
+    "feature_set", "scrambling_distance", "auto_scrambling_distance", "min_light_bounces", "min_transparent_bounces",
+    "use_surface_guiding", "use_volume_guiding", "guiding_training_samples", "direct_light_sampling_type",
+    "volume_step_rate", "volume_max_steps", "volume_biased", "use_layer_samples",
 )
 GPU_BACKENDS = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")  # tried in this order by `auto`
 
@@ -50,6 +53,8 @@ def use_sampling(scene, layer, warn):
     cycles.use_adaptive_sampling = False
     cycles.use_denoising = False
     cycles.use_animated_seed = False
+    cycles.use_layer_samples = "IGNORE"  # a view layer's own sample count would win over --spp
+    cycles.scrambling_distance, cycles.auto_scrambling_distance = 1.0, False  # less would tie neighbouring pixels together
     cycles.time_limit = 0
     render.use_persistent_data = True
     for switch in ("use_compositing", "use_sequencer", "use_border", "use_crop_to_border", "use_multiview",
@@ -61,6 +66,27 @@ def use_sampling(scene, layer, warn):
             setattr(layer, name, name == "use_pass_combined")
     layer.cycles.denoising_store_passes = True
     _use_output(render)
+    _stop_animated_settings(scene, warn)
+
+
+def _stop_animated_settings(scene, warn):
+    """Drivers and keyframes on render settings (`#frame` on the seed, say) would win over what is set here."""
+    data = scene.animation_data
+    if data is None:
+        return
+    curves = [*data.drivers, *(_fcurves(data.action) if data.action else [])]
+    stopped = [curve for curve in curves if curve.data_path.startswith(("cycles.", "render."))]
+    for curve in stopped:
+        curve.mute = True
+    if stopped:
+        warn(f"animated render settings are held still: {', '.join(sorted({curve.data_path for curve in stopped}))}")
+
+
+def _fcurves(action):
+    if hasattr(action, "layers"):  # 4.4 and newer
+        return [curve for layer in action.layers for strip in layer.strips for bag in strip.channelbags
+                for curve in bag.fcurves]
+    return action.fcurves
 
 
 def _use_output(render):
@@ -112,5 +138,7 @@ def noise_settings(scene):
     found = {name: getattr(scene.cycles, name) for name in NOISE_SETTINGS if hasattr(scene.cycles, name)}
     found["skips_first_samples"] = True
     found["use_motion_blur"] = scene.render.use_motion_blur
+    found["motion_blur_shutter"] = round(scene.render.motion_blur_shutter, 6)
+    found["use_simplify"] = scene.render.use_simplify
     found["film_transparent"] = scene.render.film_transparent
     return found
