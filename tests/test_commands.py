@@ -50,6 +50,8 @@ def test_commands_of_the_readme_exist():
     (["train", "--features", "albedo,colour"], "colour"),
     (["train", "--widths", "48"], "48"),
     (["train", "--resume", "nowhere"], "nowhere"),
+    (["train", "--resume", "nowhere", "--learning-rate", "1e-3"], "--learning-rate"),
+    (["train", "--device", "cuda:99"], "cuda:99"),
     (["denoise", "missing.exr", "--model", "a.pt", "-o", "b.exr"], "missing.exr"),
     (["denoise", __file__, "--model", "missing.pt", "-o", "b.exr"], "missing.pt"),
     (["evaluate", "--data", "nowhere"], "nowhere"),

@@ -5,7 +5,7 @@ import pytest
 import torch
 from conftest import noisy_frame, true_frame
 
-from n2n_render.denoise import Denoiser, denoise_file, find_inputs, match_pairs, plan_outputs
+from n2n_render.denoise import Denoiser, check_overwrites, denoise_file, find_inputs, match_pairs, plan_outputs
 from n2n_render.errors import N2NError
 from n2n_render.frame.exr import ExrImage, read_frame, write_frame
 from n2n_render.network.checkpoint import Checkpoint
@@ -106,6 +106,15 @@ def test_the_same_noise_twice_and_other_sizes_are_no_pair(tmp_path):
     with pytest.raises(N2NError, match="2 file"):
         match_pairs([tmp_path / "a.exr"], [[tmp_path / "a.exr", tmp_path / "other.exr"]])
     assert not (tmp_path / "out.exr").exists()
+
+
+def test_pairs_of_other_frames_and_overwritten_inputs_are_refused(tmp_path):
+    first, second = tmp_path / "a_0001.exr", tmp_path / "b_0002.exr"
+    with pytest.raises(N2NError, match="another frame"):
+        match_pairs([first], [[second]])
+    assert match_pairs([first], [[tmp_path / "b_0001.exr"]]) == [[first, tmp_path / "b_0001.exr"]]
+    with pytest.raises(N2NError, match="noisy original"):
+        check_overwrites([[first, second]], [tmp_path / "sub" / ".." / "b_0002.exr"])
 
 
 def test_a_file_without_passes_is_refused_with_the_remedy(tmp_path):

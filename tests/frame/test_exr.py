@@ -74,6 +74,29 @@ def test_a_frame_that_cycles_denoised_is_read_from_its_noisy_image(tmp_path):
     assert (read_frame(write(tmp_path / "a.exr", channels(**noisy))).color == 3).all()
 
 
+def test_the_composite_is_not_what_is_denoised(tmp_path):
+    """Blender adds a Composite layer where compositing is on, and sorts it first."""
+    composite = {f"Composite.Combined.{channel}": np.full((6, 8), 3, np.float32) for channel in "RGBA"}
+    image = ExrImage(write(tmp_path / "a.exr", {**composite, **channels()}))
+    assert image.layers[0] == "Composite" and image.layer(None, ("albedo",)) == "View.Layer"
+    assert image.frame(None, ("albedo",)).color.max() <= 1
+
+
+def test_the_first_layer_with_the_wanted_passes_is_taken(tmp_path):
+    bare = {f"Bare.Combined.{channel}": np.ones((6, 8), np.float32) for channel in "RGBA"}
+    image = ExrImage(write(tmp_path / "a.exr", {**bare, **channels()}))
+    assert image.layer(None) == "Bare" and image.layer(None, ("normal",)) == "View.Layer"
+
+
+def test_keeping_the_noisy_picture_twice_keeps_one(tmp_path):
+    path = write(tmp_path / "a.exr", channels(), {"other.Z": np.ones((6, 8), np.float32)})
+    for _ in range(2):
+        image = ExrImage(path)
+        image.replace_color("View.Layer", np.zeros((6, 8, 3), np.float32), keep_noisy=True)
+        image.write(path)
+    assert len(ExrImage(path).parts) == 3
+
+
 def test_not_finite_and_negative_pixels_are_sanitised(tmp_path):
     bad = channels()
     bad["View.Layer.Combined.R"][0, :3] = np.nan, np.inf, -1

@@ -60,7 +60,9 @@ def build_main(scene):
 
 
 def build_other(scene, camera="Lone"):
-    """Plain geometry: nothing moves, nothing is out of focus."""
+    """Plain geometry, nothing moves or is out of focus; a seed that follows the frame, a layer with its own samples."""
+    scene.driver_add("cycles.seed").driver.expression = "frame"
+    scene.view_layers[0].samples = 2
     add_box(scene.collection, "ground", (0, 0, -0.1), (4, 4, 0.2), (0.5, 0.5, 0.5))
     add_box(scene.collection, "block", (0, 0, 0.6), (1.2, 1.2, 1.2), (0.8, 0.2, 0.1))
     add_camera(scene, camera, (0, -6, 2), (75, 0, 0))

@@ -61,6 +61,13 @@ def test_seeds_share_no_error(stack):
     assert abs(shared) < 0.015 * noisy_ones.var(0, ddof=1).mean()
 
 
+def test_the_layers_own_sample_count_is_ignored(noisy):
+    """The scene's layer asks for 2 samples; the run asked for 4."""
+    image = ExrImage(noisy / "v000_f0001_s0001_0004spp.exr")
+    assert [value for key, value in image.parts[0][0].items() if key.endswith(".samples")][0] in ("4", "8")
+    assert json.loads(image.parts[0][0]["Note"])["spp"] == 4
+
+
 def test_reference_halves_are_independent(stack):
     """The halves differ by noise of their own sample count: at least a fifth and at most twice of what 64 of 4 spp have."""
     noisy_ones, (half, other) = stack
