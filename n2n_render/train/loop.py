@@ -1,27 +1,22 @@
 """Pairs → checkpoint: step, validate, save, resume."""
 import copy
-import hashlib
-import json
 import math
 import signal
 import threading
 import time
-from datetime import datetime
 from pathlib import Path
 
 import torch
 
-from .. import __version__
 from ..config import TrainConfig, from_dict, to_dict
 from ..errors import N2NError
-from ..files import write_beside
-from ..frame.pairs import MANIFEST, find_datasets, find_pairs, read_manifest, split_pairs
 from ..network.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from ..network.device import describe_device, pick_device
 from ..network.unet import ModelConfig, UNet
-from .dataset import Batches, cache_pair, split_single_view
+from .dataset import Batches
 from .journal import Journal
 from .losses import LOSSES, clamp_fireflies
+from .setup import load_pairs, loss_name, new_folder
 from .validate import encode_input, reestimate_norms, set_norms_fixed, validate
 
 CLIP_FACTOR = 2.0        # gradients longer than this times their usual length are shortened to it
@@ -52,9 +47,9 @@ class Trainer:
 
     def __init__(self, config: TrainConfig, progress, resume: str | None):
         self.config, self.progress = config, progress
-        self.loss = LOSSES[_loss_name(config)]
+        self.loss = LOSSES[loss_name(config)]
         self.device = pick_device(config.device)
-        self.training_pairs, self.validation_pairs, self.datasets = _load_pairs(config, progress)
+        self.training_pairs, self.validation_pairs, self.datasets = load_pairs(config, progress)
         self.model = ModelConfig(
             features=config.features, encoding=config.encoding, norm=config.norm, head=config.head, levels=config.levels,
             encoder_width=config.encoder_width, decoder_width=config.decoder_width,
@@ -67,7 +62,7 @@ class Trainer:
         self.norms_fixed, self.skipped_in_a_row, self._stop = False, 0, False
         self.batches = Batches(self.training_pairs, config.features, config.batch, config.crop_px, config.seed,
                                config.target)
-        self.folder = Path(resume) if resume else _new_folder(config, self.datasets)
+        self.folder = Path(resume) if resume else new_folder(config, self.datasets)
         self.journal = Journal(self.folder, progress.warn)
         if resume:
             self._load(self.folder / "last.pt")
@@ -288,63 +283,3 @@ def resumed_config(folder: str, **changes) -> TrainConfig:
     if changes.get("minutes"):
         values["steps"] = None
     return from_dict(TrainConfig, values)
-
-
-def _loss_name(config: TrainConfig) -> str:
-    if config.loss == "auto":
-        return "relative_l2" if config.hdr else "l2_display"
-    if (config.loss == "l2_display") == config.hdr:
-        raise N2NError(f"--loss {config.loss} {'is not for' if config.hdr else 'needs'} --hdr",
-                       "relative_l2, l2 and l2_tonemapped go with --hdr; l2_display goes without.")
-    return config.loss
-
-
-def _load_pairs(config: TrainConfig, progress):
-    """(training, validation, [{folder, manifest hash, …}]), decoded into the cache."""
-    folders = find_datasets([Path(root) for root in config.data])
-    pairs = [pair for folder in folders for pair in find_pairs(folder)]
-    if not pairs:
-        raise N2NError(f"no pairs in {', '.join(map(str, folders))}",
-                       "A pair is one view with two seeds; finish `n2n-render sample` first.")
-    training, validation = split_pairs(pairs, config.validation_share)
-    if config.target == "reference":
-        training = [pair for pair in training if pair.references]
-        if not training:
-            raise N2NError("--target reference needs references of views that are not held out, and there are none",
-                           "Sample with --reference-spp N --reference-frames 0,1,2,…")
-    progress.start(len(training) + len(validation), len(training) + len(validation))
-    cached = {}
-    for pair in [*training, *validation]:
-        if pair not in cached:
-            cached[pair] = cache_pair(pair, config.features)
-        progress.advance(1, f"decoding {pair.name}")
-    single = set(training) & set(validation)
-    halves = {pair: split_single_view(cached[pair]) for pair in single}
-    return ([halves[pair][0] if pair in single else cached[pair] for pair in training],
-            [halves[pair][1] if pair in single else cached[pair] for pair in validation],
-            [_describe_dataset(folder, pairs) for folder in folders])
-
-
-def _describe_dataset(folder: Path, pairs) -> dict:
-    manifest = read_manifest(folder)
-    files = [(path.name, path.stat().st_size) for pair in pairs if pair.dataset == folder for path in pair.noisy]
-    digest = hashlib.sha256((folder / MANIFEST).read_bytes() + repr(files).encode()).hexdigest()
-    return {"name": folder.name, "sha256": digest, "scene": manifest["scene"]["file"], "spp": manifest["spp"],
-            "frames": len(files)}
-
-
-def _new_folder(config: TrainConfig, datasets) -> Path:
-    name = config.name or (datasets[0]["name"] if len(datasets) == 1 else f"{len(datasets)}-datasets")
-    base = Path(config.out) if config.out else Path("runs") / f"{datetime.now():%Y-%m-%d}-{name}"
-    folder, number = base, 2
-    while folder.exists():
-        if config.out and not any(folder.iterdir()):
-            break
-        folder, number = base.with_name(f"{base.name}-{number}"), number + 1
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise N2NError(f"{folder}: cannot be made ({error.strerror})", "Pass a writable folder with --out.") from None
-    content = json.dumps({"n2n_render": __version__, **to_dict(config)}, indent=1) + "\n"
-    write_beside(folder / "config.json", lambda temporary: Path(temporary).write_text(content))
-    return folder
