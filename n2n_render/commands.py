@@ -80,9 +80,8 @@ def sample(ctx, dry_run, frames, size, chunk, reference_frames, **options):
                    f"{done.size[0]}×{done.size[1]}, {config.spp} spp, Blender {done.manifest['blender']}, "
                    f"{done.manifest['devices'][-1]}")
     if dry_run:
-        hours = f"about {done.seconds / 60:.1f} minutes" if done.seconds is not None else "no time"
         console.result(f"would render {done.jobs} file(s), {done.present} there already; "
-                       f"{hours}, about {done.disk_bytes / 2**20:.0f} MiB")
+                       f"about {(done.seconds or 0) / 60:.1f} minutes and {done.disk_bytes / 2**20:,.0f} MiB")
     else:
         console.result(f"rendered {done.jobs} file(s), {done.present} were there already")
         console.say(f"next: n2n-render train --hdr --features --data {Path(done.folder)}")

@@ -51,9 +51,9 @@ class BarReporter:
         self._stop()
 
     def _stop(self):
-        if self._bar is not None:
+        if self._bar is not None and _talk.is_terminal:
             self._bar.stop()
-            self._bar = None
+        self._bar = None
 
     def start(self, total: float, count: int = 0):
         """`total`: amount of work in any unit; `count`: how many things it is made of, for the rate."""
