@@ -103,7 +103,7 @@ def _prepare_folder(folder: Path, needed: int, manifest: dict):
     except OSError as error:
         raise N2NError(f"{folder}: cannot be made ({error.strerror})", "Pass a writable folder with --out.") from None
     if needed > free:
-        raise N2NError(f"{folder}: needs about {needed / 2**30:.1f} GiB, but {free / 2**30:.1f} GiB are free",
+        raise N2NError(f"{folder}: needs about {needed / 2**20:,.0f} MiB, but {free / 2**20:,.0f} MiB are free",
                        "Free some space, pass another --out, or render fewer or smaller frames.")
     write_manifest(folder, manifest)
     _remove_abandoned(folder)
