@@ -17,7 +17,7 @@ class _Commands(click.Group):
     def invoke(self, ctx):
         from . import console
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # a farm that stops us: Ctrl-C
+            signal.signal(signal.SIGTERM, _terminate)
         try:
             return super().invoke(ctx)
         except N2NError as error:
@@ -29,6 +29,14 @@ class _Commands(click.Group):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
+
+
+def _terminate(*_):
+    """A farm that stops us is a Ctrl-C, also where the shell made us ignore Ctrl-C itself (a background job)."""
+    on_ctrl_c = signal.getsignal(signal.SIGINT)
+    if not callable(on_ctrl_c):
+        raise KeyboardInterrupt
+    on_ctrl_c(signal.SIGINT, None)
 
 
 def _reporter(ctx, title):

@@ -1,4 +1,5 @@
 """The command line: every command explains itself, and whatever goes wrong is one sentence and no traceback."""
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,22 @@ def test_bad_input_is_one_sentence_with_a_hint(arguments, says, tmp_path, monkey
     assert result.exit_code == 1 and says in result.output and "error:" in result.output
     assert "Traceback" not in result.output and len(result.output.strip().splitlines()) >= 2
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("ignored", ["", "trap '' INT; "], ids=["foreground", "background"])
+def test_sigterm_saves_the_training_as_ctrl_c_does(make_dataset, tmp_path, ignored):
+    """Also in a background job, whose shell makes it ignore Ctrl-C."""
+    run_folder = tmp_path / "run"
+    line = f"{ignored}exec '{sys.executable}' -m n2n_render.commands --progress json train --hdr --data '{make_dataset()}' " \
+           f"--out '{run_folder}' --steps 100000 --levels 1 --widths 8,8 --crop 16"
+    process = subprocess.Popen(["sh", "-c", line], stderr=subprocess.PIPE, text=True)
+    for text in process.stderr:
+        if "step 5 " in text:
+            process.send_signal(signal.SIGTERM)
+            break
+    talk = process.stderr.read()
+    assert process.wait(60) == 130 and "--resume" in talk and "Traceback" not in talk
+    assert (run_folder / "last.pt").exists()
 
 
 def test_a_model_of_other_features_names_the_missing_pass(make_dataset, tmp_path):

@@ -1,6 +1,6 @@
 """The order of losses and input curves of Noise2Noise (2018), Fig 6, on a dataset with references on several views.
 
-    python tests/benchmarks/fig6.py DATASET --steps 600
+    python tests/benchmarks/fig6.py DATASET
 
 Trains one network per variant with the same seed, crops and steps, and evaluates f(A) on the held-out views with two
 reference halves. PSNR on T(v), as in the paper; the firefly clamp is off, so that only the losses differ.
@@ -65,9 +65,9 @@ def noisy_input(data):
 
 @click.command()
 @click.argument("data")
-@click.option("--steps", default=600)
+@click.option("--steps", default=250)
 @click.option("--learning-rate", default=1e-3)
-@click.option("--crop", default=96)
+@click.option("--crop", default=64)
 @click.option("--seed", default=1)
 @click.option("--processes", default=2, help="Variants trained at a time, one thread each.")
 def main(data, steps, learning_rate, crop, seed, processes):
