@@ -69,9 +69,11 @@ def noisy_input(data):
 @click.option("--learning-rate", default=1e-3)
 @click.option("--crop", default=64)
 @click.option("--seed", default=1)
+@click.option("--clean/--no-clean", default=True, help="Noise-to-clean too; needs references on training views.")
 @click.option("--processes", default=2, help="Variants trained at a time, one thread each.")
-def main(data, steps, learning_rate, crop, seed, processes):
-    jobs = [(name, data, steps, learning_rate, crop, seed) for name in VARIANTS]
+def main(data, steps, learning_rate, crop, seed, clean, processes):
+    names = [name for name in VARIANTS if clean or VARIANTS[name][2] == "noisy"]
+    jobs = [(name, data, steps, learning_rate, crop, seed) for name in names]
     print(f"{data}: {steps} steps, crops of {crop}, learning rate {learning_rate:g}, seed {seed}", flush=True)
     psnr, relmse = noisy_input(data)
     print("| variant | PSNR on T [dB] | relMSE | seconds |\n|---|---|---|---|")
