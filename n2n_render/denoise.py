@@ -13,7 +13,7 @@ from .frame.pairs import parse_name
 from .frame.transfer import CURVES, decode_tonemap, depth_scale, encode_guides, exposure
 from .network.checkpoint import Checkpoint, read_checkpoint
 
-TILE_PX = 1024          # with the overlap 2 million pixels at a time: some 1.5 GiB in the network
+TILE_PX = 768           # with the overlap 1.3 million pixels at a time: some 2 GiB in the network
 SMALLEST_TILE_PX = 128  # below this, running out of memory is given up on
 
 
