@@ -20,6 +20,16 @@ FEATURES = ("albedo", "normal", "depth")  # what `--features` may name, in the o
 CHANNEL_COUNT = {"color": 3, "albedo": 3, "normal": 3, "depth": 1}
 
 
+def guide_count(features) -> int:
+    return sum(CHANNEL_COUNT[feature] for feature in features)
+
+
+def guide_channels(features, feature: str) -> range:
+    """Where `feature` lies among the guide channels of `features`."""
+    start = guide_count(features[:features.index(feature)])
+    return range(start, start + CHANNEL_COUNT[feature])
+
+
 def split_channel(name: str) -> tuple[str, str, str]:
     """"View.Layer.Denoising Albedo.R" → ("View.Layer", "Denoising Albedo", "R"). From the right: layers may hold dots."""
     layer, _, rest = name.rpartition(".")

@@ -5,7 +5,7 @@ Every function takes numpy arrays or torch tensors; `xp` is the module (numpy or
 import numpy as np
 
 from .frame import Frame
-from .passes import CHANNEL_COUNT
+from .passes import guide_channels, guide_count
 
 LUMINANCE = (0.212671, 0.715160, 0.072169)  # Rec. 709, as Open Image Denoise weighs it
 KEY = 0.18                # middle grey: what the log-average luminance is brought to
@@ -44,7 +44,7 @@ def encode_log(radiance, xp):
 
 
 def decode_log(encoded, xp):
-    return xp.expm1(encoded * LOG_SCALE) * LOG_EPSILON
+    return (xp.exp(encoded * LOG_SCALE) - 1.0) * LOG_EPSILON  # expm1 would not go into ONNX
 
 
 def encode_tonemap(radiance, xp):
@@ -65,8 +65,51 @@ def decode_linear(encoded, xp):
     return encoded
 
 
+# Perceptually uniform encoding (Aydin et al. 2008), as Open Image Denoise fits it in three pieces (Apache-2.0).
+PU_LINEAR_END, PU_POWER_END = 1.57945760e-06, 3.22087631e-02    # radiance
+PU_SLOPE = 1.41283765e+03
+PU_SCALE, PU_POWER, PU_SHIFT = 1.64593172, 0.431384981, 2.94139609e-03
+PU_LOG_SCALE, PU_LOG_SHIFT, PU_OFFSET = 0.192653254, 6.26026094e-03, 0.998620152
+PU_MAX = PU_LOG_SCALE * float(np.log(RADIANCE_MAX + PU_LOG_SHIFT)) + PU_OFFSET  # brings RADIANCE_MAX to encoded 1
+PU_ENCODED_LINEAR_END = PU_SLOPE * PU_LINEAR_END
+PU_ENCODED_POWER_END = PU_SCALE * PU_POWER_END ** PU_POWER - PU_SHIFT
+
+
+def encode_pu(radiance, xp):
+    """[0, 65504] → [0, 1], the curve of Open Image Denoise's HDR models."""
+    encoded = xp.where(radiance <= PU_POWER_END, PU_SCALE * radiance ** PU_POWER - PU_SHIFT,
+                       PU_LOG_SCALE * xp.log(radiance + PU_LOG_SHIFT) + PU_OFFSET)
+    return xp.where(radiance <= PU_LINEAR_END, PU_SLOPE * radiance, encoded) / PU_MAX
+
+
+def decode_pu(encoded, xp):
+    encoded = xp.clip(encoded, 0.0, 1.0) * PU_MAX
+    radiance = xp.where(encoded <= PU_ENCODED_POWER_END, ((encoded + PU_SHIFT) / PU_SCALE) ** (1.0 / PU_POWER),
+                        xp.exp((encoded - PU_OFFSET) / PU_LOG_SCALE) - PU_LOG_SHIFT)
+    return xp.where(encoded <= PU_ENCODED_LINEAR_END, encoded / PU_SLOPE, radiance)
+
+
+def encode_srgb(linear, xp):
+    """[0, 1] → [0, 1], IEC 61966-2-1."""
+    return xp.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def decode_srgb(encoded, xp):
+    return xp.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+
+
+def encode_unit(signed, xp):
+    """[-1, 1] → [0, 1]: normals, as Open Image Denoise feeds them."""
+    return signed * 0.5 + 0.5
+
+
+def decode_unit(encoded, xp):
+    return encoded * 2.0 - 1.0
+
+
 CURVES = {"log": (encode_log, decode_log), "tonemap": (encode_tonemap, decode_tonemap),
-          "linear": (encode_linear, decode_linear)}
+          "linear": (encode_linear, decode_linear), "pu": (encode_pu, decode_pu), "srgb": (encode_srgb, decode_srgb),
+          "unit": (encode_unit, decode_unit)}
 
 
 def encode_depth(depth: np.ndarray, scale: float) -> np.ndarray:
@@ -79,14 +122,17 @@ def decode_depth(encoded: np.ndarray, scale: float) -> np.ndarray:
         return scale / encoded - scale
 
 
-def encode_guides(frame: Frame, features: tuple[str, ...], scale: float, out=None) -> np.ndarray:
-    """The features of a frame as network channels, (H, W, C): albedo [0, 1], normal [-1, 1], depth [0, 1]."""
-    count = sum(CHANNEL_COUNT[feature] for feature in features)
-    guides = np.empty((frame.height, frame.width, count), np.float32) if out is None else out
-    start = 0
+def encode_guides(frame: Frame, features: tuple[str, ...], scale: float, unit_normals: bool = False, out=None) -> np.ndarray:
+    """The features of a frame as network channels, (H, W, C): albedo [0, 1], normal [-1, 1], depth [0, 1].
+
+    `unit_normals`: normals as [0, 1] instead, as networks of Open Image Denoise want them.
+    """
+    guides = np.empty((frame.height, frame.width, guide_count(features)), np.float32) if out is None else out
     for feature in features:
-        image = getattr(frame, feature)
-        end = start + CHANNEL_COUNT[feature]
-        guides[..., start:end] = encode_depth(image, scale) if feature == "depth" else image
-        start = end
+        image, places = getattr(frame, feature), guide_channels(features, feature)
+        if feature == "depth":
+            image = encode_depth(image, scale)
+        elif feature == "normal" and unit_normals:
+            image = encode_unit(image, np)
+        guides[..., places.start:places.stop] = image
     return guides

@@ -9,7 +9,7 @@ from .. import __version__
 from ..config import from_dict, to_dict
 from ..errors import N2NError
 from ..files import write_beside
-from .unet import ModelConfig, UNet
+from .unet import ModelConfig, build_network
 
 FORMAT = 1
 
@@ -57,8 +57,9 @@ def find_in_run(folder: Path) -> Path:
     raise N2NError(f"{folder}: holds no checkpoint", "Wait for training to write one, or pass another run.")
 
 
-def load_network(checkpoint: Checkpoint) -> UNet:
-    network = UNet(checkpoint.model)
+def load_network(checkpoint: Checkpoint):
+    """The network with its weights, ready to run."""
+    network = build_network(checkpoint.model)
     try:
         network.load_state_dict(checkpoint.weights)
     except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""The U-Net of Noise2Noise (Lehtinen et al. 2018, appendix, Table 2), with BatchNorm after each convolution."""
+"""The U-Nets: Noise2Noise's (with BatchNorm and a gated head) and Open Image Denoise's three sizes."""
 import math
 from dataclasses import dataclass
 
@@ -6,10 +6,30 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..frame.passes import CHANNEL_COUNT
-from ..frame.transfer import CURVES, KEY, LOG_EPSILON, RADIANCE_MAX, encode_tonemap
+from ..frame.passes import guide_count
+from ..frame.transfer import CURVES, KEY, LOG_EPSILON, RADIANCE_MAX, decode_tonemap, encode_tonemap
 
 GATE_FLOOR = 1e-4  # of LOG_EPSILON: black passes the gate as radiance 1e-6, which T shows as 0.002
+
+# Names of Open Image Denoise's convolutions (its training/model.py, Apache-2.0), level by level: down, bottom, up.
+# Its runtime builds its graph from these names and the shapes of the weights, so that other widths run there too.
+OIDN_LAYERS = {
+    "oidn": ((("enc_conv0", "enc_conv1"), ("enc_conv2",), ("enc_conv3",), ("enc_conv4",)),
+             ("enc_conv5a", "enc_conv5b"),
+             (("dec_conv4a", "dec_conv4b"), ("dec_conv3a", "dec_conv3b"), ("dec_conv2a", "dec_conv2b"),
+              ("dec_conv1a", "dec_conv1b", "dec_conv0"))),
+    "oidn_large": ((("enc_conv1a", "enc_conv1b"), ("enc_conv2a", "enc_conv2b"), ("enc_conv3a", "enc_conv3b"),
+                    ("enc_conv4a", "enc_conv4b")),
+                   ("enc_conv5a", "enc_conv5b"),
+                   (("dec_conv4a", "dec_conv4b"), ("dec_conv3a", "dec_conv3b"), ("dec_conv2a", "dec_conv2b"),
+                    ("dec_conv1a", "dec_conv1b", "dec_conv1c"))),
+}
+# What `--network` may name → (topology, output channels of all convolutions but the last).
+OIDN_NETWORKS = {
+    "oidn-small": ("oidn", (32,) * 7 + (64,) * 5 + (32,) * 3),
+    "oidn": ("oidn", (32, 32, 48, 64, 80, 96, 96, 112, 112, 96, 96, 64, 64, 64, 32)),
+    "oidn-large": ("oidn_large", (64, 64, 96, 96, 128, 128, 192, 192, 256, 256, 192, 192, 128, 128, 96, 96, 64, 64)),
+}
 
 
 @dataclass(frozen=True)
@@ -17,33 +37,65 @@ class ModelConfig:
     """All that is needed to build the network and to feed it."""
     features: tuple[str, ...] = ()      # guides beside colour, in channel order
     encoding: str = "log"               # the curve on the input radiance, see frame/transfer.py
-    output: str = "radiance"            # "radiance": linear, [0, ∞); "display": [0, 1], tone-mapped (without --hdr)
+    output: str = "radiance"            # "radiance": linear, [0, ∞); "display": [0, 1], tone-mapped (without --hdr);
+    #                                     "encoded": in the curve of the input
     norm: str = "batch"                 # "batch" or "none"
-    head: str = "gated"                 # "gated": a learned blend with the input, see UNet; "direct": as in the paper
-    levels: int = 5                     # max-pools
-    encoder_width: int = 48             # paper: 48
-    decoder_width: int = 96             # paper: 96
-    head_widths: tuple[int, int] = (64, 32)  # the last two hidden convolutions; paper: 64, 32
+    topology: str = "paper"             # "paper": Noise2Noise's; "oidn", "oidn_large": Open Image Denoise's
+    widths: tuple[int, ...] = ()        # of Open Image Denoise's topologies: output channels of all but the last convolution
+    subject: str = "color"              # what is denoised: "color", or "albedo", "normal" in models that prefilter
+    unit_normals: bool = False          # normals are fed as [0, 1], not [-1, 1]
+    clean_guides: bool = False          # was trained with noise-free albedo and normals: prefilter them
+    head: str = "gated"                 # of "paper": "gated": a learned blend with the input, see UNet; "direct": as there
+    levels: int = 5                     # of "paper": max-pools
+    encoder_width: int = 48             # of "paper"
+    decoder_width: int = 96             # of "paper"
+    head_widths: tuple[int, int] = (64, 32)  # of "paper": the last two hidden convolutions
 
     @property
     def in_channels(self) -> int:
-        return 3 + sum(CHANNEL_COUNT[feature] for feature in self.features)
+        return 3 + guide_count(self.features)
+
+
+def decode_output(model: ModelConfig, output, xp):
+    """What the network gives → exposed radiance (or the albedo or normal that the model is for)."""
+    if model.output == "display":
+        return decode_tonemap(output, xp)
+    return CURVES[model.encoding][1](output, xp) if model.output == "encoded" else output
+
+
+def build_network(config: ModelConfig) -> "UNet | OidnUNet":
+    return UNet(config) if config.topology == "paper" else OidnUNet(config)
 
 
 class Conv(nn.Sequential):
-    """3×3 convolution, BatchNorm (or none), LeakyReLU 0.1."""
+    """3×3 convolution, BatchNorm (or none), leaky ReLU (slope 0: ReLU)."""
 
-    def __init__(self, in_channels, out_channels, norm):
+    def __init__(self, in_channels, out_channels, norm, slope=0.1):
         conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=norm == "none")
-        nn.init.kaiming_normal_(conv.weight, a=0.1, nonlinearity="leaky_relu")  # He, as in the paper
+        nn.init.kaiming_normal_(conv.weight, a=slope, nonlinearity="leaky_relu")  # He, as in the paper
         if conv.bias is not None:
             nn.init.zeros_(conv.bias)
         norms = [nn.BatchNorm2d(out_channels)] if norm == "batch" else []
-        super().__init__(conv, *norms, nn.LeakyReLU(0.1))
+        super().__init__(conv, *norms, nn.LeakyReLU(slope) if slope else nn.ReLU())
+
+
+def full_precision(layer, x):
+    """The layer in the precision of its own weights, also under autocast: bfloat16 would round the picture itself."""
+    with torch.autocast(x.device.type, enabled=False):
+        return layer(x.to(next(layer.parameters()).dtype)).float()
+
+
+def radius_of(convolutions: list[int]) -> int:
+    """Pixels that an input pixel can reach, given the number of 3×3 convolutions at each level, rounded up to the grid
+    of the deepest level. A level's max-pool and up-sampling together shift by at most one of its pixels.
+    """
+    grid = 2 ** (len(convolutions) - 1)
+    radius = sum(count * 2 ** level for level, count in enumerate(convolutions)) + grid - 1
+    return -(-radius // grid) * grid
 
 
 class UNet(nn.Module):
-    """(N, C_in, H, W) encoded → (N, 3, H, W), any size. See ModelConfig for what goes in and comes out.
+    """Noise2Noise's network (appendix, Table 2): (N, C_in, H, W) encoded → (N, 3, H, W), any size.
 
     With the gated head the last convolution has six channels: three colours and three gates, by which each colour is
     blended with the noisy input pixel. Where there is little noise the network then starts from a good picture, and where
@@ -77,14 +129,8 @@ class UNet(nn.Module):
 
     @property
     def receptive_radius(self) -> int:
-        """Pixels: how far an input pixel can reach, rounded up to the alignment. Tiles overlap by this much."""
-        radius = 1 + 3 + 2 ** self.config.levels                   # enter; leave and last; bottleneck
-        for level in range(self.config.levels):
-            radius += 2 ** level                                   # encoder convolution
-            radius += 2 ** level                                   # max-pool: the far pixel of a 2×2 block
-            radius += 2 ** level                                   # up-sampling: the block a pixel falls into
-            radius += 2 * 2 ** level if level else 0               # decoder convolutions
-        return -(-radius // self.alignment) * self.alignment
+        """Pixels: tiles overlap by this much."""
+        return radius_of([5, *[3] * (self.config.levels - 1), 1])
 
     def forward(self, x):
         height, width = x.shape[-2:]
@@ -98,9 +144,9 @@ class UNet(nn.Module):
                 skips.append(x)
         x = self.bottleneck(x)                                      # (N, 48, H/32, W/32)
         for decoder in [*self.decoders, self.leave]:
-            x = F.interpolate(x, scale_factor=2, mode="nearest")
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest")
             x = decoder(torch.cat([x, skips.pop()], dim=1))         # (N, 96, H/16, W/16) … (N, 32, H, W)
-        x = self.last(x).float()[..., :height, :width]              # (N, 3 or 6, H, W)
+        x = full_precision(self.last, x)[..., :height, :width]      # (N, 3 or 6, H, W)
         return self._gated(x, noisy) if self.config.head == "gated" else self._output(x)
 
     def _gated(self, x, noisy):
@@ -119,10 +165,69 @@ class UNet(nn.Module):
         return LOG_EPSILON * torch.exp(x.clamp(max=math.log(RADIANCE_MAX / LOG_EPSILON)))
 
 
-def fold(network: UNet) -> UNet:
+class OidnUNet(nn.Module):
+    """Open Image Denoise's network: (N, C_in, H, W) encoded → (N, 3, H, W) encoded, never negative, any size.
+
+    Modules are named as the tensors of its archives (network/tza.py).
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.config = config
+        down, bottom, up = OIDN_LAYERS[config.topology]
+        widths = [*config.widths, 3]
+        channels, skipped = config.in_channels, [config.in_channels]
+        for stage in (*down, bottom, *up):
+            if stage in up:
+                channels += skipped.pop()
+            for name in stage:
+                conv = Conv(channels, widths.pop(0), config.norm if widths else "none", slope=0.0)
+                self.add_module(name, conv)
+                channels = conv[0].out_channels
+            if stage in down[:-1]:
+                skipped.append(channels)
+        nn.init.constant_(conv[0].bias, CURVES[config.encoding][0](torch.tensor(KEY), torch).item())
+
+    @property
+    def alignment(self) -> int:
+        """Pixels: the size that the deepest level needs a multiple of; tiles start on this grid."""
+        return 2 ** len(OIDN_LAYERS[self.config.topology][0])
+
+    @property
+    def receptive_radius(self) -> int:
+        """Pixels: tiles overlap by this much."""
+        down, bottom, up = OIDN_LAYERS[self.config.topology]
+        return radius_of([*(len(a) + len(b) for a, b in zip(down, reversed(up), strict=True)), len(bottom)])
+
+    def forward(self, x):
+        height, width = x.shape[-2:]
+        down, bottom, up = OIDN_LAYERS[self.config.topology]
+        x = F.pad(x, (0, -width % self.alignment, 0, -height % self.alignment))
+        skips = [x]                                                 # (N, C_in, H, W)
+        for stage in down:
+            x = F.max_pool2d(self._convolve(stage, x), 2)           # (N, ·, H/2, W/2) … (N, ·, H/16, W/16)
+            skips.append(x)
+        x = self._convolve(bottom, skips.pop())
+        for stage in up:
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+            x = torch.cat([x, skips.pop()], dim=1)
+            x = self._convolve(stage if skips else stage[:-1], x)
+        return full_precision(getattr(self, up[-1][-1]), x)[..., :height, :width]  # (N, 3, H, W)
+
+    def _convolve(self, stage, x):
+        for name in stage:
+            x = getattr(self, name)(x)
+        return x
+
+    def convolutions(self) -> dict[str, nn.Conv2d]:
+        """By Open Image Denoise's names."""
+        return {name: module[0] for name, module in self.named_children()}
+
+
+def fold(network: "UNet | OidnUNet") -> "UNet | OidnUNet":
     """The same function with every BatchNorm folded into its convolution: for inference and export."""
     config = ModelConfig(**{**vars(network.config), "norm": "none"})
-    folded = UNet(config)
+    folded = build_network(config)
     ours = [module for module in network.modules() if isinstance(module, Conv)]
     theirs = [module for module in folded.modules() if isinstance(module, Conv)]
     with torch.no_grad():
@@ -135,5 +240,6 @@ def fold(network: UNet) -> UNet:
                 bias = norm.bias - norm.running_mean * scale
             target[0].weight.copy_(weight)
             target[0].bias.copy_(bias)
-        folded.last.load_state_dict(network.last.state_dict())
+        if isinstance(network, UNet):
+            folded.last.load_state_dict(network.last.state_dict())
     return folded.eval()

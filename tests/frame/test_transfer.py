@@ -15,7 +15,7 @@ def test_decode_is_the_inverse_of_encode(name):
     np.testing.assert_allclose(decode(encode(RADIANCE, np), np), RADIANCE, rtol=2e-3, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", list(transfer.CURVES))
+@pytest.mark.parametrize("name", [name for name in transfer.CURVES if name != "unit"])
 def test_curves_rise_and_agree_between_numpy_and_torch(name):
     encode, _ = transfer.CURVES[name]
     encoded = encode(RADIANCE, np)

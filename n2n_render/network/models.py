@@ -1,0 +1,129 @@
+"""Which models can be used: by name (Open Image Denoise's weights), as runs of ours, or as files."""
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from ..config import from_dict
+from ..errors import N2NError
+from ..frame.passes import guide_channels
+from .checkpoint import Checkpoint, read_checkpoint
+from .oidn_weights import BUILTIN, oidn_checkpoint, recognise, weights_of
+from .tza import read_tza
+from .unet import ModelConfig, build_network
+
+FEATURES_BY_CHANNELS = {3: (), 6: ("albedo",), 9: ("albedo", "normal")}
+
+
+def open_model(name: str) -> Checkpoint:
+    """A built-in name, a run folder, a checkpoint or a .tza archive. Raises N2NError with what there is."""
+    if name in BUILTIN:
+        return oidn_checkpoint(BUILTIN[name])
+    path = Path(name)
+    if path.suffix.lower() == ".tza":
+        return _open_tza(path)
+    if not path.exists():
+        raise N2NError(f"{name}: no such model",
+                       f"Pass a run folder, a checkpoint, a .tza file, or one of {', '.join(BUILTIN)}.")
+    return read_checkpoint(path)
+
+
+def _open_tza(path: Path) -> Checkpoint:
+    tensors = read_tza(path)
+    try:
+        topology, widths, channels = recognise(tensors)
+        features = FEATURES_BY_CHANNELS[channels]
+    except (ValueError, KeyError) as error:
+        raise N2NError(f"{path}: is of no known network ({error})",
+                       "Networks of Open Image Denoise's topology with 3, 6 or 9 input channels can be used.") from None
+    model = ModelConfig(features=features, encoding="pu", output="encoded", norm="none", topology=topology, widths=widths,
+                        unit_normals=True, head="direct")
+    notes = read_sidecar(path)
+    if notes:  # what the tensors cannot say
+        told = from_dict(ModelConfig, notes["model"])
+        model = replace(model, encoding=told.encoding, clean_guides=told.clean_guides, subject=told.subject,
+                        unit_normals=told.unit_normals)
+    return Checkpoint(model, weights_of(tensors), {"origin": notes.get("origin") or f"archive {path.name}"})
+
+
+def sidecar_path(path) -> Path:
+    return Path(f"{path}.json")
+
+
+def read_sidecar(path) -> dict:
+    """What `n2n-render export` wrote beside a file; {} when there is nothing."""
+    try:
+        notes = json.loads(sidecar_path(path).read_text())
+    except (OSError, ValueError):
+        return {}
+    return notes if isinstance(notes, dict) and "model" in notes else {}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A line of `n2n-render models`. `problem`: why the model cannot be used, or empty."""
+    name: str
+    features: tuple[str, ...]
+    parameters: int
+    origin: str
+    problem: str = ""
+
+
+def list_models(folders: list[Path]) -> list[Listed]:
+    """The built-in models, then the runs, checkpoints and archives directly inside the folders."""
+    names = list(BUILTIN)
+    for folder in folders:
+        if folder.is_dir():
+            files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+            names += [str(path) for path in files if path.suffix in (".pt", ".tza") or
+                      any((path / name).is_file() for name in ("best.pt", "last.pt"))]
+    return [_list(name) for name in names]
+
+
+def _list(name: str) -> Listed:
+    try:
+        checkpoint = open_model(name)
+    except N2NError as error:
+        return Listed(name, (), 0, "", error.what)
+    count = sum(tensor.numel() for key, tensor in checkpoint.weights.items() if key.endswith(("weight", "bias")))
+    guides = tuple(f"{feature} (prefiltered)" if checkpoint.model.clean_guides and feature != "depth" else feature
+                   for feature in checkpoint.model.features)
+    return Listed(name, guides, count, describe_origin(checkpoint))
+
+
+def describe_origin(checkpoint: Checkpoint) -> str:
+    """Where the weights come from, in one line."""
+    found = checkpoint.provenance
+    if "datasets" not in found:
+        return found.get("origin", "unknown")
+    scenes = ", ".join(dataset["name"] for dataset in found["datasets"])
+    start = f"; started from {found['origin']}" if found.get("origin") else ""
+    return f"trained on {scenes}, step {found['step']}{start}"
+
+
+def widen(checkpoint: Checkpoint, features: tuple[str, ...]) -> Checkpoint:
+    """The same function with more guides: the new input channels have zero weights. Training teaches it to use them.
+
+    `features` must hold those of the checkpoint. Weights of convolutions that see the input have it as their last channels.
+    """
+    narrow, wide = checkpoint.model, replace(checkpoint.model, features=features)
+    missing = [feature for feature in narrow.features if feature not in features]
+    if missing:
+        raise N2NError(f"the model to start from uses the feature {missing[0]!r}, which --features leaves out",
+                       f"Pass --features {','.join(narrow.features)}, or more.")
+    if narrow.features == features:
+        return checkpoint
+    guides = [3 + place for feature in narrow.features for place in guide_channels(features, feature)]
+    places = torch.tensor([0, 1, 2, *guides])
+    weights = {}
+    for name, tensor in build_network(wide).state_dict().items():
+        ours = checkpoint.weights[name]
+        if tensor.shape != ours.shape:
+            before = ours.shape[1] - narrow.in_channels  # channels that come from a level below
+            tensor = torch.zeros_like(tensor)
+            tensor[:, :before] = ours[:, :before]
+            tensor[:, before + places] = ours[:, before:]
+            ours = tensor
+        weights[name] = ours
+    return Checkpoint(wide, weights, checkpoint.provenance)
