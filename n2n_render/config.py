@@ -33,6 +33,9 @@ class TrainConfig:
     name: str | None = None             # None: the dataset's name
     hdr: bool = False                   # relative L2 on linear radiance; else L2 on display-referred images
     features: tuple[str, ...] = ()
+    network: str = "paper"              # or "oidn-small", "oidn", "oidn-large"; a model to start from decides for itself
+    init: str | None = None             # model to start from: one of those names, a checkpoint, a .tza file; None: from nothing
+    prefilter: bool | None = None       # clean albedo and normal first; None: what the model to start from was trained with
     norm: str = "batch"
     norm_batch_share: float = 0.1       # of the run that BatchNorm uses batch statistics; then they are fixed
     head: str = "gated"
@@ -46,7 +49,7 @@ class TrainConfig:
     minutes: float = 20.0
     batch: int = 4                      # crops a step; paper: 4
     crop_px: int = 128
-    learning_rate: float = 3e-4         # paper: 0.0003 for Monte Carlo
+    learning_rate: float | None = None  # None: 3e-4 from nothing (paper, Monte Carlo), 1e-4 from a trained model
     schedule: str = "cosine"            # or "step" (× 0.55, six times), "constant"
     warmup_steps: int = 100
     ema: float = 0.998                  # weights that are kept are this running mean

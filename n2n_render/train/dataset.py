@@ -12,11 +12,11 @@ from ..files import write_beside
 from ..frame.exr import ExrImage
 from ..frame.frame import mean_frame
 from ..frame.pairs import Pair
-from ..frame.passes import CHANNEL_COUNT, FEATURES
+from ..frame.passes import FEATURES, guide_channels, guide_count
 from ..frame.transfer import RADIANCE_MAX, depth_scale, encode_guides, exposure
 from .augment import augment
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 SINGLE_VIEW_TRAINING_SHARE = 0.8   # of the width, when a dataset has one view only; the rest is for validation
 
 
@@ -43,12 +43,16 @@ class CachedPair:
         return np.load(self.reference_path, mmap_mode="r") if self.reference_path else None
 
 
-def cache_pair(pair: Pair, features: tuple[str, ...]) -> CachedPair:
-    """Decodes a pair unless it is cached. Features that are not wanted need not be in the files; they are zeros then."""
-    base = _cache_folder(pair) / f"{pair.view}_f{pair.frame:04d}-{_fingerprint(pair, features)}"
+def cache_pair(pair: Pair, features: tuple[str, ...], prefilter=None) -> CachedPair:
+    """Decodes a pair unless it is cached. Features that are not wanted need not be in the files; they are zeros then.
+
+    `prefilter(frame) -> Frame`, if any, cleans albedo and normal.
+    """
+    kind = "-".join([*(feature[0] for feature in features), *(["clean"] if prefilter else [])])
+    base = _cache_folder(pair) / f"{pair.view}_f{pair.frame:04d}-{_fingerprint(pair)}-{kind}"
     images_path, reference_path = base.with_suffix(".npy"), base.with_suffix(".reference.npy")
     if not images_path.exists() or (pair.references and not reference_path.exists()):
-        images, reference = _decode(pair, features)
+        images, reference = _decode(pair, features, prefilter)
         if reference is not None:
             _save(reference_path, reference)
         _save(images_path, images)
@@ -58,15 +62,19 @@ def cache_pair(pair: Pair, features: tuple[str, ...]) -> CachedPair:
 
 
 def _forget_others(base: Path):
-    """Removes arrays of the same frame made from other files; those of other features stay out of the way too."""
-    name = base.name.rpartition("-")[0]
+    """Removes arrays of the same frame that were made from other files. Those with other guides stay: another training
+    may be using them at this moment.
+    """
+    name, fingerprint, _ = base.name.split("-", 2)
     for path in base.parent.glob(f"{name}-*.npy"):
-        if not path.name.startswith(base.name):
+        if not path.name.startswith(f"{name}-{fingerprint}"):
             path.unlink(missing_ok=True)
 
 
-def _decode(pair, features):
+def _decode(pair, features, prefilter):
     frames = [ExrImage(path).frame(None, features) for path in pair.noisy]
+    if prefilter:
+        frames = [prefilter(frame) for frame in frames]
     sizes = {(frame.height, frame.width) for frame in frames}
     if len(sizes) > 1:
         raise N2NError(f"{pair.dataset}: the renders of {pair.view}, frame {pair.frame}, differ in size",
@@ -84,14 +92,10 @@ def _decode(pair, features):
     return images, np.stack([ExrImage(path).frame().color * factor for path in pair.references])
 
 
-def guide_count(features) -> int:
-    return sum(CHANNEL_COUNT[feature] for feature in features)
-
-
 def guide_slice(feature: str) -> slice:
     """Where a feature lies among all guide channels."""
-    start = guide_count(FEATURES[:FEATURES.index(feature)])
-    return slice(start, start + CHANNEL_COUNT[feature])
+    places = guide_channels(FEATURES, feature)
+    return slice(places.start, places.stop)
 
 
 def _cache_folder(pair: Pair) -> Path:
@@ -108,9 +112,9 @@ def _cache_folder(pair: Pair) -> Path:
         return folder
 
 
-def _fingerprint(pair: Pair, features) -> str:
+def _fingerprint(pair: Pair) -> str:
     facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in (*pair.noisy, *pair.references)]
-    return hashlib.sha256(repr((CACHE_VERSION, features, facts)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((CACHE_VERSION, facts)).encode()).hexdigest()[:16]
 
 
 def _save(path: Path, array: np.ndarray):

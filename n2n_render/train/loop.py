@@ -12,13 +12,16 @@ from ..config import TrainConfig, from_dict, to_dict
 from ..errors import N2NError
 from ..network.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from ..network.device import describe_device, pick_device
-from ..network.unet import ModelConfig, UNet
+from ..network.models import describe_origin
+from ..network.unet import build_network, decode_output
 from .dataset import Batches
 from .journal import Journal
 from .losses import LOSSES, clamp_fireflies
-from .setup import load_pairs, loss_name, new_folder
+from .setup import load_pairs, loss_name, new_folder, start_model
 from .validate import encode_input, reestimate_norms, set_norms_fixed, validate
 
+LEARNING_RATE = 3e-4     # from nothing; paper: 0.0003 for Monte Carlo
+LEARNING_RATE_FROM_MODEL = 1e-4
 CLIP_FACTOR = 2.0        # gradients longer than this times their usual length are shortened to it
 CLIP_MEMORY = 0.98       # of the running mean of the log of the gradient's length
 STEP_DECAY = 0.55        # schedule "step": the Monte Carlo fork's factor
@@ -29,15 +32,16 @@ GIVE_UP_AFTER = 100      # steps in a row whose gradient is not finite
 REESTIMATE_BATCHES = 32  # for BatchNorm's statistics
 
 
-def train(config: TrainConfig, progress, resume: str | None = None) -> Path:
+def train(config: TrainConfig, progress, resume: str | None = None, make_prefilter=None) -> Path:
     """Trains until `config` says so and returns the run folder with best.pt, last.pt, metrics.jsonl, training.png.
 
-    `progress` as in console.py. Ctrl-C (KeyboardInterrupt) saves last.pt before it goes on upwards; it takes effect
-    between two steps, so that a resumed run is the same as an uninterrupted one.
+    `make_prefilter(model)` gives what cleans albedo and normal for models that want that; `progress` as in console.py.
+    Ctrl-C (KeyboardInterrupt) saves last.pt before it goes on upwards; it takes effect between two steps, so that a
+    resumed run is the same as an uninterrupted one.
     """
     if config.threads:
         torch.set_num_threads(config.threads)
-    trainer = Trainer(config, progress, resume)
+    trainer = Trainer(config, progress, resume, make_prefilter)
     trainer.run()
     return trainer.folder
 
@@ -45,22 +49,24 @@ def train(config: TrainConfig, progress, resume: str | None = None) -> Path:
 class Trainer:
     """All state of one run."""
 
-    def __init__(self, config: TrainConfig, progress, resume: str | None):
+    def __init__(self, config: TrainConfig, progress, resume: str | None = None, make_prefilter=None):
         self.config, self.progress = config, progress
         self.loss = LOSSES[loss_name(config)]
         self.device = pick_device(config.device)
-        self.training_pairs, self.validation_pairs, self.datasets = load_pairs(config, progress)
-        self.model = ModelConfig(
-            features=config.features, encoding=config.encoding, norm=config.norm, head=config.head, levels=config.levels,
-            encoder_width=config.encoder_width, decoder_width=config.decoder_width,
-            output="radiance" if config.hdr else "display")
+        self.model, start = start_model(config)
+        prefilter = make_prefilter(self.model) if self.model.clean_guides else None
+        self.training_pairs, self.validation_pairs, self.datasets = load_pairs(config, self.model.features, prefilter, progress)
         torch.manual_seed(config.seed)
-        self.network = UNet(self.model).to(self.device, memory_format=torch.channels_last)
+        self.network = build_network(self.model).to(self.device, memory_format=torch.channels_last)
+        if start:
+            self.network.load_state_dict(start.weights)
+        self.origin = describe_origin(start) if start else None
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), config.learning_rate, betas=(0.9, 0.99), eps=1e-8)
+        self.learning_rate = config.learning_rate or (LEARNING_RATE_FROM_MODEL if start else LEARNING_RATE)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), self.learning_rate, betas=(0.9, 0.99), eps=1e-8)
         self.step, self.seconds, self.best, self.usual_log_norm, self.precision = 0, 0.0, math.inf, None, config.precision
-        self.norms_fixed, self.skipped_in_a_row, self._stop = False, 0, False
-        self.batches = Batches(self.training_pairs, config.features, config.batch, config.crop_px, config.seed,
+        self.norms_fixed, self.skipped_in_a_row, self._stop = start is not None, 0, False
+        self.batches = Batches(self.training_pairs, self.model.features, config.batch, config.crop_px, config.seed,
                                config.target)
         self.folder = Path(resume) if resume else new_folder(config, self.datasets)
         self.journal = Journal(self.folder, progress.warn)
@@ -143,7 +149,7 @@ class Trainer:
         config, share = self.config, min(self._share(), 1.0)
         factor = {"constant": 1.0, "step": STEP_DECAY ** int(share * (STEP_DECAYS + 1)),
                   "cosine": FINAL_SHARE + (1 - FINAL_SHARE) * (1 + math.cos(math.pi * share)) / 2}[config.schedule]
-        return config.learning_rate * factor * min(1.0, (self.step + 1) / config.warmup_steps)
+        return self.learning_rate * factor * min(1.0, (self.step + 1) / config.warmup_steps)
 
     def _forward(self, batch, precision):
         """The mean loss of a batch, and how much of the target's energy the firefly clamp took."""
@@ -151,6 +157,8 @@ class Trainer:
         clamped = clamp_fireflies(target, noisy, self.config.firefly_clamp if self.config.target == "noisy" else 0)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
             prediction = self.network(encode_input(self.model, noisy, batch["guides"]))
+            if self.model.output == "encoded":
+                prediction = decode_output(self.model, prediction.float(), torch)
         return self.loss(prediction.float(), clamped).mean(), 1 - clamped.sum() / target.sum().clamp(min=1e-9)
 
     def _train_step(self):
@@ -254,7 +262,7 @@ class Trainer:
                     "norms_fixed": self.norms_fixed, "usual_log_norm": self.usual_log_norm} if with_training else None
         provenance = {"config": to_dict(self.config), "precision": self.precision, "step": self.step,
                       "seconds": self.seconds, "trained_on": [cached.pair.name for cached in self.training_pairs],
-                      "datasets": self.datasets, "torch": str(torch.__version__)}
+                      "datasets": self.datasets, "torch": str(torch.__version__), "origin": self.origin}
         weights = {key: value.float().cpu().contiguous() for key, value in self.average.state_dict().items()}
         write_checkpoint(self.folder / name, Checkpoint(self.model, weights, provenance, training))
 

@@ -1,6 +1,7 @@
-"""What a run starts from: its loss, its pairs, its folder. Checked before the first expensive step."""
+"""What a run starts from: its loss, its network, its pairs, its folder. Checked before the first expensive step."""
 import hashlib
 import json
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -9,6 +10,10 @@ from ..config import TrainConfig, to_dict
 from ..errors import N2NError
 from ..files import write_beside
 from ..frame.pairs import MANIFEST, find_datasets, find_pairs, read_manifest, split_pairs
+from ..network.checkpoint import Checkpoint
+from ..network.models import open_model, widen
+from ..network.oidn_weights import init_archive, oidn_checkpoint
+from ..network.unet import OIDN_NETWORKS, ModelConfig
 from .dataset import cache_pair, split_single_view
 
 
@@ -21,8 +26,37 @@ def loss_name(config: TrainConfig) -> str:
     return config.loss
 
 
-def load_pairs(config: TrainConfig, progress):
-    """(training, validation, [{folder, manifest hash, …}]), decoded into the cache."""
+def start_model(config: TrainConfig) -> tuple[ModelConfig, Checkpoint | None]:
+    """The network to train, and the checkpoint that its weights come from; None: from nothing."""
+    if config.init is None:
+        return _new_model(config), None
+    if config.init in OIDN_NETWORKS:
+        start = oidn_checkpoint(init_archive(config.init, config.features, config.prefilter is not False))
+    else:
+        start = open_model(config.init)
+    if (start.model.output == "display") == config.hdr or start.model.subject != "color":
+        raise N2NError(f"--init {config.init} is no model for {'--hdr' if config.hdr else 'training without --hdr'}",
+                       "Start from a model of the same kind, or from nothing.")
+    clean = start.model.clean_guides if config.prefilter is None else config.prefilter
+    start = widen(start, config.features or start.model.features)
+    return replace(start.model, clean_guides=clean), start
+
+
+def _new_model(config: TrainConfig) -> ModelConfig:
+    shared = {"features": config.features, "norm": config.norm, "clean_guides": bool(config.prefilter)}
+    if config.network == "paper":
+        return ModelConfig(**shared, encoding=config.encoding, head=config.head, levels=config.levels,
+                           encoder_width=config.encoder_width, decoder_width=config.decoder_width,
+                           output="radiance" if config.hdr else "display")
+    if not config.hdr:
+        raise N2NError(f"--network {config.network} needs --hdr", "Train on linear radiance, or with --network paper.")
+    topology, widths = OIDN_NETWORKS[config.network]
+    return ModelConfig(**shared, encoding="pu", output="encoded", head="direct", unit_normals=True, topology=topology,
+                       widths=widths)
+
+
+def load_pairs(config: TrainConfig, features, prefilter, progress):
+    """(training, validation, [{folder, manifest hash, …}]), decoded into the cache with the guides `features`."""
     folders = find_datasets([Path(root) for root in config.data])
     pairs = [pair for folder in folders for pair in find_pairs(folder)]
     if not pairs:
@@ -38,7 +72,7 @@ def load_pairs(config: TrainConfig, progress):
     cached = {}
     for pair in [*training, *validation]:
         if pair not in cached:
-            cached[pair] = cache_pair(pair, config.features)
+            cached[pair] = cache_pair(pair, features, prefilter)
         progress.advance(1, f"decoding {pair.name}")
     single = set(training) & set(validation)
     halves = {pair: split_single_view(cached[pair]) for pair in single}

@@ -4,8 +4,9 @@ import torch
 import torch.nn.functional as F
 
 from ..frame.metrics import psnr, relmse
-from ..frame.transfer import CURVES, LOG_EPSILON, decode_tonemap
-from ..network.unet import UNet
+from ..frame.passes import guide_channels
+from ..frame.transfer import CURVES, LOG_EPSILON, encode_unit
+from ..network.unet import OidnUNet, UNet, decode_output
 from .dataset import Batches, CachedPair, guide_slice
 
 WINDOW_PX = 512     # of each held-out frame at most this much is looked at, in the middle
@@ -13,11 +14,16 @@ MAX_PAIRS = 12      # and at most so many frames, evenly spaced
 
 
 def encode_input(model, noisy, guides):
-    """Exposed radiance (N, 3, h, w) and guides (N, C, h, w) → network input (N, 3 + C, h, w)."""
-    return torch.cat([CURVES[model.encoding][0](noisy, torch), guides], dim=1)
+    """Exposed radiance (N, 3, h, w) and guides (N, C, h, w), normals [-1, 1] → network input (N, 3 + C, h, w)."""
+    encoded = torch.cat([CURVES[model.encoding][0](noisy, torch), guides], dim=1)
+    if model.unit_normals and "normal" in model.features:
+        places = guide_channels(model.features, "normal")
+        normals = encoded[:, 3 + places.start:3 + places.stop]  # a view
+        normals.copy_(encode_unit(normals, torch))
+    return encoded
 
 
-def reestimate_norms(network: UNet, batches: Batches, device, precision: str, count: int):
+def reestimate_norms(network: UNet | OidnUNet, batches: Batches, device, precision: str, count: int):
     """Sets BatchNorm's running statistics to their mean over `count` training batches with the present weights."""
     norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     if not norms:
@@ -33,22 +39,21 @@ def reestimate_norms(network: UNet, batches: Batches, device, precision: str, co
     network.eval()
 
 
-def set_norms_fixed(network: UNet):
+def set_norms_fixed(network: UNet | OidnUNet):
     """Makes BatchNorm use its running statistics while everything else trains."""
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.eval()
 
 
-def denoise_array(network: UNet, image, device, precision: str = "float32"):
+def denoise_array(network: UNet | OidnUNet, image, device, precision: str = "float32"):
     """(H, W, 10) of a cached pair → exposed radiance (H, W, 3) float32."""
     pixels = torch.from_numpy(np.array(image, np.float32)).permute(2, 0, 1)[None].to(device)
     guides = [pixels[:, 3:][:, guide_slice(feature)] for feature in network.config.features]
     guides = torch.cat(guides, dim=1) if guides else pixels[:, :0]
     with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
         output = network(encode_input(network.config, pixels[:, :3], guides))
-    output = output[0].permute(1, 2, 0).cpu().numpy()
-    return decode_tonemap(output, np) if network.config.output == "display" else output
+    return decode_output(network.config, output.float(), torch)[0].permute(1, 2, 0).cpu().numpy()
 
 
 def pair_error(denoised, noisy, other) -> float:
@@ -64,7 +69,8 @@ def pair_error(denoised, noisy, other) -> float:
     return float((weight * ((denoised - other) ** 2 - (noisy - other) ** 2 / 2)).mean())
 
 
-def validate(network: UNet, pairs: list[CachedPair], device, precision: str) -> tuple[dict[str, float], list[np.ndarray]]:
+def validate(network: UNet | OidnUNet, pairs: list[CachedPair], device,
+             precision: str) -> tuple[dict[str, float], list[np.ndarray]]:
     """Means over held-out pairs, and the images (noisy, denoised[, reference]) of the first for the preview strip.
 
     Keys: pair_error always; psnr_db and relmse where references exist.
