@@ -102,6 +102,11 @@ def sample(ctx, dry_run, frames, size, chunk, reference_frames, **options):
 @click.option("--hdr/--no-hdr", default=False, help="Relative L2 on linear radiance; else L2 on display-referred images.")
 @click.option("--features", is_flag=False, flag_value="albedo,normal,depth", default="", metavar="[LIST]",
               help="Guides: any of albedo,normal,depth; bare: all three.")
+@click.option("--init", metavar="MODEL", help="Start from oidn, oidn-small, oidn-large (Open Image Denoise's weights), a "
+              "checkpoint, a run or a .tza file.")
+@click.option("--network", type=click.Choice(["paper", "oidn-small", "oidn", "oidn-large"]), default="paper",
+              help="Topology of a network from nothing.")
+@click.option("--prefilter/--no-prefilter", default=None, help="Clean albedo and normal first.  [default: as --init wants it]")
 @click.option("--norm", type=click.Choice(["batch", "none"]), default="batch", help="BatchNorm after each convolution.")
 @click.option("--head", type=click.Choice(["gated", "direct"]), default="gated",
               help="gated: colours are blended with the input by learned gates; direct: as in the paper.")
@@ -114,7 +119,7 @@ def sample(ctx, dry_run, frames, size, chunk, reference_frames, **options):
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Time to train.  [default: 20]")
 @click.option("--batch", type=click.IntRange(1), default=4, help="Crops a step.")
 @click.option("--crop", "crop_px", type=click.IntRange(8), default=128, metavar="PX", help="Width and height of a crop.")
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=3e-4)
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="[default: 3e-4; 1e-4 with --init]")
 @click.option("--schedule", type=click.Choice(["cosine", "step", "constant"]), default="cosine")
 @click.option("--firefly-clamp", type=click.FloatRange(0), default=16.0,
               help="Limit of noisy targets, times the other seed's local mean; 0: off.")
@@ -128,28 +133,33 @@ def train(ctx, resume, features, widths, minutes, data, **options):
     """Train a denoiser on noisy pairs."""
     from . import console
     from .config import TrainConfig
+    from .denoise import Prefilter
     from .train.loop import resumed_config
     from .train.loop import train as run
     if resume:
-        _refuse_other_options(ctx, {"resume", "steps", "minutes", "threads", "device"})
+        _refuse_given(ctx, set(ctx.params) - {"resume", "steps", "minutes", "threads", "device"},
+                      "cannot be changed when a run is resumed",
+                      "Only --steps, --minutes, --threads and --device can; start a new run for anything else.")
         config = resumed_config(resume, steps=options["steps"], minutes=minutes, threads=options["threads"],
                                 device=options["device"])
     else:
         encoder, decoder = _numbers("--widths", widths, 2)
+        if options["init"]:
+            _refuse_given(ctx, {"network", "norm", "head", "encoding", "levels", "widths"}, "cannot be chosen with --init",
+                          "The model to start from decides it.")
         config = TrainConfig(**options, data=data, features=_features(features), minutes=minutes or 20.0,
                              encoder_width=encoder, decoder_width=decoder)
     with _reporter(ctx, "training") as progress:
-        folder = run(config, progress, resume)
+        folder = run(config, progress, resume, lambda model: Prefilter(model, options["device"]))
     console.result(f"{folder}: best.pt, last.pt, training.png, metrics.jsonl")
     console.say(f"next: n2n-render denoise FRAMES --model {folder} -o OUT")
 
 
-def _refuse_other_options(ctx, allowed):
-    """A resumed run keeps its settings: naming another one is a mistake to point out, not to swallow."""
-    given = [name for name in ctx.params if ctx.get_parameter_source(name).name == "COMMANDLINE" and name not in allowed]
+def _refuse_given(ctx, names, why, hint):
+    """Options that would have no effect are a mistake to point out, not to swallow."""
+    given = [name for name in ctx.params if name in names and ctx.get_parameter_source(name).name == "COMMANDLINE"]
     if given:
-        raise N2NError(f"--{given[0].replace('_', '-')} cannot be changed when a run is resumed",
-                       "Only --steps, --minutes, --threads and --device can; start a new run for anything else.")
+        raise N2NError(f"--{given[0].replace('_', '-')} {why}", hint)
 
 
 def _features(text):
@@ -168,53 +178,114 @@ def _numbers(option, text, count):
     return [int(part) for part in parts]
 
 
+def _engine_options(command):
+    for option in (click.option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps, hip, sycl, metal."),
+                   click.option("--engine", type=click.Choice(["auto", "torch", "oidn", "openvino"]), default="auto",
+                                help="What runs the network; auto: the fastest that can.")):
+        command = option(command)
+    return command
+
+
 @main.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT…")
-@click.option("--model", required=True, metavar="CHECKPOINT", help="A checkpoint, or a run folder.")
+@click.option("--model", required=True, metavar="MODEL", help="oidn, oidn-small, oidn-large (see `n2n-render models`), a run "
+              "folder, a checkpoint, or a .tza file.")
 @click.option("--output", "-o", required=True, metavar="OUT", help="A file for one input, else a folder.")
 @click.option("--pair", multiple=True, metavar="FILE", help="The same frames with another seed: averaged before denoising.")
+@click.option("--prefilter/--no-prefilter", default=None,
+              help="Clean albedo and normal first.  [default: if the model wants them clean]")
 @click.option("--layer", metavar="NAME", help="View layer.  [default: the file's first]")
 @click.option("--keep-noisy", is_flag=True, help="Add the noisy picture as the pass <layer>.Noisy.")
 @click.option("--strength", type=click.FloatRange(0, 1), default=1.0, help="0: noisy, 1: denoised.")
-@click.option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1, mps.")
+@_engine_options
 @click.option("--tile", type=click.IntRange(32), metavar="PX", help="Tile size; smaller takes less memory.")
 @click.pass_context
-def denoise(ctx, inputs, model, output, pair, layer, keep_noisy, strength, device, tile):
+def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, strength, engine, device, tile):
     """Denoise multilayer EXR files, folders of them, or frame_####.exr patterns."""
     from . import console
-    from .denoise import check_overwrites, denoise_file, find_inputs, load_denoiser, match_pairs, plan_outputs
+    from .denoise import FileOptions, denoise_files, load_denoiser
+    from .frame.sequence import check_overwrites, find_inputs, match_pairs, plan_outputs
     paths = find_inputs(list(inputs))
     groups = match_pairs(paths, [find_inputs([text]) for text in pair])
     outputs = plan_outputs(paths, output)
     check_overwrites(groups, outputs)
-    denoiser = load_denoiser(model, device, tile)
     with _reporter(ctx, "denoising") as progress:
-        progress.note(f"denoising on {denoiser.engine.description}")
+        denoiser = load_denoiser(model, device, tile, engine, prefilter, progress.warn)
+        progress.note(f"denoising with {denoiser.engine.description}{', prefiltered' if denoiser.prefilter else ''}")
         progress.start(len(paths), len(paths))
-        for group, target in zip(groups, outputs, strict=True):
-            denoise_file(denoiser, group, target, layer=layer, keep_noisy=keep_noisy, strength=strength,
-                         on_tile=lambda done, total: progress.advance(1 / total, finished=done == total))
+        done = [0.0] * len(paths)
+
+        def on_progress(index, share):
+            progress.advance(share - done[index], finished=share == 1.0)
+            done[index] = share
+        denoise_files(denoiser, groups, outputs, FileOptions(layer, keep_noisy, strength), on_progress)
     console.result(f"wrote {outputs[0]}" if len(outputs) == 1 else f"wrote {len(outputs)} files to {output}")
 
 
 @main.command()
-@click.option("--model", "models", multiple=True, metavar="CHECKPOINT", help="A checkpoint or a run folder; repeatable.")
+@click.argument("folders", nargs=-1, metavar="[FOLDER…]")
+def models(folders):
+    """List the models that can be used: built-in, runs and files in FOLDER…  [default: runs]"""
+    from . import console
+    from .network.models import list_models
+    found = list_models([Path(folder) for folder in folders or ("runs",)])
+    rows = [[model.name, ", ".join(model.features) or "color only", f"{model.parameters / 1e6:.2f} M", model.origin]
+            if not model.problem else [model.name, "", "", f"cannot be used: {model.problem}"] for model in found]
+    console.show_table("models", ["--model", "features", "parameters", "origin"], rows)
+
+
+@main.command()
+def engines():
+    """List what can run a network on this machine."""
+    from . import console
+    from .engines.choice import list_engines
+    rows = [[name, "\n".join(f"{kind}: {text}" for kind, text in devices.items()) or "not installed", suits]
+            for name, devices, suits in list_engines()]
+    console.show_table("engines", ["--engine", "--device", "runs"], rows)
+
+
+@main.command()
+@click.argument("model", metavar="MODEL")
+@click.option("--format", "kind", required=True, type=click.Choice(["tza", "onnx", "torchscript"]), help="Kind of file.")
+@click.option("--output", "-o", required=True, metavar="FILE", help="Where to write; FILE.json beside it describes it.")
+@click.option("--precision", type=click.Choice(["auto", "half", "single"]), default="auto",
+              help="auto: half for tza, which Open Image Denoise's runtime needs, else single.")
+@click.option("--check", metavar="FRAME.exr", help="Frame to compare on.  [default: one of the datasets/ folder]")
+@click.pass_context
+def export(ctx, model, kind, output, precision, check):
+    """Write a model for other programs; the file is read back and compared on a real frame."""
+    from . import console
+    from .export import export as run
+    from .frame.exr import read_frame
+    from .frame.sequence import find_any_frame
+    from .network.models import open_model
+    checkpoint = open_model(model)
+    frame = check or find_any_frame()
+    half = precision == "half" or (precision == "auto" and kind == "tza")
+    difference = run(checkpoint, kind, output, read_frame(frame, checkpoint.model.features), half)
+    console.result(f"wrote {output} and {output}.json; on {frame} it differs from {model} by {difference:.2e} of the mean")
+    if kind == "tza" and not half:
+        console.say("Open Image Denoise's own runtime reads archives in half precision only")
+
+
+@main.command()
+@click.option("--model", "models", multiple=True, metavar="MODEL", help="A model as in `denoise`; repeatable.")
 @click.option("--data", multiple=True, default=["datasets"], metavar="FOLDER", help="Datasets with reference halves.")
 @click.option("--out", default="evaluation", metavar="FOLDER", help="Where the comparison pictures go.")
 @click.option("--json", "json_path", metavar="FILE", help="Also write all numbers as JSON.")
 @click.option("--oidn/--no-oidn", default=True, help="Compare with Open Image Denoise.")
-@click.option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1, mps.")
+@_engine_options
 @click.pass_context
-def evaluate(ctx, models, data, out, json_path, oidn, device):
+def evaluate(ctx, models, data, out, json_path, oidn, engine, device):
     """Compare denoised frames with references: PSNR, SSIM, relMSE, SMAPE, FLIP."""
     from . import console, report
     from . import evaluate as station
     from .denoise import Denoiser
-    from .network.checkpoint import read_checkpoint
+    from .network.models import open_model
     station.check_packages(oidn)
-    checkpoints = [read_checkpoint(path) for path in models]
-    names = ["ours"] if len(models) == 1 else [str(Path(path)) for path in models]
-    denoisers = {name: Denoiser(checkpoint, device) for name, checkpoint in zip(names, checkpoints, strict=True)}
+    checkpoints = [open_model(name) for name in models]
+    names = ["ours"] if len(models) == 1 else list(models)
+    denoisers = {name: Denoiser(checkpoint, device, engine=engine) for name, checkpoint in zip(names, checkpoints, strict=True)}
     views = station.find_views([Path(folder) for folder in data])
     results = []
     with _reporter(ctx, "evaluating") as progress:

@@ -1,99 +1,173 @@
-"""Frame + Denoiser → Frame: exposure, encode, tile, engine, decode; and EXR files through it, everything else kept."""
-import re
+"""Frame + Denoiser → Frame: prefilter, exposure, encode, tile, engine, decode; and EXR files through it."""
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from .engines.torch_engine import TorchEngine
+from .engines.choice import make_engine
 from .errors import N2NError
 from .frame import tiles
 from .frame.exr import ExrImage
 from .frame.frame import Frame, mean_frame
-from .frame.pairs import parse_name
-from .frame.transfer import CURVES, decode_tonemap, depth_scale, encode_guides, exposure
-from .network.checkpoint import Checkpoint, read_checkpoint
+from .frame.transfer import CURVES, depth_scale, encode_guides, exposure
+from .network.checkpoint import Checkpoint
+from .network.models import open_model
+from .network.oidn_weights import oidn_checkpoint
+from .network.unet import decode_output
 
-TILE_PX = 768           # with the overlap 1.3 million pixels at a time: some 2 GiB in the network
-SMALLEST_TILE_PX = 128  # below this, running out of memory is given up on
+SMALLEST_TILE_PX = 128      # below this, running out of memory is given up on
+OVERLAP_PIXELS = 12_000_000  # larger frames are read, denoised and written one after the other: three would not fit
 
 
 class Denoiser:
-    """A checkpoint and what runs it."""
+    """A checkpoint and what runs it. `prefilter` None: as the model was trained."""
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "auto", tile_px: int | None = None):
-        self.model = checkpoint.model
-        self.engine = TorchEngine(checkpoint, device)
-        self.tile_px = tile_px or TILE_PX
+    def __init__(self, checkpoint: Checkpoint, device: str = "auto", tile_px: int | None = None, engine: str = "auto",
+                 prefilter: bool | None = None, warn=lambda message: None):
+        self.model, self._checkpoint, self._warn = checkpoint.model, checkpoint, warn
+        self.engine = make_engine(checkpoint, engine, device)
+        self.tile_px = tile_px or self.engine.tile_px
+        wanted = self.model.clean_guides if prefilter is None else prefilter
+        self.prefilter = Prefilter(self.model, device, tile_px, engine, warn) if wanted else None
 
     @property
     def features(self) -> tuple[str, ...]:
         return self.model.features
 
-    def denoise(self, frame: Frame, on_tile=lambda done, total: None) -> np.ndarray:
+    def denoise(self, frame: Frame, on_progress=lambda share: None) -> np.ndarray:
         """Denoised radiance (H, W, 3) float32, never negative, in the frame's own scale. `frame` is not changed.
 
-        Exposure and depth scale are those of the whole image, so tiled = untiled. `on_tile` is told (done, total).
+        Exposure and depth scale are those of the whole image, so tiled = untiled. `on_progress` is told shares from 0 to 1;
+        what it raises stops the work. Too little memory: smaller tiles, then the CPU.
         """
+        if self.prefilter:
+            passes = len(self.prefilter.denoisers) + 1
+            frame = self.prefilter(frame, lambda share: on_progress(share * (passes - 1) / passes))
+            return self._within_memory(frame, lambda share: on_progress((passes - 1 + share) / passes))
+        return self._within_memory(frame, on_progress)
+
+    def _within_memory(self, frame, on_progress):
         while True:
             try:
-                return self._denoise(frame, on_tile)
+                return self._denoise(frame, on_progress)
             except MemoryError as error:
-                if self.tile_px <= SMALLEST_TILE_PX:
+                if self.tile_px > SMALLEST_TILE_PX:
+                    self.tile_px = min(self.tile_px, max(frame.height, frame.width)) // 2
+                elif not self.engine.on_cpu:
+                    self._warn(f"{self.engine.description} has too little memory ({error}); going on on the CPU")
+                    self.engine = make_engine(self._checkpoint, "auto", "cpu")
+                    self.tile_px = self.engine.tile_px
+                else:
                     raise N2NError(f"not enough memory on {self.engine.description} ({error})",
-                                   "Close other programs, or pass --device cpu.") from None
-                self.tile_px //= 2
+                                   "Close other programs, or denoise on a machine with more.") from None
 
-    def _denoise(self, frame, on_tile):
-        height, width = frame.height, frame.width
-        factor = exposure(frame.color)
+    def _denoise(self, frame, on_progress):
+        factor = exposure(frame.color) if self.model.subject == "color" else 1.0
         scale = depth_scale(frame.depth) if "depth" in self.features else 1.0
-        output = np.empty((height, width, 3), np.float32)
-        total = tiles.count(height, width, self.tile_px, self.engine.alignment)
-        plan = tiles.cut(height, width, self.tile_px, self.engine.receptive_radius, self.engine.alignment)
+        output = np.empty((frame.height, frame.width, 3), np.float32)
+        plan = list(tiles.cut(frame.height, frame.width, self.tile_px, self.engine.receptive_radius, self.engine.alignment))
         for index, tile in enumerate(plan):
-            radiance = self.engine.run(self._encode(frame, tile.outer, factor, scale))[tile.crop]
-            if self.model.output == "display":
-                radiance = decode_tonemap(radiance, np)
-            output[tile.inner] = radiance / factor
-            on_tile(index + 1, total)
+            encoded = self._encode(frame, tile.outer, factor, scale)
+            predicted = self.engine.run(encoded, lambda share, start=index: on_progress((start + share) / len(plan)))
+            output[tile.inner] = decode_output(self.model, predicted[tile.crop], np) / np.float32(factor)
+            on_progress((index + 1) / len(plan))
         return output
 
     def _encode(self, frame, place, factor, scale) -> np.ndarray:
         """(h, w, 3 + C) float32, contiguous."""
-        names = ("color", *self.features)
-        part = Frame(**{name: getattr(frame, name)[place] for name in names})
+        part = Frame(**{name: getattr(frame, name)[place] for name in ("color", *self.features)})
         encoded = np.empty((part.height, part.width, self.model.in_channels), np.float32)
         encoded[..., :3] = CURVES[self.model.encoding][0](part.color * np.float32(factor), np)
-        encode_guides(part, self.features, scale, out=encoded[..., 3:])
+        encode_guides(part, self.features, scale, self.model.unit_normals, out=encoded[..., 3:])
         return encoded
 
 
-def load_denoiser(path, device: str = "auto", tile_px: int | None = None) -> Denoiser:
-    """A checkpoint file, or a run folder."""
-    return Denoiser(read_checkpoint(path), device, tile_px)
+class Prefilter:
+    """Cleans a frame's albedo and normal with Open Image Denoise's models for them (their large ones for its large one)."""
+
+    def __init__(self, model, device: str = "auto", tile_px: int | None = None, engine: str = "auto",
+                 warn=lambda message: None):
+        size = "_large" if model.topology == "oidn_large" else ""
+        archives = {"albedo": "alb", "normal": "nrm"}
+        self.denoisers = {feature: Denoiser(oidn_checkpoint(name + size), device, tile_px, engine, False, warn)
+                          for feature, name in archives.items() if feature in model.features}
+
+    def __call__(self, frame: Frame, on_progress=lambda share: None) -> Frame:
+        ranges = {"albedo": (0.0, 1.0), "normal": (-1.0, 1.0)}
+        cleaned, count = {}, len(self.denoisers)
+        for index, (feature, denoiser) in enumerate(self.denoisers.items()):
+            image = denoiser.denoise(Frame(getattr(frame, feature)),
+                                     lambda share, start=index: on_progress((start + share) / count))
+            cleaned[feature] = np.clip(image, *ranges[feature], out=image)
+        return replace(frame, **cleaned)
 
 
-def denoise_file(denoiser: Denoiser, paths: list[Path], output: Path, *, layer: str | None = None,
-                 keep_noisy: bool = False, strength: float = 1.0, on_tile=lambda done, total: None):
-    """Denoises one frame file; more than one path: renders of the same frame with other seeds, averaged first.
+def load_denoiser(name, device: str = "auto", tile_px: int | None = None, engine: str = "auto",
+                  prefilter: bool | None = None, warn=lambda message: None) -> Denoiser:
+    """A model by name, file or run folder; see network/models.py."""
+    return Denoiser(open_model(str(name)), device, tile_px, engine, prefilter, warn)
 
-    Writes the first file with Combined RGB replaced and everything else kept. strength: 0 leaves the noisy picture
-    (the mean, if there are several), 1 is the denoised one.
+
+@dataclass(frozen=True)
+class FileOptions:
+    """What is done with a file besides denoising. strength: 0 leaves the noisy picture (the mean, if there are several)."""
+    layer: str | None = None
+    keep_noisy: bool = False
+    strength: float = 1.0
+
+
+def denoise_files(denoiser: Denoiser, groups: list[list[Path]], outputs: list[Path], options: FileOptions = FileOptions(),
+                  on_progress=lambda index, share: None) -> None:
+    """Denoises frame files one after the other, reading the next and writing the last one meanwhile.
+
+    A group: one file, or renders of the same frame with other seeds, averaged first; the first one's other passes are kept.
+    What is finished stays when a later frame fails.
     """
+    with ThreadPoolExecutor(1) as writer:
+        written = None
+        for index, (image, layer, frame) in enumerate(_read_ahead(denoiser.features, groups, options.layer)):
+            denoised = denoiser.denoise(frame, lambda share, index=index: on_progress(index, share))
+            if options.strength < 1.0:
+                denoised = frame.color + np.float32(options.strength) * (denoised - frame.color)
+            del frame  # a very large frame does not fit twice
+            image.replace_color(layer, denoised, options.keep_noisy)
+            if written:
+                written.result()
+            written = writer.submit(image.write, outputs[index])
+            if denoised.size > 3 * OVERLAP_PIXELS:
+                written.result()
+            del image, denoised
+        if written:
+            written.result()
+
+
+def _read_ahead(features, groups, layer) -> Iterator[tuple[ExrImage, str, Frame]]:
+    with ThreadPoolExecutor(1) as reader:
+        ahead = reader.submit(_read, features, groups[0], layer)
+        for index in range(len(groups)):
+            found = ahead.result()
+            small = found[2].color.size <= 3 * OVERLAP_PIXELS
+            if small and index + 1 < len(groups):
+                ahead = reader.submit(_read, features, groups[index + 1], layer)
+            yield found
+            found = None
+            if not small and index + 1 < len(groups):
+                ahead = reader.submit(_read, features, groups[index + 1], layer)
+
+
+def _read(features, paths, layer) -> tuple[ExrImage, str, Frame]:
+    """The first file, its view layer, and the mean of all files."""
     image = ExrImage(paths[0])
-    layer = image.layer(layer, denoiser.features)
-    frame = image.frame(layer, denoiser.features)
+    layer = image.layer(layer, features)
+    frame = image.frame(layer, features)
     for count, path in enumerate(paths[1:], start=1):
-        other = ExrImage(path).frame(layer, denoiser.features)
+        other = ExrImage(path).frame(layer, features)
         _check_same_frame(paths[0], frame, path, other)
         frame = mean_frame([frame, other], weights=[count, 1])
         del other
-    denoised = denoiser.denoise(frame, on_tile)
-    if strength < 1.0:
-        denoised = frame.color + np.float32(strength) * (denoised - frame.color)
-    del frame  # a very large frame does not fit twice
-    image.replace_color(layer, denoised, keep_noisy)
-    image.write(output)
+    return image, layer, frame
 
 
 def _check_same_frame(first_path, first, path, other):
@@ -103,74 +177,3 @@ def _check_same_frame(first_path, first, path, other):
     if np.array_equal(first.color, other.color):
         raise N2NError(f"{path} and {first_path} hold the same noise",
                        "Render the second one with another seed (Render Properties > Sampling > Advanced > Seed).")
-
-
-def find_inputs(inputs: list[str]) -> list[Path]:
-    """Files, folders (all their .exr) and frame_####.exr patterns → files, sorted within each input."""
-    found = []
-    for text in inputs:
-        path = Path(text)
-        if path.is_dir():
-            files = sorted(file for file in path.glob("*.exr") if not file.name.startswith("."))
-        elif "#" in path.name:
-            files = _match_pattern(path)
-        else:
-            files = [path]
-        if not files or not files[0].is_file():
-            raise N2NError(f"{text}: no such file" if not path.is_dir() else f"{text}: holds no .exr file",
-                           "Pass EXR files, folders of them, or patterns like frame_####.exr.")
-        found += files
-    return found
-
-
-def _match_pattern(path: Path) -> list[Path]:
-    """`#` runs stand for frame numbers with at least so many digits, as in Blender's output paths."""
-    pieces = re.split(r"(#+)", path.name)
-    expression = "".join(rf"-?\d{{{len(piece)},}}" if piece.startswith("#") else re.escape(piece) for piece in pieces)
-    if not path.parent.is_dir():
-        return []
-    return sorted(file for file in path.parent.iterdir() if re.fullmatch(expression, file.name))
-
-
-def match_pairs(paths: list[Path], others: list[list[Path]]) -> list[list[Path]]:
-    """Each input with the renders of the same frame: every `--pair` must name as many files, in the same order."""
-    for files in others:
-        if len(files) != len(paths):
-            raise N2NError(f"--pair names {len(files)} file(s) for {len(paths)} input(s)",
-                           "Pass one file of the other seed for each input, in the same order.")
-        for path, file in zip(paths, files, strict=True):
-            if frame_number(path) != frame_number(file):
-                raise N2NError(f"--pair would average {path.name} with {file.name}, another frame",
-                               "A frame is missing on one side; pass sequences of the same frames.")
-    return [[path, *rest] for path, *rest in zip(paths, *others, strict=True)]
-
-
-def frame_number(path: Path) -> int | None:
-    """The frame that a file name tells: of our own grammar, or the last number in it; None without one."""
-    name = parse_name(path.name)
-    if name:
-        return name.frame
-    numbers = re.findall(r"\d+", path.stem)
-    return int(numbers[-1]) if numbers else None
-
-
-def check_overwrites(groups: list[list[Path]], outputs: list[Path]):
-    """Refuses to write over any input."""
-    inputs = {path.resolve() for group in groups for path in group}
-    for output in outputs:
-        if output.resolve() in inputs:
-            raise N2NError(f"{output} is an input; the noisy original would be lost", "Pass another file or folder with -o.")
-
-
-def plan_outputs(inputs: list[Path], output: str) -> list[Path]:
-    """One output a file: `output` itself for a single file that is not to go into a folder, else output/<name>."""
-    target = Path(output)
-    if len(inputs) == 1 and target.suffix.lower() == ".exr" and not target.is_dir():
-        return [target]
-    if target.suffix.lower() == ".exr":
-        raise N2NError(f"{output} is one file, but there are {len(inputs)} inputs", "Pass a folder with -o.")
-    names = [path.name for path in inputs]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise N2NError(f"two inputs are named {twice}", "Denoise them into different folders.")
-    return [target / name for name in names]

@@ -15,6 +15,7 @@ ALLOWED = {
     "train": FREE | {"frame", "network", "train"},
     "engines": FREE | {"frame", "network", "engines"},
     "denoise": FREE | {"frame", "network", "engines"},
+    "export": FREE | {"frame", "network", "engines", "denoise"},
     "evaluate": FREE | {"frame", "network", "engines", "denoise"},
     "report": FREE | {"frame", "evaluate"},
     "config": {"errors"}, "files": {"errors"}, "errors": set(), "console": set(), "__init__": set(),
@@ -23,8 +24,9 @@ COMPOSERS = {"commands", "demo"}  # these put stations together
 # Heavy neighbour → where it may be imported.
 DOORS = {
     "bpy": {"sample/worker"}, "mathutils": {"sample/worker"}, "OpenEXR": {"frame/exr.py"}, "Imath": {"frame/exr.py"},
-    "rich": {"console.py"}, "click": {"commands.py"}, "torch": {"network", "train", "engines"},
-    "pyoidn": {"engines"}, "PIL": {"report.py", "train/journal.py"}, "matplotlib": {"train/journal.py"},
+    "rich": {"console.py"}, "click": {"commands.py"}, "torch": {"network", "train", "engines", "export.py"},
+    "pyoidn": {"engines/runtime.py"}, "openvino": {"engines/openvino_engine.py"},
+    "PIL": {"report.py", "train/journal.py"}, "matplotlib": {"train/journal.py"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

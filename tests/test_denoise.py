@@ -5,9 +5,10 @@ import pytest
 import torch
 from conftest import noisy_frame, true_frame
 
-from n2n_render.denoise import Denoiser, check_overwrites, denoise_file, find_inputs, match_pairs, plan_outputs
+from n2n_render.denoise import Denoiser, FileOptions, denoise_files
 from n2n_render.errors import N2NError
 from n2n_render.frame.exr import ExrImage, read_frame, write_frame
+from n2n_render.frame.sequence import check_overwrites, find_inputs, match_pairs, plan_outputs
 from n2n_render.network.checkpoint import Checkpoint
 from n2n_render.network.unet import ModelConfig, UNet
 
@@ -18,7 +19,7 @@ def denoiser(tile_px=None, **changes):
     """A network with random weights: enough to tell whether pixels go where they should."""
     torch.manual_seed(2)
     config = ModelConfig(**{**vars(CONFIG), **changes})
-    return Denoiser(Checkpoint(config, UNet(config).state_dict()), "cpu", tile_px)
+    return Denoiser(Checkpoint(config, UNet(config).state_dict()), "cpu", tile_px, "torch")
 
 
 @pytest.fixture
@@ -51,21 +52,21 @@ def test_running_out_of_memory_halves_the_tiles_and_then_says_so(frame, monkeypa
     limited = denoiser(512)
     run = limited.engine.run
 
-    def small_only(encoded):
+    def small_only(encoded, on_progress=None):
         if encoded.shape[0] > 140:
             raise MemoryError("too large")
         return run(encoded)
     monkeypatch.setattr(limited.engine, "run", small_only)
     monkeypatch.setattr("n2n_render.denoise.SMALLEST_TILE_PX", 32)
     np.testing.assert_allclose(limited.denoise(frame), whole, rtol=1e-4, atol=1e-6)
-    monkeypatch.setattr(limited.engine, "run", lambda encoded: (_ for _ in ()).throw(MemoryError("no")))
+    monkeypatch.setattr(limited.engine, "run", lambda encoded, on_progress: (_ for _ in ()).throw(MemoryError("no")))
     with pytest.raises(N2NError, match="not enough memory"):
         limited.denoise(frame)
 
 
 def test_a_file_keeps_its_other_channels(frame, tmp_path):
     write_frame(tmp_path / "in.exr", frame)
-    denoise_file(denoiser(), [tmp_path / "in.exr"], tmp_path / "out.exr", keep_noisy=True)
+    denoise_files(denoiser(), [[tmp_path / "in.exr"]], [tmp_path / "out.exr"], FileOptions(keep_noisy=True))
     before, after = ExrImage(tmp_path / "in.exr"), ExrImage(tmp_path / "out.exr")
     for name, channel in before.parts[0][1].items():
         if name not in ("ViewLayer.Combined.R", "ViewLayer.Combined.G", "ViewLayer.Combined.B"):
@@ -79,7 +80,7 @@ def test_strength_goes_from_the_noisy_to_the_denoised_picture(frame, tmp_path):
     write_frame(tmp_path / "in.exr", frame)
     pictures = {}
     for strength in (0.0, 0.5, 1.0):
-        denoise_file(denoiser(), [tmp_path / "in.exr"], tmp_path / "out.exr", strength=strength)
+        denoise_files(denoiser(), [[tmp_path / "in.exr"]], [tmp_path / "out.exr"], FileOptions(strength=strength))
         pictures[strength] = read_frame(tmp_path / "out.exr").color
     np.testing.assert_array_equal(pictures[0.0], frame.color)
     np.testing.assert_allclose(pictures[0.5], (pictures[0.0] + pictures[1.0]) / 2, rtol=1e-4, atol=1e-5)
@@ -90,7 +91,7 @@ def test_pairs_are_averaged_before_denoising(tmp_path):
     frames = [noisy_frame(truth, seed) for seed in (1, 2)]
     for index, frame in enumerate(frames):
         write_frame(tmp_path / f"{index}.exr", frame)
-    denoise_file(denoiser(), [tmp_path / "0.exr", tmp_path / "1.exr"], tmp_path / "out.exr")
+    denoise_files(denoiser(), [[tmp_path / "0.exr", tmp_path / "1.exr"]], [tmp_path / "out.exr"])
     mean = noisy_frame(truth, 1)
     mean.color[:] = (frames[0].color + frames[1].color) / 2
     np.testing.assert_allclose(read_frame(tmp_path / "out.exr").color, denoiser().denoise(mean), rtol=1e-4, atol=1e-6)
@@ -100,9 +101,9 @@ def test_the_same_noise_twice_and_other_sizes_are_no_pair(tmp_path):
     for name, size in (("a", 40), ("same", 40), ("other", 44)):
         write_frame(tmp_path / f"{name}.exr", noisy_frame(true_frame(40, size), 1))
     with pytest.raises(N2NError, match="same noise"):
-        denoise_file(denoiser(), [tmp_path / "a.exr", tmp_path / "same.exr"], tmp_path / "out.exr")
+        denoise_files(denoiser(), [[tmp_path / "a.exr", tmp_path / "same.exr"]], [tmp_path / "out.exr"])
     with pytest.raises(N2NError, match="44×40"):
-        denoise_file(denoiser(), [tmp_path / "a.exr", tmp_path / "other.exr"], tmp_path / "out.exr")
+        denoise_files(denoiser(), [[tmp_path / "a.exr", tmp_path / "other.exr"]], [tmp_path / "out.exr"])
     with pytest.raises(N2NError, match="2 file"):
         match_pairs([tmp_path / "a.exr"], [[tmp_path / "a.exr", tmp_path / "other.exr"]])
     assert not (tmp_path / "out.exr").exists()
@@ -121,7 +122,7 @@ def test_a_file_without_passes_is_refused_with_the_remedy(tmp_path):
     pixels = {f"ViewLayer.Combined.{channel}": np.ones((8, 8), np.float32) for channel in "RGBA"}
     OpenEXR.File({}, pixels).write(str(tmp_path / "a.exr"))
     with pytest.raises(N2NError, match="Denoising Albedo") as error:
-        denoise_file(denoiser(), [tmp_path / "a.exr"], tmp_path / "out.exr")
+        denoise_files(denoiser(), [[tmp_path / "a.exr"]], [tmp_path / "out.exr"])
     assert "trained without" in error.value.hint
 
 
@@ -129,7 +130,7 @@ def test_nan_pixels_do_not_spread(frame, tmp_path):
     frame.color[10:12, 10:12] = np.nan
     frame.albedo[50, 50] = np.inf
     write_frame(tmp_path / "in.exr", frame)
-    denoise_file(denoiser(), [tmp_path / "in.exr"], tmp_path / "out.exr")
+    denoise_files(denoiser(), [[tmp_path / "in.exr"]], [tmp_path / "out.exr"])
     assert np.isfinite(read_frame(tmp_path / "out.exr").color).all()
     assert np.isfinite(ExrImage(tmp_path / "out.exr").pixels(["ViewLayer.Combined.R"])).all()
 

@@ -1,8 +1,84 @@
-"""Intel Open Image Denoise through pyoidn: the yardstick of `evaluate`, at its best."""
+"""Open Image Denoise: its runtime with our weights as an engine, and the library at its best as the yardstick."""
+import functools
+
 import numpy as np
 
 from ..errors import N2NError
 from ..frame.frame import Frame
+from ..frame.passes import guide_channels
+from ..network.checkpoint import Checkpoint, load_network
+from ..network.tza import format_tza
+from ..network.unet import fold
+from .runtime import Runtime, find_devices, load
+
+QUALITY_HIGH = 6
+
+
+def archive_tensors(checkpoint: Checkpoint, half: bool = True) -> dict[str, np.ndarray]:
+    """A checkpoint as the tensors of a .tza archive, BatchNorm folded. Raises N2NError when its topology does not fit.
+
+    The runtime (2.5) reads archives in half precision only.
+    """
+    problem = why_not(checkpoint.model)
+    if problem:
+        raise N2NError(f"Open Image Denoise cannot run this model: {problem}",
+                       "Train with --network oidn and no features but albedo and normal; docs/engines.md has the table.")
+    dtype = np.float16 if half else np.float32
+    tensors = {}
+    for name, conv in fold(load_network(checkpoint)).convolutions().items():
+        tensors[f"{name}.weight"] = conv.weight.detach().numpy().astype(dtype)
+        tensors[f"{name}.bias"] = conv.bias.detach().numpy().astype(dtype)
+    return tensors
+
+
+def why_not(model) -> str | None:
+    """Why the runtime cannot run a model; None: it can."""
+    if model.topology == "paper":
+        return "it is not of Open Image Denoise's topology"
+    if model.features not in ((), ("albedo",), ("albedo", "normal")):
+        return f"it takes {', '.join(model.features)}, and only albedo, or albedo and normal, are possible"
+    if model.features == ("albedo", "normal") and not model.unit_normals:
+        return "it takes normals in another encoding"
+    return None
+
+
+class OidnEngine:
+    """Encoded pixels through the library, by way of its LDR filter, which leaves [0, 1] as it is."""
+    name = "oidn"
+    tile_px = 4096  # the library cuts its own tiles, within its own memory limit
+
+    def __init__(self, checkpoint: Checkpoint, device: str = "auto", archive: bytes | None = None):
+        """`archive`: these weights instead of the checkpoint's."""
+        devices = find_devices()
+        kind = next(iter(gpus(devices)), "cpu") if device == "auto" else device
+        if kind not in devices:
+            raise N2NError(f"device {device!r} is not among those that Open Image Denoise finds here",
+                           f"It finds: {', '.join(devices)}.")
+        self.weights = archive or format_tza(archive_tensors(checkpoint))
+        self.runtime = Runtime(kind)
+        self.features = checkpoint.model.features
+        network = load_network(checkpoint)
+        self.alignment, self.receptive_radius = network.alignment, network.receptive_radius
+        self.description = f"OIDN runtime, {kind} ({devices[kind]})"
+        self.on_cpu = kind == "cpu"
+
+    def run(self, encoded: np.ndarray, on_progress=None) -> np.ndarray:
+        """(H, W, C_in) float32 → (H, W, 3) float32. Raises MemoryError when the device has too little."""
+        images = {"color": encoded[..., :3]}
+        for feature in self.features:
+            places = guide_channels(self.features, feature)
+            pixels = encoded[..., 3 + places.start:3 + places.stop]
+            images[feature] = pixels * 2 - 1 if feature == "normal" else pixels
+        return self.runtime.filter(images, quality=QUALITY_HIGH, weights=self.weights, srgb=True, on_progress=on_progress)
+
+
+def gpus(devices: dict[str, str]) -> list[str]:
+    return [kind for kind in devices if kind != "cpu"]
+
+
+@functools.cache
+def _cpu() -> Runtime:
+    return Runtime("cpu")
 
 
 def denoise_best(frame: Frame) -> np.ndarray:
@@ -10,40 +86,13 @@ def denoise_best(frame: Frame) -> np.ndarray:
 
     Takes a Frame with albedo and normal; returns radiance (H, W, 3) float32.
     """
-    pyoidn = _import()
-    with pyoidn.Device(pyoidn.OIDN_DEVICE_TYPE_CPU) as device:
-        device.commit()
-        albedo = _filter(pyoidn, device, {"albedo": frame.albedo})
-        normal = _filter(pyoidn, device, {"normal": frame.normal})
-        return _filter(pyoidn, device, {"color": frame.color, "albedo": albedo, "normal": normal}, hdr=True, cleanAux=True)
+    cpu = _cpu()
+    albedo = cpu.filter({"albedo": frame.albedo}, quality=QUALITY_HIGH)
+    normal = cpu.filter({"normal": frame.normal}, quality=QUALITY_HIGH)
+    return cpu.filter({"color": frame.color, "albedo": albedo, "normal": normal}, quality=QUALITY_HIGH, hdr=True,
+                      cleanAux=True)
 
 
 def check_installed():
     """Raises N2NError unless the library can be used."""
-    _import()
-
-
-def _import():
-    try:
-        import pyoidn
-    except ImportError as error:
-        raise N2NError(f"Open Image Denoise is not installed ({error})",
-                       'Install it with pip install "n2n-render[evaluate]".') from None
-    return pyoidn
-
-
-def _filter(pyoidn, device, images, **switches) -> np.ndarray:
-    images = {name: np.ascontiguousarray(pixels, np.float32) for name, pixels in images.items()}
-    output = np.empty_like(next(iter(images.values())))
-    with pyoidn.Filter(device, pyoidn.OIDN_FILTER_TYPE_RT) as rt:
-        for name, pixels in {**images, "output": output}.items():
-            rt.set_image(name, pixels, pyoidn.OIDN_FORMAT_FLOAT3)
-        for name, value in switches.items():
-            rt.set_bool(name, value)
-        rt.set_quality(pyoidn.OIDN_QUALITY_HIGH)
-        rt.commit()
-        rt.execute()
-        error = device.get_error()
-    if error is not None:
-        raise N2NError(f"Open Image Denoise failed: {error}", "Check the image, or leave out the comparison with --no-oidn.")
-    return output
+    load()

@@ -20,17 +20,15 @@ def cut(height: int, width: int, tile_px: int, overlap_px: int, alignment: int) 
     starts on the pooling grid of the whole image; with an overlap of the receptive radius no blending is needed.
     """
     tile_px, overlap_px = (-(-value // alignment) * alignment for value in (tile_px, overlap_px))
-    for rows in _spans(height, tile_px, overlap_px):
-        for columns in _spans(width, tile_px, overlap_px):
+    for rows in _spans(height, tile_px, overlap_px, alignment):
+        for columns in _spans(width, tile_px, overlap_px, alignment):
             yield Tile((rows[0], columns[0]), (rows[1], columns[1]))
 
 
-def count(height: int, width: int, tile_px: int, alignment: int) -> int:
-    tile_px = -(-tile_px // alignment) * alignment
-    return -(-height // tile_px) * -(-width // tile_px)
-
-
-def _spans(length, tile_px, overlap_px):
-    for start in range(0, length, tile_px):
-        stop = min(length, start + tile_px)
+def _spans(length, tile_px, overlap_px, alignment):
+    """As few spans as `tile_px` allows, about equally long."""
+    count = -(-length // tile_px)
+    size = -(-length // (count * alignment)) * alignment
+    for start in range(0, length, size):
+        stop = min(length, start + size)
         yield slice(start, stop), slice(max(0, start - overlap_px), min(length, stop + overlap_px))

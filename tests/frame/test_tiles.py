@@ -11,7 +11,8 @@ def test_every_pixel_belongs_to_exactly_one_tile(size):
     plan = list(tiles.cut(*size, tile_px=60, overlap_px=20, alignment=32))
     for tile in plan:
         covered[tile.inner] += 1
-    assert (covered == 1).all() and len(plan) == tiles.count(*size, 60, 32)
+    assert (covered == 1).all()
+    assert len(plan) == -(-size[0] // 64) * -(-size[1] // 64)
 
 
 def test_tiles_start_on_the_alignment_grid_and_overlap_enough():

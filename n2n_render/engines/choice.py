@@ -1,0 +1,57 @@
+"""Which engine runs a model on this machine: the fastest that can, or the one that was asked for.
+
+An engine has `name`, `description`, `alignment`, `receptive_radius`, `tile_px` (its usual largest tile), `on_cpu`, and
+run((H, W, C_in) float32, on_progress=None) -> (H, W, 3) float32, which raises MemoryError when the device has too little.
+"""
+from ..errors import N2NError
+from ..network.checkpoint import Checkpoint
+from . import oidn, openvino_engine, runtime
+from .openvino_engine import OpenvinoEngine
+from .torch_engine import TorchEngine, find_torch_devices
+
+NAMES = ("torch", "oidn", "openvino")
+
+
+def make_engine(checkpoint: Checkpoint, engine: str = "auto", device: str = "auto"):
+    """Raises N2NError when what was asked for cannot run the model here, and says why."""
+    if engine == "auto":
+        engine = _fastest(checkpoint.model, device)
+    if engine == "oidn":
+        return oidn.OidnEngine(checkpoint, device)
+    if engine == "openvino":
+        return OpenvinoEngine(checkpoint, device)
+    if engine == "torch":
+        return TorchEngine(checkpoint, device)
+    raise N2NError(f"there is no engine {engine!r}", f"Choose auto, {', '.join(NAMES)}.")
+
+
+def _fastest(model, device: str) -> str:
+    """A GPU before any CPU; on the CPU OpenVINO, the OIDN runtime, torch: docs/engines.md has the measurements."""
+    kind = device.partition(":")[0]
+    torch_devices, oidn_devices = find_torch_devices(), find_oidn_devices()
+    suits_oidn = oidn.why_not(model) is None
+    if kind == "auto":
+        kind = next((name for name in ("cuda", "mps") if name in torch_devices), None) or \
+            next((name for name in oidn.gpus(oidn_devices) if suits_oidn), "cpu")
+    if kind == "cpu":
+        if openvino_engine.find_devices():
+            return "openvino"
+        return "oidn" if suits_oidn and "cpu" in oidn_devices else "torch"
+    if kind not in torch_devices and kind in oidn_devices and suits_oidn:
+        return "oidn"
+    return "torch"  # which refuses a device that it does not have
+
+
+def find_oidn_devices() -> dict[str, str]:
+    """Kind → name of what the OIDN runtime can use; {} when it is not installed."""
+    try:
+        return runtime.find_devices()
+    except N2NError:
+        return {}
+
+
+def list_engines() -> list[tuple[str, dict[str, str], str]]:
+    """(engine, its devices by kind, which models it runs)."""
+    return [("torch", find_torch_devices(), "all models"),
+            ("oidn", find_oidn_devices(), "Open Image Denoise's topology; features none, albedo, or albedo and normal"),
+            ("openvino", openvino_engine.find_devices(), "all models")]

@@ -1,0 +1,73 @@
+"""Runs a network with OpenVINO on the CPU: in bfloat16 where the processor has it, else in float32."""
+import warnings
+
+import numpy as np
+import torch
+
+from ..errors import N2NError
+from ..network.checkpoint import Checkpoint, load_network
+from ..network.unet import fold
+
+EXAMPLE_PX = 64
+
+
+def find_devices() -> dict[str, str]:
+    """{"cpu": its name} when OpenVINO is installed and works, else {}. Its GPU plugin is left to Intel's OIDN runtime."""
+    try:
+        openvino = load()
+    except N2NError:
+        return {}
+    core = openvino.Core()
+    return {"cpu": core.get_property("CPU", "FULL_DEVICE_NAME").strip()} if "CPU" in core.available_devices else {}
+
+
+def load():
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            import openvino
+    except ImportError as error:
+        raise N2NError(f"OpenVINO is not installed ({error})", 'Install it with pip install "n2n-render[openvino]".') from None
+    return openvino
+
+
+class OpenvinoEngine:
+    """BatchNorm folded; pixels go in and come out as (H, W, C), any size."""
+    name = "openvino"
+    tile_px = 2048
+    on_cpu = True
+
+    def __init__(self, checkpoint: Checkpoint, device: str = "auto", precision: str = "auto"):
+        openvino = load()
+        if device not in ("auto", "cpu"):
+            raise N2NError(f"the OpenVINO engine does not run on {device!r}", "Pass --device cpu, or another --engine.")
+        core = openvino.Core()
+        fast = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        self.precision = precision if precision != "auto" else "bfloat16" if fast else "float32"
+        network = fold(load_network(checkpoint))
+        self.alignment, self.receptive_radius = network.alignment, network.receptive_radius
+        model = _convert(openvino, network, checkpoint.model.in_channels)
+        hint = {"bfloat16": openvino.Type.bf16, "float32": openvino.Type.f32}[self.precision]
+        self.compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"})
+        self.request = self.compiled.create_infer_request()
+        self.description = f"OpenVINO {openvino.__version__.split('-')[0]}, CPU, {self.precision}"
+
+    def run(self, encoded: np.ndarray, on_progress=None) -> np.ndarray:
+        """(H, W, C_in) float32 → (H, W, 3) float32. Raises MemoryError when there is too little."""
+        try:
+            return self.request.infer([encoded[None]], share_inputs=True)[0][0]
+        except RuntimeError as error:
+            if "alloc" in str(error).lower():
+                raise MemoryError(str(error).strip().splitlines()[-1]) from None
+            raise
+
+
+def _convert(openvino, network, channels):
+    """The torch network as an OpenVINO model with (N, H, W, C) in and out."""
+    example = torch.zeros(1, channels, EXAMPLE_PX, EXAMPLE_PX)
+    with warnings.catch_warnings(action="ignore"), torch.no_grad():
+        model = openvino.convert_model(network, example_input=example)
+    steps = openvino.preprocess.PrePostProcessor(model)
+    for tensor in (steps.input(), steps.output()):
+        tensor.tensor().set_layout(openvino.Layout("NHWC"))
+        tensor.model().set_layout(openvino.Layout("NCHW"))
+    return steps.build()

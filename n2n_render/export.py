@@ -1,0 +1,142 @@
+"""Checkpoint → a file for other programs (.tza, .onnx, TorchScript), read back and compared before it counts as done."""
+import dataclasses
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from . import __version__
+from .denoise import Denoiser
+from .engines.oidn import OidnEngine, archive_tensors
+from .errors import N2NError
+from .files import write_beside
+from .frame.frame import Frame
+from .network.checkpoint import Checkpoint, load_network
+from .network.models import describe_origin, open_model, sidecar_path
+from .network.tza import write_tza
+from .network.unet import fold
+
+FORMATS = ("tza", "onnx", "torchscript")
+SUFFIXES = {"tza": ".tza", "onnx": ".onnx", "torchscript": ".pt"}
+EXAMPLE_PX = 64
+OPSET = 17
+TOLERANCE = {"single": 1e-3, "half": 2e-2}  # of the mean radiance: mean absolute difference that a file may have
+
+
+def export(checkpoint: Checkpoint, kind: str, path, frame: Frame, half: bool = False) -> float:
+    """Writes `path` and its sidecar JSON; returns the mean absolute difference to the checkpoint on `frame`, over its mean.
+
+    BatchNorm is folded. `half`: weights (and in ONNX and TorchScript the computation) in float16; inputs and outputs stay
+    float32. Raises N2NError when the format cannot hold the model, or when the file does not give the same picture; then
+    nothing is left behind.
+    """
+    path, ours = Path(path), Denoiser(checkpoint, "cpu", engine="torch", prefilter=False)
+    if kind == "torchscript" and path.suffix == ".pt" and path.name in ("best.pt", "last.pt"):
+        raise N2NError(f"{path}: is the name of a checkpoint", "Pass another name with -o.")
+    write = {"tza": _write_tza, "onnx": _write_onnx, "torchscript": _write_torchscript}[kind]
+    candidate = path.with_name(f".{path.stem}.candidate{path.suffix}")
+    try:
+        write(checkpoint, candidate, half)
+        write_sidecar(candidate, checkpoint, kind, half)
+        theirs = Denoiser(checkpoint, "cpu", engine="torch", prefilter=False)
+        theirs.engine = _reader(kind, candidate, half, ours.engine)
+        difference = compare(ours.denoise(frame), theirs.denoise(frame))
+        limit = TOLERANCE["half" if half else "single"]
+        if not difference <= limit:
+            raise N2NError(f"{path}: gives another picture than the checkpoint (by {difference:.2%}, allowed {limit:.1%})",
+                           "Export in single precision, or report this with the checkpoint.")
+        write_sidecar(path, checkpoint, kind, half)
+        write_beside(path, lambda temporary: candidate.replace(temporary))
+    finally:
+        candidate.unlink(missing_ok=True)
+        sidecar_path(candidate).unlink(missing_ok=True)
+    return difference
+
+
+def compare(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Mean absolute difference over the mean; infinite for anything that is not finite."""
+    difference = np.abs(ours - theirs).mean(dtype=np.float64) / max(np.abs(ours).mean(dtype=np.float64), 1e-9)
+    return float(difference) if np.isfinite(difference) else float("inf")
+
+
+def write_sidecar(path: Path, checkpoint: Checkpoint, kind: str, half: bool):
+    """<file>.json: all that a program needs to feed the network; docs/engines.md explains the fields."""
+    network = load_network(checkpoint)
+    notes = {"n2n_render": __version__, "format": kind, "precision": "half" if half else "single",
+             "model": dataclasses.asdict(checkpoint.model), "input": ["color", *checkpoint.model.features],
+             "encoding": checkpoint.model.encoding, "alignment_px": network.alignment,
+             "receptive_radius_px": network.receptive_radius, "origin": describe_origin(checkpoint)}
+    write_beside(sidecar_path(path), lambda temporary: Path(temporary).write_text(json.dumps(notes, indent=1) + "\n"))
+
+
+def _write_tza(checkpoint, path, half):
+    write_tza(path, archive_tensors(checkpoint, half))
+
+
+class _Portable(torch.nn.Module):
+    """float32 in and out, whatever the network computes in."""
+
+    def __init__(self, checkpoint: Checkpoint, half: bool):
+        super().__init__()
+        network = fold(load_network(checkpoint))
+        self.network = network.half() if half else network
+        self.dtype = torch.float16 if half else torch.float32
+
+    def forward(self, encoded):
+        return self.network(encoded.to(self.dtype)).float()
+
+
+def _write_onnx(checkpoint, path, half):
+    _import("onnx")
+    example = torch.zeros(1, checkpoint.model.in_channels, EXAMPLE_PX, EXAMPLE_PX)
+    sizes = {0: "batch", 2: "height", 3: "width"}
+
+    def write(temporary):
+        with warnings.catch_warnings(action="ignore"), torch.no_grad():  # the tracing exporter: the only one for any size
+            torch.onnx.export(_Portable(checkpoint, half).eval(), (example,), temporary, input_names=["encoded"],
+                              output_names=["predicted"], dynamic_axes={"encoded": sizes, "predicted": sizes},
+                              opset_version=OPSET, dynamo=False)
+    write_beside(path, write)
+
+
+def _write_torchscript(checkpoint, path, half):
+    example = torch.zeros(1, checkpoint.model.in_channels, EXAMPLE_PX, EXAMPLE_PX)
+    with warnings.catch_warnings(action="ignore"), torch.no_grad():
+        traced = torch.jit.trace(_Portable(checkpoint, half).eval(), example, check_trace=False)
+        write_beside(path, traced.save)
+
+
+def _reader(kind, path, half, like):
+    """An engine that runs the written file as a stranger's program would."""
+    if kind == "tza":
+        written = open_model(str(path))
+        if half:  # the library reads no other
+            return OidnEngine(written, "cpu", archive=path.read_bytes())
+        return Denoiser(written, "cpu", engine="torch", prefilter=False).engine
+    if kind == "onnx":
+        session = _import("onnxruntime").InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        return _Foreign(like, lambda nchw: session.run(None, {"encoded": nchw})[0])
+    network = torch.jit.load(str(path), map_location="cpu").eval()
+    return _Foreign(like, lambda nchw: network(torch.from_numpy(nchw)).numpy())
+
+
+class _Foreign:
+    """(1, C, H, W) → (1, 3, H, W) as an engine."""
+
+    def __init__(self, like, function):
+        self.alignment, self.receptive_radius, self.tile_px = like.alignment, like.receptive_radius, like.tile_px
+        self.function, self.on_cpu, self.description = function, True, "exported file"
+
+    def run(self, encoded: np.ndarray, on_progress=None) -> np.ndarray:
+        with torch.inference_mode():
+            return self.function(np.ascontiguousarray(encoded.transpose(2, 0, 1))[None])[0].transpose(1, 2, 0)
+
+
+def _import(name):
+    import importlib
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise N2NError(f"{name} is not installed ({error})", 'Install it with pip install "n2n-render[export]".') from None

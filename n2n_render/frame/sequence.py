@@ -1,0 +1,86 @@
+"""File arguments: folders and frame_####.exr patterns → frames, their pairs of other seeds, and where results go."""
+import re
+from pathlib import Path
+
+from ..errors import N2NError
+from .pairs import parse_name
+
+
+def find_inputs(inputs: list[str]) -> list[Path]:
+    """Files, folders (all their .exr) and frame_####.exr patterns → files, sorted within each input."""
+    found = []
+    for text in inputs:
+        path = Path(text)
+        if path.is_dir():
+            files = sorted(file for file in path.glob("*.exr") if not file.name.startswith("."))
+        elif "#" in path.name:
+            files = _match_pattern(path)
+        else:
+            files = [path]
+        if not files or not files[0].is_file():
+            raise N2NError(f"{text}: no such file" if not path.is_dir() else f"{text}: holds no .exr file",
+                           "Pass EXR files, folders of them, or patterns like frame_####.exr.")
+        found += files
+    return found
+
+
+def _match_pattern(path: Path) -> list[Path]:
+    """`#` runs stand for frame numbers with at least so many digits, as in Blender's output paths."""
+    pieces = re.split(r"(#+)", path.name)
+    expression = "".join(rf"-?\d{{{len(piece)},}}" if piece.startswith("#") else re.escape(piece) for piece in pieces)
+    if not path.parent.is_dir():
+        return []
+    return sorted(file for file in path.parent.iterdir() if re.fullmatch(expression, file.name))
+
+
+def match_pairs(paths: list[Path], others: list[list[Path]]) -> list[list[Path]]:
+    """Each input with the renders of the same frame: every `--pair` must name as many files, in the same order."""
+    for files in others:
+        if len(files) != len(paths):
+            raise N2NError(f"--pair names {len(files)} file(s) for {len(paths)} input(s)",
+                           "Pass one file of the other seed for each input, in the same order.")
+        for path, file in zip(paths, files, strict=True):
+            if frame_number(path) != frame_number(file):
+                raise N2NError(f"--pair would average {path.name} with {file.name}, another frame",
+                               "A frame is missing on one side; pass sequences of the same frames.")
+    return [[path, *rest] for path, *rest in zip(paths, *others, strict=True)]
+
+
+def frame_number(path: Path) -> int | None:
+    """The frame that a file name tells: of our own grammar, or the last number in it; None without one."""
+    name = parse_name(path.name)
+    if name:
+        return name.frame
+    numbers = re.findall(r"\d+", path.stem)
+    return int(numbers[-1]) if numbers else None
+
+
+def check_overwrites(groups: list[list[Path]], outputs: list[Path]):
+    """Refuses to write over any input."""
+    inputs = {path.resolve() for group in groups for path in group}
+    for output in outputs:
+        if output.resolve() in inputs:
+            raise N2NError(f"{output} is an input; the noisy original would be lost", "Pass another file or folder with -o.")
+
+
+def plan_outputs(inputs: list[Path], output: str) -> list[Path]:
+    """One output a file: `output` itself for a single file that is not to go into a folder, else output/<name>."""
+    target = Path(output)
+    if len(inputs) == 1 and target.suffix.lower() == ".exr" and not target.is_dir():
+        return [target]
+    if target.suffix.lower() == ".exr":
+        raise N2NError(f"{output} is one file, but there are {len(inputs)} inputs", "Pass a folder with -o.")
+    names = [path.name for path in inputs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise N2NError(f"two inputs are named {twice}", "Denoise them into different folders.")
+    return [target / name for name in names]
+
+
+def find_any_frame(root: str = "datasets") -> Path:
+    """Some noisy frame of the datasets at hand, to try a model on."""
+    for path in sorted(Path(root).rglob("*.exr")):
+        name = parse_name(path.name)
+        if name and name.kind == "s":
+            return path
+    raise N2NError(f"there is no frame under {root}/ to compare the written file on", "Pass one with --check FRAME.exr.")
