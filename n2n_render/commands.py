@@ -181,7 +181,9 @@ def _numbers(option, text, count):
 def _engine_options(command):
     for option in (click.option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps, hip, sycl, metal."),
                    click.option("--engine", type=click.Choice(["auto", "torch", "oidn", "openvino"]), default="auto",
-                                help="What runs the network; auto: the fastest that can.")):
+                                help="What runs the network; auto: the fastest that can."),
+                   click.option("--precision", type=click.Choice(["auto", "float32"]), default="auto",
+                                help="auto: half precision where that is faster.")):
         command = option(command)
     return command
 
@@ -200,7 +202,7 @@ def _engine_options(command):
 @_engine_options
 @click.option("--tile", type=click.IntRange(32), metavar="PX", help="Tile size; smaller takes less memory.")
 @click.pass_context
-def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, strength, engine, device, tile):
+def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, strength, engine, device, precision, tile):
     """Denoise multilayer EXR files, folders of them, or frame_####.exr patterns."""
     from . import console
     from .denoise import FileOptions, denoise_files, load_denoiser
@@ -210,7 +212,7 @@ def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, stre
     outputs = plan_outputs(paths, output)
     check_overwrites(groups, outputs)
     with _reporter(ctx, "denoising") as progress:
-        denoiser = load_denoiser(model, device, tile, engine, prefilter, progress.warn)
+        denoiser = load_denoiser(model, device, tile, engine, prefilter, progress.warn, precision)
         progress.note(f"denoising with {denoiser.engine.description}{', prefiltered' if denoiser.prefilter else ''}")
         progress.start(len(paths), len(paths))
         done = [0.0] * len(paths)
@@ -231,7 +233,7 @@ def models(folders):
     found = list_models([Path(folder) for folder in folders or ("runs",)])
     rows = [[model.name, ", ".join(model.features) or "color only", f"{model.parameters / 1e6:.2f} M", model.origin]
             if not model.problem else [model.name, "", "", f"cannot be used: {model.problem}"] for model in found]
-    console.show_table("models", ["--model", "features", "parameters", "origin"], rows)
+    console.show_table("models", ["--model", "features", "parameters", "origin"], rows, numbers=False)
 
 
 @main.command()
@@ -241,7 +243,7 @@ def engines():
     from .engines.choice import list_engines
     rows = [[name, "\n".join(f"{kind}: {text}" for kind, text in devices.items()) or "not installed", suits]
             for name, devices, suits in list_engines()]
-    console.show_table("engines", ["--engine", "--device", "runs"], rows)
+    console.show_table("engines", ["--engine", "--device", "runs"], rows, numbers=False)
 
 
 @main.command()
@@ -276,7 +278,7 @@ def export(ctx, model, kind, output, precision, check):
 @click.option("--oidn/--no-oidn", default=True, help="Compare with Open Image Denoise.")
 @_engine_options
 @click.pass_context
-def evaluate(ctx, models, data, out, json_path, oidn, engine, device):
+def evaluate(ctx, models, data, out, json_path, oidn, engine, device, precision):
     """Compare denoised frames with references: PSNR, SSIM, relMSE, SMAPE, FLIP."""
     from . import console, report
     from . import evaluate as station
@@ -285,7 +287,8 @@ def evaluate(ctx, models, data, out, json_path, oidn, engine, device):
     station.check_packages(oidn)
     checkpoints = [open_model(name) for name in models]
     names = ["ours"] if len(models) == 1 else list(models)
-    denoisers = {name: Denoiser(checkpoint, device, engine=engine) for name, checkpoint in zip(names, checkpoints, strict=True)}
+    denoisers = {name: Denoiser(checkpoint, device, engine=engine, precision=precision)
+                 for name, checkpoint in zip(names, checkpoints, strict=True)}
     views = station.find_views([Path(folder) for folder in data])
     results = []
     with _reporter(ctx, "evaluating") as progress:

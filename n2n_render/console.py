@@ -27,10 +27,12 @@ def result(message: str):
     _results.print(escape(message))
 
 
-def show_table(title: str, columns: list[str], rows: list[list[str]]):
+def show_table(title: str, columns: list[str], rows: list[list[str]], numbers: bool = True):
+    """`numbers`: all columns but the first are; else they are text, which may wrap."""
     table = Table(title=title, title_justify="left")
     for index, column in enumerate(columns):
-        table.add_column(escape(column), justify="left" if index == 0 else "right", no_wrap=True)
+        table.add_column(escape(column), justify="right" if numbers and index else "left", no_wrap=numbers,
+                         overflow="ellipsis" if numbers else "fold")
     for row in rows:
         table.add_row(*[escape(cell) for cell in row])
     Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)

@@ -25,12 +25,12 @@ class Denoiser:
     """A checkpoint and what runs it. `prefilter` None: as the model was trained."""
 
     def __init__(self, checkpoint: Checkpoint, device: str = "auto", tile_px: int | None = None, engine: str = "auto",
-                 prefilter: bool | None = None, warn=lambda message: None):
+                 prefilter: bool | None = None, warn=lambda message: None, precision: str = "auto"):
         self.model, self._checkpoint, self._warn = checkpoint.model, checkpoint, warn
-        self.engine = make_engine(checkpoint, engine, device)
+        self.engine = make_engine(checkpoint, engine, device, precision)
         self.tile_px = tile_px or self.engine.tile_px
         wanted = self.model.clean_guides if prefilter is None else prefilter
-        self.prefilter = Prefilter(self.model, device, tile_px, engine, warn) if wanted else None
+        self.prefilter = Prefilter(self.model, device, tile_px, engine, warn, precision) if wanted else None
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -88,10 +88,10 @@ class Prefilter:
     """Cleans a frame's albedo and normal with Open Image Denoise's models for them (their large ones for its large one)."""
 
     def __init__(self, model, device: str = "auto", tile_px: int | None = None, engine: str = "auto",
-                 warn=lambda message: None):
+                 warn=lambda message: None, precision: str = "auto"):
         size = "_large" if model.topology == "oidn_large" else ""
         archives = {"albedo": "alb", "normal": "nrm"}
-        self.denoisers = {feature: Denoiser(oidn_checkpoint(name + size), device, tile_px, engine, False, warn)
+        self.denoisers = {feature: Denoiser(oidn_checkpoint(name + size), device, tile_px, engine, False, warn, precision)
                           for feature, name in archives.items() if feature in model.features}
 
     def __call__(self, frame: Frame, on_progress=lambda share: None) -> Frame:
@@ -105,9 +105,9 @@ class Prefilter:
 
 
 def load_denoiser(name, device: str = "auto", tile_px: int | None = None, engine: str = "auto",
-                  prefilter: bool | None = None, warn=lambda message: None) -> Denoiser:
+                  prefilter: bool | None = None, warn=lambda message: None, precision: str = "auto") -> Denoiser:
     """A model by name, file or run folder; see network/models.py."""
-    return Denoiser(open_model(str(name)), device, tile_px, engine, prefilter, warn)
+    return Denoiser(open_model(str(name)), device, tile_px, engine, prefilter, warn, precision)
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,19 @@ from .torch_engine import TorchEngine, find_torch_devices
 NAMES = ("torch", "oidn", "openvino")
 
 
-def make_engine(checkpoint: Checkpoint, engine: str = "auto", device: str = "auto"):
-    """Raises N2NError when what was asked for cannot run the model here, and says why."""
+def make_engine(checkpoint: Checkpoint, engine: str = "auto", device: str = "auto", precision: str = "auto"):
+    """`precision`: "float32", or "auto": half where that is faster.
+
+    Raises N2NError when what was asked for cannot run the model here, and says why.
+    """
     if engine == "auto":
         engine = _fastest(checkpoint.model, device)
     if engine == "oidn":
         return oidn.OidnEngine(checkpoint, device)
     if engine == "openvino":
-        return OpenvinoEngine(checkpoint, device)
+        return OpenvinoEngine(checkpoint, device, precision)
     if engine == "torch":
-        return TorchEngine(checkpoint, device)
+        return TorchEngine(checkpoint, device, precision)
     raise N2NError(f"there is no engine {engine!r}", f"Choose auto, {', '.join(NAMES)}.")
 
 

@@ -44,6 +44,8 @@ class OpenvinoEngine:
         fast = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self.precision = precision if precision != "auto" else "bfloat16" if fast else "float32"
         network = fold(load_network(checkpoint))
+        if self.precision == "bfloat16":
+            round_weights(network)
         self.alignment, self.receptive_radius = network.alignment, network.receptive_radius
         model = _convert(openvino, network, checkpoint.model.in_channels)
         hint = {"bfloat16": openvino.Type.bf16, "float32": openvino.Type.f32}[self.precision]
@@ -59,6 +61,25 @@ class OpenvinoEngine:
             if "alloc" in str(error).lower():
                 raise MemoryError(str(error).strip().splitlines()[-1]) from None
             raise
+
+
+def round_weights(network: torch.nn.Module):
+    """Rounds the weights of 3×3 convolutions to bfloat16 values so that the nine taps of a kernel keep their sum.
+
+    What one tap loses the next one gets, largest first. Neighbouring pixels are much alike, so the errors of the taps
+    cancel in the picture; rounded each by itself they change its brightness: docs/engines.md has the figures.
+    """
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, torch.nn.Conv2d):
+                taps = module.weight.flatten(2)                                 # (out, in, 9)
+                order = taps.abs().argsort(dim=-1, descending=True)
+                taps, lost = taps.gather(-1, order), torch.zeros(taps.shape[:2])
+                for tap in range(taps.shape[-1]):
+                    wanted = taps[..., tap] + lost
+                    taps[..., tap] = wanted.bfloat16().float()
+                    lost = wanted - taps[..., tap]
+                module.weight.copy_(torch.empty_like(taps).scatter_(-1, order, taps).reshape(module.weight.shape))
 
 
 def _convert(openvino, network, channels):

@@ -24,13 +24,13 @@ class TorchEngine:
     name = "torch"
     tile_px = 768  # with the overlap 1.3 million pixels at a time: some 2 GiB in the paper's network
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "auto"):
+    def __init__(self, checkpoint: Checkpoint, device: str = "auto", precision: str = "auto"):
         self.device = pick_device(device)
         self.network = fold(load_network(checkpoint)).to(self.device, memory_format=torch.channels_last)
         self.alignment = self.network.alignment
         self.receptive_radius = self.network.receptive_radius
         self.on_cpu = self.device.type == "cpu"
-        half = self.device.type == "cuda"
+        half = self.device.type == "cuda" and precision == "auto"
         self.precision = torch.autocast("cuda", torch.float16) if half else contextlib.nullcontext()
         self.description = f"PyTorch, {describe_device(self.device)}, {'float16' if half else 'float32'}"
 
