@@ -123,7 +123,7 @@ def test_a_file_without_passes_is_refused_with_the_remedy(tmp_path):
     OpenEXR.File({}, pixels).write(str(tmp_path / "a.exr"))
     with pytest.raises(N2NError, match="Denoising Albedo") as error:
         denoise_files(denoiser(), [[tmp_path / "a.exr"]], [tmp_path / "out.exr"])
-    assert "trained without" in error.value.hint
+    assert "without the feature" in error.value.hint
 
 
 def test_nan_pixels_do_not_spread(frame, tmp_path):

@@ -84,7 +84,7 @@ class ExrImage:
             else:
                 raise N2NError(f"{self.path}: view layer {layer!r} has no {PASSES[feature].names[-1]!r} pass",
                                "Turn on View Layer > Passes > Data > Denoising Data and render again, or use a model "
-                               f"that was trained without the feature {feature!r}.")
+                               f"without the feature {feature!r} (`n2n-render models` lists them; oidn-color needs none).")
         return Frame(**images)
 
     def replace_color(self, layer: str, color: np.ndarray, keep_noisy: bool = False):

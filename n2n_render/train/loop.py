@@ -53,16 +53,17 @@ class Trainer:
         self.config, self.progress = config, progress
         self.loss = LOSSES[loss_name(config)]
         self.device = pick_device(config.device)
-        self.model, start = start_model(config)
+        kept = read_checkpoint(Path(resume) / "last.pt") if resume else None
+        self.model, start = (kept.model, None) if kept else start_model(config)
+        self.origin = kept.provenance.get("origin") if kept else describe_origin(start) if start else None
         prefilter = make_prefilter(self.model) if self.model.clean_guides else None
         self.training_pairs, self.validation_pairs, self.datasets = load_pairs(config, self.model.features, prefilter, progress)
         torch.manual_seed(config.seed)
         self.network = build_network(self.model).to(self.device, memory_format=torch.channels_last)
         if start:
             self.network.load_state_dict(start.weights)
-        self.origin = describe_origin(start) if start else None
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
-        self.learning_rate = config.learning_rate or (LEARNING_RATE_FROM_MODEL if start else LEARNING_RATE)
+        self.learning_rate = config.learning_rate or (LEARNING_RATE_FROM_MODEL if config.init else LEARNING_RATE)
         self.optimizer = torch.optim.Adam(self.network.parameters(), self.learning_rate, betas=(0.9, 0.99), eps=1e-8)
         self.step, self.seconds, self.best, self.usual_log_norm, self.precision = 0, 0.0, math.inf, None, config.precision
         self.norms_fixed, self.skipped_in_a_row, self._stop = start is not None, 0, False
@@ -71,7 +72,7 @@ class Trainer:
         self.folder = Path(resume) if resume else new_folder(config, self.datasets)
         self.journal = Journal(self.folder, progress.warn)
         if resume:
-            self._load(self.folder / "last.pt")
+            self._load(self.folder / "last.pt", kept)
             self.journal.forget_after(self.step)
         if self.precision == "auto":
             self.precision = self._faster_precision()
@@ -266,8 +267,7 @@ class Trainer:
         weights = {key: value.float().cpu().contiguous() for key, value in self.average.state_dict().items()}
         write_checkpoint(self.folder / name, Checkpoint(self.model, weights, provenance, training))
 
-    def _load(self, path: Path):
-        found = read_checkpoint(path)
+    def _load(self, path: Path, found: Checkpoint):
         if found.provenance["datasets"] != self.datasets:
             raise N2NError(f"{path}: the datasets have changed since, so the run cannot go on as if nothing had happened",
                            "Start a new run, or put the datasets back as they were.")

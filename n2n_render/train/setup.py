@@ -36,7 +36,7 @@ def start_model(config: TrainConfig) -> tuple[ModelConfig, Checkpoint | None]:
         start = open_model(config.init)
     if (start.model.output == "display") == config.hdr or start.model.subject != "color":
         raise N2NError(f"--init {config.init} is no model for {'--hdr' if config.hdr else 'training without --hdr'}",
-                       "Start from a model of the same kind, or from nothing.")
+                       "Leave out --hdr for models of display-referred images, else add it; or start from nothing.")
     clean = start.model.clean_guides if config.prefilter is None else config.prefilter
     start = widen(start, config.features or start.model.features)
     return replace(start.model, clean_guides=clean), start
