@@ -21,34 +21,55 @@ SINGLE_VIEW_TRAINING_SHARE = 0.8   # of the width, when a dataset has one view o
 
 
 @dataclass(frozen=True)
-class CachedPair:
-    """One pair as arrays on disk, mapped anew at each use: an animation has more frames than a process may open files.
+class ArrayFile:
+    """A .npy file, mapped anew at each use: an animation has more frames than a process may open files.
 
-    columns: which part of the width to use.
+    Its header is parsed once: NumPy does that with `ast`, whose recursion counter Python 3.11 mixes up between threads.
     """
+    path: Path
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    offset: int
+
+    @classmethod
+    def of(cls, path: Path) -> "ArrayFile":
+        array = np.load(path, mmap_mode="r")
+        return cls(path, array.dtype, array.shape, array.offset)
+
+    def map(self) -> np.ndarray:
+        return np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
+
+
+@dataclass(frozen=True)
+class CachedPair:
+    """One pair as arrays on disk. columns: which part of the width to use."""
     pair: Pair
-    images_path: Path
-    reference_path: Path | None
-    shape: tuple[int, int, int, int]
+    images_file: ArrayFile
+    reference_file: ArrayFile | None
     columns: tuple[int, int]
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Of `images`."""
+        return self.images_file.shape
 
     @property
     def images(self) -> np.ndarray:
         """(seeds, H, W, 10) float16: exposed radiance 3, then all encoded guides 7."""
-        return np.load(self.images_path, mmap_mode="r")
+        return self.images_file.map()
 
     @property
     def reference(self) -> np.ndarray | None:
         """(2, H, W, 3) float32, exposed radiance."""
-        return np.load(self.reference_path, mmap_mode="r") if self.reference_path else None
+        return self.reference_file.map() if self.reference_file else None
 
 
 def cache_pair(pair: Pair, features: tuple[str, ...], prefilter=None) -> CachedPair:
     """Decodes a pair unless it is cached. Features that are not wanted need not be in the files; they are zeros then.
 
-    `prefilter(frame) -> Frame`, if any, cleans albedo and normal.
+    `prefilter(frame) -> Frame`, if any, cleans albedo and normal; its `name` says how.
     """
-    kind = "-".join([*(feature[0] for feature in features), *(["clean"] if prefilter else [])])
+    kind = "-".join([*(feature[0] for feature in features), *([prefilter.name] if prefilter else [])])
     base = _cache_folder(pair) / f"{pair.view}_f{pair.frame:04d}-{_fingerprint(pair)}-{kind}"
     images_path, reference_path = base.with_suffix(".npy"), base.with_suffix(".reference.npy")
     if not images_path.exists() or (pair.references and not reference_path.exists()):
@@ -57,8 +78,8 @@ def cache_pair(pair: Pair, features: tuple[str, ...], prefilter=None) -> CachedP
             _save(reference_path, reference)
         _save(images_path, images)
         _forget_others(base)
-    shape = np.load(images_path, mmap_mode="r").shape
-    return CachedPair(pair, images_path, reference_path if pair.references else None, shape, (0, shape[2]))
+    images = ArrayFile.of(images_path)
+    return CachedPair(pair, images, ArrayFile.of(reference_path) if pair.references else None, (0, images.shape[2]))
 
 
 def _forget_others(base: Path):
