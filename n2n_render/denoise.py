@@ -11,13 +11,14 @@ from .errors import N2NError
 from .frame import tiles
 from .frame.exr import ExrImage
 from .frame.frame import Frame, mean_frame
-from .frame.transfer import CURVES, depth_scale, encode_guides, exposure
+from .frame.transfer import CURVES, RADIANCE_MAX, depth_scale, encode_guides, exposure
 from .network.checkpoint import Checkpoint
 from .network.models import open_model
 from .network.oidn_weights import oidn_checkpoint
 from .network.unet import decode_output
 
 SMALLEST_TILE_PX = 128      # below this, running out of memory is given up on
+BAND_ROWS = 16
 OVERLAP_PIXELS = 12_000_000  # larger frames are read, denoised and written one after the other: three would not fit
 
 
@@ -26,7 +27,7 @@ class Denoiser:
 
     def __init__(self, checkpoint: Checkpoint, device: str = "auto", tile_px: int | None = None, engine: str = "auto",
                  prefilter: bool | None = None, warn=lambda message: None, precision: str = "auto"):
-        self.model, self._checkpoint, self._warn = checkpoint.model, checkpoint, warn
+        self.model, self._checkpoint, self._precision, self._warn = checkpoint.model, checkpoint, precision, warn
         self.engine = make_engine(checkpoint, engine, device, precision)
         self.tile_px = tile_px or self.engine.tile_px
         wanted = self.model.clean_guides if prefilter is None else prefilter
@@ -53,11 +54,12 @@ class Denoiser:
             try:
                 return self._denoise(frame, on_progress)
             except MemoryError as error:
-                if self.tile_px > SMALLEST_TILE_PX:
-                    self.tile_px = min(self.tile_px, max(frame.height, frame.width)) // 2
+                used = min(self.tile_px, max(frame.height, frame.width))
+                if used > SMALLEST_TILE_PX:
+                    self.tile_px = used // 2
                 elif not self.engine.on_cpu:
                     self._warn(f"{self.engine.description} has too little memory ({error}); going on on the CPU")
-                    self.engine = make_engine(self._checkpoint, "auto", "cpu")
+                    self.engine = make_engine(self._checkpoint, "auto", "cpu", self._precision)
                     self.tile_px = self.engine.tile_px
                 else:
                     raise N2NError(f"not enough memory on {self.engine.description} ({error})",
@@ -71,17 +73,34 @@ class Denoiser:
         for index, tile in enumerate(plan):
             encoded = self._encode(frame, tile.outer, factor, scale)
             predicted = self.engine.run(encoded, lambda share, start=index: on_progress((start + share) / len(plan)))
-            output[tile.inner] = decode_output(self.model, predicted[tile.crop], np) / np.float32(factor)
+            self._decode(predicted[tile.crop], factor, output[tile.inner])
             on_progress((index + 1) / len(plan))
         return output
 
+    def _decode(self, predicted, factor, out):
+        """(h, w, 3) network output → radiance in the frame's scale."""
+        def decode(rows):
+            out[rows] = decode_output(self.model, predicted[rows], np) / np.float32(factor)
+        _in_bands(len(out), decode)
+
     def _encode(self, frame, place, factor, scale) -> np.ndarray:
         """(h, w, 3 + C) float32, contiguous."""
-        part = Frame(**{name: getattr(frame, name)[place] for name in ("color", *self.features)})
-        encoded = np.empty((part.height, part.width, self.model.in_channels), np.float32)
-        encoded[..., :3] = CURVES[self.model.encoding][0](part.color * np.float32(factor), np)
-        encode_guides(part, self.features, scale, self.model.unit_normals, out=encoded[..., 3:])
+        images = {name: getattr(frame, name)[place] for name in ("color", *self.features)}
+        encoded = np.empty((*images["color"].shape[:2], self.model.in_channels), np.float32)
+
+        def encode(rows):
+            part = Frame(**{name: image[rows] for name, image in images.items()})
+            exposed = np.minimum(part.color * np.float32(factor), np.float32(RADIANCE_MAX))  # as in training
+            encoded[rows, :, :3] = CURVES[self.model.encoding][0](exposed, np)
+            encode_guides(part, self.features, scale, self.model.unit_normals, out=encoded[rows, :, 3:])
+        _in_bands(len(encoded), encode)
         return encoded
+
+
+def _in_bands(height: int, work):
+    """work(rows) for a few rows at a time, on all cores: what a curve needs in between stays in the processor's cache."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(work, [slice(start, start + BAND_ROWS) for start in range(0, height, BAND_ROWS)]))
 
 
 class Prefilter:
@@ -90,9 +109,11 @@ class Prefilter:
     def __init__(self, model, device: str = "auto", tile_px: int | None = None, engine: str = "auto",
                  warn=lambda message: None, precision: str = "auto"):
         size = "_large" if model.topology == "oidn_large" else ""
-        archives = {"albedo": "alb", "normal": "nrm"}
-        self.denoisers = {feature: Denoiser(oidn_checkpoint(name + size), device, tile_px, engine, False, warn, precision)
-                          for feature, name in archives.items() if feature in model.features}
+        archives = {"albedo": f"alb{size}", "normal": f"nrm{size}"}
+        archives = {feature: name for feature, name in archives.items() if feature in model.features}
+        self.name = "+".join(archives.values())  # what it does to a frame depends on this alone
+        self.denoisers = {feature: Denoiser(oidn_checkpoint(name), device, tile_px, engine, False, warn, precision)
+                          for feature, name in archives.items()}
 
     def __call__(self, frame: Frame, on_progress=lambda share: None) -> Frame:
         ranges = {"albedo": (0.0, 1.0), "normal": (-1.0, 1.0)}

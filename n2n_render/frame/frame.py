@@ -37,13 +37,14 @@ def sanitize(feature: str, pixels: np.ndarray) -> np.ndarray:
         background = ~np.isfinite(pixels) | (pixels >= BACKGROUND_DEPTH) | (pixels <= 0)
         pixels[background] = np.inf
         return pixels
-    np.nan_to_num(pixels, copy=False, nan=0.0, posinf=65504.0, neginf=0.0)
+    if not np.isfinite(pixels.sum(dtype=np.float64)):  # one fast pass; the repair takes many
+        np.nan_to_num(pixels, copy=False, nan=0.0, posinf=65504.0, neginf=0.0)
     if feature == "color":
         np.maximum(pixels, 0.0, out=pixels)
     elif feature == "albedo":
         np.clip(pixels, 0.0, 1.0, out=pixels)
     elif feature == "normal":
-        length = np.linalg.norm(pixels, axis=-1, keepdims=True)
+        length = np.sqrt(np.einsum("...c,...c->...", pixels, pixels))[..., None]
         np.divide(pixels, length, out=pixels, where=length > 1.0)
     return pixels
 
