@@ -218,7 +218,7 @@ def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, stre
         done = [0.0] * len(paths)
 
         def on_progress(index, share):
-            progress.advance(share - done[index], finished=share == 1.0)
+            progress.advance(share - done[index], finished=share >= 1.0 > done[index])
             done[index] = share
         denoise_files(denoiser, groups, outputs, FileOptions(layer, keep_noisy, strength), on_progress)
     console.result(f"wrote {outputs[0]}" if len(outputs) == 1 else f"wrote {len(outputs)} files to {output}")

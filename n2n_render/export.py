@@ -1,4 +1,5 @@
 """Checkpoint → a file for other programs (.tza, .onnx, TorchScript), read back and compared before it counts as done."""
+import contextlib
 import dataclasses
 import json
 import warnings
@@ -36,7 +37,7 @@ def export(checkpoint: Checkpoint, kind: str, path, frame: Frame, half: bool = F
     if kind == "torchscript" and path.suffix == ".pt" and path.name in ("best.pt", "last.pt"):
         raise N2NError(f"{path}: is the name of a checkpoint", "Pass another name with -o.")
     write = {"tza": _write_tza, "onnx": _write_onnx, "torchscript": _write_torchscript}[kind]
-    candidate = path.with_name(f".{path.stem}.candidate{path.suffix}")
+    candidate = path.with_name(f".{path.stem}.candidate{SUFFIXES[kind]}")
     try:
         write(checkpoint, candidate, half)
         write_sidecar(candidate, checkpoint, kind, half)
@@ -47,11 +48,12 @@ def export(checkpoint: Checkpoint, kind: str, path, frame: Frame, half: bool = F
         if not difference <= limit:
             raise N2NError(f"{path}: gives another picture than the checkpoint (by {difference:.2%}, allowed {limit:.1%})",
                            "Export in single precision, or report this with the checkpoint.")
-        write_sidecar(path, checkpoint, kind, half)
         write_beside(path, lambda temporary: candidate.replace(temporary))
+        write_sidecar(path, checkpoint, kind, half)
     finally:
-        candidate.unlink(missing_ok=True)
-        sidecar_path(candidate).unlink(missing_ok=True)
+        for rest in (candidate, sidecar_path(candidate)):
+            with contextlib.suppress(OSError):
+                rest.unlink(missing_ok=True)
     return difference
 
 
@@ -118,7 +120,8 @@ def _reader(kind, path, half, like):
     if kind == "onnx":
         session = _import("onnxruntime").InferenceSession(str(path), providers=["CPUExecutionProvider"])
         return _Foreign(like, lambda nchw: session.run(None, {"encoded": nchw})[0])
-    network = torch.jit.load(str(path), map_location="cpu").eval()
+    with warnings.catch_warnings(action="ignore"):
+        network = torch.jit.load(str(path), map_location="cpu").eval()
     return _Foreign(like, lambda nchw: network(torch.from_numpy(nchw)).numpy())
 
 

@@ -1,4 +1,5 @@
 """Files that are whole or not there at all."""
+import contextlib
 import os
 from pathlib import Path
 
@@ -17,7 +18,8 @@ def write_beside(path: str | os.PathLike, write) -> None:
         raise N2NError(f"{path}: cannot be written ({first_line(error)})",
                        "Check that the folder is writable and the disk is not full.") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def first_line(error: Exception) -> str:

@@ -11,7 +11,7 @@ from n2n_render import __version__
 from n2n_render.commands import main
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ("sample", "train", "denoise", "evaluate", "demo")
+COMMANDS = ("sample", "train", "denoise", "export", "evaluate", "demo")
 
 
 def run(*arguments):
@@ -22,6 +22,13 @@ def run(*arguments):
 def test_help_explains_every_option(command):
     result = run(command, "--help")
     assert result.exit_code == 0 and len(result.output) > 300
+
+
+@pytest.mark.parametrize("command, shows", [("models", ["oidn-large", "Apache-2.0"]), ("engines", ["torch", "cpu"])])
+def test_lists_show_what_is_there(command, shows, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run(command)
+    assert result.exit_code == 0 and all(text in result.output for text in shows)
 
 
 def test_cli_py_runs_from_a_checkout():
@@ -55,6 +62,11 @@ def test_commands_of_the_readme_exist():
     (["train", "--device", "cuda:99"], "cuda:99"),
     (["denoise", "missing.exr", "--model", "a.pt", "-o", "b.exr"], "missing.exr"),
     (["denoise", __file__, "--model", "missing.pt", "-o", "b.exr"], "missing.pt"),
+    (["denoise", __file__, "--model", "oidn-huge", "-o", "b.exr"], "oidn-huge"),
+    (["train", "--init", "missing.tza"], "missing.tza"),
+    (["train", "--init", "oidn", "--norm", "none"], "--norm"),
+    (["train", "--network", "oidn"], "--hdr"),
+    (["export", "missing.pt", "--format", "tza", "-o", "a.tza"], "missing.pt"),
     (["evaluate", "--data", "nowhere"], "nowhere"),
 ])
 def test_bad_input_is_one_sentence_with_a_hint(arguments, says, tmp_path, monkeypatch):

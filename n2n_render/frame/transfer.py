@@ -19,11 +19,12 @@ GAMMA = 1.0 / 2.2
 def exposure(color: np.ndarray) -> float:
     """The factor that brings the log-average luminance of the whole image (H, W, 3) to middle grey.
 
-    After Open Image Denoise (Apache-2.0): geometric mean over the means of at most 16×16-pixel bins, black bins left out.
+    After Open Image Denoise (Apache-2.0): geometric mean over the means of equal bins of at most 16×16 pixels, black bins
+    left out.
     """
     height, width = color.shape[:2]
-    rows = np.arange(0, height, EXPOSURE_BIN_PX)
-    columns = np.arange(0, width, EXPOSURE_BIN_PX)
+    rows, columns = ((np.arange(count) * length) // count
+                     for length in (height, width) for count in [-(-length // EXPOSURE_BIN_PX)])
     luminance = color[..., 0] * LUMINANCE[0] + color[..., 1] * LUMINANCE[1] + color[..., 2] * LUMINANCE[2]
     sums = np.add.reduceat(np.add.reduceat(luminance, rows, axis=0, dtype=np.float64), columns, axis=1)
     counts = np.outer(np.diff([*rows, height]), np.diff([*columns, width]))

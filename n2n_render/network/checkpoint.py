@@ -1,5 +1,6 @@
 """Checkpoint files: weights, what network they fit, and where they come from. Written atomically, read weights-only."""
 import pickle
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,7 +36,8 @@ def read_checkpoint(path) -> Checkpoint:
         path = find_in_run(Path(path))
     hint = "Pass a checkpoint that `n2n-render train` wrote, e.g. runs/<name>/best.pt."
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # about TorchScript files, which are refused anyway
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise N2NError(f"{path}: no such checkpoint", hint) from None
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError):

@@ -57,7 +57,7 @@ def read_sidecar(path) -> dict:
         notes = json.loads(sidecar_path(path).read_text())
     except (OSError, ValueError):
         return {}
-    return notes if isinstance(notes, dict) and "model" in notes else {}
+    return notes if isinstance(notes, dict) and isinstance(notes.get("model"), dict) else {}
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,8 @@ def recognise(tensors: dict[str, np.ndarray]) -> tuple[str, tuple[int, ...], int
     """(topology, widths, input channels) of an archive. Raises ValueError when it is of no known network."""
     for topology, (down, bottom, up) in OIDN_LAYERS.items():
         names = [name for stage in (*down, bottom, *up) for name in stage]
-        if list(tensors) == [f"{name}.{kind}" for name in names for kind in ("weight", "bias")]:
+        complete = list(tensors) == [f"{name}.{kind}" for name in names for kind in ("weight", "bias")]
+        if complete and all(tensors[f"{name}.weight"].shape[2:] == (3, 3) for name in names):
             widths = tuple(tensors[f"{name}.weight"].shape[0] for name in names)
             return topology, widths[:-1], tensors[f"{names[0]}.weight"].shape[1]
     raise ValueError(f"{len(tensors)} tensors, from {next(iter(tensors))!r} on")

@@ -35,7 +35,7 @@ def parse_tza(data: bytes, start: int = 0) -> tuple[dict[str, np.ndarray], int]:
             name, tensor, at = _parse_entry(data, start, at)
             tensors[name] = tensor
         return tensors, at
-    except (struct.error, UnicodeDecodeError, KeyError, TypeError) as error:
+    except (struct.error, UnicodeDecodeError, KeyError, TypeError, OverflowError) as error:
         raise ValueError(f"damaged table ({error})") from None
 
 

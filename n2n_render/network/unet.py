@@ -186,7 +186,9 @@ class OidnUNet(nn.Module):
                 channels = conv[0].out_channels
             if stage in down[:-1]:
                 skipped.append(channels)
-        nn.init.constant_(conv[0].bias, CURVES[config.encoding][0](torch.tensor(KEY), torch).item())
+        with torch.no_grad():  # begin near middle grey: values outside [0, 1] have no gradient
+            conv[0].weight.mul_(0.1)
+            conv[0].bias.fill_(CURVES[config.encoding][0](torch.tensor(KEY), torch))
 
     @property
     def alignment(self) -> int:

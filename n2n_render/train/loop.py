@@ -56,7 +56,7 @@ class Trainer:
         kept = read_checkpoint(Path(resume) / "last.pt") if resume else None
         self.model, start = (kept.model, None) if kept else start_model(config)
         self.origin = kept.provenance.get("origin") if kept else describe_origin(start) if start else None
-        prefilter = make_prefilter(self.model) if self.model.clean_guides else None
+        prefilter = make_prefilter(self.model) if make_prefilter and self.model.clean_guides else None
         self.training_pairs, self.validation_pairs, self.datasets = load_pairs(config, self.model.features, prefilter, progress)
         torch.manual_seed(config.seed)
         self.network = build_network(self.model).to(self.device, memory_format=torch.channels_last)

@@ -1,0 +1,214 @@
+"""Engines: all give the same picture, the fastest that is there is taken, and what cannot run says why."""
+import dataclasses
+import functools
+
+import numpy as np
+import pytest
+import torch
+from conftest import noisy_frame, true_frame
+
+from n2n_render.denoise import Denoiser, denoise_files
+from n2n_render.engines import choice, openvino_engine, runtime
+from n2n_render.engines.choice import make_engine
+from n2n_render.engines.oidn import archive_tensors, why_not
+from n2n_render.engines.openvino_engine import OpenvinoEngine
+from n2n_render.errors import N2NError
+from n2n_render.frame.exr import read_frame, write_frame
+from n2n_render.frame.frame import sanitize
+from n2n_render.network.checkpoint import Checkpoint
+from n2n_render.network.models import open_model
+from n2n_render.network.unet import ModelConfig, build_network
+
+PAPER = ModelConfig(features=("albedo", "normal", "depth"), levels=3, encoder_width=8, decoder_width=8, head_widths=(8, 8))
+OIDN = ModelConfig(features=("albedo", "normal"), encoding="pu", output="encoded", topology="oidn", widths=(8,) * 15,
+                   unit_normals=True, head="direct")
+# Mean absolute difference to torch that an engine may have, over the mean radiance.
+TOLERANCE = {"oidn": 1e-3, "openvino float32": 1e-3, "openvino bfloat16": 2e-2}
+
+
+def checkpoint_of(config):
+    torch.manual_seed(4)
+    return Checkpoint(config, build_network(config).eval().state_dict())
+
+
+@functools.cache
+def denoiser_on(name, model) -> Denoiser:
+    """The model "oidn" or "paper" on the engine of that name, or a skipped test where something is not installed."""
+    kind, _, precision = name.partition(" ")
+    for package in [*(["pyoidn"] if "oidn" in (kind, model) else []), *(["openvino"] if kind == "openvino" else [])]:
+        pytest.importorskip(package)
+    checkpoint = open_model("oidn-noisy-aux") if model == "oidn" else checkpoint_of(PAPER)
+    denoiser = Denoiser(checkpoint, "cpu", engine=kind)
+    if precision:
+        import openvino
+        if precision == "bfloat16" and "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            pytest.skip("no bfloat16 in this processor")
+        denoiser.engine = OpenvinoEngine(checkpoint, "cpu", precision)
+    return denoiser
+
+
+def assert_same_picture(name, model, frame):
+    found, expected = denoiser_on(name, model).denoise(frame), denoiser_on("torch", model).denoise(frame)
+    assert found.shape == expected.shape and found.dtype == np.float32 and expected.mean() > 0
+    assert np.abs(found - expected).mean() <= TOLERANCE[name] * expected.mean()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (33, 70), (90, 130)])
+@pytest.mark.parametrize("name, model", [*((name, "oidn") for name in TOLERANCE), ("openvino float32", "paper"),
+                                         ("openvino bfloat16", "paper")])
+def test_engines_agree(name, model, size):
+    assert_same_picture(name, model, noisy_frame(true_frame(*size), 1))
+
+
+@pytest.mark.parametrize("name", ["oidn", "openvino float32"])
+def test_a_pixel_without_bounds_does_not_part_the_engines(name):
+    """Cycles writes infinity now and then; in a dark scene the exposure lifts it beyond all half floats."""
+    frame = noisy_frame(true_frame(90, 130), 1)
+    frame.color *= 0.01
+    frame.color[40, 50] = np.inf
+    sanitize("color", frame.color)
+    assert_same_picture(name, "oidn", frame)
+
+
+def test_stopping_stops_open_image_denoise():
+    """What on_progress raises comes out, at once; the engine goes on working."""
+    pytest.importorskip("pyoidn")
+    denoiser = Denoiser(open_model("oidn-small-noisy-aux"), "cpu", engine="oidn")
+    frame, shares = noisy_frame(true_frame(64, 80), 1), []
+    whole = denoiser.denoise(frame, shares.append)
+    assert len(shares) > 5 and shares == sorted(shares) and shares[-1] == 1.0
+    told = []
+
+    def stop(share):
+        told.append(share)
+        if len(told) == 3:
+            raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        denoiser.denoise(frame, stop)
+    assert len(told) == 3
+    np.testing.assert_array_equal(denoiser.denoise(frame), whole)
+
+
+def test_the_runtime_says_why_it_cannot_run_a_model():
+    """Topology, guides, their encoding; and what it can run."""
+    change = dataclasses.replace
+    assert all(why_not(change(OIDN, features=features)) is None for features in ((), ("albedo",), ("albedo", "normal")))
+    assert "topology" in why_not(PAPER) and "depth" in why_not(change(OIDN, features=("albedo", "normal", "depth")))
+    assert "normal" in why_not(change(OIDN, features=("normal",))) and "encoding" in why_not(change(OIDN, unit_normals=False))
+    with pytest.raises(N2NError, match="topology"):
+        archive_tensors(checkpoint_of(PAPER))
+
+
+@pytest.mark.parametrize("engine, device, model, says", [
+    ("torch", "tpu", OIDN, "tpu"), ("oidn", "tpu", OIDN, "tpu"), ("openvino", "cuda", OIDN, "cuda"),
+    ("auto", "tpu", OIDN, "tpu"), ("tensorrt", "cpu", OIDN, "tensorrt"), ("oidn", "cpu", PAPER, "topology")])
+def test_what_cannot_run_is_refused(engine, device, model, says):
+    pytest.importorskip("pyoidn")
+    pytest.importorskip("openvino")
+    with pytest.raises(N2NError, match=says) as caught:
+        make_engine(checkpoint_of(model), engine, device)
+    assert caught.value.hint
+
+
+def test_the_fastest_engine_of_the_cpu_that_is_installed_is_taken(monkeypatch):
+    """OpenVINO, else Open Image Denoise's runtime if it can run the model, else torch; those asked for by name are missed."""
+    pytest.importorskip("pyoidn")
+    pytest.importorskip("openvino")
+    small, paper = checkpoint_of(OIDN), checkpoint_of(PAPER)
+
+    def chosen():
+        return [make_engine(checkpoint, "auto", "cpu").name for checkpoint in (small, paper)]
+
+    def missing():
+        raise N2NError("not installed", "Install it.")
+    assert chosen() == ["openvino", "openvino"]
+    monkeypatch.setattr(openvino_engine, "load", missing)
+    assert chosen() == ["oidn", "torch"]
+    monkeypatch.setattr(runtime, "load", missing)
+    assert chosen() == ["torch", "torch"] and choice.find_oidn_devices() == {}
+    for engine in ("openvino", "oidn"):
+        with pytest.raises(N2NError, match="not installed"):
+            make_engine(small, engine, "cpu")
+
+
+@pytest.mark.parametrize("torch_finds, oidn_finds, device, suited, other", [
+    ("cpu cuda", "cpu cuda", "auto", "torch", "torch"), ("cpu", "hip cpu", "auto", "oidn", "openvino"),
+    ("cpu", "sycl cpu", "sycl", "oidn", "torch"), ("cpu mps", "cpu metal", "auto", "torch", "torch"),
+    ("cpu cuda", "cpu cuda", "cpu", "openvino", "openvino"), ("cpu", "cpu", "cuda", "torch", "torch")])
+def test_a_gpu_goes_before_any_cpu(monkeypatch, torch_finds, oidn_finds, device, suited, other):
+    """On machines that cannot be had here; torch, where nothing fits, is what refuses."""
+    monkeypatch.setattr(choice, "find_torch_devices", lambda: dict.fromkeys(torch_finds.split(), ""))
+    monkeypatch.setattr(choice, "find_oidn_devices", lambda: dict.fromkeys(oidn_finds.split(), ""))
+    monkeypatch.setattr(openvino_engine, "find_devices", lambda: {"cpu": ""})
+    assert (choice._fastest(OIDN, device), choice._fastest(PAPER, device)) == (suited, other)
+
+
+class SmallGpu:
+    """A GPU that has no memory for tiles of more than `limit` pixels; 0: for none."""
+    description, on_cpu = "a small GPU", False
+
+    def __init__(self, engine, limit):
+        self.engine, self.limit, self.tried = engine, limit, []
+        self.alignment, self.receptive_radius, self.tile_px = engine.alignment, engine.receptive_radius, engine.tile_px
+
+    def run(self, encoded, on_progress=None):
+        self.tried.append(encoded.shape[0] * encoded.shape[1])
+        if self.tried[-1] > self.limit:
+            raise MemoryError("too large")
+        return self.engine.run(encoded)
+
+
+def on_small_gpu(limit, size):
+    """(denoiser in float32, what it warned of, a frame, what should come out)."""
+    warnings = []
+    denoiser = Denoiser(checkpoint_of(PAPER), "cpu", engine="torch", warn=warnings.append, precision="float32")
+    frame = noisy_frame(true_frame(*size), 1)
+    expected = denoiser.denoise(frame)
+    denoiser.engine = SmallGpu(denoiser.engine, limit)
+    return denoiser, warnings, frame, expected
+
+
+def test_too_little_memory_on_a_gpu_means_smaller_tiles_then_the_cpu():
+    denoiser, warnings, frame, expected = on_small_gpu(300 * 300, (300, 420))
+    gpu = denoiser.engine
+    np.testing.assert_allclose(denoiser.denoise(frame), expected, rtol=1e-4, atol=1e-6)
+    assert denoiser.engine is gpu and not warnings and gpu.tried[0] > max(gpu.tried[2:])
+    denoiser, warnings, frame, expected = on_small_gpu(0, (300, 420))
+    gpu = denoiser.engine
+    assert np.abs(denoiser.denoise(frame) - expected).mean() < TOLERANCE["openvino float32"] * expected.mean()
+    assert denoiser.engine.on_cpu and len(gpu.tried) > 1
+    assert len(warnings) == 1 and "a small GPU" in warnings[0] and "CPU" in warnings[0]
+
+
+def test_too_little_memory_for_a_single_pixel_means_the_cpu():
+    denoiser, warnings, frame, expected = on_small_gpu(0, (1, 1))
+    np.testing.assert_allclose(denoiser.denoise(frame), expected, rtol=5e-2)
+    assert len(warnings) == 1
+
+
+@pytest.fixture
+def sequence(tmp_path):
+    """Three frames and where they go."""
+    paths = [tmp_path / f"frame_{index}.exr" for index in range(3)]
+    for index, path in enumerate(paths):
+        write_frame(path, noisy_frame(true_frame(40, 56, index), index))
+    return paths, [tmp_path / "out" / path.name for path in paths]
+
+
+def test_a_sequence_gives_the_same_as_its_frames_one_by_one(sequence):
+    """Reading ahead and writing behind mixes no frames up; progress ends at 1 for each, in order."""
+    denoiser, (paths, outputs), told = Denoiser(checkpoint_of(PAPER), "cpu", engine="torch"), sequence, []
+    denoise_files(denoiser, [[path] for path in paths], outputs, on_progress=lambda *progress: told.append(progress))
+    for path, output in zip(paths, outputs, strict=True):
+        np.testing.assert_array_equal(read_frame(output).color, denoiser.denoise(read_frame(path, PAPER.features)))
+    assert [index for index, share in told if share == 1.0] == [0, 1, 2] and told == sorted(told)
+
+
+def test_what_is_finished_stays_when_a_later_frame_is_damaged(sequence):
+    paths, outputs = sequence
+    paths[1].write_bytes(paths[1].read_bytes()[:-400])
+    denoiser = Denoiser(checkpoint_of(PAPER), "cpu", engine="torch")
+    with pytest.raises(N2NError, match="frame_1.exr"):
+        denoise_files(denoiser, [[path] for path in paths], outputs)
+    np.testing.assert_array_equal(read_frame(outputs[0]).color, denoiser.denoise(read_frame(paths[0], PAPER.features)))
+    assert [path.name for path in outputs[0].parent.iterdir()] == ["frame_0.exr"]

@@ -1,0 +1,205 @@
+"""Files for other programs: read back they give the same picture, Open Image Denoise's own program included."""
+import dataclasses
+import importlib.util
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import noisy_frame, true_frame
+
+from n2n_render import export as station
+from n2n_render.denoise import Denoiser
+from n2n_render.errors import N2NError
+from n2n_render.export import TOLERANCE, compare, export
+from n2n_render.frame.transfer import CURVES, KEY
+from n2n_render.network.checkpoint import Checkpoint, load_network
+from n2n_render.network.models import describe_origin, open_model, sidecar_path
+from n2n_render.network.unet import Conv, ModelConfig, build_network
+
+PAPER = ModelConfig(features=("albedo", "normal", "depth"), levels=2, encoder_width=8, decoder_width=12, head_widths=(8, 6))
+OIDN = ModelConfig(features=("albedo", "normal"), encoding="pu", output="encoded", topology="oidn", widths=(8,) * 15,
+                   unit_normals=True, head="direct")
+LARGE = dataclasses.replace(OIDN, topology="oidn_large", widths=(6,) * 18, clean_guides=True)
+MODELS = {"paper": PAPER, "oidn": OIDN, "oidn_large": LARGE}
+
+
+def checkpoint_of(config):
+    """Random weights and BatchNorms as after a training; of moderate output, since exponentials follow."""
+    torch.manual_seed(6)
+    network = build_network(config)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            for tensor in (module.weight.data, module.bias.data, module.running_mean):
+                tensor.add_(0.2 * torch.randn_like(tensor))
+            module.running_var.mul_(1 + torch.rand_like(module.running_var))
+    last = network.last if config.topology == "paper" else [m for m in network.modules() if isinstance(m, Conv)][-1][0]
+    last.weight.data *= 0.1
+    if config.topology != "paper":
+        last.bias.data[:] = CURVES["pu"][0](torch.tensor([0.5, 1.0, 2.0]) * KEY, torch)
+    provenance = {"datasets": [{"name": "shot"}], "step": 7, "origin": None}
+    return Checkpoint(config, network.eval().state_dict(), provenance)
+
+
+@pytest.fixture
+def frame():
+    return noisy_frame(true_frame(52, 76), 1)  # no multiples of 16
+
+
+def need(kind):
+    for package in {"tza": ("pyoidn",), "onnx": ("onnx", "onnxruntime"), "torchscript": ()}[kind]:
+        pytest.importorskip(package)
+
+
+def session(path):
+    return pytest.importorskip("onnxruntime").InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+
+CASES = [(kind, half, model) for model in MODELS for kind in ("tza", "onnx", "torchscript") for half in (False, True)
+         if (kind, model) != ("tza", "paper")]
+
+
+@pytest.mark.parametrize("kind, half, model", CASES)
+def test_what_is_exported_gives_the_same_picture(frame, tmp_path, kind, half, model):
+    """The difference is told and within bounds, and beside the file lies only its description."""
+    need(kind)
+    path = tmp_path / "out" / f"m{station.SUFFIXES[kind]}"
+    difference = export(checkpoint_of(MODELS[model]), kind, path, frame, half)
+    assert 0 <= difference < TOLERANCE["half" if half else "single"] / 2
+    assert {found.name for found in path.parent.iterdir()} == {path.name, f"{path.name}.json"}
+
+
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("model", ["paper", "oidn"])
+def test_an_onnx_file_runs_at_any_size_and_batch(frame, tmp_path, model, half):
+    """Other sizes than the one it was traced with; float32 in and out also in half precision."""
+    need("onnx")
+    checkpoint = checkpoint_of(MODELS[model])
+    export(checkpoint, "onnx", tmp_path / "m.onnx", frame, half)
+    network, run = load_network(checkpoint), session(tmp_path / "m.onnx")
+    for shape in ((1, 1, 1), (2, 33, 70), (1, 64, 64)):
+        x = torch.rand(shape[0], checkpoint.model.in_channels, *shape[1:])
+        found = run.run(["predicted"], {"encoded": x.numpy()})[0]
+        with torch.no_grad():
+            expected = network(x).numpy()
+        assert found.shape == (shape[0], 3, *shape[1:]) and found.dtype == np.float32
+        np.testing.assert_allclose(found, expected, atol=(2e-2 if half else 1e-4) * expected.max())
+
+
+@pytest.mark.parametrize("kind", ["tza", "onnx", "torchscript"])
+def test_the_sidecar_tells_how_to_feed_the_network(frame, tmp_path, kind):
+    need(kind)
+    checkpoint, path = checkpoint_of(LARGE), tmp_path / f"m{station.SUFFIXES[kind]}"
+    export(checkpoint, kind, path, frame, half=True)
+    notes = json.loads(sidecar_path(path).read_text())
+    assert notes["input"] == ["color", "albedo", "normal"] and notes["model"]["features"] == ["albedo", "normal"]
+    assert (notes["format"], notes["precision"], notes["encoding"]) == (kind, "half", "pu")
+    network = load_network(checkpoint)
+    assert (notes["alignment_px"], notes["receptive_radius_px"]) == (network.alignment, network.receptive_radius)
+    assert notes["origin"] == describe_origin(checkpoint) == "trained on shot, step 7" and notes["n2n_render"]
+
+
+def test_an_archive_opens_as_the_model_that_it_was(frame, tmp_path):
+    """Folded, and with what only the sidecar tells; its picture is that of the checkpoint."""
+    checkpoint = checkpoint_of(LARGE)
+    export(checkpoint, "tza", tmp_path / "m.tza", frame)
+    found = open_model(str(tmp_path / "m.tza"))
+    assert found.model == dataclasses.replace(LARGE, norm="none")
+    assert found.provenance["origin"] == "trained on shot, step 7"
+    ours, theirs = (Denoiser(model, "cpu", engine="torch", prefilter=False).denoise(frame) for model in (checkpoint, found))
+    assert compare(ours, theirs) < 1e-4
+
+
+def write_pfm(path, image):
+    """(H, W, 3): little-endian float32, bottom row first."""
+    height, width, _ = image.shape
+    path.write_bytes(f"PF\n{width} {height}\n-1.0\n".encode() + image[::-1].astype("<f4").tobytes())
+
+
+def read_pfm(path):
+    kind, size, scale, pixels = path.read_bytes().split(b"\n", 3)
+    assert kind == b"PF" and float(scale) < 0
+    width, height = map(int, size.split())
+    return np.frombuffer(pixels, "<f4").reshape(height, width, 3)[::-1]
+
+
+@pytest.mark.parametrize("model", ["oidn", "oidn_large"])
+def test_open_image_denoises_own_program_runs_an_exported_archive(frame, tmp_path, model):
+    """Its exposure, its curves, its runtime, our weights: our picture."""
+    spec = importlib.util.find_spec("pyoidn")
+    folder = Path(spec.origin).parent / "oidn" if spec else Path()
+    program = folder / "bin" / "oidnDenoise"
+    if not program.is_file():
+        pytest.skip("no oidnDenoise program here")
+    checkpoint = checkpoint_of(MODELS[model])
+    export(checkpoint, "tza", tmp_path / "m.tza", frame, half=True)
+    for name in ("color", "albedo", "normal"):
+        write_pfm(tmp_path / f"{name}.pfm", getattr(frame, name))
+    command = [program, "--hdr", "color.pfm", "--alb", "albedo.pfm", "--nrm", "normal.pfm", "-w", "m.tza", "-o", "out.pfm"]
+    done = subprocess.run(command, cwd=tmp_path, env={**os.environ, "LD_LIBRARY_PATH": str(folder / "lib")},
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    ours = Denoiser(checkpoint, "cpu", engine="torch", prefilter=False).denoise(frame)
+    assert compare(ours, read_pfm(tmp_path / "out.pfm")) < 0.005
+    assert compare(ours, frame.color) > 0.05  # the comparison is one
+
+
+@pytest.mark.parametrize("config, says", [(PAPER, "topology"), (dataclasses.replace(OIDN, features=PAPER.features), "depth")])
+def test_what_open_image_denoise_cannot_run_is_no_archive(frame, tmp_path, config, says):
+    with pytest.raises(N2NError, match=says):
+        export(checkpoint_of(config), "tza", tmp_path / "m.tza", frame, half=True)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind, half", [("tza", False), ("tza", True), ("onnx", False), ("torchscript", True)])
+def test_a_file_that_gives_another_picture_is_not_left_behind(frame, tmp_path, monkeypatch, kind, half):
+    """A writer that spoils the weights is found out; the file of an earlier export stays."""
+    need(kind)
+    path = tmp_path / f"m{station.SUFFIXES[kind]}"
+
+    def spoilt(function):
+        def result(*arguments):
+            found = function(*arguments)
+            with torch.no_grad():
+                if isinstance(found, dict):
+                    return {name: tensor * 1.1 if tensor.ndim == 4 else tensor for name, tensor in found.items()}
+                found.enc_conv2[0].weight.mul_(1.5)
+                return found
+        return result
+    for name in ("archive_tensors", "fold"):
+        monkeypatch.setattr(station, name, spoilt(getattr(station, name)))
+    with pytest.raises(N2NError, match="another picture") as caught:
+        export(checkpoint_of(OIDN), kind, path, frame, half)
+    assert str(path) in caught.value.what and not list(tmp_path.iterdir())
+    path.write_text("earlier")
+    with pytest.raises(N2NError, match="another picture"):
+        export(checkpoint_of(OIDN), kind, path, frame, half)
+    assert path.read_text() == "earlier" and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("kind", ["tza", "onnx", "torchscript"])
+def test_places_that_cannot_be_written_are_a_sentence(frame, tmp_path, kind):
+    """Below a file, and where a folder stands; nothing new is there afterwards."""
+    need(kind)
+    name = f"m{station.SUFFIXES[kind]}"
+    (tmp_path / "file").touch()
+    (tmp_path / name).mkdir()
+    for path in (tmp_path / name, tmp_path / "file" / name):
+        with pytest.raises(N2NError, match="cannot be written"):
+            export(checkpoint_of(OIDN), kind, path, frame)
+        assert {path.name for path in tmp_path.iterdir()} == {"file", name}
+
+
+@pytest.mark.parametrize("kind, half", [("tza", False), ("tza", True), ("onnx", False), ("torchscript", False)])
+def test_a_file_may_have_any_name(frame, tmp_path, kind, half):
+    need(kind)
+    export(checkpoint_of(OIDN), kind, tmp_path / "weights.bin", frame, half)
+    assert {path.name for path in tmp_path.iterdir()} == {"weights.bin", "weights.bin.json"}
+
+
+def test_a_checkpoint_is_not_overwritten_by_a_torchscript(frame, tmp_path):
+    with pytest.raises(N2NError, match="best.pt"):
+        export(checkpoint_of(PAPER), "torchscript", tmp_path / "best.pt", frame)

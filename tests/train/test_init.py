@@ -1,0 +1,183 @@
+"""Training that starts from a model: at step 0 it is that model; it says where it comes from; and it resumes exactly."""
+import numpy as np
+import pytest
+import torch
+from test_loop import config, interrupt_at
+
+from n2n_render.denoise import Denoiser, Prefilter
+from n2n_render.engines.oidn import archive_tensors
+from n2n_render.errors import N2NError
+from n2n_render.frame.exr import read_frame
+from n2n_render.frame.frame import mean_frame
+from n2n_render.frame.passes import FEATURES
+from n2n_render.frame.transfer import exposure
+from n2n_render.network.checkpoint import load_network, read_checkpoint
+from n2n_render.network.models import describe_origin, open_model, widen
+from n2n_render.network.tza import write_tza
+from n2n_render.network.unet import fold
+from n2n_render.train.dataset import guide_slice
+from n2n_render.train.loop import Trainer, resumed_config, train
+from n2n_render.train.validate import denoise_array
+
+GUIDES = ("albedo", "normal")
+OIDN = {"init": "oidn-small", "features": GUIDES, "steps": 6}
+
+
+@pytest.fixture(autouse=True)
+def library():
+    pytest.importorskip("pyoidn")
+
+
+def make_prefilter(model):
+    return Prefilter(model, "cpu", engine="torch")
+
+
+def assert_same(found, expected):
+    assert list(found) == list(expected)
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, rtol=0, atol=0, check_dtype=False)
+
+
+@pytest.mark.parametrize("features, prefilter, model", [
+    (GUIDES, None, "oidn-small"), (GUIDES, False, "oidn-small-noisy-aux"), (FEATURES, None, "oidn-small"),
+    (("albedo", "depth"), None, "oidn-small-albedo"), ((), None, "oidn-small-color")])
+def test_step_0_is_open_image_denoise(make_dataset, tmp_path, silent, features, prefilter, model):
+    """With depth too: its weights are zero. The averaged network, which is what will be kept, starts there as well."""
+    wanted = config(make_dataset(), tmp_path / "run", init="oidn-small", features=features, prefilter=prefilter)
+    trainer = Trainer(wanted, silent, None, make_prefilter)
+    expected = widen(open_model(model), features)
+    assert trainer.model == expected.model and trainer.step == 0
+    assert_same(trainer.network.state_dict(), expected.weights)
+    assert_same(trainer.average.state_dict(), expected.weights)
+
+
+def test_a_run_says_where_its_weights_come_from(make_dataset, tmp_path, silent):
+    """After some steps: other weights, a checkpoint that opens and denoises, the origin and its licence in it."""
+    folder = make_dataset()
+    run = train(config(folder, tmp_path / "run", **{**OIDN, "features": FEATURES}), silent, None, make_prefilter)
+    found = open_model(str(run))
+    assert "Open Image Denoise" in found.provenance["origin"] and "Apache-2.0" in found.provenance["origin"]
+    assert describe_origin(found).startswith("trained on data, step 6; started from Open Image Denoise")
+    start = widen(open_model("oidn-small"), FEATURES)
+    changed = [name for name, tensor in start.weights.items() if not torch.equal(tensor, found.weights[name])]
+    assert len(changed) > 25 and found.weights["enc_conv0.0.weight"][:, 9].abs().max() > 0  # depth is being learnt
+    frame = read_frame(sorted(folder.glob("*.exr"))[0], found.model.features)
+    denoiser = Denoiser(found, "cpu", engine="torch")
+    assert denoiser.prefilter and np.isfinite(denoiser.denoise(frame)).all()
+
+
+def test_resumed_equals_uninterrupted(make_dataset, tmp_path, silent, monkeypatch):
+    folder = make_dataset()
+    train(config(folder, tmp_path / "whole", **OIDN), silent, None, make_prefilter)
+    interrupt_at(Trainer(config(folder, tmp_path / "parts", **OIDN), silent, None, make_prefilter), 3, monkeypatch)
+    train(resumed_config(tmp_path / "parts"), silent, str(tmp_path / "parts"), make_prefilter)
+    whole, parts = (read_checkpoint(tmp_path / name / "last.pt") for name in ("whole", "parts"))
+    assert_same(parts.weights, whole.weights)
+    assert_same(parts.training["network"], whole.training["network"])
+    assert parts.provenance["origin"] == whole.provenance["origin"]
+
+
+def test_a_run_of_ours_is_a_start(make_dataset, tmp_path, silent):
+    """Step 0 is its best checkpoint, whatever else the config says; BatchNorm keeps its statistics to the end."""
+    folder = make_dataset()
+    first = train(config(folder, tmp_path / "first", features=GUIDES, steps=12), silent)
+    second = config(folder, tmp_path / "second", init=str(first), features=FEATURES, steps=4, levels=4, norm="none")
+    trainer = Trainer(second, silent)
+    expected = widen(read_checkpoint(first), FEATURES)
+    assert trainer.model == expected.model and trainer.model.norm == "batch" and trainer.model.levels == 2
+    assert_same(trainer.network.state_dict(), expected.weights)
+    trainer.run()
+    found = read_checkpoint(tmp_path / "second" / "last.pt")
+    assert f"trained on data, step {expected.provenance['step']}" in found.provenance["origin"]
+    buffers = [name for name, _ in load_network(found).named_buffers()]
+    assert buffers and all(torch.equal(found.weights[name].float(), expected.weights[name].float()) for name in buffers)
+
+
+def test_an_archive_is_a_start(make_dataset, tmp_path, silent):
+    tensors = archive_tensors(open_model("oidn-small-noisy-aux"), half=False)
+    write_tza(tmp_path / "a.tza", tensors)
+    trainer = Trainer(config(make_dataset(), tmp_path / "run", init=str(tmp_path / "a.tza"), features=(), steps=2), silent)
+    assert trainer.model.features == GUIDES  # none asked for: those of the archive
+    assert_same(trainer.network.state_dict(), open_model("oidn-small-noisy-aux").weights)
+    trainer.run()
+    (tmp_path / "a.tza").unlink()  # a run goes on without what it started from
+    train(resumed_config(tmp_path / "run", steps=3), silent, str(tmp_path / "run"))
+    found = read_checkpoint(tmp_path / "run" / "last.pt")
+    assert "a.tza" in found.provenance["origin"] and found.provenance["step"] == 3
+
+
+def test_a_model_for_clean_guides_is_trained_with_clean_ones(make_dataset, tmp_path, silent):
+    """Albedo and normal in the cache are the prefilter's; depth and another run's raw ones stay what they were."""
+    folder = make_dataset(views=2)
+    clean = Trainer(config(folder, tmp_path / "clean", **{**OIDN, "features": FEATURES}), silent, None, make_prefilter)
+    raw = Trainer(config(folder, tmp_path / "raw", **{**OIDN, "features": FEATURES}, prefilter=False), silent)
+    assert clean.model.clean_guides and not raw.model.clean_guides
+    pair = clean.training_pairs[0].pair
+    assert raw.training_pairs[0].pair == pair
+    for seed, path in enumerate(pair.noisy):
+        frame = read_frame(path, GUIDES)
+        cleaned = make_prefilter(clean.model)(frame)
+        for trainer, expected in ((clean, cleaned), (raw, frame)):
+            guides = trainer.training_pairs[0].images[seed][..., 3:]
+            for feature in GUIDES:
+                np.testing.assert_allclose(guides[..., guide_slice(feature)], getattr(expected, feature), atol=2e-3)
+        assert np.abs(cleaned.albedo - frame.albedo).mean() > 1e-4
+    depths = [trainer.training_pairs[0].images[..., -1] for trainer in (clean, raw)]
+    np.testing.assert_array_equal(*depths)
+
+
+def test_another_prefilter_is_another_cache(make_dataset, tmp_path, silent):
+    """The large model has larger ones clean its guides: it is not given those that the small one left in the cache."""
+    folder = make_dataset(views=2)
+    for init in ("oidn-small", "oidn-large"):
+        trainer = Trainer(config(folder, tmp_path / init, init=init, features=GUIDES), silent, None, make_prefilter)
+        cached = trainer.training_pairs[0]
+        expected = make_prefilter(trainer.model)(read_frame(cached.pair.noisy[0], GUIDES)).normal
+        found = cached.images[0][..., 3:][..., guide_slice("normal")]
+        np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_training_sees_what_denoising_does(make_dataset, tmp_path, silent):
+    """From the cache (half floats, the pair's exposure) and from the file the same network makes the same picture."""
+    trainer = Trainer(config(make_dataset(views=2, size=(64, 64)), tmp_path / "run", **OIDN), silent, None, make_prefilter)
+    cached = trainer.training_pairs[0]
+    frames = [read_frame(path, GUIDES) for path in cached.pair.noisy]
+    seen = denoise_array(trainer.network, cached.images[0], torch.device("cpu")) / exposure(mean_frame(frames).color)
+    expected = Denoiser(open_model("oidn-small"), "cpu", engine="torch").denoise(frames[0])
+    assert np.abs(seen - expected).mean() < 0.01 * expected.mean()
+
+
+@pytest.mark.parametrize("network, steps", [("oidn-small", 120), ("oidn-large", 2)])
+def test_open_image_denoises_topology_trains_from_nothing(make_dataset, tmp_path, silent, network, steps):
+    """With BatchNorm, which folds away: into tensors that its runtime can be given. The small one is let learn something."""
+    wanted = config(make_dataset(views=3), tmp_path / "run", network=network, features=GUIDES, steps=steps, learning_rate=2e-3)
+    trainer = Trainer(wanted, silent)
+    trainer.run()
+    assert steps == 2 or trainer.journal.records[-1]["pair_error"] < 0.9  # the noisy input's own is about 1
+    found = read_checkpoint(tmp_path / "run" / "last.pt")
+    assert found.model.norm == "batch" and found.provenance["origin"] is None
+    trained, x = load_network(found), torch.rand(1, 9, 40, 56)
+    assert any(isinstance(module, torch.nn.BatchNorm2d) for module in trained.modules())
+    with torch.no_grad():
+        torch.testing.assert_close(fold(trained)(x), trained(x), rtol=1e-3, atol=5e-4)
+    tensors = archive_tensors(found)
+    assert list(tensors) == list(archive_tensors(open_model(network)))
+    assert all(np.isfinite(tensor).all() for tensor in tensors.values())
+
+
+@pytest.mark.parametrize("changes, says", [
+    ({"init": "oidn-small-noisy-aux", "features": ("albedo", "depth")}, "leaves out"), ({"hdr": False}, "--hdr"),
+    ({"init": "oidn-large", "features": ("albedo",)}, "oidn-large"), ({"init": "no such thing"}, "no such thing"),
+    ({"init": None, "network": "oidn", "hdr": False}, "--hdr")])
+def test_impossible_starts_are_refused_before_anything_is_made(make_dataset, tmp_path, silent, changes, says):
+    with pytest.raises(N2NError, match=says):
+        train(config(make_dataset(), tmp_path / "run", **{**OIDN, **changes}), silent, None, make_prefilter)
+    assert not (tmp_path / "run").exists()
+
+
+def test_models_of_another_kind_are_no_start(make_dataset, tmp_path, silent):
+    """A display-referred run for --hdr."""
+    folder = make_dataset(views=2)
+    run = train(config(folder, tmp_path / "display", steps=2, hdr=False, features=()), silent)
+    with pytest.raises(N2NError, match="--hdr"):
+        train(config(folder, tmp_path / "run", init=str(run), features=(), steps=2), silent)
