@@ -19,7 +19,8 @@ from .network.unet import decode_output
 
 SMALLEST_TILE_PX = 128      # below this, running out of memory is given up on
 BAND_ROWS = 16
-OVERLAP_PIXELS = 12_000_000  # larger frames are read, denoised and written one after the other: three would not fit
+LEAST_USUAL_TILE_PX = 768    # smaller ones are mostly overlap
+LARGE_FRAME_PIXELS = 12_000_000  # such frames are read, denoised and written one after the other: three would not fit
 
 
 class Denoiser:
@@ -29,7 +30,7 @@ class Denoiser:
                  prefilter: bool | None = None, warn=lambda message: None, precision: str = "auto"):
         self.model, self._checkpoint, self._precision, self._warn = checkpoint.model, checkpoint, precision, warn
         self.engine = make_engine(checkpoint, engine, device, precision)
-        self.tile_px = tile_px or self.engine.tile_px
+        self.tile_px = tile_px  # None: what the engine likes
         wanted = self.model.clean_guides if prefilter is None else prefilter
         self.prefilter = Prefilter(self.model, device, tile_px, engine, warn, precision) if wanted else None
 
@@ -54,22 +55,28 @@ class Denoiser:
             try:
                 return self._denoise(frame, on_progress)
             except MemoryError as error:
-                used = min(self.tile_px, max(frame.height, frame.width))
+                used = min(self._tile_px(frame), max(frame.height, frame.width))
                 if used > SMALLEST_TILE_PX:
                     self.tile_px = used // 2
                 elif not self.engine.on_cpu:
                     self._warn(f"{self.engine.description} has too little memory ({error}); going on on the CPU")
                     self.engine = make_engine(self._checkpoint, "auto", "cpu", self._precision)
-                    self.tile_px = self.engine.tile_px
+                    self.tile_px = None
                 else:
                     raise N2NError(f"not enough memory on {self.engine.description} ({error})",
                                    "Close other programs, or denoise on a machine with more.") from None
+
+    def _tile_px(self, frame):
+        """Where the frame itself takes much memory, the network gets less."""
+        usual = self.engine.tile_px
+        return self.tile_px or (usual if frame.color.size <= 3 * LARGE_FRAME_PIXELS else max(usual // 2, LEAST_USUAL_TILE_PX))
 
     def _denoise(self, frame, on_progress):
         factor = exposure(frame.color) if self.model.subject == "color" else 1.0
         scale = depth_scale(frame.depth) if "depth" in self.features else 1.0
         output = np.empty((frame.height, frame.width, 3), np.float32)
-        plan = list(tiles.cut(frame.height, frame.width, self.tile_px, self.engine.receptive_radius, self.engine.alignment))
+        plan = list(tiles.cut(frame.height, frame.width, self._tile_px(frame), self.engine.receptive_radius,
+                              self.engine.alignment))
         for index, tile in enumerate(plan):
             encoded = self._encode(frame, tile.outer, factor, scale)
             predicted = self.engine.run(encoded, lambda share, start=index: on_progress((start + share) / len(plan)))
@@ -157,7 +164,7 @@ def denoise_files(denoiser: Denoiser, groups: list[list[Path]], outputs: list[Pa
             if written:
                 written.result()
             written = writer.submit(image.write, outputs[index])
-            if denoised.size > 3 * OVERLAP_PIXELS:
+            if denoised.size > 3 * LARGE_FRAME_PIXELS:
                 written.result()
             del image, denoised
         if written:
@@ -169,7 +176,7 @@ def _read_ahead(features, groups, layer) -> Iterator[tuple[ExrImage, str, Frame]
         ahead = reader.submit(_read, features, groups[0], layer)
         for index in range(len(groups)):
             found = ahead.result()
-            small = found[2].color.size <= 3 * OVERLAP_PIXELS
+            small = found[2].color.size <= 3 * LARGE_FRAME_PIXELS
             if small and index + 1 < len(groups):
                 ahead = reader.submit(_read, features, groups[index + 1], layer)
             yield found

@@ -56,7 +56,6 @@ def denoiser_with(engine, network):
     from n2n_render.denoise import Denoiser
     denoiser = Denoiser(checkpoint_of(network), "cpu", engine="torch", prefilter=False)
     denoiser.engine = make_engine(engine, network)
-    denoiser.tile_px = denoiser.engine.tile_px
     return denoiser
 
 
