@@ -182,8 +182,8 @@ def _engine_options(command):
     for option in (click.option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps, hip, sycl, metal."),
                    click.option("--engine", type=click.Choice(["auto", "torch", "oidn", "openvino"]), default="auto",
                                 help="What runs the network; auto: the fastest that can."),
-                   click.option("--precision", type=click.Choice(["auto", "float32"]), default="auto",
-                                help="auto: half precision where that is faster.")):
+                   click.option("--precision", type=click.Choice(["auto", "half", "float32"]), default="auto",
+                                help="auto: half where it is faster and cannot be seen, else float32.")):
         command = option(command)
     return command
 

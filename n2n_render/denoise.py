@@ -11,7 +11,7 @@ from .errors import N2NError
 from .frame import tiles
 from .frame.exr import ExrImage
 from .frame.frame import Frame, mean_frame
-from .frame.transfer import CURVES, RADIANCE_MAX, depth_scale, encode_guides, exposure
+from .frame.transfer import CURVES, RADIANCE_MAX, depth_scale, encode_guides, encode_tonemap, exposure
 from .network.checkpoint import Checkpoint
 from .network.models import open_model
 from .network.oidn_weights import oidn_checkpoint
@@ -19,6 +19,7 @@ from .network.unet import decode_output
 
 SMALLEST_TILE_PX = 128      # below this, running out of memory is given up on
 BAND_ROWS = 16
+LITTLE_NOISE = 0.04         # RMS on T(v); bfloat16 rounds by 0.001, which costs more than 0.02 dB below this
 LEAST_USUAL_TILE_PX = 768    # smaller ones are mostly overlap
 LARGE_FRAME_PIXELS = 12_000_000  # such frames are read, denoised and written one after the other: three would not fit
 
@@ -29,6 +30,7 @@ class Denoiser:
     def __init__(self, checkpoint: Checkpoint, device: str = "auto", tile_px: int | None = None, engine: str = "auto",
                  prefilter: bool | None = None, warn=lambda message: None, precision: str = "auto"):
         self.model, self._checkpoint, self._precision, self._warn = checkpoint.model, checkpoint, precision, warn
+        self._device = device
         self.engine = make_engine(checkpoint, engine, device, precision)
         self.tile_px = tile_px  # None: what the engine likes
         wanted = self.model.clean_guides if prefilter is None else prefilter
@@ -47,8 +49,21 @@ class Denoiser:
         if self.prefilter:
             passes = len(self.prefilter.denoisers) + 1
             frame = self.prefilter(frame, lambda share: on_progress(share * (passes - 1) / passes))
-            return self._within_memory(frame, lambda share: on_progress((passes - 1 + share) / passes))
-        return self._within_memory(frame, on_progress)
+            return self._precise(frame, lambda share: on_progress((passes - 1 + share) / passes))
+        return self._precise(frame, on_progress)
+
+    def _precise(self, frame, on_progress):
+        """Rounding to bfloat16 is far below the noise of most frames, but not of nearly clean ones: those, and what
+        comes after them, are denoised in float32 unless half precision was asked for.
+        """
+        image = self._within_memory(frame, on_progress)
+        if self.engine.coarse and self._precision == "auto" and self.model.subject == "color" and \
+                removed_noise(frame.color, image) < LITTLE_NOISE:
+            self.engine = make_engine(self._checkpoint, self.engine.name, self._device, "float32")
+            self._warn("there is so little noise that half precision would show: going on in float32 "
+                       "(--precision half is faster)")
+            image = self._within_memory(frame, lambda share: None)
+        return image
 
     def _within_memory(self, frame, on_progress):
         while True:
@@ -108,6 +123,13 @@ def _in_bands(height: int, work):
     """work(rows) for a few rows at a time, on all cores: what a curve needs in between stays in the processor's cache."""
     with ThreadPoolExecutor() as pool:
         list(pool.map(work, [slice(start, start + BAND_ROWS) for start in range(0, height, BAND_ROWS)]))
+
+
+def removed_noise(noisy: np.ndarray, denoised: np.ndarray) -> float:
+    """RMS difference of two pictures (H, W, 3) on T(v), after the exposure of the first; every fourth pixel each way."""
+    factor = np.float32(exposure(noisy))
+    shown = [encode_tonemap(image[::4, ::4] * factor, np) for image in (noisy, denoised)]
+    return float(np.sqrt(np.mean((shown[0] - shown[1]) ** 2, dtype=np.float64)))
 
 
 class Prefilter:

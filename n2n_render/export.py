@@ -131,6 +131,7 @@ class _Foreign:
     def __init__(self, like, function):
         self.alignment, self.receptive_radius, self.tile_px = like.alignment, like.receptive_radius, like.tile_px
         self.function, self.on_cpu, self.description = function, True, "exported file"
+        self.coarse = False
 
     def run(self, encoded: np.ndarray, on_progress=None) -> np.ndarray:
         with torch.inference_mode():

@@ -1,6 +1,7 @@
 """Which engine runs a model on this machine: the fastest that can, or the one that was asked for.
 
-An engine has `name`, `description`, `alignment`, `receptive_radius`, `tile_px` (its usual largest tile), `on_cpu`, and
+An engine has `name`, `description`, `alignment`, `receptive_radius`, `tile_px` (its usual largest tile), `on_cpu`,
+`coarse` (it rounds to bfloat16), and
 run((H, W, C_in) float32, on_progress=None) -> (H, W, 3) float32, which raises MemoryError when the device has too little.
 """
 from ..errors import N2NError
@@ -13,7 +14,7 @@ NAMES = ("torch", "oidn", "openvino")
 
 
 def make_engine(checkpoint: Checkpoint, engine: str = "auto", device: str = "auto", precision: str = "auto"):
-    """`precision`: "float32", or "auto": half where that is faster.
+    """`precision`: "float32"; "auto" and "half": half where that is faster.
 
     Raises N2NError when what was asked for cannot run the model here, and says why.
     """

@@ -45,6 +45,7 @@ def why_not(model) -> str | None:
 class OidnEngine:
     """Encoded pixels through the library, by way of its LDR filter, which leaves [0, 1] as it is."""
     name = "oidn"
+    coarse = False
     tile_px = 4096  # the library cuts its own tiles, within its own memory limit
 
     def __init__(self, checkpoint: Checkpoint, device: str = "auto", archive: bytes | None = None):

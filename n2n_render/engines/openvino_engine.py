@@ -42,9 +42,10 @@ class OpenvinoEngine:
             raise N2NError(f"the OpenVINO engine does not run on {device!r}", "Pass --device cpu, or another --engine.")
         core = openvino.Core()
         fast = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        self.precision = precision if precision != "auto" else "bfloat16" if fast else "float32"
+        self.precision = "bfloat16" if precision == "bfloat16" or (fast and precision != "float32") else "float32"
+        self.coarse = self.precision == "bfloat16"
         network = fold(load_network(checkpoint))
-        if self.precision == "bfloat16":
+        if self.coarse:
             round_weights(network)
         self.alignment, self.receptive_radius = network.alignment, network.receptive_radius
         model = _convert(openvino, network, checkpoint.model.in_channels)

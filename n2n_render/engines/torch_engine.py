@@ -22,6 +22,7 @@ def find_torch_devices() -> dict[str, str]:
 class TorchEngine:
     """BatchNorm folded, channels last."""
     name = "torch"
+    coarse = False
     tile_px = 768  # with the overlap 1.3 million pixels at a time: some 2 GiB in the paper's network
 
     def __init__(self, checkpoint: Checkpoint, device: str = "auto", precision: str = "auto"):
@@ -30,7 +31,7 @@ class TorchEngine:
         self.alignment = self.network.alignment
         self.receptive_radius = self.network.receptive_radius
         self.on_cpu = self.device.type == "cpu"
-        half = self.device.type == "cuda" and precision == "auto"
+        half = self.device.type == "cuda" and precision != "float32"
         self.precision = torch.autocast("cuda", torch.float16) if half else contextlib.nullcontext()
         self.description = f"PyTorch, {describe_device(self.device)}, {'float16' if half else 'float32'}"
 

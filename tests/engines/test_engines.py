@@ -145,7 +145,7 @@ def test_a_gpu_goes_before_any_cpu(monkeypatch, torch_finds, oidn_finds, device,
 
 class SmallGpu:
     """A GPU that has no memory for tiles of more than `limit` pixels; 0: for none."""
-    description, on_cpu = "a small GPU", False
+    description, on_cpu, coarse = "a small GPU", False, False
 
     def __init__(self, engine, limit):
         self.engine, self.limit, self.tried = engine, limit, []
@@ -212,3 +212,21 @@ def test_what_is_finished_stays_when_a_later_frame_is_damaged(sequence):
         denoise_files(denoiser, [[path] for path in paths], outputs)
     np.testing.assert_array_equal(read_frame(outputs[0]).color, denoiser.denoise(read_frame(paths[0], PAPER.features)))
     assert [path.name for path in outputs[0].parent.iterdir()] == ["frame_0.exr"]
+
+
+def test_frames_with_little_noise_are_denoised_in_float32_unless_half_is_asked_for():
+    """Rounding to bfloat16 would show in them; in noisy frames it does not, and they stay fast."""
+    checkpoint, warnings = open_model("oidn-small-noisy-aux"), []
+    if not OpenvinoEngine(checkpoint, "cpu").coarse:
+        pytest.skip("no bfloat16 on this processor")
+    truth = true_frame(64, 80)
+    nearly_clean, noisy = noisy_frame(truth, 1, spread=0.02), noisy_frame(truth, 1)
+    denoiser = Denoiser(checkpoint, "cpu", engine="openvino", warn=warnings.append)
+    denoiser.denoise(noisy)
+    assert denoiser.engine.coarse and not warnings
+    image = denoiser.denoise(nearly_clean)
+    exact = Denoiser(checkpoint, "cpu", engine="openvino", precision="float32").denoise(nearly_clean)
+    assert not denoiser.engine.coarse and len(warnings) == 1
+    np.testing.assert_array_equal(image, exact)
+    forced = Denoiser(checkpoint, "cpu", engine="openvino", precision="half")
+    assert not np.array_equal(forced.denoise(nearly_clean), exact) and forced.engine.coarse
