@@ -54,7 +54,7 @@ def large_frame(path, size):
 
 def denoiser_with(engine, network):
     from n2n_render.denoise import Denoiser
-    denoiser = Denoiser(checkpoint_of(network), "cpu", engine="torch", prefilter=False)
+    denoiser = Denoiser(checkpoint_of(network), "cpu", engine="torch", prefilter=False, precision="half")
     denoiser.engine = make_engine(engine, network)
     return denoiser
 

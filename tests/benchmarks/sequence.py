@@ -18,14 +18,14 @@ from engines import Timed, large_frame, time_denoiser, time_files
 def seconds_of(inputs, folder, model, engine):
     started = time.perf_counter()
     subprocess.run([sys.executable, "-m", "n2n_render.commands", "denoise", *map(str, inputs), "--model", model,
-                    "--engine", engine, "-o", folder], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                    "--engine", engine, "--precision", "half", "-o", folder], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - started
 
 
 def time_stages(frame, model, engine, folder):
     """(network, encode + tile + decode, read, write) in seconds, each alone; the network's with all its prefilters."""
     from n2n_render.denoise import load_denoiser
-    denoiser = load_denoiser(model, engine=engine)
+    denoiser = load_denoiser(model, engine=engine, precision="half")
     parts = [denoiser, *(denoiser.prefilter.denoisers.values() if denoiser.prefilter else ())]
     for part in parts:
         part.engine = Timed(part.engine)
