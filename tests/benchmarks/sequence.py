@@ -17,8 +17,9 @@ from engines import Timed, large_frame, time_denoiser, time_files
 
 def seconds_of(inputs, folder, model, engine):
     started = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "n2n_render.commands", "denoise", *map(str, inputs), "--model", model,
-                    "--engine", engine, "--precision", "half", "-o", folder], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "n2n_render.commands", "denoise", *map(str, inputs), "--model", model,
+               "--engine", engine, "--precision", "half", "-o", folder]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - started
 
 
