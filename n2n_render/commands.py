@@ -141,7 +141,7 @@ def train(ctx, resume, features, widths, minutes, data, **options):
                       "cannot be changed when a run is resumed",
                       "Only --steps, --minutes, --threads and --device can; start a new run for anything else.")
         config = resumed_config(resume, steps=options["steps"], minutes=minutes, threads=options["threads"],
-                                device=options["device"])
+                                device=options["device"] if _given(ctx, "device") else None)
     else:
         encoder, decoder = _numbers("--widths", widths, 2)
         if options["init"]:
@@ -150,14 +150,18 @@ def train(ctx, resume, features, widths, minutes, data, **options):
         config = TrainConfig(**options, data=data, features=_features(features), minutes=minutes or 20.0,
                              encoder_width=encoder, decoder_width=decoder)
     with _reporter(ctx, "training") as progress:
-        folder = run(config, progress, resume, lambda model: Prefilter(model, options["device"]))
+        folder = run(config, progress, resume, lambda model: Prefilter(model, config.device))
     console.result(f"{folder}: best.pt, last.pt, training.png, metrics.jsonl")
     console.say(f"next: n2n-render denoise FRAMES --model {folder} -o OUT")
 
 
+def _given(ctx, name):
+    return ctx.get_parameter_source(name).name == "COMMANDLINE"
+
+
 def _refuse_given(ctx, names, why, hint):
     """Options that would have no effect are a mistake to point out, not to swallow."""
-    given = [name for name in ctx.params if name in names and ctx.get_parameter_source(name).name == "COMMANDLINE"]
+    given = [name for name in ctx.params if name in names and _given(ctx, name)]
     if given:
         raise N2NError(f"--{given[0].replace('_', '-')} {why}", hint)
 

@@ -30,7 +30,7 @@ class Denoiser:
     def __init__(self, checkpoint: Checkpoint, device: str = "auto", tile_px: int | None = None, engine: str = "auto",
                  prefilter: bool | None = None, warn=lambda message: None, precision: str = "auto"):
         self.model, self._checkpoint, self._precision, self._warn = checkpoint.model, checkpoint, precision, warn
-        self._device = device
+        self._exact_engine = None
         self.engine = make_engine(checkpoint, engine, device, precision)
         self.tile_px = tile_px  # None: what the engine likes
         wanted = self.model.clean_guides if prefilter is None else prefilter
@@ -53,16 +53,21 @@ class Denoiser:
         return self._precise(frame, on_progress)
 
     def _precise(self, frame, on_progress):
-        """Rounding to bfloat16 is far below the noise of most frames, but not of nearly clean ones: those, and what
-        comes after them, are denoised in float32 unless half precision was asked for.
+        """Rounding to bfloat16 is far below the noise of most frames, but not of nearly clean ones: those are denoised
+        again in float32 unless half precision was asked for. Each frame is judged by itself.
         """
         image = self._within_memory(frame, on_progress)
         if self.engine.coarse and self._precision == "auto" and self.model.subject == "color" and \
                 removed_noise(frame.color, image) < LITTLE_NOISE:
-            self.engine = make_engine(self._checkpoint, self.engine.name, self._device, "float32")
-            self._warn("there is so little noise that half precision would show: going on in float32 "
-                       "(--precision half is faster)")
-            image = self._within_memory(frame, lambda share: None)
+            if self._exact_engine is None:
+                self._exact_engine = make_engine(self._checkpoint, self.engine.name, "cpu", "float32")
+                self._warn("there is so little noise that half precision would show: using float32 "
+                           "(--precision half is faster)")
+            fast, self.engine = self.engine, self._exact_engine
+            try:
+                image = self._within_memory(frame, on_progress)
+            finally:
+                self.engine = fast
         return image
 
     def _within_memory(self, frame, on_progress):
@@ -97,6 +102,9 @@ class Denoiser:
             predicted = self.engine.run(encoded, lambda share, start=index: on_progress((start + share) / len(plan)))
             self._decode(predicted[tile.crop], factor, output[tile.inner])
             on_progress((index + 1) / len(plan))
+        if not np.isfinite(output.sum(dtype=np.float64)):
+            raise N2NError("the model's output is not finite", "Its weights are damaged, or the frame's values are extreme; "
+                           "use another model, or --precision float32.")
         return output
 
     def _decode(self, predicted, factor, out):

@@ -34,8 +34,9 @@ def export(checkpoint: Checkpoint, kind: str, path, frame: Frame, half: bool = F
     nothing is left behind.
     """
     path, ours = Path(path), Denoiser(checkpoint, "cpu", engine="torch", prefilter=False)
-    if kind == "torchscript" and path.suffix == ".pt" and path.name in ("best.pt", "last.pt"):
-        raise N2NError(f"{path}: is the name of a checkpoint", "Pass another name with -o.")
+    if path.is_dir() or not path.name or path.name in ("best.pt", "last.pt"):
+        raise N2NError(f"{path}: is a folder, or the name of a checkpoint",
+                       f"Pass another name with -o, like shot{SUFFIXES[kind]}.")
     write = {"tza": _write_tza, "onnx": _write_onnx, "torchscript": _write_torchscript}[kind]
     candidate = path.with_name(f".{path.stem}.candidate{SUFFIXES[kind]}")
     try:

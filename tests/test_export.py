@@ -188,7 +188,7 @@ def test_places_that_cannot_be_written_are_a_sentence(frame, tmp_path, kind):
     (tmp_path / "file").touch()
     (tmp_path / name).mkdir()
     for path in (tmp_path / name, tmp_path / "file" / name):
-        with pytest.raises(N2NError, match="cannot be written"):
+        with pytest.raises(N2NError, match="cannot be written|is a folder"):
             export(checkpoint_of(OIDN), kind, path, frame)
         assert {path.name for path in tmp_path.iterdir()} == {"file", name}
 

@@ -4,7 +4,7 @@ import numpy as np
 from ..errors import N2NError
 
 DEVICES = {"cpu": 1, "sycl": 2, "cuda": 3, "hip": 4, "metal": 5}  # OIDNDeviceType
-OUT_OF_MEMORY, CANCELLED = 4, 6                                   # OIDNError
+OUT_OF_MEMORY = 4                                                 # OIDNError
 # What pyoidn leaves out of the library's interface (oidn.h).
 MISSING = """
 void oidnSetSharedFilterData(OIDNFilter filter, const char* name, void* hostPtr, size_t byteSize);
@@ -80,7 +80,8 @@ class Runtime:
             return False
 
         callback = oidn_ffi.callback("bool(void*, double)", monitor, error=False, onerror=stop)
-        with self.pyoidn.Filter(self.device, self.pyoidn.OIDN_FILTER_TYPE_RT) as rt:
+        rt = self.pyoidn.Filter(self.device, self.pyoidn.OIDN_FILTER_TYPE_RT)  # as a context it would swallow exceptions
+        try:
             for name, pixels in {**images, "output": output}.items():
                 rt.set_image(name, pixels, self.pyoidn.OIDN_FORMAT_FLOAT3)
             for name, value in switches.items():
@@ -93,6 +94,8 @@ class Runtime:
             rt.commit()
             rt.execute()
             error = self._error()
+        finally:
+            rt.release()
         if raised:
             raise raised[0]
         self._check(*error)

@@ -67,5 +67,7 @@ def load_network(checkpoint: Checkpoint):
     except RuntimeError as error:
         raise N2NError(f"the checkpoint's weights do not fit its own description ({str(error).splitlines()[0]})",
                        "The file is damaged; use another checkpoint.") from None
+    if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
+        raise N2NError("the model's weights are not all finite numbers", "The file is damaged; use another model.")
     return network.eval()
 

@@ -123,7 +123,7 @@ def name_archives(found: list[dict[str, np.ndarray]], path) -> dict[str, dict[st
     if signatures[:len(expected)] != expected:  # later ones (lightmaps) do not concern us
         listed = ", ".join(f"{size}/{channels}" for size, channels in signatures) or "none"
         raise N2NError(f"{path}: its weight archives are not those of Open Image Denoise 2.3 to 2.5 "
-                       f"(found {len(found)}: {listed})", "Install another version: pip install 'pyoidn>=2.3,<2.6'.")
+                       f"(found {len(found)}: {listed})", "Install another version: pip install 'pyoidn>=2.4,<2.6'.")
     return {entry.name: tensors for entry, tensors in zip(ARCHIVES, found, strict=False)}
 
 

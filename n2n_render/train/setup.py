@@ -31,7 +31,8 @@ def start_model(config: TrainConfig) -> tuple[ModelConfig, Checkpoint | None]:
     if config.init is None:
         return _new_model(config), None
     if config.init in OIDN_NETWORKS:
-        start = oidn_checkpoint(init_archive(config.init, config.features, config.prefilter is not False))
+        features = config.features or ("albedo", "normal")  # as `--model` of the same name
+        start = oidn_checkpoint(init_archive(config.init, features, config.prefilter is not False))
     else:
         start = open_model(config.init)
     if (start.model.output == "display") == config.hdr or start.model.subject != "color":

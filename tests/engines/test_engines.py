@@ -226,7 +226,7 @@ def test_frames_with_little_noise_are_denoised_in_float32_unless_half_is_asked_f
     assert denoiser.engine.coarse and not warnings
     image = denoiser.denoise(nearly_clean)
     exact = Denoiser(checkpoint, "cpu", engine="openvino", precision="float32").denoise(nearly_clean)
-    assert not denoiser.engine.coarse and len(warnings) == 1
+    assert denoiser.engine.coarse and len(warnings) == 1  # the next noisy frame is fast again
     np.testing.assert_array_equal(image, exact)
     forced = Denoiser(checkpoint, "cpu", engine="openvino", precision="half")
     assert not np.array_equal(forced.denoise(nearly_clean), exact) and forced.engine.coarse

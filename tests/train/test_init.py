@@ -40,12 +40,12 @@ def assert_same(found, expected):
 
 @pytest.mark.parametrize("features, prefilter, model", [
     (GUIDES, None, "oidn-small"), (GUIDES, False, "oidn-small-noisy-aux"), (FEATURES, None, "oidn-small"),
-    (("albedo", "depth"), None, "oidn-small-albedo"), ((), None, "oidn-small-color")])
+    (("albedo", "depth"), None, "oidn-small-albedo"), ((), None, "oidn-small")])
 def test_step_0_is_open_image_denoise(make_dataset, tmp_path, silent, features, prefilter, model):
     """With depth too: its weights are zero. The averaged network, which is what will be kept, starts there as well."""
     wanted = config(make_dataset(), tmp_path / "run", init="oidn-small", features=features, prefilter=prefilter)
     trainer = Trainer(wanted, silent, None, make_prefilter)
-    expected = widen(open_model(model), features)
+    expected = widen(open_model(model), features or GUIDES)
     assert trainer.model == expected.model and trainer.step == 0
     assert_same(trainer.network.state_dict(), expected.weights)
     assert_same(trainer.average.state_dict(), expected.weights)
