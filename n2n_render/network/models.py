@@ -26,7 +26,11 @@ def open_model(name: str) -> Checkpoint:
     if not path.exists():
         raise N2NError(f"{name}: no such model",
                        f"Pass a run folder, a checkpoint, a .tza file, or one of {', '.join(BUILTIN)}.")
-    return read_checkpoint(path)
+    try:
+        return read_checkpoint(path)
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise N2NError(f"{name}: does not describe itself as a checkpoint should ({error!r})",
+                       "The file is damaged or of another program; use another model.") from None
 
 
 def _open_tza(path: Path) -> Checkpoint:
