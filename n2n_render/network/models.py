@@ -8,6 +8,7 @@ import torch
 from ..config import from_dict
 from ..errors import N2NError
 from ..frame.passes import guide_channels
+from ..frame.transfer import CURVES
 from .checkpoint import Checkpoint, read_checkpoint
 from .oidn_weights import BUILTIN, oidn_checkpoint, recognise, weights_of
 from .tza import read_tza
@@ -46,6 +47,9 @@ def _open_tza(path: Path) -> Checkpoint:
     notes = read_sidecar(path)
     if notes:  # what the tensors cannot say
         told = from_dict(ModelConfig, notes["model"])
+        if told.encoding not in CURVES:
+            raise N2NError(f"{sidecar_path(path)}: names an unknown encoding {told.encoding!r}",
+                           f"Export the model again; known ones are {', '.join(CURVES)}.")
         model = replace(model, encoding=told.encoding, clean_guides=told.clean_guides, subject=told.subject,
                         unit_normals=told.unit_normals)
     return Checkpoint(model, weights_of(tensors), {"origin": notes.get("origin") or f"archive {path.name}"})
