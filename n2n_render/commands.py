@@ -182,12 +182,19 @@ def _numbers(option, text, count):
     return [int(part) for part in parts]
 
 
+def _as_number(ctx, option, text):
+    return int(text)
+
+
 def _engine_options(command):
     for option in (click.option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps, hip, sycl, metal."),
                    click.option("--engine", type=click.Choice(["auto", "torch", "oidn", "openvino"]), default="auto",
                                 help="What runs the network; auto: the fastest that can."),
                    click.option("--precision", type=click.Choice(["auto", "half", "float32"]), default="auto",
-                                help="auto: half where it is faster and cannot be seen, else float32.")):
+                                help="auto: half where it is faster and cannot be seen, else float32."),
+                   click.option("--average", type=click.Choice(["1", "2", "4", "8"]), default="1", callback=_as_number,
+                                help="Mean over so many mirrored and turned copies of a frame: better, and as many times "
+                                "slower.")):
         command = option(command)
     return command
 
@@ -206,7 +213,8 @@ def _engine_options(command):
 @_engine_options
 @click.option("--tile", type=click.IntRange(32), metavar="PX", help="Tile size; smaller takes less memory.")
 @click.pass_context
-def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, strength, engine, device, precision, tile):
+def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, strength, engine, device, precision, average,
+            tile):
     """Denoise multilayer EXR files, folders of them, or frame_####.exr patterns."""
     from . import console
     from .denoise import FileOptions, denoise_files, load_denoiser
@@ -216,7 +224,7 @@ def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, stre
     outputs = plan_outputs(paths, output)
     check_overwrites(groups, outputs)
     with _reporter(ctx, "denoising") as progress:
-        denoiser = load_denoiser(model, device, tile, engine, prefilter, progress.warn, precision)
+        denoiser = load_denoiser(model, device, tile, engine, prefilter, progress.warn, precision, average)
         progress.note(f"denoising with {denoiser.engine.description}{', prefiltered' if denoiser.prefilter else ''}")
         progress.start(len(paths), len(paths))
         done = [0.0] * len(paths)
@@ -282,7 +290,7 @@ def export(ctx, model, kind, output, precision, check):
 @click.option("--oidn/--no-oidn", default=True, help="Compare with Open Image Denoise.")
 @_engine_options
 @click.pass_context
-def evaluate(ctx, models, data, out, json_path, oidn, engine, device, precision):
+def evaluate(ctx, models, data, out, json_path, oidn, engine, device, precision, average):
     """Compare denoised frames with references: PSNR, SSIM, relMSE, SMAPE, FLIP."""
     from . import console, report
     from . import evaluate as station
@@ -291,7 +299,7 @@ def evaluate(ctx, models, data, out, json_path, oidn, engine, device, precision)
     station.check_packages(oidn)
     checkpoints = [open_model(name) for name in models]
     names = ["ours"] if len(models) == 1 else list(models)
-    denoisers = {name: Denoiser(checkpoint, device, engine=engine, precision=precision)
+    denoisers = {name: Denoiser(checkpoint, device, engine=engine, precision=precision, average=average)
                  for name, checkpoint in zip(names, checkpoints, strict=True)}
     views = station.find_views([Path(folder) for folder in data])
     results = []

@@ -11,6 +11,7 @@ from .errors import N2NError
 from .frame import tiles
 from .frame.exr import ExrImage
 from .frame.frame import Frame, mean_frame
+from .frame.orient import ORIENTATIONS, move_back, turn
 from .frame.transfer import CURVES, RADIANCE_MAX, depth_scale, encode_guides, encode_tonemap, exposure
 from .network.checkpoint import Checkpoint
 from .network.models import open_model
@@ -25,11 +26,15 @@ LARGE_FRAME_PIXELS = 12_000_000  # such frames are read, denoised and written on
 
 
 class Denoiser:
-    """A checkpoint and what runs it. `prefilter` None: as the model was trained."""
+    """A checkpoint and what runs it. `prefilter` None: as the model was trained.
+
+    `average`: mean over so many orientations (1, 2, 4 or 8) of each frame, at as many times the cost.
+    """
 
     def __init__(self, checkpoint: Checkpoint, device: str = "auto", tile_px: int | None = None, engine: str = "auto",
-                 prefilter: bool | None = None, warn=lambda message: None, precision: str = "auto"):
+                 prefilter: bool | None = None, warn=lambda message: None, precision: str = "auto", average: int = 1):
         self.model, self._checkpoint, self._precision, self._warn = checkpoint.model, checkpoint, precision, warn
+        self.average = average
         self._exact_engine = None
         self.engine = make_engine(checkpoint, engine, device, precision)
         self.tile_px = tile_px  # None: what the engine likes
@@ -49,8 +54,17 @@ class Denoiser:
         if self.prefilter:
             passes = len(self.prefilter.denoisers) + 1
             frame = self.prefilter(frame, lambda share: on_progress(share * (passes - 1) / passes))
-            return self._precise(frame, lambda share: on_progress((passes - 1 + share) / passes))
-        return self._precise(frame, on_progress)
+            return self.denoise_clean(frame, lambda share: on_progress((passes - 1 + share) / passes))
+        return self.denoise_clean(frame, on_progress)
+
+    def denoise_clean(self, frame: Frame, on_progress=lambda share: None) -> np.ndarray:
+        """The same for a frame whose albedo and normal are already as the model wants them."""
+        total = 0.0
+        for index, switches in enumerate(ORIENTATIONS[:self.average]):
+            image = self._precise(turn(frame, *switches) if any(switches) else frame,
+                                  lambda share, start=index: on_progress((start + share) / self.average))
+            total = image if self.average == 1 else total + move_back(image, *switches)
+        return total if self.average == 1 else total / np.float32(self.average)
 
     def _precise(self, frame, on_progress):
         """Rounding to bfloat16 is far below the noise of most frames, but not of nearly clean ones: those are denoised
@@ -163,9 +177,10 @@ class Prefilter:
 
 
 def load_denoiser(name, device: str = "auto", tile_px: int | None = None, engine: str = "auto",
-                  prefilter: bool | None = None, warn=lambda message: None, precision: str = "auto") -> Denoiser:
+                  prefilter: bool | None = None, warn=lambda message: None, precision: str = "auto",
+                  average: int = 1) -> Denoiser:
     """A model by name, file or run folder; see network/models.py."""
-    return Denoiser(open_model(str(name)), device, tile_px, engine, prefilter, warn, precision)
+    return Denoiser(open_model(str(name)), device, tile_px, engine, prefilter, warn, precision, average)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ import itertools
 import numpy as np
 import pytest
 
-from n2n_render.train.augment import augment, turn_normals
+from n2n_render.frame.orient import turn_normals
+from n2n_render.train.augment import augment
 
 SWITCHES = list(itertools.product((False, True), repeat=3))
 

@@ -1,0 +1,52 @@
+"""The eight orientations of an image: pixels move, and camera-space normals turn with them."""
+from dataclasses import replace
+
+import numpy as np
+
+from .frame import Frame
+
+# (mirror_x, mirror_y, transpose), done in this order; the first ones are the cheapest to make.
+ORIENTATIONS = tuple((mirror_x, mirror_y, transpose) for transpose in (False, True) for mirror_y in (False, True)
+                     for mirror_x in (False, True))
+
+
+def move(image: np.ndarray, mirror_x: bool, mirror_y: bool, transpose: bool) -> np.ndarray:
+    """(H, W, C) → the same pixels elsewhere; a view."""
+    if mirror_x:
+        image = image[:, ::-1]
+    if mirror_y:
+        image = image[::-1]
+    return image.swapaxes(0, 1) if transpose else image
+
+
+def move_back(image: np.ndarray, mirror_x: bool, mirror_y: bool, transpose: bool) -> np.ndarray:
+    """The inverse of `move`."""
+    if transpose:
+        image = image.swapaxes(0, 1)
+    if mirror_y:
+        image = image[::-1]
+    return image[:, ::-1] if mirror_x else image
+
+
+def turn_normals(normal: np.ndarray, mirror_x: bool, mirror_y: bool, transpose: bool) -> np.ndarray:
+    """Camera-space normals (x right, y up) of an image whose pixels were moved by the same three switches.
+
+    A transpose maps right to down, so that (x, y) becomes (-y, -x).
+    """
+    x, y, z = np.moveaxis(normal, -1, 0)
+    if mirror_x:
+        x = -x
+    if mirror_y:
+        y = -y
+    if transpose:
+        x, y = -y, -x
+    return np.stack([x, y, z], axis=-1)
+
+
+def turn(frame: Frame, mirror_x: bool, mirror_y: bool, transpose: bool) -> Frame:
+    """The frame as a camera would see it that is mirrored or turned so."""
+    switches = mirror_x, mirror_y, transpose
+    images = {name: move(image, *switches) for name, image in vars(frame).items() if image is not None}
+    if "normal" in images:
+        images["normal"] = turn_normals(images["normal"], *switches)
+    return replace(frame, **images)
