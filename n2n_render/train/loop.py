@@ -1,8 +1,6 @@
 """Pairs → checkpoint: step, validate, save, resume."""
 import copy
 import math
-import signal
-import threading
 import time
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from ..network.device import describe_device, pick_device
 from ..network.models import describe_origin
 from ..network.unet import build_network, decode_output
 from .dataset import Batches
+from .descent import Descent, learning_rate_factor, stop_on_ctrl_c
 from .journal import Journal
 from .losses import LOSSES, clamp_fireflies
 from .setup import load_pairs, loss_name, new_folder, start_model
@@ -22,13 +21,7 @@ from .validate import encode_input, reestimate_norms, set_norms_fixed, validate
 
 LEARNING_RATE = 3e-4     # from nothing; paper: 0.0003 for Monte Carlo
 LEARNING_RATE_FROM_MODEL = 1e-4
-CLIP_FACTOR = 2.0        # gradients longer than this times their usual length are shortened to it
-CLIP_MEMORY = 0.98       # of the running mean of the log of the gradient's length
-STEP_DECAY = 0.55        # schedule "step": the Monte Carlo fork's factor
-STEP_DECAYS = 6          # … so many times in a run
-FINAL_SHARE = 0.02       # schedule "cosine": of the learning rate, at the end
 RECORD_EVERY_S = 5.0
-GIVE_UP_AFTER = 100      # steps in a row whose gradient is not finite
 REESTIMATE_BATCHES = 32  # for BatchNorm's statistics
 
 
@@ -62,11 +55,10 @@ class Trainer:
         self.network = build_network(self.model).to(self.device, memory_format=torch.channels_last)
         if start:
             self.network.load_state_dict(start.weights)
-        self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self.descent = Descent(self.network, config.ema)
         self.learning_rate = config.learning_rate or (LEARNING_RATE_FROM_MODEL if config.init else LEARNING_RATE)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), self.learning_rate, betas=(0.9, 0.99), eps=1e-8)
-        self.step, self.seconds, self.best, self.usual_log_norm, self.precision = 0, 0.0, math.inf, None, config.precision
-        self.norms_fixed, self.skipped_in_a_row, self._stop = start is not None, 0, False
+        self.seconds, self.best, self.precision = 0.0, math.inf, config.precision
+        self.norms_fixed = start is not None
         self.batches = Batches(self.training_pairs, self.model.features, config.batch, config.crop_px, config.seed,
                                config.target)
         self.folder = Path(resume) if resume else new_folder(config, self.datasets)
@@ -76,7 +68,11 @@ class Trainer:
             self.journal.forget_after(self.step)
         if self.precision == "auto":
             self.precision = self._faster_precision()
-        self._losses, self._clamped, self._clipped = [], [], 0
+        self._losses, self._clamped = [], []
+
+    @property
+    def step(self) -> int:
+        return self.descent.steps
 
     def run(self):
         config, progress = self.config, self.progress
@@ -88,26 +84,26 @@ class Trainer:
         progress.advance(self.step if config.steps else self.seconds, "")
         first_step, started, before = self.step, time.time(), self.seconds
         next_record, validated = time.time() + RECORD_EVERY_S, self._validations_due()
-        restore = self._catch_ctrl_c()
         try:
-            while self._share() < 1.0:
-                if self._stop:
-                    raise KeyboardInterrupt
-                tick = time.time()
-                self._train_step()
-                self.seconds = before + time.time() - started
-                rate = (self.step - first_step) * config.batch / (time.time() - started)
-                progress.advance(1 if config.steps else time.time() - tick, self._line(rate))
-                if self._validations_due() > validated and self._share() < 1.0:
-                    validated = self._validations_due()
-                    self._validate()
-                elif time.time() > next_record:
-                    next_record = time.time() + RECORD_EVERY_S
-                    self._record({})
-            self._validate()
+            with stop_on_ctrl_c() as stop_asked:
+                while self._share() < 1.0:
+                    if stop_asked():
+                        raise KeyboardInterrupt
+                    tick = time.time()
+                    self._train_step()
+                    self.seconds = before + time.time() - started
+                    rate = (self.step - first_step) * config.batch / (time.time() - started)
+                    progress.advance(1 if config.steps else time.time() - tick, self._line(rate))
+                    if self._validations_due() > validated and self._share() < 1.0:
+                        validated = self._validations_due()
+                        self._validate()
+                    elif time.time() > next_record:
+                        next_record = time.time() + RECORD_EVERY_S
+                        self._record({})
+                self._validate()
         except KeyboardInterrupt:
             if not self.norms_fixed:  # until then nobody has set the averaged network's statistics
-                reestimate_norms(self.average, self.batches, self.device, self.precision, REESTIMATE_BATCHES)
+                reestimate_norms(self.descent.average, self.batches, self.device, self.precision, REESTIMATE_BATCHES)
             self._save("last.pt")
             progress.note(f"saved at step {self.step}; go on with: n2n-render train --resume {self.folder}")
             raise
@@ -115,21 +111,8 @@ class Trainer:
             raise N2NError(f"not enough memory on {describe_device(self.device)}",
                            "Train with a smaller --batch or --crop.") from None
         finally:
-            restore()
             self.batches.close()
             self.journal.close()
-
-    def _catch_ctrl_c(self):
-        """Ctrl-C asks for a stop after the present step, a second one stops at once. Returns what undoes this."""
-        if threading.current_thread() is not threading.main_thread():
-            return lambda: None
-        before = signal.getsignal(signal.SIGINT)
-
-        def stop(*_):
-            self._stop = True
-            signal.signal(signal.SIGINT, before)
-        signal.signal(signal.SIGINT, stop)
-        return lambda: signal.signal(signal.SIGINT, before)
 
     def _line(self, images_per_s):
         shown = f"step {self.step} loss {self.last_loss:.3g} lr {self._learning_rate():.1e} {images_per_s:.1f} crops/s"
@@ -147,10 +130,8 @@ class Trainer:
         return int(self._share() * self.config.validations)
 
     def _learning_rate(self) -> float:
-        config, share = self.config, min(self._share(), 1.0)
-        factor = {"constant": 1.0, "step": STEP_DECAY ** int(share * (STEP_DECAYS + 1)),
-                  "cosine": FINAL_SHARE + (1 - FINAL_SHARE) * (1 + math.cos(math.pi * share)) / 2}[config.schedule]
-        return self.learning_rate * factor * min(1.0, (self.step + 1) / config.warmup_steps)
+        config = self.config
+        return self.learning_rate * learning_rate_factor(config.schedule, self._share(), self.step, config.warmup_steps)
 
     def _forward(self, batch, precision):
         """The mean loss of a batch, and how much of the target's energy the firefly clamp took."""
@@ -170,26 +151,11 @@ class Trainer:
             set_norms_fixed(self.network)
         batch = self._batch(self.step)
         loss, clamped = self._forward(batch, self.precision)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._learning_rate()
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if self._limit_gradient():
-            self.optimizer.step()
-            self.skipped_in_a_row = 0
-        else:
-            self.skipped_in_a_row += 1
-            if self.skipped_in_a_row >= GIVE_UP_AFTER:
-                raise N2NError(f"the gradient is not finite any more (step {self.step})",
-                               f"Train with --precision float32 or a lower --learning-rate; the best checkpoint so far is "
-                               f"in {self.folder}.")
-        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - decay)
+        self.descent.step(loss, self._learning_rate(), f"Train with --precision float32 or a lower --learning-rate; the best "
+                          f"checkpoint so far is in {self.folder}.")
         self.last_loss = loss.item()
         self._losses.append(self.last_loss)
         self._clamped.append(clamped.item())
-        self.step += 1
 
     def _fix_norms(self):
         """Ends the phase of batch statistics: re-estimates them over the training set and uses them from here on.
@@ -198,29 +164,12 @@ class Trainer:
         when they are replaced by the mean ones. From here it is trained with the very statistics that it is used with.
         """
         reestimate_norms(self.network, self.batches, self.device, self.precision, REESTIMATE_BATCHES)
-        for ours, theirs in zip(self.average.buffers(), self.network.buffers(), strict=True):
-            ours.copy_(theirs)
+        self.descent.copy_statistics()
         self.norms_fixed = True
 
     def _batch(self, step):
         return {key: torch.from_numpy(value).to(self.device, non_blocking=True)
                 for key, value in self.batches.get(step).items()}
-
-    def _limit_gradient(self) -> bool:
-        """Shortens unusually long gradients; False where they are not finite and the step must be left out.
-
-        Bias: batches with outliers pull less than their share. The limit follows the run, so it never stops learning.
-        """
-        parameters = list(self.network.parameters())
-        usual = math.inf if self.usual_log_norm is None else math.exp(self.usual_log_norm)
-        norm = torch.nn.utils.clip_grad_norm_(parameters, CLIP_FACTOR * usual if usual < math.inf else 1e9).item()
-        if not math.isfinite(norm):
-            return False
-        self._clipped += norm > CLIP_FACTOR * usual
-        log_norm = math.log(max(min(norm, CLIP_FACTOR * usual), 1e-12))
-        known = self.usual_log_norm
-        self.usual_log_norm = log_norm if known is None else CLIP_MEMORY * known + (1 - CLIP_MEMORY) * log_norm
-        return True
 
     def _faster_precision(self) -> str:
         """Times one step each way on this machine; weights are not touched."""
@@ -241,8 +190,8 @@ class Trainer:
 
     def _validate(self):
         if not self.norms_fixed:
-            reestimate_norms(self.average, self.batches, self.device, self.precision, REESTIMATE_BATCHES)
-        values, strip = validate(self.average, self.validation_pairs, self.device, self.precision)
+            reestimate_norms(self.descent.average, self.batches, self.device, self.precision, REESTIMATE_BATCHES)
+        values, strip = validate(self.descent.average, self.validation_pairs, self.device, self.precision)
         self._record(values, strip)
         if values["pair_error"] < self.best:
             self.best = values["pair_error"]
@@ -254,18 +203,16 @@ class Trainer:
             return
         count = len(self._losses)
         self.journal.record({"step": self.step, "seconds": round(self.seconds, 1), "loss": sum(self._losses) / count,
-                             "learning_rate": self._learning_rate(), "clipped_steps": self._clipped / count,
+                             "learning_rate": self._learning_rate(), "clipped_steps": self.descent.clipped / count,
                              "clamped_energy": sum(self._clamped) / count, **values}, strip)
-        self._losses, self._clamped, self._clipped = [], [], 0
+        self._losses, self._clamped, self.descent.clipped = [], [], 0
 
     def _save(self, name: str, with_training: bool = True):
-        training = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(), "best": self.best,
-                    "norms_fixed": self.norms_fixed, "usual_log_norm": self.usual_log_norm} if with_training else None
+        training = {**self.descent.state(), "best": self.best, "norms_fixed": self.norms_fixed} if with_training else None
         provenance = {"config": to_dict(self.config), "precision": self.precision, "step": self.step,
                       "seconds": self.seconds, "trained_on": [cached.pair.name for cached in self.training_pairs],
                       "datasets": self.datasets, "torch": str(torch.__version__), "origin": self.origin}
-        weights = {key: value.float().cpu().contiguous() for key, value in self.average.state_dict().items()}
-        write_checkpoint(self.folder / name, Checkpoint(self.model, weights, provenance, training))
+        write_checkpoint(self.folder / name, Checkpoint(self.model, self.descent.weights(), provenance, training))
 
     def _load(self, path: Path, found: Checkpoint):
         if found.provenance["datasets"] != self.datasets:
@@ -273,12 +220,10 @@ class Trainer:
                            "Start a new run, or put the datasets back as they were.")
         if found.training is None:
             raise N2NError(f"{path}: has no training state to go on from", "Resume a run folder that has a last.pt.")
-        self.average.load_state_dict(found.weights)
-        self.network.load_state_dict(found.training["network"])
-        self.optimizer.load_state_dict(found.training["optimizer"])
-        self.best, self.usual_log_norm = found.training["best"], found.training["usual_log_norm"]
+        self.descent.load(found.weights, found.training, found.provenance["step"])
+        self.best = found.training["best"]
         self.norms_fixed = found.training["norms_fixed"]
-        self.step, self.seconds = found.provenance["step"], found.provenance["seconds"]
+        self.seconds = found.provenance["seconds"]
         self.precision = found.provenance["precision"]
 
 

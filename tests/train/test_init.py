@@ -48,7 +48,7 @@ def test_step_0_is_open_image_denoise(make_dataset, tmp_path, silent, features, 
     expected = widen(open_model(model), features or GUIDES)
     assert trainer.model == expected.model and trainer.step == 0
     assert_same(trainer.network.state_dict(), expected.weights)
-    assert_same(trainer.average.state_dict(), expected.weights)
+    assert_same(trainer.descent.average.state_dict(), expected.weights)
 
 
 def test_a_run_says_where_its_weights_come_from(make_dataset, tmp_path, silent):
