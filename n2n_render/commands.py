@@ -186,17 +186,21 @@ def _as_number(ctx, option, text):
     return int(text)
 
 
-def _engine_options(command):
-    for option in (click.option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps, hip, sycl, metal."),
-                   click.option("--engine", type=click.Choice(["auto", "torch", "oidn", "openvino"]), default="auto",
-                                help="What runs the network; auto: the fastest that can."),
-                   click.option("--precision", type=click.Choice(["auto", "half", "float32"]), default="auto",
-                                help="auto: half where it is faster and cannot be seen, else float32."),
-                   click.option("--average", type=click.Choice(["1", "2", "4", "8"]), default="1", callback=_as_number,
-                                help="Mean over so many mirrored and turned copies of a frame: better, and as many times "
-                                "slower.")):
-        command = option(command)
-    return command
+def _engine_options(average: str):
+    """`average`: the default of --average."""
+    def decorate(command):
+        for option in (
+                click.option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps, hip, sycl, metal."),
+                click.option("--engine", type=click.Choice(["auto", "torch", "oidn", "openvino"]), default="auto",
+                             help="What runs the network; auto: the fastest that can."),
+                click.option("--precision", type=click.Choice(["auto", "half", "float32"]), default="auto",
+                             help="auto: half where it is faster and cannot be seen, else float32."),
+                click.option("--average", type=click.Choice(["1", "2", "4", "8"]), default=average, callback=_as_number,
+                             help="Mean over so many mirrored and turned copies of a frame: better, and as many times "
+                             "slower.")):
+            command = option(command)
+        return command
+    return decorate
 
 
 @main.command()
@@ -210,7 +214,7 @@ def _engine_options(command):
 @click.option("--layer", metavar="NAME", help="View layer.  [default: the file's first]")
 @click.option("--keep-noisy", is_flag=True, help="Add the noisy picture as the pass <layer>.Noisy.")
 @click.option("--strength", type=click.FloatRange(0, 1), default=1.0, help="0: noisy, 1: denoised.")
-@_engine_options
+@_engine_options(average="1")
 @click.option("--tile", type=click.IntRange(32), metavar="PX", help="Tile size; smaller takes less memory.")
 @click.pass_context
 def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, strength, engine, device, precision, average,
@@ -234,6 +238,47 @@ def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, stre
             done[index] = share
         denoise_files(denoiser, groups, outputs, FileOptions(layer, keep_noisy, strength), on_progress)
     console.result(f"wrote {outputs[0]}" if len(outputs) == 1 else f"wrote {len(outputs)} files to {output}")
+
+
+@main.command()
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT…")
+@click.option("--output", "-o", "out", required=True, metavar="FOLDER", help="Denoised frames, error maps, adapted model.")
+@click.option("--pair", multiple=True, metavar="FILE", help="The same frames with another seed; repeatable. Datasets of "
+              "`sample` need none.")
+@click.option("--init", default="oidn-large", metavar="MODEL", help="What to start from: oidn-large, oidn, oidn-small, a "
+              "checkpoint, a run, a .tza file; or nothing.")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True),
+              help="Time to train.  [default: 20 on a CPU, 5 on a GPU]")
+@click.option("--steps", type=click.IntRange(1), help="Optimiser steps, instead of --minutes.")
+@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="[default: 2e-5; from nothing 1e-3]")
+@click.option("--batch", type=click.IntRange(1), default=4, help="Crops in a step.")
+@click.option("--crop", "crop_px", type=click.IntRange(32), default=128, help="Size of a crop in pixels.")
+@click.option("--train-frames", type=click.IntRange(1), default=48, help="Train on at most so many frames, evenly spaced.")
+@click.option("--layer", metavar="NAME", help="View layer.  [default: the file's first]")
+@click.option("--keep-noisy", is_flag=True, help="Add the noisy picture as the pass <layer>.Noisy.")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads for training.")
+@click.option("--seed", type=click.IntRange(0), default=1, help="Same seed, frames and --steps: same weights.")
+@_engine_options(average="4")
+@click.pass_context
+def adapt(ctx, inputs, pair, out, **options):
+    """Train on the very frames that are to be denoised, then denoise them: from two noisy renders of each to a clean one."""
+    from . import console, report
+    from .adapt.adapt import adapt as run
+    from .adapt.shot import find_groups
+    from .config import AdaptConfig
+    if options["steps"] and options["minutes"]:
+        raise N2NError("--steps and --minutes both say when to stop", "Pass one of them.")
+    report.check_pillow()
+    groups, names = find_groups(list(inputs), list(pair))
+    done = run(AdaptConfig(**options), groups, names, out, lambda title: _reporter(ctx, title), report.write_error_map)
+    if done.tuned:
+        console.result(f"trained {done.tuned.steps} steps; {done.tuned.share:.0%} of the way from the start to the adapted "
+                       "network is best for the shot")
+    mean = sum(frame.psnr_db for frame in done.frames) / len(done.frames)
+    worst = min(done.frames, key=lambda frame: frame.psnr_db)
+    console.result(f"wrote {len(done.frames)} frame(s) to {out}, expected PSNR on T {mean:.1f} dB in the mean, least "
+                   f"{worst.psnr_db:.1f} dB in {worst.output.name}; error maps beside them, numbers in report.json")
+    console.result(f"model for other frames of this shot: {done.model}")
 
 
 @main.command()
@@ -288,7 +333,7 @@ def export(ctx, model, kind, output, precision, check):
 @click.option("--out", default="evaluation", metavar="FOLDER", help="Where the comparison pictures go.")
 @click.option("--json", "json_path", metavar="FILE", help="Also write all numbers as JSON.")
 @click.option("--oidn/--no-oidn", default=True, help="Compare with Open Image Denoise.")
-@_engine_options
+@_engine_options(average="1")
 @click.pass_context
 def evaluate(ctx, models, data, out, json_path, oidn, engine, device, precision, average):
     """Compare denoised frames with references: PSNR, SSIM, relMSE, SMAPE, FLIP."""

@@ -63,6 +63,29 @@ class TrainConfig:
 
 
 @dataclass(frozen=True)
+class AdaptConfig:
+    """What `adapt` does to the frames of a shot."""
+    init: str = "oidn-large"            # model to start from: built-in, checkpoint, run, .tza file; "nothing"
+    minutes: float | None = None        # of training; None: 20 on a CPU, 5 on a GPU
+    steps: int | None = None            # optimiser steps instead of minutes
+    batch: int = 4                      # crops a step
+    crop_px: int = 128
+    learning_rate: float | None = None  # None: 2e-5 from a model, 1e-3 from nothing
+    warmup_steps: int = 30
+    ema: float = 0.99                   # weights that are judged and kept are this running mean
+    checks: int = 8                     # how often the held-out tiles are asked
+    train_frames: int = 48              # at most so many, evenly spaced, are trained on; all are denoised
+    average: int = 4                    # orientations that each picture is the mean of
+    layer: str | None = None            # view layer; None: the file's first
+    keep_noisy: bool = False
+    device: str = "auto"
+    engine: str = "auto"                # for denoising
+    precision: str = "auto"             # for denoising
+    threads: int | None = None
+    seed: int = 1
+
+
+@dataclass(frozen=True)
 class DemoConfig:
     """What `demo` does; sized for two CPU cores and about ten minutes."""
     out: str = "demo"

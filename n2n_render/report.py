@@ -11,6 +11,7 @@ from .frame.metrics import RELMSE_EPSILON
 from .frame.transfer import encode_tonemap
 
 CAPTION_PX = 18
+ERROR_WHITE = 0.1   # RMS error on T: 25 of 255, which everybody sees
 HEADINGS = ("PSNR on T [dB] ↑", "SSIM ↑", "relMSE ↓", "SMAPE ↓", "FLIP ↓")
 
 
@@ -44,6 +45,18 @@ def write_comparison(result: ViewResult, folder: Path) -> Path:
     picture = comparison(result)
     write_beside(path, lambda temporary: picture.save(temporary, format="png"))
     return path
+
+
+def write_error_map(frame_path: Path, picture):
+    """An `adapt` Picture's expected error beside its frame, as <name>.error.png: white is ERROR_WHITE or more on T."""
+    heat = heat_map(np.clip(picture.error_display / ERROR_WHITE, 0, 1))
+    image = _pillow()[0].fromarray(heat)
+    write_beside(frame_path.with_suffix(".error.png"), lambda temporary: image.save(temporary, format="png"))
+
+
+def check_pillow():
+    """Raises N2NError unless pictures can be written: asked before any expensive step."""
+    _pillow()
 
 
 def write_json(results: list[ViewResult], mean: dict, path: str):

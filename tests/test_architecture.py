@@ -15,6 +15,7 @@ ALLOWED = {
     "train": FREE | {"frame", "network", "train"},
     "engines": FREE | {"frame", "network", "engines"},
     "denoise": FREE | {"frame", "network", "engines"},
+    "adapt": FREE | {"frame", "network", "train", "denoise", "adapt"},  # trains and denoises: both stations in one
     "export": FREE | {"frame", "network", "engines", "denoise"},
     "evaluate": FREE | {"frame", "network", "engines", "denoise"},
     "report": FREE | {"frame", "evaluate"},
@@ -24,7 +25,7 @@ COMPOSERS = {"commands", "demo"}  # these put stations together
 # Heavy neighbour → where it may be imported.
 DOORS = {
     "bpy": {"sample/worker"}, "mathutils": {"sample/worker"}, "OpenEXR": {"frame/exr.py"}, "Imath": {"frame/exr.py"},
-    "rich": {"console.py"}, "click": {"commands.py"}, "torch": {"network", "train", "engines", "export.py"},
+    "rich": {"console.py"}, "click": {"commands.py"}, "torch": {"network", "train", "adapt", "engines", "export.py"},
     "pyoidn": {"engines/runtime.py"}, "openvino": {"engines/openvino_engine.py"},
     "PIL": {"report.py", "train/journal.py"}, "matplotlib": {"train/journal.py"},
 }

@@ -95,7 +95,7 @@ class ExrImage:
         names = [f"{layer}.Combined.{channel}" for channel in "RGB"]
         where = self._where()
         if keep_noisy:
-            self._add_noisy(layer, self.find(layer, "color"), where)
+            self._add_noisy(layer, names, where)
         for index, name in enumerate(names):
             channel = self.parts[where[name]][1][name]
             dtype = channel.pixels.dtype
@@ -105,16 +105,20 @@ class ExrImage:
             channel.pixels = np.ascontiguousarray(values, dtype=dtype)
 
     def _add_noisy(self, layer, source_names, where):
-        added = {}
-        for source in source_names:
-            name = f"{layer}.Noisy.{source[-1]}"
-            added[name] = OpenEXR.Channel(name, self.parts[where[source]][1][source].pixels.copy())
-        header, _ = self.parts[where[source_names[0]]]
-        if len(self.parts) == 1 or next(iter(added)) in where:  # into the only part, or over an earlier Noisy pass
-            for name, channel in added.items():
-                self.parts[where.get(name, 0)][1][name] = channel
+        pixels = {source[-1]: self.parts[where[source]][1][source].pixels.copy() for source in source_names}
+        self.add_pass(layer, "Noisy", pixels)
+
+    def add_pass(self, layer: str, name: str, channels: dict[str, np.ndarray]):
+        """Adds the pass `<layer>.<name>`, channel letter → (H, W), or replaces it where the file has it already."""
+        where = self._where()
+        added = {f"{layer}.{name}.{letter}": np.ascontiguousarray(pixels) for letter, pixels in channels.items()}
+        added = {full: OpenEXR.Channel(full, pixels) for full, pixels in added.items()}
+        if len(self.parts) == 1 or next(iter(added)) in where:  # into the only part, or over an earlier pass
+            for full, channel in added.items():
+                self.parts[where.get(full, 0)][1][full] = channel
         else:
-            self.parts.append(({**header, "name": f"{layer}.Noisy"}, added))
+            header, _ = self.parts[where[f"{layer}.Combined.R"]]
+            self.parts.append(({**header, "name": f"{layer}.{name}"}, added))
 
     def write(self, path: str | os.PathLike):
         """Writes all parts to `path`: first beside it, then moved into place."""

@@ -14,6 +14,7 @@ RADIANCE_MAX = 65504.0    # largest half float
 LOG_EPSILON = 0.01        # radiance, exposed; also ε of the relative L2 loss: below it differences count less
 LOG_SCALE = float(np.log1p(1.0 / LOG_EPSILON))  # brings radiance 1 to encoded 1
 GAMMA = 1.0 / 2.2
+SLOPE_SHIFT = 0.003       # radiance, exposed
 
 
 def exposure(color: np.ndarray) -> float:
@@ -56,6 +57,12 @@ def encode_tonemap(radiance, xp):
 def decode_tonemap(encoded, xp):
     squeezed = xp.clip(encoded, 0.0, 1.0 - 1e-4) ** (1.0 / GAMMA)
     return squeezed / (1.0 - squeezed)
+
+
+def tonemap_slope(radiance, xp):
+    """T'(v), the derivative of `encode_tonemap`, at v + 0.003: at black it would be infinite."""
+    shifted = radiance + SLOPE_SHIFT
+    return GAMMA * (shifted / (1.0 + shifted)) ** (GAMMA - 1.0) / (1.0 + shifted) ** 2
 
 
 def encode_linear(radiance, xp):

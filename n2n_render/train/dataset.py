@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import N2NError
 from ..files import write_beside
 from ..frame.exr import ExrImage
-from ..frame.frame import mean_frame
+from ..frame.frame import Frame, mean_frame
 from ..frame.pairs import Pair
 from ..frame.passes import FEATURES, guide_channels, guide_count
 from ..frame.transfer import RADIANCE_MAX, depth_scale, encode_guides, exposure
@@ -75,8 +75,8 @@ def cache_pair(pair: Pair, features: tuple[str, ...], prefilter=None) -> CachedP
     if not images_path.exists() or (pair.references and not reference_path.exists()):
         images, reference = _decode(pair, features, prefilter)
         if reference is not None:
-            _save(reference_path, reference)
-        _save(images_path, images)
+            save_array(reference_path, reference)
+        save_array(images_path, images)
         _forget_others(base)
     images = ArrayFile.of(images_path)
     return CachedPair(pair, images, ArrayFile.of(reference_path) if pair.references else None, (0, images.shape[2]))
@@ -94,23 +94,30 @@ def _forget_others(base: Path):
 
 def _decode(pair, features, prefilter):
     frames = [ExrImage(path).frame(None, features) for path in pair.noisy]
-    if prefilter:
-        frames = [prefilter(frame) for frame in frames]
-    sizes = {(frame.height, frame.width) for frame in frames}
-    if len(sizes) > 1:
+    if len({(frame.height, frame.width) for frame in frames}) > 1:
         raise N2NError(f"{pair.dataset}: the renders of {pair.view}, frame {pair.frame}, differ in size",
                        "Render them again with one --size into a new folder.")
+    images, factor = stack_seeds(frames, features, prefilter)
+    if not pair.references:
+        return images, None
+    return images, np.stack([ExrImage(path).frame().color * factor for path in pair.references])
+
+
+def stack_seeds(frames: list[Frame], features: tuple[str, ...], prefilter=None) -> tuple[np.ndarray, float]:
+    """Renders of one view by several seeds → (seeds, H, W, 10) float16 as in `CachedPair.images`, and the exposure in it.
+
+    One exposure and depth scale for all, that of their mean.
+    """
     mean = mean_frame(frames)
     factor = exposure(mean.color)
     scale = depth_scale(mean.depth) if mean.depth is not None else 1.0
     images = np.zeros((len(frames), mean.height, mean.width, 3 + guide_count(FEATURES)), np.float16)
     for index, frame in enumerate(frames):
+        frame = prefilter(frame) if prefilter else frame
         images[index, ..., :3] = np.minimum(frame.color * factor, RADIANCE_MAX)
         for feature in features:
             images[index, ..., 3:][..., guide_slice(feature)] = encode_guides(frame, (feature,), scale)
-    if not pair.references:
-        return images, None
-    return images, np.stack([ExrImage(path).frame().color * factor for path in pair.references])
+    return images, factor
 
 
 def guide_slice(feature: str) -> slice:
@@ -138,7 +145,8 @@ def _fingerprint(pair: Pair) -> str:
     return hashlib.sha256(repr((CACHE_VERSION, facts)).encode()).hexdigest()[:16]
 
 
-def _save(path: Path, array: np.ndarray):
+def save_array(path: Path, array: np.ndarray):
+    """As .npy, beside its place first."""
     def write(temporary):
         with open(temporary, "wb") as file:
             np.save(file, array)
@@ -151,22 +159,10 @@ def split_single_view(pair: CachedPair) -> tuple[CachedPair, CachedPair]:
     return replace(pair, columns=(0, cut)), replace(pair, columns=(cut, pair.shape[2]))
 
 
-class Batches:
-    """Batch k, the same whenever and in whatever order it is asked for. Prefetches on threads.
+class Prefetched:
+    """Batches made ahead of time, on threads, by `make(step)`, which subclasses have."""
 
-    A batch: noisy (N, 3, h, w) and target (N, 3, h, w) exposed radiance, guides (N, C, h, w); float32, contiguous.
-    """
-
-    def __init__(self, pairs: list[CachedPair], features, batch: int, crop_px: int, seed: int, target: str = "noisy",
-                 augmented: bool = True, workers: int = 2):
-        self.pairs = pairs
-        self.features = features
-        self.batch, self.seed, self.target, self.augmented = batch, seed, target, augmented
-        heights = [pair.shape[1] for pair in pairs]
-        widths = [pair.columns[1] - pair.columns[0] for pair in pairs]
-        self.crop_px = min(crop_px, *heights, *widths)
-        pixels = np.array(heights, float) * widths
-        self._shares = np.cumsum(pixels / pixels.sum())
+    def __init__(self, workers: int = 2):
         self._pool = ThreadPoolExecutor(workers)
         self._ahead: dict[int, object] = {}
         self._depth = 2 * workers
@@ -181,6 +177,25 @@ class Batches:
 
     def close(self):
         self._pool.shutdown(cancel_futures=True)
+
+
+class Batches(Prefetched):
+    """Batch k, the same whenever and in whatever order it is asked for.
+
+    A batch: noisy (N, 3, h, w) and target (N, 3, h, w) exposed radiance, guides (N, C, h, w); float32, contiguous.
+    """
+
+    def __init__(self, pairs: list[CachedPair], features, batch: int, crop_px: int, seed: int, target: str = "noisy",
+                 augmented: bool = True, workers: int = 2):
+        super().__init__(workers)
+        self.pairs = pairs
+        self.features = features
+        self.batch, self.seed, self.target, self.augmented = batch, seed, target, augmented
+        heights = [pair.shape[1] for pair in pairs]
+        widths = [pair.columns[1] - pair.columns[0] for pair in pairs]
+        self.crop_px = min(crop_px, *heights, *widths)
+        pixels = np.array(heights, float) * widths
+        self._shares = np.cumsum(pixels / pixels.sum())
 
     def make(self, step: int, stream: int = 0) -> dict[str, np.ndarray]:
         """Batch `step`; another `stream` gives other crops of the same pairs."""

@@ -1,5 +1,4 @@
 """Pairs → checkpoint: step, validate, save, resume."""
-import copy
 import math
 import time
 from pathlib import Path
@@ -13,7 +12,7 @@ from ..network.device import describe_device, pick_device
 from ..network.models import describe_origin
 from ..network.unet import build_network, decode_output
 from .dataset import Batches
-from .descent import Descent, learning_rate_factor, stop_on_ctrl_c
+from .descent import Descent, faster_precision, learning_rate_factor, stop_on_ctrl_c
 from .journal import Journal
 from .losses import LOSSES, clamp_fireflies
 from .setup import load_pairs, loss_name, new_folder, start_model
@@ -67,7 +66,8 @@ class Trainer:
             self._load(self.folder / "last.pt", kept)
             self.journal.forget_after(self.step)
         if self.precision == "auto":
-            self.precision = self._faster_precision()
+            batch = {key: torch.from_numpy(value).to(self.device) for key, value in self.batches.make(0).items()}
+            self.precision = faster_precision(self.network, self.device, lambda precision: self._forward(batch, precision)[0])
         self._losses, self._clamped = [], []
 
     @property
@@ -170,23 +170,6 @@ class Trainer:
     def _batch(self, step):
         return {key: torch.from_numpy(value).to(self.device, non_blocking=True)
                 for key, value in self.batches.get(step).items()}
-
-    def _faster_precision(self) -> str:
-        """Times one step each way on this machine; weights are not touched."""
-        if self.device.type == "cuda":
-            return "bfloat16" if torch.cuda.get_device_capability(self.device)[0] >= 8 else "float32"  # Ampere
-        if self.device.type != "cpu":
-            return "float32"
-        batch = {key: torch.from_numpy(value) for key, value in self.batches.make(0).items()}
-        state = copy.deepcopy(self.network.state_dict())
-        took = {}
-        for precision in ("bfloat16", "float32") * 2:  # the first round warms up
-            started = time.time()
-            self._forward(batch, precision)[0].backward()
-            took[precision] = time.time() - started
-        self.network.load_state_dict(state)
-        self.network.zero_grad(set_to_none=True)
-        return min(took, key=took.get)
 
     def _validate(self):
         if not self.norms_fixed:

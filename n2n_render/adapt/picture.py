@@ -1,0 +1,84 @@
+"""Seeds of one frame → its picture: the adapted network, the start and the noisy mean, each where it is best; and its error."""
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..denoise import Denoiser
+from ..frame.frame import Frame, mean_frame
+from ..frame.transfer import exposure, tonemap_slope
+from ..train.losses import perceptual_weight
+from . import judge
+
+
+@dataclass
+class Picture:
+    """color: radiance (H, W, 3). error: expected RMS error of the radiance (H, W); error_display: the same on T.
+
+    shares: how much of the picture is the adapted network's and how much the noisy mean, means over the frame.
+    """
+    color: np.ndarray
+    error: np.ndarray
+    error_display: np.ndarray
+    psnr_db: float
+    shares: dict[str, float]
+
+
+class Painter:
+    """What all frames of a shot have in common. start None: the adapted network began from nothing.
+
+    usual: the share of the adapted network that is best for the whole shot. ratio: of error and difference.
+    """
+
+    def __init__(self, adapted: Denoiser, start: Denoiser | None, prefilter, usual: float, ratio: float):
+        self.adapted, self.start, self.prefilter, self.usual, self.ratio = adapted, start, prefilter, usual, ratio
+
+    def paint(self, frames: list[Frame], known: np.ndarray, on_progress=lambda share: None) -> Picture:
+        """frames: the seeds of one frame, guides as rendered; known (H, W): pixels that were held out of the training."""
+        middle = len(frames) // 2
+        versions = [mean_frame(part) for part in (frames, frames[:middle], frames[middle:])]
+        versions = [self.prefilter(frame) if self.prefilter else frame for frame in versions]
+        factor = np.float32(exposure(versions[0].color))
+        noisy = [frame.color * factor for frame in versions]
+        total = 2 if self.start else 1
+        adapted = self._pictures(self.adapted, versions, factor, lambda share: on_progress(share / total))
+        start = noisy
+        if self.start:
+            start = self._pictures(self.start, versions, factor, lambda share: on_progress((1 + share) / 2))
+            mixed, share = self._mix(start, adapted, noisy, known)
+        else:
+            mixed, share = adapted, np.ones((*known.shape, 1), np.float32)
+        color, noise_share = self._add_noisy(mixed, noisy, known)
+        squared = judge.error_map(mixed[1], mixed[2], self.ratio)
+        display = np.sqrt(squared)
+        radiance = display[..., None] / tonemap_slope(color, np)
+        return Picture(color / factor, np.sqrt((radiance ** 2).mean(-1)) / factor, display,
+                       float(-10 * np.log10(max(squared.mean(), 1e-12))),
+                       {"adapted": float(share.mean()), "noisy": float(noise_share.mean())})
+
+    def _pictures(self, denoiser, versions, factor, on_progress):
+        """Of the mean, averaged over orientations as the denoiser is told, and of both halves, once each."""
+        average = denoiser.average
+        images = [denoiser.denoise_clean(versions[0], lambda share: on_progress(share * average / (average + 2))) * factor]
+        denoiser.average = 1
+        try:
+            for index, half in enumerate(versions[1:]):
+                images.append(denoiser.denoise_clean(half) * factor)
+                on_progress((average + index + 1) / (average + 2))
+        finally:
+            denoiser.average = average
+        return images
+
+    def _mix(self, start, adapted, noisy, known):
+        """(pictures of mean and halves, share (H, W, 1)) between start and adapted network, region by region."""
+        evidence = None
+        for half, other in ((1, 2), (2, 1)):
+            weight = perceptual_weight(start[half], start[0], np)
+            found = judge.find_evidence(start[half], adapted[half], noisy[other], weight, known)
+            evidence = evidence + found if evidence else found
+        share = judge.share_map(evidence, self.usual, judge.SHARE_SPREAD, known.shape)
+        return [begin + share * (end - begin) for begin, end in zip(start, adapted, strict=True)], share
+
+    def _add_noisy(self, pictures, noisy, known):
+        weight = perceptual_weight(pictures[0], pictures[0], np)
+        share = judge.noise_share_map(pictures[0], noisy[0], noisy[1:], pictures[1:], weight, known)
+        return pictures[0] + share * (noisy[0] - pictures[0]), share

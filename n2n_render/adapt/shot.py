@@ -1,0 +1,146 @@
+"""The frames that are to be denoised become arrays: all seeds with cleaned guides, the start's picture, pixels held out."""
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import N2NError
+from ..frame.exr import ExrImage
+from ..frame.frame import Frame, mean_frame
+from ..frame.pairs import MANIFEST, find_pairs
+from ..frame.sequence import find_inputs, match_pairs
+from ..train.augment import augment
+from ..train.dataset import ArrayFile, Prefetched, guide_slice, save_array, stack_seeds
+
+TILE_PX = 32             # pixels are held out of training in tiles of this size
+HELD_OUT = 1 / 8         # of all tiles
+USUAL_INPUT_SHARE = 0.5  # of the crops: all seeds but one are the input, so that it is almost as clean as at the end
+
+
+@dataclass(frozen=True)
+class ShotFrame:
+    """One frame: the files of its seeds (two or more), and its arrays on disk.
+
+    images: (seeds, H, W, 10) float16, exposed radiance and encoded guides as in train/dataset.py. pilot: (H, W, 3)
+    float16, exposed radiance: the start's picture of the mean of all seeds. index: its place in the shot.
+    """
+    paths: tuple[Path, ...]
+    index: int
+    images_file: ArrayFile
+    pilot_file: ArrayFile
+
+    @property
+    def images(self) -> np.ndarray:
+        return self.images_file.map()
+
+    @property
+    def pilot(self) -> np.ndarray:
+        return self.pilot_file.map()
+
+    def held_out(self) -> np.ndarray:
+        """(H, W) bool: pixels that no training sees as targets."""
+        height, width = self.images_file.shape[1:3]
+        return held_out_pixels(height, width, self.index)
+
+
+def held_out_pixels(height: int, width: int, index: int) -> np.ndarray:
+    """(H, W) bool: whole tiles, others in each frame; at least one tile."""
+    rng = np.random.default_rng([7, index])
+    rows, columns = -(-height // TILE_PX), -(-width // TILE_PX)
+    order = rng.permutation(rows * columns)
+    tiles = np.zeros(rows * columns, bool)
+    tiles[order[:max(1, round(HELD_OUT * len(order)))]] = True
+    return tiles.reshape(rows, columns).repeat(TILE_PX, 0).repeat(TILE_PX, 1)[:height, :width]
+
+
+def find_groups(inputs: list[str], others: list[str]) -> tuple[list[tuple[Path, ...]], list[str]]:
+    """Arguments → the files of each frame, one for each seed, and the frames' names.
+
+    A dataset of `sample` knows its seeds; of other files, `others` are the same frames rendered with other seeds.
+    """
+    if all((Path(text) / MANIFEST).is_file() for text in inputs):
+        if others:
+            raise N2NError("--pair is not for datasets: they hold all seeds already", "Leave it out.")
+        pairs = [pair for text in inputs for pair in find_pairs(Path(text))]
+        if not pairs:
+            raise N2NError(f"{', '.join(inputs)}: no frame has two seeds", "Finish `n2n-render sample` first.")
+        several = len(inputs) > 1
+        return [pair.noisy for pair in pairs], [(pair.name.replace("/", "-") if several else pair.name.split("/")[1]) + ".exr"
+                                                for pair in pairs]
+    if not others:
+        raise N2NError("adapting needs every frame rendered twice, with different seeds",
+                       "Pass the second renders with --pair, or a dataset of `n2n-render sample`.")
+    paths = find_inputs(inputs)
+    return [tuple(group) for group in match_pairs(paths, [find_inputs([text]) for text in others])], \
+        [path.name for path in paths]
+
+
+def read_group(paths, layer: str | None, features: tuple[str, ...]) -> list[Frame]:
+    """The renders of one frame. Raises N2NError where they differ in size or hold the same noise."""
+    frames = [ExrImage(path).frame(layer, features) for path in paths]
+    for path, frame in zip(paths[1:], frames[1:], strict=True):
+        if frame.color.shape != frames[0].color.shape:
+            raise N2NError(f"{path} is {frame.width}×{frame.height}, but {paths[0]} is "
+                           f"{frames[0].width}×{frames[0].height}", "Pass renders of the same frame.")
+        if np.array_equal(frame.color, frames[0].color):
+            raise N2NError(f"{path} and {paths[0]} hold the same noise", "Render one of them with another seed.")
+    return frames
+
+
+def load_frame(paths, index: int, layer, features, prefilter, make_pilot, folder: Path, key: str) -> ShotFrame:
+    """Decodes one frame into `folder` unless that has been done. `key` says what else the arrays depend on.
+
+    make_pilot(mean Frame with cleaned guides) → radiance (H, W, 3).
+    """
+    facts = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+    name = hashlib.sha256(repr((key, layer, features, facts)).encode()).hexdigest()[:16]
+    images_path, pilot_path = folder / f"{name}.npy", folder / f"{name}.pilot.npy"
+    if not (images_path.exists() and pilot_path.exists()):
+        frames = read_group(paths, layer, features)
+        images, factor = stack_seeds(frames, features, prefilter)
+        mean = mean_frame(frames)
+        save_array(pilot_path, (make_pilot(prefilter(mean) if prefilter else mean) * factor).astype(np.float16))
+        save_array(images_path, images)
+    return ShotFrame(tuple(paths), index, ArrayFile.of(images_path), ArrayFile.of(pilot_path))
+
+
+class Crops(Prefetched):
+    """Batch k of a shot: the mean of some seeds as the input, the mean of the others as the target.
+
+    noisy, target, pilot (N, 3, h, w) exposed radiance; guides (N, C, h, w); known (N, 1, h, w): 1 where the target may be
+    looked at, 0 in held-out tiles. float32, contiguous.
+    """
+
+    def __init__(self, frames: list[ShotFrame], features, batch: int, crop_px: int, seed: int):
+        super().__init__()
+        self.frames, self.features, self.batch, self.seed = frames, features, batch, seed
+        self.crop_px = min(crop_px, *(size for frame in frames for size in frame.images_file.shape[1:3]))
+        pixels = np.array([np.prod(frame.images_file.shape[1:3], dtype=float) for frame in frames])
+        self._shares = np.cumsum(pixels / pixels.sum())
+        self._known = [~frame.held_out() for frame in frames]
+
+    def make(self, step: int, stream: int = 0) -> dict[str, np.ndarray]:
+        """Batch `step`; another `stream` gives other crops."""
+        rng = np.random.default_rng([self.seed, stream, step])
+        crops = [self._crop(rng) for _ in range(self.batch)]
+        return {key: np.ascontiguousarray(np.stack([crop[key] for crop in crops]).transpose(0, 3, 1, 2), np.float32)
+                for key in crops[0]}
+
+    def _crop(self, rng):
+        chosen = min(int(np.searchsorted(self._shares, rng.random())), len(self.frames) - 1)
+        frame, size = self.frames[chosen], self.crop_px
+        seeds, height, width = frame.images_file.shape[:3]
+        count = seeds - 1 if rng.random() < USUAL_INPUT_SHARE else int(rng.integers(1, seeds))
+        order = rng.permutation(seeds)
+        y, x = int(rng.integers(0, height - size + 1)), int(rng.integers(0, width - size + 1))
+        place = slice(y, y + size), slice(x, x + size)
+        images = frame.images[(slice(None), *place)].astype(np.float32)
+        image, target = images[order[:count]].mean(0), images[order[count:]].mean(0)[..., :3]
+        guides = {feature: image[..., 3:][..., guide_slice(feature)] for feature in self.features}
+        known = self._known[chosen][place][..., None].repeat(3, -1)
+        color, guides = augment([image[..., :3], target, frame.pilot[place], known], guides, rng)
+        stacked = [guides[feature] for feature in self.features]
+        empty = np.zeros((size, size, 0), np.float32)
+        return {"noisy": color[0], "target": color[1], "pilot": color[2], "known": color[3][..., :1],
+                "guides": np.concatenate(stacked, axis=-1) if stacked else empty}

@@ -1,0 +1,196 @@
+"""Frames of a shot → weights for this shot: trained on one render against the other, judged on tiles held out."""
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..config import AdaptConfig
+from ..errors import N2NError
+from ..network.device import describe_device, pick_device
+from ..network.unet import build_network, decode_output
+from ..train.descent import Descent, faster_precision, learning_rate_factor, stop_on_ctrl_c
+from ..train.losses import clamp_fireflies, perceptual_weight
+from ..train.validate import denoise_array, encode_input, reestimate_norms, set_norms_fixed
+from . import judge
+from .shot import Crops, ShotFrame
+
+LEARNING_RATE = 2e-5          # from a trained model; more loses quality before it gains any
+LEARNING_RATE_NEW = 1e-3      # from nothing
+NORM_BATCH_SHARE = 0.1        # from nothing: of the run that BatchNorm uses batch statistics
+REESTIMATE_BATCHES = 32
+CHECK_PX = 512                # of each frame that is looked at in between at most this much, in the middle
+MAX_CHECKED = 12              # frames
+FIREFLY_CLAMP = 16.0          # as in training, see config.py
+
+
+@dataclass
+class Check:
+    """What the held-out tiles say at one moment. change: of the squared error, relative to the start's; error: of that."""
+    step: int
+    change: float
+    uncertainty: float
+
+
+@dataclass
+class Tuned:
+    """weights: of the best moment; share: how far to go from the start's picture to theirs, for the whole shot."""
+    weights: dict
+    share: float
+    checks: list[Check]
+    steps: int
+    seconds: float
+
+
+@dataclass
+class _Sight:
+    """One direction of one checked frame: an input, and the other seeds that judge what is made of it."""
+    image: np.ndarray       # (h, w, 10)
+    judge: np.ndarray       # (h, w, 3)
+    start: np.ndarray       # (h, w, 3)
+    weight: np.ndarray
+    known: np.ndarray       # (h, w) bool: held out of training
+
+
+class Tuning:
+    """`model`, `weights`: the network to start from; weights None: from nothing, and the noisy picture is the start."""
+
+    def __init__(self, frames: list[ShotFrame], model, weights: dict | None, config: AdaptConfig, progress):
+        self.model, self.config, self.progress = model, config, progress
+        self.device = pick_device(config.device)
+        if config.threads:
+            torch.set_num_threads(config.threads)
+        torch.manual_seed(config.seed)
+        self.new = weights is None
+        self.network = build_network(model).to(self.device, memory_format=torch.channels_last)
+        if weights:
+            self.network.load_state_dict(weights)
+        self.norms_fixed = not self.new
+        self.descent = Descent(self.network, config.ema)
+        self.learning_rate = config.learning_rate or (LEARNING_RATE_NEW if self.new else LEARNING_RATE)
+        self.minutes = config.minutes or (20.0 if self.device.type == "cpu" else 5.0)
+        self.crops = Crops(frames, model.features, config.batch, config.crop_px, config.seed)
+        self.precision = "float32"  # of a small step from good weights half precision would round most away
+        if self.new:
+            batch = self._batch(0)
+            self.precision = faster_precision(self.network, self.device, lambda precision: self._loss(batch, precision))
+        self.seconds = 0.0
+        self.calibration = judge.Calibration()
+        self.sights = [sight for frame in frames[::-(-len(frames) // MAX_CHECKED)] for sight in self._look_at(frame)]
+        self.best: Tuned | None = None
+        self.checks: list[Check] = []
+
+    def run(self) -> Tuned:
+        """Raises KeyboardInterrupt after Ctrl-C; `best` is then what was best so far, if anything was."""
+        config, total = self.config, self.config.steps or self.minutes * 60
+        self.progress.note(f"training on {describe_device(self.device)}, {self.precision}, "
+                           + (f"{config.steps} steps" if config.steps else f"{self.minutes:g} minutes"))
+        self.progress.start(total)
+        checked, started = 0, time.time()
+        try:
+            with stop_on_ctrl_c() as stop_asked:
+                while self._share() < 1.0:
+                    if stop_asked():
+                        raise KeyboardInterrupt
+                    tick = time.time()
+                    self._step()
+                    self.seconds = time.time() - started
+                    self.progress.advance(1 if config.steps else time.time() - tick, self._line())
+                    due = int(self._share() * config.checks)
+                    if due > checked:
+                        checked, tick = due, time.time()
+                        self._check()
+                        started += time.time() - tick  # the time asked for is for training
+        except torch.OutOfMemoryError:
+            raise N2NError(f"not enough memory on {describe_device(self.device)}",
+                           "Adapt with a smaller --batch or --crop.") from None
+        finally:
+            self.crops.close()
+        return self.best
+
+    def _share(self) -> float:
+        """How much of the run is done."""
+        if self.config.steps:
+            return self.descent.steps / self.config.steps
+        return self.seconds / (self.minutes * 60)
+
+    def _line(self):
+        rate = self.descent.steps * self.config.batch / max(self.seconds, 1e-6)
+        line = f"step {self.descent.steps} {rate:.1f} crops/s"
+        if self.checks:
+            line += f" error on held-out tiles {self.checks[-1].change:+.1%} ± {self.checks[-1].uncertainty:.1%}"
+        return line
+
+    def _batch(self, step):
+        return {key: torch.from_numpy(value).to(self.device, non_blocking=True)
+                for key, value in self.crops.get(step).items()}
+
+    def _loss(self, batch, precision):
+        target = clamp_fireflies(batch["target"], batch["noisy"], FIREFLY_CLAMP)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            prediction = self.network(encode_input(self.model, batch["noisy"], batch["guides"]))
+        prediction = prediction.float()
+        if self.model.output == "encoded":
+            prediction = decode_output(self.model, prediction, torch)
+        weight = perceptual_weight(prediction.detach(), prediction.detach() if self.new else batch["pilot"], torch)
+        return (batch["known"] * weight * (prediction - target) ** 2).mean()
+
+    def _step(self):
+        if not self.norms_fixed and self._share() >= NORM_BATCH_SHARE:
+            self._fix_norms()
+        self.network.train()
+        if self.norms_fixed:
+            set_norms_fixed(self.network)
+        loss = self._loss(self._batch(self.descent.steps), self.precision)
+        rate = self.learning_rate * learning_rate_factor("cosine", self._share(), self.descent.steps, self.config.warmup_steps)
+        self.descent.step(loss, rate, "Adapt with a lower --learning-rate.")
+
+    def _fix_norms(self):
+        reestimate_norms(self.network, self.crops, self.device, self.precision, REESTIMATE_BATCHES)
+        self.descent.copy_statistics()
+        self.norms_fixed = True
+
+    def _look_at(self, frame: ShotFrame) -> list[_Sight]:
+        """Both directions of one frame: half of the seeds as the input, the others as the judge."""
+        height, width = frame.images_file.shape[1:3]
+        top, left = max(0, (height - CHECK_PX) // 2), max(0, (width - CHECK_PX) // 2)
+        place = slice(top, top + CHECK_PX), slice(left, left + CHECK_PX)
+        images = frame.images[(slice(None), *place)].astype(np.float32)
+        middle = len(images) // 2
+        halves = images[:middle].mean(0), images[middle:].mean(0)
+        pilot = frame.pilot[place].astype(np.float32)
+        known = frame.held_out()[place]
+        sights = []
+        for image, other in (halves, halves[::-1]):
+            start = image[..., :3] if self.new else denoise_array(self.network.eval(), image, self.device)
+            weight = perceptual_weight(pilot if self.new else start, pilot, np)
+            sights.append(_Sight(image, other[..., :3], start, weight, known))
+        if not self.new:
+            self.calibration.add([sight.start for sight in sights], [sight.judge for sight in sights], pilot)
+        return sights
+
+    def _check(self):
+        """Judges the running mean of the weights on the held-out tiles; keeps it if it is the best yet."""
+        if not self.norms_fixed:
+            reestimate_norms(self.descent.average, self.crops, self.device, self.precision, REESTIMATE_BATCHES)
+        evidence, before = None, self._error_of_start()
+        for sight in self.sights:
+            picture = denoise_array(self.descent.average, sight.image, self.device)
+            found = judge.find_evidence(sight.start, picture, sight.judge, sight.weight, sight.known).total()
+            evidence = evidence + found if evidence else found
+        check = Check(self.descent.steps, (evidence.reach - 2 * evidence.gain) / before, 2 * evidence.noise ** 0.5 / before)
+        self.checks.append(check)
+        if self.best is None or check.change <= min(done.change for done in self.checks):
+            share = judge.best_share(_arrays(evidence), 0.0 if self.new else 1.0)
+            self.best = Tuned(self.descent.weights(), share, self.checks, self.descent.steps, self.seconds)
+
+    def _error_of_start(self) -> float:
+        """The start's squared error on the held-out tiles, by the usual rule of thumb: what changes are compared with."""
+        usual = 1.0 if self.new else judge.DIFFERENCE_TO_ERROR
+        apart = sum(float((judge.difference(one.start, two.start) * one.known).sum())
+                    for one, two in zip(self.sights[::2], self.sights[1::2], strict=True))
+        return max(2 * 3 * usual * apart, 1e-9)  # both directions, three channels
+
+
+def _arrays(evidence: judge.Evidence) -> judge.Evidence:
+    return judge.Evidence(*(np.array([value]) for value in (evidence.gain, evidence.reach, evidence.noise)))
