@@ -14,7 +14,6 @@ from ..frame.transfer import encode_tonemap, tonemap_slope
 CELL_PX = 16             # evidence is summed over cells of this size
 SMOOTH_CELLS = 1.5       # standard deviation of the Gaussian over which neighbouring cells help each other
 SHARE_SPREAD = 0.3       # how far a region's best share is usually from the shot's
-NOISE_SPREAD = 0.1       # how far the best share of the noisy mean is usually from 0
 ERROR_SMOOTH_CELLS = 1.5
 ERROR_CELL_PX = 4
 DIFFERENCE_TO_ERROR = 1.8         # MSE of f(A) / (½ |f(A) - f(B)|²): the usual ratio; the rest is what both get wrong
@@ -53,8 +52,11 @@ def best_share(evidence: Evidence, caution: float = 1.0) -> float:
     return float(np.clip((found.gain - caution * found.noise ** 0.5) / max(found.reach, 1e-12), 0.0, 1.0))
 
 
-def share_map(evidence: Evidence, usual: float, spread: float, size: tuple[int, int]) -> np.ndarray:
-    """(H, W, 1) in [0, 1], smooth: each region's best share as far as its evidence stands out of the noise, else `usual`."""
+def share_map(evidence: Evidence, usual: float, spread, size: tuple[int, int]) -> np.ndarray:
+    """(H, W, 1) in [0, 1], smooth: each region's best share as far as its evidence stands out of the noise, else `usual`.
+
+    spread: how far a region's best share is usually from `usual`; a number, or one for each cell.
+    """
     gain, reach, noise = (_smooth(image, SMOOTH_CELLS) for image in (evidence.gain, evidence.reach, evidence.noise))
     noise = np.maximum(noise, 1e-20)
     share = (gain * reach / noise + usual / spread ** 2) / (reach ** 2 / noise + 1 / spread ** 2)
@@ -100,15 +102,21 @@ def error_map(one, two, ratio: float) -> np.ndarray:
     return ratio * ERROR_OF_MEAN * _enlarge(small.astype(np.float32), ERROR_CELL_PX, one.shape[:2])
 
 
-def noise_share_map(picture, mean, halves, pictures, weight, known) -> np.ndarray:
+def noise_share_map(picture, mean, halves, pictures, weight, known, error) -> np.ndarray:
     """(H, W, 1) how much of the noisy mean is good in `picture`: next to nothing at few samples, much at many.
 
     gain needs independent renders: (A - f(A))(B - f(A)); reach is that of the mean, which is less noisy than either half.
+    More than the picture's expected squared error, `error` (H, W), over reach can hardly be good: that is how far the
+    share is expected to be from nothing.
     """
     (one, two), (of_one, of_two) = halves, pictures
-    gain = find_evidence(of_one, one, two, weight, known) + find_evidence(of_two, two, one, weight, known)
-    reach = find_evidence(picture, mean, mean, weight, known).reach * 2  # twice, as gain was summed twice
-    return share_map(Evidence(gain.gain, reach, gain.noise), 0.0, NOISE_SPREAD, picture.shape[:2])
+    evidence = find_evidence(of_one, one, two, weight, known) + find_evidence(of_two, two, one, weight, known)
+    everywhere = np.ones_like(known)
+    reach = find_evidence(picture, mean, mean, weight, everywhere).reach
+    seen = _cells(known, CELL_PX) / _cells(everywhere, CELL_PX)
+    plausible = _smooth(3 * _cells(error, CELL_PX), SMOOTH_CELLS) / np.maximum(_smooth(reach, SMOOTH_CELLS), 1e-12)
+    evidence = Evidence(evidence.gain, 2 * seen * reach, evidence.noise)  # twice, as gain was summed twice
+    return share_map(evidence, 0.0, np.clip(plausible / 2, 1e-6, 1.0), picture.shape[:2])
 
 
 def _cells(image, size: int) -> np.ndarray:

@@ -47,8 +47,8 @@ class Painter:
             mixed, share = self._mix(start, adapted, noisy, known)
         else:
             mixed, share = adapted, np.ones((*known.shape, 1), np.float32)
-        color, noise_share = self._add_noisy(mixed, noisy, known)
         squared = judge.error_map(mixed[1], mixed[2], self.ratio)
+        color, noise_share = self._add_noisy(mixed, noisy, known, squared)
         display = np.sqrt(squared)
         radiance = display[..., None] / tonemap_slope(color, np)
         return Picture(color / factor, np.sqrt((radiance ** 2).mean(-1)) / factor, display,
@@ -78,7 +78,7 @@ class Painter:
         share = judge.share_map(evidence, self.usual, judge.SHARE_SPREAD, known.shape)
         return [begin + share * (end - begin) for begin, end in zip(start, adapted, strict=True)], share
 
-    def _add_noisy(self, pictures, noisy, known):
+    def _add_noisy(self, pictures, noisy, known, error):
         weight = perceptual_weight(pictures[0], pictures[0], np)
-        share = judge.noise_share_map(pictures[0], noisy[0], noisy[1:], pictures[1:], weight, known)
+        share = judge.noise_share_map(pictures[0], noisy[0], noisy[1:], pictures[1:], weight, known, error)
         return pictures[0] + share * (noisy[0] - pictures[0]), share
