@@ -250,7 +250,7 @@ def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, stre
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True),
               help="Time to train.  [default: 20 on a CPU, 5 on a GPU]")
 @click.option("--steps", type=click.IntRange(1), help="Optimiser steps, instead of --minutes.")
-@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="[default: 2e-5; from nothing 1e-3]")
+@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="[default: 3e-5; from nothing 1e-3]")
 @click.option("--batch", type=click.IntRange(1), default=4, help="Crops in a step.")
 @click.option("--crop", "crop_px", type=click.IntRange(32), default=128, help="Size of a crop in pixels.")
 @click.option("--train-frames", type=click.IntRange(1), default=48, help="Train on at most so many frames, evenly spaced.")
@@ -329,13 +329,17 @@ def export(ctx, model, kind, output, precision, check):
 
 @main.command()
 @click.option("--model", "models", multiple=True, metavar="MODEL", help="A model as in `denoise`; repeatable.")
+@click.option("--frames", multiple=True, metavar="FOLDER", help="Frames of these views that are denoised already, as `adapt` "
+              "writes them; repeatable.")
 @click.option("--data", multiple=True, default=["datasets"], metavar="FOLDER", help="Datasets with reference halves.")
+@click.option("--more", multiple=True, metavar="FOLDER", help="The same views with more samples: what is each method worth in "
+              "samples of Open Image Denoise? Repeatable.")
 @click.option("--out", default="evaluation", metavar="FOLDER", help="Where the comparison pictures go.")
 @click.option("--json", "json_path", metavar="FILE", help="Also write all numbers as JSON.")
 @click.option("--oidn/--no-oidn", default=True, help="Compare with Open Image Denoise.")
 @_engine_options(average="1")
 @click.pass_context
-def evaluate(ctx, models, data, out, json_path, oidn, engine, device, precision, average):
+def evaluate(ctx, models, frames, data, more, out, json_path, oidn, engine, device, precision, average):
     """Compare denoised frames with references: PSNR, SSIM, relMSE, SMAPE, FLIP."""
     from . import console, report
     from . import evaluate as station
@@ -347,21 +351,26 @@ def evaluate(ctx, models, data, out, json_path, oidn, engine, device, precision,
     denoisers = {name: Denoiser(checkpoint, device, engine=engine, precision=precision, average=average)
                  for name, checkpoint in zip(names, checkpoints, strict=True)}
     views = station.find_views([Path(folder) for folder in data])
+    finished = station.find_finished([Path(folder) for folder in frames], views)
     results = []
     with _reporter(ctx, "evaluating") as progress:
         progress.start(len(views), len(views))
         for pair in views:
             seen = station.was_trained_on(pair, checkpoints)
-            results.append(station.evaluate_view(pair, denoisers, oidn, held_out=not seen))
+            results.append(station.evaluate_view(pair, denoisers, oidn, not seen,
+                                                 {folder: files[pair] for folder, files in finished.items()}))
             report.write_comparison(results[-1], Path(out))
             results[-1].images.clear()  # large; only the scores are still needed
             results[-1].errors.clear()
             progress.advance(1, pair.name)
+        ladder = station.oidn_ladder(views, [Path(folder) for folder in more]) if more else {}
     for result in results:
         console.show_table(result.name + ("" if result.held_out else " (a model was trained on this view)"),
                            ["", *report.HEADINGS], report.table_rows(result.scores))
     mean = station.means(results)
     console.show_table(f"mean of {len(results)} view(s)", ["", *report.HEADINGS], report.table_rows(mean))
+    for line in report.samples_lines(ladder, mean):
+        console.result(line)
     console.result("PSNR and SSIM on T(v) = (v/(1+v))^(1/2.2); relMSE with ε = 0.01; all after the reference's exposure; "
                    f"squared errors with two independent reference halves of {results[0].reference_spp} spp")
     console.result(f"pictures in {out}")

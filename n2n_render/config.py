@@ -70,7 +70,7 @@ class AdaptConfig:
     steps: int | None = None            # optimiser steps instead of minutes
     batch: int = 4                      # crops a step
     crop_px: int = 128
-    learning_rate: float | None = None  # None: 2e-5 from a model, 1e-3 from nothing
+    learning_rate: float | None = None  # None: 3e-5 from a model, 1e-3 from nothing
     warmup_steps: int = 30
     ema: float = 0.99                   # weights that are judged and kept are this running mean
     checks: int = 8                     # how often the held-out tiles are asked

@@ -53,8 +53,23 @@ def was_trained_on(pair: Pair, checkpoints: list[Checkpoint]) -> bool:
     return any(pair.name in checkpoint.provenance.get("trained_on", ()) for checkpoint in checkpoints)
 
 
-def evaluate_view(pair: Pair, denoisers: dict[str, Denoiser], with_oidn: bool, held_out: bool = True) -> ViewResult:
+def find_finished(folders: list[Path], pairs: list[Pair]) -> dict[str, dict[Pair, Path]]:
+    """Denoised frames that lie in `folders` under the names that `adapt` gives them: folder → view → file."""
+    found = {}
+    for folder in folders:
+        found[str(folder)] = {pair: Path(folder) / f"{pair.name.split('/')[1]}.exr" for pair in pairs}
+        missing = [path for path in found[str(folder)].values() if not path.is_file()]
+        if missing:
+            raise N2NError(f"{missing[0]}: no such file, so {folder} cannot be compared",
+                           "--frames takes a folder with one denoised frame for each view, as `n2n-render adapt` writes it.")
+    return found
+
+
+def evaluate_view(pair: Pair, denoisers: dict[str, Denoiser], with_oidn: bool, held_out: bool = True,
+                  finished: dict[str, Path] | None = None) -> ViewResult:
     """All methods on one view. Denoisers get the mean of all seeds, as Open Image Denoise does: equal total samples.
+
+    finished: name → a frame that is denoised already.
 
     Images are compared after the exposure of the reference; squared errors use the product of two independent
     reference halves, SSIM, SMAPE and FLIP their mean.
@@ -69,8 +84,12 @@ def evaluate_view(pair: Pair, denoisers: dict[str, Denoiser], with_oidn: bool, h
     mean = mean_frame(frames)
     images = {"noisy, one seed": frames[0].color, f"noisy, mean of {len(frames)}": mean.color}
     images.update({name: denoiser.denoise(mean) for name, denoiser in denoisers.items()})
+    images.update({name: ExrImage(path).frame().color for name, path in (finished or {}).items()})
     if with_oidn:
         images["OIDN"] = oidn.denoise_best(mean)
+    wrong = next((name for name, image in images.items() if image.shape != mean.color.shape), None)
+    if wrong:
+        raise N2NError(f"{wrong}: its frame of {pair.name} has another size", "Compare frames of the same renders.")
     images = {name: image * factor for name, image in images.items()}
     halves = [half * factor for half in halves]
     scores, errors = {}, {}
@@ -95,3 +114,36 @@ def means(results: list[ViewResult]) -> dict[str, dict[str, float]]:
     methods = results[0].scores
     return {method: {metric: float(np.nanmean([result.scores[method][metric] for result in results])) for metric in METRICS}
             for method in methods}
+
+
+def oidn_ladder(pairs: list[Pair], roots: list[Path], on_progress=lambda: None) -> dict[int, float]:
+    """Samples per pixel → mean PSNR of Open Image Denoise at its best, for datasets of the same views with other spp.
+
+    All are compared with the references of `pairs`, whose own renders are the first rung.
+    """
+    ladder = {}
+    for folder in [None, *find_datasets(roots)]:
+        renders = {(pair.view, pair.frame): pair for pair in (find_pairs(folder) if folder else pairs)}
+        missing = next((pair for pair in pairs if (pair.view, pair.frame) not in renders), None)
+        if missing:
+            raise N2NError(f"{folder}: has no renders of {missing.name}", "--more takes the same views with other --spp.")
+        values = []
+        for pair in pairs:
+            found = renders[pair.view, pair.frame]
+            halves = [ExrImage(path).frame().color for path in pair.references]
+            factor = np.float32(exposure((halves[0] + halves[1]) / 2))
+            image = oidn.denoise_best(mean_frame([ExrImage(path).frame(None, ("albedo", "normal")) for path in found.noisy]))
+            values.append(metrics.psnr(image=image * factor, reference_a=halves[0] * factor, reference_b=halves[1] * factor))
+            on_progress()
+        ladder[sum(parse_name(path.name).spp for path in found.noisy)] = float(np.mean(values))
+    return ladder
+
+
+def equal_samples(ladder: dict[int, float], psnr_db: float) -> float | None:
+    """At how many samples Open Image Denoise reaches `psnr_db`: between rungs straight in log(spp); None beyond them."""
+    spps = sorted(ladder)
+    for low, high in zip(spps, spps[1:], strict=False):
+        if ladder[low] <= psnr_db <= ladder[high]:
+            share = (psnr_db - ladder[low]) / max(ladder[high] - ladder[low], 1e-9)
+            return float(low * (high / low) ** share)
+    return None

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import N2NError
-from .evaluate import METRICS, ViewResult
+from .evaluate import METRICS, ViewResult, equal_samples
 from .files import write_beside
 from .frame.metrics import RELMSE_EPSILON
 from .frame.transfer import encode_tonemap
@@ -20,6 +20,19 @@ def table_rows(scores: dict[str, dict[str, float]]) -> list[list[str]]:
     formats = ("{:.2f}", "{:.4f}", "{:.4f}", "{:.4f}", "{:.4f}")
     return [[method, *[text.format(values[metric]) for text, metric in zip(formats, METRICS, strict=True)]]
             for method, values in scores.items()]
+
+
+def samples_lines(ladder: dict[int, float], mean: dict[str, dict[str, float]]) -> list[str]:
+    """What Open Image Denoise makes of more samples, and how many of them each method is worth; [] without a ladder."""
+    if not ladder:
+        return []
+    lines = ["OIDN at " + ", ".join(f"{spp} spp {ladder[spp]:.2f} dB" for spp in sorted(ladder))]
+    for method in [name for name in mean if not name.startswith("noisy") and name != "OIDN"]:
+        psnr_db = mean[method]["psnr_db"]
+        spp = equal_samples(ladder, psnr_db)
+        beyond = f"fewer than {min(ladder)}" if psnr_db < ladder[min(ladder)] else f"more than {max(ladder)}"
+        lines.append(f"{method} equals OIDN at {f'{spp:.1f}' if spp else beyond} spp")
+    return lines
 
 
 def comparison(result: ViewResult):

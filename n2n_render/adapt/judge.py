@@ -10,15 +10,36 @@ import torch
 import torch.nn.functional as F
 
 from ..frame.transfer import encode_tonemap, tonemap_slope
+from ..train.losses import clamp_fireflies, perceptual_weight
 
 CELL_PX = 16             # evidence is summed over cells of this size
 SMOOTH_CELLS = 1.5       # standard deviation of the Gaussian over which neighbouring cells help each other
 SHARE_SPREAD = 0.3       # how far a region's best share is usually from the shot's
 ERROR_SMOOTH_CELLS = 1.5
+FIREFLY_CLAMP = 16.0     # as in training, see config.py
+ROBUST_WINDOW_PX = 5
+ROBUST_SHARE = 0.5
 ERROR_CELL_PX = 4
 DIFFERENCE_TO_ERROR = 1.8         # MSE of f(A) / (½ |f(A) - f(B)|²): the usual ratio; the rest is what both get wrong
 DIFFERENCE_TO_ERROR_SPREAD = 0.3
 ERROR_OF_MEAN = 0.7      # MSE of f(mean of both halves) / MSE of f(one half)
+
+
+def robust_weight(start, pilot) -> np.ndarray:
+    """The weight (H, W, 3) of squared errors when pictures are compared: perceptual, but less beside bright things.
+
+    Where a picture misses a highlight, the squared error of the radiance is beyond all measure of what is seen on T, and
+    a handful of such pixels would decide everything; so each pixel counts as if it were as bright as its neighbourhood.
+    """
+    tensor = torch.from_numpy(np.ascontiguousarray(np.maximum(start, pilot).transpose(2, 0, 1), np.float32))[None]
+    around = F.max_pool2d(tensor, ROBUST_WINDOW_PX, stride=1, padding=ROBUST_WINDOW_PX // 2)[0].numpy().transpose(1, 2, 0)
+    return perceptual_weight(np.maximum(start, ROBUST_SHARE * around), np.maximum(pilot, ROBUST_SHARE * around), np)
+
+
+def without_fireflies(render, other) -> np.ndarray:
+    """The render, limited to so many times the local mean of another seed as targets are in training."""
+    chw = [torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1), np.float32))[None] for image in (render, other)]
+    return clamp_fireflies(*chw, FIREFLY_CLAMP)[0].numpy().transpose(1, 2, 0)
 
 
 @dataclass
@@ -105,7 +126,8 @@ def error_map(one, two, ratio: float) -> np.ndarray:
 def noise_share_map(picture, mean, halves, pictures, weight, known, error) -> np.ndarray:
     """(H, W, 1) how much of the noisy mean is good in `picture`: next to nothing at few samples, much at many.
 
-    gain needs independent renders: (A - f(A))(B - f(A)); reach is that of the mean, which is less noisy than either half.
+    gain needs independent renders: (A - f(A))(B - f(A)), and is less for the mean, whose picture is nearer to the truth;
+    reach is that of the mean, which is less noisy than either half.
     More than the picture's expected squared error, `error` (H, W), over reach can hardly be good: that is how far the
     share is expected to be from nothing.
     """
@@ -115,7 +137,7 @@ def noise_share_map(picture, mean, halves, pictures, weight, known, error) -> np
     reach = find_evidence(picture, mean, mean, weight, everywhere).reach
     seen = _cells(known, CELL_PX) / _cells(everywhere, CELL_PX)
     plausible = _smooth(3 * _cells(error, CELL_PX), SMOOTH_CELLS) / np.maximum(_smooth(reach, SMOOTH_CELLS), 1e-12)
-    evidence = Evidence(evidence.gain, 2 * seen * reach, evidence.noise)  # twice, as gain was summed twice
+    evidence = Evidence(ERROR_OF_MEAN * evidence.gain, 2 * seen * reach, ERROR_OF_MEAN ** 2 * evidence.noise)  # both halves
     return share_map(evidence, 0.0, np.clip(plausible / 2, 1e-6, 1.0), picture.shape[:2])
 
 

@@ -15,13 +15,12 @@ from ..train.validate import denoise_array, encode_input, reestimate_norms, set_
 from . import judge
 from .shot import Crops, ShotFrame
 
-LEARNING_RATE = 2e-5          # from a trained model; more loses quality before it gains any
+LEARNING_RATE = 3e-5          # from a trained model; 1e-4 loses quality before it gains any
 LEARNING_RATE_NEW = 1e-3      # from nothing
 NORM_BATCH_SHARE = 0.1        # from nothing: of the run that BatchNorm uses batch statistics
 REESTIMATE_BATCHES = 32
 CHECK_PX = 512                # of each frame that is looked at in between at most this much, in the middle
 MAX_CHECKED = 12              # frames
-FIREFLY_CLAMP = 16.0          # as in training, see config.py
 
 
 @dataclass
@@ -126,7 +125,7 @@ class Tuning:
                 for key, value in self.crops.get(step).items()}
 
     def _loss(self, batch, precision):
-        target = clamp_fireflies(batch["target"], batch["noisy"], FIREFLY_CLAMP)
+        target = clamp_fireflies(batch["target"], batch["noisy"], judge.FIREFLY_CLAMP)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
             prediction = self.network(encode_input(self.model, batch["noisy"], batch["guides"]))
         prediction = prediction.float()
@@ -163,8 +162,8 @@ class Tuning:
         sights = []
         for image, other in (halves, halves[::-1]):
             start = image[..., :3] if self.new else denoise_array(self.network.eval(), image, self.device)
-            weight = perceptual_weight(pilot if self.new else start, pilot, np)
-            sights.append(_Sight(image, other[..., :3], start, weight, known))
+            weight = judge.robust_weight(pilot if self.new else start, pilot)
+            sights.append(_Sight(image, judge.without_fireflies(other[..., :3], image[..., :3]), start, weight, known))
         if not self.new:
             self.calibration.add([sight.start for sight in sights], [sight.judge for sight in sights], pilot)
         return sights
