@@ -1,4 +1,4 @@
-"""Denoising: tiled = untiled, scale, strength, pairs, names, bad input."""
+"""Denoising: tiled = untiled, scale, orientations, strength, pairs, names, bad input."""
 import numpy as np
 import OpenEXR
 import pytest
@@ -8,6 +8,7 @@ from conftest import noisy_frame, true_frame
 from n2n_render.denoise import Denoiser, FileOptions, denoise_files
 from n2n_render.errors import N2NError
 from n2n_render.frame.exr import ExrImage, read_frame, write_frame
+from n2n_render.frame.orient import ORIENTATIONS, move, turn
 from n2n_render.frame.sequence import check_overwrites, find_inputs, match_pairs, plan_outputs
 from n2n_render.network.checkpoint import Checkpoint
 from n2n_render.network.unet import ModelConfig, UNet
@@ -45,6 +46,56 @@ def test_output_has_the_size_of_the_input_and_is_finite_and_not_negative(frame):
     result = denoiser().denoise(frame)
     assert result.shape == (150, 210, 3) and result.dtype == np.float32
     assert np.isfinite(result).all() and (result >= 0).all()
+
+
+def averaging(count):
+    """The same network, as the mean over so many orientations."""
+    result = denoiser()
+    result.average = count
+    return result
+
+
+def test_a_mean_over_one_orientation_is_the_plain_picture(frame):
+    checkpoint = denoiser()._checkpoint
+    single = Denoiser(checkpoint, "cpu", engine="torch", average=1)
+    np.testing.assert_array_equal(single.denoise(frame), denoiser().denoise(frame))
+
+
+@pytest.mark.parametrize("count", [2, 4, 8])
+def test_the_mean_over_orientations_is_that_of_the_turned_back_pictures(count):
+    frame = noisy_frame(true_frame(48, 80), 1)
+    pictures = [averaging(1).denoise(turn(frame, *switches)) for switches in ORIENTATIONS[:count]]
+    back = [picture.swapaxes(0, 1) if transpose else picture
+            for picture, (_, _, transpose) in zip(pictures, ORIENTATIONS, strict=False)]
+    back = [picture[::-1 if mirror_y else 1, ::-1 if mirror_x else 1]
+            for picture, (mirror_x, mirror_y, _) in zip(back, ORIENTATIONS, strict=False)]
+    np.testing.assert_allclose(averaging(count).denoise(frame), np.mean(back, axis=0), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("count, switches", [(2, (True, False, False)), (4, (True, True, False)), (8, (False, True, True))])
+def test_a_mirrored_frame_gives_the_mirrored_picture(count, switches):
+    """The network alone does not: it is its mean over orientations that does."""
+    frame = noisy_frame(true_frame(48, 80), 1)
+    turned = turn(frame, *switches)
+    expected = move(averaging(count).denoise(frame), *switches)
+    np.testing.assert_allclose(averaging(count).denoise(turned), expected, rtol=1e-3, atol=1e-6)
+    alone = np.abs(averaging(1).denoise(turned) - move(averaging(1).denoise(frame), *switches))
+    assert alone.mean() > 0.01 * expected.mean()
+
+
+def test_a_network_that_commutes_with_turning_is_not_changed_by_the_mean(monkeypatch):
+    frame, pictures = noisy_frame(true_frame(48, 80), 1), []
+    for count in (1, 8):
+        pointwise = averaging(count)
+        monkeypatch.setattr(pointwise.engine, "run", lambda encoded, on_progress=None: encoded[..., :3] ** 2)
+        pictures.append(pointwise.denoise(frame))
+    np.testing.assert_allclose(pictures[1], pictures[0], rtol=1e-4, atol=1e-6)
+
+
+def test_progress_rises_to_one_over_all_orientations(frame):
+    shares = []
+    averaging(4).denoise(frame, shares.append)
+    assert shares == sorted(shares) and len(shares) >= 4 and shares[-1] == pytest.approx(1.0) and shares[0] <= 0.25
 
 
 def test_running_out_of_memory_halves_the_tiles_and_then_says_so(frame, monkeypatch):

@@ -9,12 +9,12 @@ from conftest import true_frame
 from n2n_render.denoise import Denoiser
 from n2n_render.engines import oidn
 from n2n_render.errors import N2NError
-from n2n_render.evaluate import METRICS, evaluate_view, find_views, means
-from n2n_render.frame.exr import read_frame
+from n2n_render.evaluate import METRICS, equal_samples, evaluate_view, find_finished, find_views, means, oidn_ladder
+from n2n_render.frame.exr import read_frame, write_frame
 from n2n_render.frame.frame import mean_frame
 from n2n_render.network.checkpoint import Checkpoint
 from n2n_render.network.unet import ModelConfig, UNet
-from n2n_render.report import comparison, table_rows, write_json
+from n2n_render.report import comparison, samples_lines, table_rows, write_json
 
 
 @pytest.fixture
@@ -60,3 +60,60 @@ def test_no_references_is_a_clear_error(make_dataset):
 def test_oidn_leaves_a_clean_picture_nearly_alone():
     frame = true_frame(64, 64)
     assert np.abs(oidn.denoise_best(frame) - frame.color).mean() < 0.02
+
+
+@pytest.fixture
+def views(make_dataset):
+    return find_views([make_dataset(views=2, references=(0, 1), size=(48, 64))])
+
+
+def test_frames_that_are_denoised_already_are_scored_like_any_other(views, tmp_path):
+    """Here they are the means of the seeds, so that their scores are known."""
+    for pair in views:
+        mean = mean_frame([read_frame(path) for path in pair.noisy])
+        write_frame(tmp_path / f"{pair.view}_f0001.exr", mean)
+    for pair, path in find_finished([tmp_path], views)[str(tmp_path)].items():
+        result = evaluate_view(pair, {}, with_oidn=False, finished={"mine": path})
+        assert result.scores["mine"] == pytest.approx(result.scores["noisy, mean of 2"])
+
+
+def test_finished_frames_that_are_missing_or_of_another_size_are_refused(views, tmp_path):
+    write_frame(tmp_path / "v000_f0001.exr", true_frame(48, 60))
+    with pytest.raises(N2NError, match="v001_f0001.exr: no such file") as error:
+        find_finished([tmp_path], views)
+    assert "adapt" in error.value.hint
+    with pytest.raises(N2NError, match="mine: its frame of data/v000_f0001 has another size"):
+        evaluate_view(views[0], {}, with_oidn=False, finished={"mine": tmp_path / "v000_f0001.exr"})
+
+
+def test_equal_samples_go_straight_in_the_logarithm_between_rungs_and_not_beyond():
+    ladder = {64: 30.0, 4: 20.0, 16: 26.0}
+    assert [equal_samples(ladder, ladder[spp]) for spp in (4, 16, 64)] == pytest.approx([4, 16, 64])
+    assert equal_samples(ladder, 23.0) == pytest.approx(8) and equal_samples(ladder, 28.0) == pytest.approx(32)
+    assert equal_samples(ladder, 19.9) is None and equal_samples(ladder, 30.1) is None
+
+
+def test_the_ladder_is_told_in_words():
+    ladder = {4: 20.0, 16: 26.0}
+    mean = {name: {"psnr_db": value} for name, value in
+            {"noisy, mean of 2": 10.0, "OIDN": 20.0, "ours": 23.0, "bad": 15.0, "best": 40.0}.items()}
+    assert samples_lines(ladder, mean) == ["OIDN at 4 spp 20.00 dB, 16 spp 26.00 dB", "ours equals OIDN at 8.0 spp",
+                                           "bad equals OIDN at fewer than 4 spp", "best equals OIDN at more than 16 spp"]
+    assert samples_lines({}, mean) == []
+
+
+def test_the_ladder_climbs_with_the_samples_of_other_datasets(views, make_dataset):
+    """Its first rung are the own renders, at the samples of all seeds together."""
+    more = make_dataset("more", views=2, size=(48, 64), spread=0.25)
+    for path in more.glob("*.exr"):
+        path.rename(path.with_name(path.name.replace("0008spp", "0128spp")))
+    steps = []
+    ladder = oidn_ladder(views, [more], lambda: steps.append(1))
+    assert list(ladder) == [16, 256] and ladder[256] > ladder[16] + 2 and len(steps) == 4
+    own = [evaluate_view(pair, {}, with_oidn=True).scores["OIDN"]["psnr_db"] for pair in views]
+    assert ladder[16] == pytest.approx(np.mean(own))
+
+
+def test_a_ladder_needs_the_same_views(views, make_dataset):
+    with pytest.raises(N2NError, match="no renders of data/v001_f0001"):
+        oidn_ladder(views, [make_dataset("less", views=1, size=(48, 64))])

@@ -97,6 +97,24 @@ def test_keeping_the_noisy_picture_twice_keeps_one(tmp_path):
     assert len(ExrImage(path).parts) == 3
 
 
+@pytest.mark.parametrize("more, parts", [((), 1), (({"other.Z": np.ones((6, 8), np.float32)},), 3)],
+                         ids=["single part", "multi-part"])
+def test_an_added_pass_is_there_once_and_all_else_as_it_was(tmp_path, more, parts):
+    """Added, then replaced in the file that has it already; a single part stays single."""
+    path = write(tmp_path / "in.exr", channels(), *more)
+    before = ExrImage(path)
+    for value in (1.0, 2.0):
+        image = ExrImage(path)
+        image.add_pass("View.Layer", "Error", {"V": np.full((6, 8), value, np.float32)})
+        image.write(path)
+    after = ExrImage(path)
+    assert len(after.parts) == parts and (after.pixels(["View.Layer.Error.V"]) == 2.0).all()
+    names = [name for _, part in after.parts for name in part]
+    assert sorted(names) == sorted([*(name for _, part in before.parts for name in part), "View.Layer.Error.V"])
+    for (_, old), (_, new) in zip(before.parts, after.parts, strict=False):
+        assert all(new[name].pixels.tobytes() == channel.pixels.tobytes() for name, channel in old.items())
+
+
 def test_not_finite_and_negative_pixels_are_sanitised(tmp_path):
     bad = channels()
     bad["View.Layer.Combined.R"][0, :3] = np.nan, np.inf, -1

@@ -54,3 +54,11 @@ def test_guides_follow_the_order_of_the_features():
                   normal=np.full((2, 2, 3), -0.5, np.float32), depth=np.full((2, 2, 1), 3.0, np.float32))
     guides = transfer.encode_guides(frame, ("albedo", "normal", "depth"), 3.0)
     assert guides[0, 0].tolist() == [0.25] * 3 + [-0.5] * 3 + [0.5]
+
+
+def test_the_slope_is_the_derivative_of_the_tone_map_a_little_further_and_finite_at_black():
+    step, radiance = 1e-6, np.concatenate([[0.0], np.geomspace(1e-5, 100.0, 50)])
+    shifted = radiance + transfer.SLOPE_SHIFT
+    rise = transfer.encode_tonemap(shifted + step, np) - transfer.encode_tonemap(shifted - step, np)
+    np.testing.assert_allclose(transfer.tonemap_slope(radiance, np), rise / (2 * step), rtol=1e-4)
+    np.testing.assert_allclose(transfer.tonemap_slope(torch.from_numpy(radiance), torch), rise / (2 * step), rtol=1e-4)

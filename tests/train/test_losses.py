@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 import torch
 
-from n2n_render.frame.transfer import encode_tonemap
-from n2n_render.train.losses import clamp_fireflies, l2, l2_display, l2_tonemapped, relative_l2
+from n2n_render.frame.transfer import decode_tonemap, encode_tonemap, tonemap_slope
+from n2n_render.train import losses
+from n2n_render.train.losses import clamp_fireflies, l2, l2_display, l2_tonemapped, perceptual_weight, relative_l2
 
 TARGETS = torch.from_numpy(np.random.default_rng(1).gamma(0.5, 2.0, 200_000).astype(np.float32))  # mean 1, heavy noise
 
@@ -53,3 +54,36 @@ def test_a_lamp_is_no_firefly():
     lamp = torch.full((1, 3, 16, 16), 0.1)
     lamp[..., 5:11, 5:11] = 500.0
     torch.testing.assert_close(clamp_fireflies(lamp, lamp, 16.0), lamp)
+
+
+POSTERIORS = [np.array(values) for values in ([0.1, 0.2], [0.05, 0.3], [0.5, 1.5])]  # radiances that an input allows
+
+
+def weighted_minimum(radiances):
+    """Where E[w (f - r)²] has no gradient, the pilot being each radiance itself; weights take no gradient."""
+    f = radiances.mean()
+    for _ in range(50):
+        weight = perceptual_weight(np.full_like(radiances, f), radiances, np)
+        f = (weight * radiances).sum() / weight.sum()
+    return f
+
+
+@pytest.mark.parametrize("radiances", POSTERIORS, ids=str)
+def test_the_perceptual_weight_moves_the_minimum_to_the_best_picture_on_t(radiances, monkeypatch):
+    """With the share of the derivation, to second order: most of the way from the mean to T⁻¹(E[T(r)])."""
+    monkeypatch.setattr(losses, "PILOT_SHARE", 0.25)
+    best = decode_tonemap(encode_tonemap(radiances, np).mean(), np)
+    assert abs(weighted_minimum(radiances) - best) < 0.25 * abs(radiances.mean() - best)
+
+
+@pytest.mark.parametrize("radiances", POSTERIORS, ids=str)
+def test_the_perceptual_weight_makes_uncertain_pictures_darker(radiances):
+    assert radiances.min() < weighted_minimum(radiances) < radiances.mean()
+
+
+def test_the_perceptual_weight_is_that_of_the_error_on_t_where_nothing_is_uncertain():
+    radiance = np.geomspace(0.01, 10, 20)
+    weight = perceptual_weight(radiance, radiance, np)
+    np.testing.assert_allclose(weight, tonemap_slope(radiance, np) ** 2)
+    tensors = perceptual_weight(torch.from_numpy(radiance), torch.from_numpy(radiance), torch)
+    np.testing.assert_allclose(tensors.numpy(), weight)
