@@ -272,8 +272,9 @@ def adapt(ctx, inputs, pair, out, **options):
     groups, names = find_groups(list(inputs), list(pair))
     done = run(AdaptConfig(**options), groups, names, out, lambda title: _reporter(ctx, title), report.write_error_map)
     if done.tuned:
-        console.result(f"trained {done.tuned.steps} steps; {done.tuned.share:.0%} of the way from the start to the adapted "
-                       "network is best for the shot")
+        best = f"trained; best on held-out tiles after {done.tuned.steps} steps"
+        console.result(best if options["init"] == "nothing" else
+                       f"{best}: {done.tuned.share:.0%} of the way from the start to it is best for the shot")
     mean = sum(frame.psnr_db for frame in done.frames) / len(done.frames)
     worst = min(done.frames, key=lambda frame: frame.psnr_db)
     console.result(f"wrote {len(done.frames)} frame(s) to {out}, expected PSNR on T {mean:.1f} dB in the mean, least "
@@ -345,7 +346,7 @@ def evaluate(ctx, models, frames, data, more, out, json_path, oidn, engine, devi
     from . import evaluate as station
     from .denoise import Denoiser
     from .network.models import open_model
-    station.check_packages(oidn)
+    station.check_packages(oidn or bool(more))
     checkpoints = [open_model(name) for name in models]
     names = ["ours"] if len(models) == 1 else list(models)
     denoisers = {name: Denoiser(checkpoint, device, engine=engine, precision=precision, average=average)

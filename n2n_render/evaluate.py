@@ -55,9 +55,11 @@ def was_trained_on(pair: Pair, checkpoints: list[Checkpoint]) -> bool:
 
 def find_finished(folders: list[Path], pairs: list[Pair]) -> dict[str, dict[Pair, Path]]:
     """Denoised frames that lie in `folders` under the names that `adapt` gives them: folder → view → file."""
+    several = len({pair.dataset for pair in pairs}) > 1
     found = {}
     for folder in folders:
-        found[str(folder)] = {pair: Path(folder) / f"{pair.name.split('/')[1]}.exr" for pair in pairs}
+        names = {pair: pair.name.replace("/", "-") if several else pair.name.split("/")[1] for pair in pairs}
+        found[str(folder)] = {pair: Path(folder) / f"{name}.exr" for pair, name in names.items()}
         missing = [path for path in found[str(folder)].values() if not path.is_file()]
         if missing:
             raise N2NError(f"{missing[0]}: no such file, so {folder} cannot be compared",
@@ -121,6 +123,8 @@ def oidn_ladder(pairs: list[Pair], roots: list[Path], on_progress=lambda: None) 
 
     All are compared with the references of `pairs`, whose own renders are the first rung.
     """
+    if len({pair.dataset for pair in pairs}) > 1:
+        raise N2NError("--more is for one dataset at a time", "Pass one folder with --data.")
     ladder = {}
     for folder in [None, *find_datasets(roots)]:
         renders = {(pair.view, pair.frame): pair for pair in (find_pairs(folder) if folder else pairs)}

@@ -1,6 +1,7 @@
 """Noisy renders of a shot → OUT: its frames denoised, how far each may be from the truth, and the model that did it."""
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,16 +14,17 @@ from ..denoise import Denoiser, Prefilter
 from ..errors import N2NError
 from ..files import write_beside
 from ..frame.exr import ExrImage
+from ..frame.pairs import MANIFEST
 from ..frame.sequence import check_overwrites
 from ..network.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from ..network.models import describe_origin
-from ..network.unet import ModelConfig
+from ..network.models import describe_origin, open_model
+from ..network.unet import OIDN_NETWORKS, ModelConfig
 from ..train.setup import start_model
 from .picture import Painter, Picture
-from .shot import ShotFrame, held_out_pixels, load_frame, read_group
+from .shot import ShotFrame, check_sizes, held_out_pixels, load_frame, read_group
 from .tune import Tuned, Tuning
 
-MODEL, REPORT, CACHE = "adapted.pt", "report.json", ".cache"
+MODEL, REPORT, CACHE = "adapted.pt", "report.json", ".adapt-cache"
 ERROR_PASS = "Error"
 NOTHING = "nothing"
 
@@ -49,7 +51,7 @@ def adapt(config: AdaptConfig, groups: list[tuple[Path, ...]], names: list[str],
 
     groups: the files of each frame, one for each seed, see `shot.find_groups`; make_reporter(title): as in console.py;
     on_picture(path of the denoised frame, Picture) is told of each. Run again with the same arguments after an
-    interruption, it goes on where it was.
+    interruption, it uses the weights and the frames that were finished.
     """
     folder = Path(out)
     outputs = [folder / name for name in names]
@@ -58,13 +60,15 @@ def adapt(config: AdaptConfig, groups: list[tuple[Path, ...]], names: list[str],
     clean = start_config.clean_guides if start else set(start_config.features) >= {"albedo", "normal"}
     make_prefilter = (lambda: Prefilter(start_config, config.device, engine=config.engine, precision=config.precision)) \
         if clean else (lambda: None)
-    key = _key(config, start_config, groups)
+    chosen = range(len(groups))[::-(-len(groups) // config.train_frames)]
+    key = _key(config, start_config, start, [groups[index] for index in chosen])
     adapted, tuned = _earlier(folder / MODEL, key), None
     if adapted is None:
-        adapted, tuned = _tune(config, groups, folder, start_config, start, make_prefilter(), key, make_reporter)
+        _make_folder(folder / CACHE)
+        adapted, tuned = _tune(config, groups, chosen, folder, start_config, start, make_prefilter(), key, make_reporter)
     report = _Report(folder / REPORT, config, adapted)
     frames = _denoise(config, groups, outputs, adapted, start, make_prefilter(), make_reporter, on_picture, report)
-    _forget(folder / CACHE)
+    shutil.rmtree(folder / CACHE, ignore_errors=True)
     return Adaptation(folder / MODEL, tuned, frames)
 
 
@@ -75,35 +79,44 @@ def _check(folder, groups, outputs, names):
     check_overwrites([list(group) for group in groups], outputs)
     if folder.suffix.lower() == ".exr":
         raise N2NError(f"{folder} is the name of a file, but adapting writes several", "Pass a folder with -o.")
+    if (folder / MANIFEST).exists():
+        raise N2NError(f"{folder} is a dataset; denoised frames do not belong among its renders",
+                       "Pass another folder with -o.")
+    check_sizes(groups)
+
+
+def _make_folder(folder: Path):
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / CACHE).mkdir(exist_ok=True)
     except OSError as error:
-        raise N2NError(f"{folder}: cannot be made ({error.strerror})", "Pass a writable folder with -o.") from None
+        raise N2NError(f"{folder.parent}: cannot be written to ({error.strerror})",
+                       "Pass a writable folder with -o.") from None
 
 
 def _start(config: AdaptConfig) -> tuple[ModelConfig, Checkpoint | None]:
     """The network to adapt, and the checkpoint that it starts from; None: from nothing."""
     if config.init == NOTHING:
         return start_model(TrainConfig(hdr=True, features=("albedo", "normal"), prefilter=True))
+    if config.init not in OIDN_NETWORKS and open_model(config.init).model.output == "display":
+        raise N2NError(f"--init {config.init} is a model of display-referred images", "Start from one of linear radiance.")
     model, start = start_model(TrainConfig(hdr=True, init=config.init))
     return model, replace(start, model=model)
 
 
-def _key(config, model, groups) -> str:
+def _key(config, model, start, trained) -> str:
     """Names everything that the adapted weights depend on."""
     kept = {name: value for name, value in to_dict(config).items()
             if name not in ("average", "keep_noisy", "engine", "precision", "threads", "device")}
-    files = [[(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in _existing(group)]
-             for group in groups]
-    return hashlib.sha256(repr((__version__, kept, model, files)).encode()).hexdigest()
+    files = [[(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in group] for group in trained]
+    return hashlib.sha256(repr((__version__, kept, model, _digest(start), files)).encode()).hexdigest()
 
 
-def _existing(group):
-    for path in group:
-        if not path.is_file():
-            raise N2NError(f"{path}: no such file", "Check the path; folders and frame_####.exr patterns work too.")
-    return group
+def _digest(start: Checkpoint | None) -> str:
+    """Of the weights: a file of the same name may hold others tomorrow."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(start.weights.items()) if start else []:
+        digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _earlier(path: Path, key: str) -> Checkpoint | None:
@@ -116,8 +129,7 @@ def _earlier(path: Path, key: str) -> Checkpoint | None:
     raise N2NError(f"{path} was adapted to other frames or with other settings", "Pass another folder with -o, or delete it.")
 
 
-def _tune(config, groups, folder, model, start, prefilter, key, make_reporter) -> tuple[Checkpoint, Tuned]:
-    chosen = range(len(groups))[::-(-len(groups) // config.train_frames)]
+def _tune(config, groups, chosen, folder, model, start, prefilter, key, make_reporter) -> tuple[Checkpoint, Tuned]:
     frames = _load(config, [(index, groups[index]) for index in chosen], folder / CACHE, model, start, prefilter, make_reporter)
     with make_reporter("adapting") as progress:
         tuning = Tuning(frames, model, start.weights if start else None, config, progress)
@@ -126,10 +138,10 @@ def _tune(config, groups, folder, model, start, prefilter, key, make_reporter) -
         except KeyboardInterrupt:
             if tuning.best:
                 path = folder / f"interrupted-{MODEL}"
-                write_checkpoint(path, _checkpoint(config, model, start, tuning, tuning.best, chosen, ""))
+                write_checkpoint(path, _checkpoint(config, model, start, tuning, tuning.best, groups, chosen, ""))
                 progress.note(f"what was learned is in {path}: go on with --init {path}, or denoise with --model {path}")
             raise
-    checkpoint = _checkpoint(config, model, start, tuning, tuned, chosen, key)
+    checkpoint = _checkpoint(config, model, start, tuning, tuned, groups, chosen, key)
     write_checkpoint(folder / MODEL, checkpoint)
     return checkpoint, tuned
 
@@ -138,7 +150,7 @@ def _load(config, chosen, cache, model, start, prefilter, make_reporter) -> list
     """The frames to train on, as arrays in the cache."""
     pilot = Denoiser(start, config.device, engine=config.engine, prefilter=False, precision=config.precision) if start else None
     make_pilot = pilot.denoise if pilot else (lambda frame: _blurred(frame.color))
-    key = repr((config.init, model, prefilter.name if prefilter else ""))
+    key = repr((_digest(start), model, prefilter.name if prefilter else ""))
     with make_reporter("reading") as progress:
         progress.start(len(chosen), len(chosen))
         frames = []
@@ -154,8 +166,10 @@ def _blurred(color):
     return ((padded[7:, 7:] - padded[:-7, 7:] - padded[7:, :-7] + padded[:-7, :-7]) / 49).astype(np.float32)
 
 
-def _checkpoint(config, model, start, tuning, tuned, chosen, key) -> Checkpoint:
-    provenance = {"config": to_dict(config), "adapt_key": key, "share": tuned.share, "error_ratio": tuning.calibration.ratio(),
+def _checkpoint(config, model, start, tuning, tuned, groups, chosen, key) -> Checkpoint:
+    provenance = {"config": to_dict(config), "adapt_key": key,
+                  "adapted_to": f"{len(chosen)} frame(s) of {groups[0][0].resolve().parent.name}",
+                  "share": tuned.share, "error_ratio": tuning.calibration.ratio(),
                   "trained_frames": list(chosen), "step": tuned.steps, "seconds": tuned.seconds,
                   "checks": [[check.step, check.change, check.uncertainty] for check in tuned.checks],
                   "origin": describe_origin(start) if start else None}
@@ -180,7 +194,7 @@ def _denoise(config, groups, outputs, adapted, start, prefilter, make_reporter, 
             frames = read_group(group, config.layer, features)
             known = _known(index, provenance["trained_frames"], frames[0].color.shape[:2])
             picture = painter.paint(frames, known, lambda share: None)
-            _write(group[0], output, picture, config)
+            _write(group[0], output, picture, config, features)
             on_picture(output, picture)
             report.add(FrameResult(output, picture.psnr_db, picture.shares))
             progress.advance(1, f"{output.name}: about {picture.psnr_db:.1f} dB")
@@ -192,9 +206,9 @@ def _known(index, trained, size):
     return held_out_pixels(*size, index) if index in trained else np.ones(size, bool)
 
 
-def _write(source: Path, output: Path, picture: Picture, config):
+def _write(source: Path, output: Path, picture: Picture, config, features):
     image = ExrImage(source)
-    layer = image.layer(config.layer)
+    layer = image.layer(config.layer, features)
     image.replace_color(layer, picture.color, config.keep_noisy)
     image.add_pass(layer, ERROR_PASS, {"V": picture.error})
     image.write(output)
@@ -219,9 +233,10 @@ class _Report:
 
     def _read(self) -> dict:
         try:
-            return json.loads(self.path.read_text())
+            found = json.loads(self.path.read_text())
         except (OSError, ValueError):
             return {}
+        return found if isinstance(found, dict) else {}
 
     def has(self, output: Path) -> bool:
         return output.name in self.frames and output.exists()
@@ -231,9 +246,3 @@ class _Report:
         frames = [{"file": name, "expected_psnr_db": done.psnr_db, **done.shares} for name, done in self.frames.items()]
         content = json.dumps({**self.content, "frames": frames}, indent=1) + "\n"
         write_beside(self.path, lambda temporary: Path(temporary).write_text(content))
-
-
-def _forget(cache: Path):
-    for path in cache.glob("*.npy"):
-        path.unlink()
-    cache.rmdir()

@@ -81,7 +81,7 @@ def share_map(evidence: Evidence, usual: float, spread, size: tuple[int, int]) -
     gain, reach, noise = (_smooth(image, SMOOTH_CELLS) for image in (evidence.gain, evidence.reach, evidence.noise))
     noise = np.maximum(noise, 1e-20)
     share = (gain * reach / noise + usual / spread ** 2) / (reach ** 2 / noise + 1 / spread ** 2)
-    return np.clip(_enlarge(share.astype(np.float32), CELL_PX, size), 0.0, 1.0)[..., None]
+    return _enlarge(np.clip(share, 0.0, 1.0).astype(np.float32), CELL_PX, size)[..., None]
 
 
 def difference(one, two) -> np.ndarray:

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import N2NError
-from ..frame.exr import ExrImage
+from ..frame.exr import ExrImage, read_size
 from ..frame.frame import Frame, mean_frame
-from ..frame.pairs import MANIFEST, find_pairs
+from ..frame.pairs import MANIFEST, find_pairs, parse_name
 from ..frame.sequence import find_inputs, match_pairs
+from ..frame.transfer import RADIANCE_MAX
 from ..train.augment import augment
 from ..train.dataset import ArrayFile, Prefetched, guide_slice, save_array, stack_seeds
 
@@ -63,8 +64,7 @@ def find_groups(inputs: list[str], others: list[str]) -> tuple[list[tuple[Path, 
         if others:
             raise N2NError("--pair is not for datasets: they hold all seeds already", "Leave it out.")
         pairs = [pair for text in inputs for pair in find_pairs(Path(text))]
-        if not pairs:
-            raise N2NError(f"{', '.join(inputs)}: no frame has two seeds", "Finish `n2n-render sample` first.")
+        _refuse_single_seeds(inputs, pairs)
         several = len(inputs) > 1
         return [pair.noisy for pair in pairs], [(pair.name.replace("/", "-") if several else pair.name.split("/")[1]) + ".exr"
                                                 for pair in pairs]
@@ -76,13 +76,31 @@ def find_groups(inputs: list[str], others: list[str]) -> tuple[list[tuple[Path, 
         [path.name for path in paths]
 
 
+def _refuse_single_seeds(inputs, pairs):
+    """A frame that is not finished is not left out silently."""
+    there = {(Path(text).resolve(), name.view, name.frame) for text in inputs for path in Path(text).iterdir()
+             for name in [parse_name(path.name)] if name and name.kind == "s"}
+    single = sorted(there - {(pair.dataset.resolve(), pair.view, pair.frame) for pair in pairs})
+    if single or not pairs:
+        what = f"{single[0][1]}, frame {single[0][2]}, has one seed only" if single else "there is no frame"
+        raise N2NError(f"{', '.join(inputs)}: {what}", "Finish `n2n-render sample` first: adapting needs two of each.")
+
+
+def check_sizes(groups: list[tuple[Path, ...]]):
+    """Raises N2NError for a file that is missing, or of another size than the first of its frame: only headers are read."""
+    for first, *others in groups:
+        height, width = read_size(first)
+        for path in others:
+            found = read_size(path)
+            if found != (height, width):
+                raise N2NError(f"{path} is {found[1]}×{found[0]}, but {first} is {width}×{height}",
+                               "Pass renders of the same frame.")
+
+
 def read_group(paths, layer: str | None, features: tuple[str, ...]) -> list[Frame]:
-    """The renders of one frame. Raises N2NError where they differ in size or hold the same noise."""
+    """The renders of one frame. Raises N2NError where two of them hold the same noise."""
     frames = [ExrImage(path).frame(layer, features) for path in paths]
     for path, frame in zip(paths[1:], frames[1:], strict=True):
-        if frame.color.shape != frames[0].color.shape:
-            raise N2NError(f"{path} is {frame.width}×{frame.height}, but {paths[0]} is "
-                           f"{frames[0].width}×{frames[0].height}", "Pass renders of the same frame.")
         if np.array_equal(frame.color, frames[0].color):
             raise N2NError(f"{path} and {paths[0]} hold the same noise", "Render one of them with another seed.")
     return frames
@@ -100,7 +118,8 @@ def load_frame(paths, index: int, layer, features, prefilter, make_pilot, folder
         frames = read_group(paths, layer, features)
         images, factor = stack_seeds(frames, features, prefilter)
         mean = mean_frame(frames)
-        save_array(pilot_path, (make_pilot(prefilter(mean) if prefilter else mean) * factor).astype(np.float16))
+        save_array(pilot_path, np.minimum(make_pilot(prefilter(mean) if prefilter else mean) * factor, RADIANCE_MAX)
+                   .astype(np.float16))
         save_array(images_path, images)
     return ShotFrame(tuple(paths), index, ArrayFile.of(images_path), ArrayFile.of(pilot_path))
 

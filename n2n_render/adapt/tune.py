@@ -179,6 +179,8 @@ class Tuning:
             evidence = evidence + found if evidence else found
         check = Check(self.descent.steps, (evidence.reach - 2 * evidence.gain) / before, 2 * evidence.noise ** 0.5 / before)
         self.checks.append(check)
+        if not np.isfinite(check.change):
+            raise N2NError("the network's pictures are not finite any more", "Adapt with a lower --learning-rate.")
         if self.best is None or check.change <= min(done.change for done in self.checks):
             share = judge.best_share(_arrays(evidence), 0.0 if self.new else 1.0)
             self.best = Tuned(self.descent.weights(), share, self.checks, self.descent.steps, self.seconds)

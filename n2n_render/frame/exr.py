@@ -129,6 +129,18 @@ class ExrImage:
         write_beside(path, lambda temporary: OpenEXR.File(parts).write(temporary))
 
 
+def read_size(path) -> tuple[int, int]:
+    """(height, width) by the header alone. Raises N2NError like `ExrImage`."""
+    if not Path(path).is_file():
+        raise N2NError(f"{path}: no such file", "Check the path; folders and frame_####.exr patterns work too.")
+    try:
+        low, high = OpenEXR.File(str(path), header_only=True).parts[0].header["dataWindow"]
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise N2NError(f"{path}: cannot be read as an EXR image ({first_line(error)})",
+                       "The file is damaged or of another kind; render it again.") from None
+    return int(high[1] - low[1] + 1), int(high[0] - low[0] + 1)
+
+
 def read_frame(path, features: tuple[str, ...] = (), layer: str | None = None) -> Frame:
     """One call for readers that need no pass-through; see `ExrImage.frame`."""
     return ExrImage(path).frame(layer, features)

@@ -103,10 +103,12 @@ def _list(name: str) -> Listed:
 def describe_origin(checkpoint: Checkpoint) -> str:
     """Where the weights come from, in one line."""
     found = checkpoint.provenance
-    if "datasets" not in found:
-        return found.get("origin", "unknown")
-    scenes = ", ".join(dataset["name"] for dataset in found["datasets"])
     start = f"; started from {found['origin']}" if found.get("origin") else ""
+    if "adapted_to" in found:
+        return f"adapted to {found['adapted_to']}, step {found['step']}{start}"
+    if "datasets" not in found:
+        return found.get("origin") or "unknown"
+    scenes = ", ".join(dataset["name"] for dataset in found["datasets"])
     return f"trained on {scenes}, step {found['step']}{start}"
 
 

@@ -67,6 +67,8 @@ class Descent:
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, CLIP_FACTOR * usual if usual < math.inf else 1e9).item()
         if not math.isfinite(norm):
             return False
+        if norm == 0:  # nothing to learn from in this batch says nothing of what is usual
+            return True
         self.clipped += norm > CLIP_FACTOR * usual
         log_norm = math.log(max(min(norm, CLIP_FACTOR * usual), 1e-12))
         self._usual_log_norm = log_norm if known is None else CLIP_MEMORY * known + (1 - CLIP_MEMORY) * log_norm

@@ -219,7 +219,7 @@ def test_ctrl_c_while_training_leaves_what_was_learned(shot, start, tmp_path, mo
     adapted(shot, tmp_path / "further", model)
     adapted(shot, out, start, steps=100)  # to the end, as what was interrupted is taken for no finished model
     assert read_checkpoint(out / "adapted.pt").provenance["checks"][-1][0] == 100
-    assert {path.name for path in out.glob("*.exr")} == set(NAMES) and not (out / ".cache").exists()
+    assert {path.name for path in out.glob("*.exr")} == set(NAMES) and not (out / ".adapt-cache").exists()
 
 
 def test_an_interrupted_model_is_not_taken_for_a_finished_one(shot, start, tmp_path, monkeypatch):
@@ -401,9 +401,71 @@ def test_models_that_are_no_start_are_refused(loose, start):
     assert_refused(adapt(loose / "a_0001.exr", loose / "out", loose / "missing.pt", *pair), "missing.pt: no such model")
     config = ModelConfig(levels=1, encoder_width=4, decoder_width=4, head_widths=(4, 4), output="display")
     write_checkpoint(loose / "display.pt", Checkpoint(config, UNet(config).state_dict()))
-    assert_refused(adapt(loose / "a_0001.exr", loose / "out", loose / "display.pt", *pair), "display.pt is no model")
+    assert_refused(adapt(loose / "a_0001.exr", loose / "out", loose / "display.pt", *pair),
+                   "display.pt is a model of display-referred images")
 
 
 def test_help_explains_every_option():
     result = CliRunner().invoke(main, ["adapt", "--help"])
     assert result.exit_code == 0 and all(text in result.output for text in ("--pair", "--init", "--minutes", "--average"))
+
+
+def two_layers(path, seed):
+    """Layer A without the features, layer B with them, as a scene with two view layers may be set up."""
+    frame = noisy_frame(true_frame(*SIZE), seed)
+    channels = {f"{layer}.Combined.{letter}": frame.color[..., index].copy() for layer in "AB"
+                for index, letter in enumerate("RGB")}
+    channels |= {f"B.Denoising Albedo.{letter}": frame.albedo[..., index].copy() for index, letter in enumerate("RGB")}
+    OpenEXR.File({"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}, channels).write(str(path))
+    return path
+
+
+def test_the_picture_goes_into_the_layer_that_it_was_made_from(start, tmp_path):
+    one, two = two_layers(tmp_path / "a.exr", 1), two_layers(tmp_path / "b.exr", 2)
+    adapted(one, tmp_path / "out", start, "--pair", two)
+    before, after = ExrImage(one), ExrImage(tmp_path / "out" / "a.exr")
+    layers = [[f"{layer}.Combined.{letter}" for letter in "RGB"] for layer in "AB"]
+    np.testing.assert_array_equal(after.pixels(layers[0]), before.pixels(layers[0]))
+    assert not np.allclose(after.pixels(layers[1]), before.pixels(layers[1])) and after.pixels(["B.Error.V"]).any()
+
+
+def test_other_weights_in_the_start_s_file_are_another_start(shot, start, tmp_path):
+    adapted(shot, tmp_path / "out", start)
+    torch.manual_seed(9)
+    model = read_checkpoint(start).model
+    write_checkpoint(start, Checkpoint(model, UNet(model).state_dict(), {}))
+    assert_refused(adapt(shot, tmp_path / "out", start), "was adapted to other frames or with other settings")
+
+
+def test_frames_that_only_get_denoised_are_checked_before_the_training(shot, start, tmp_path):
+    write_frame(shot / "v001_f0001_s0002_0008spp.exr", noisy_frame(true_frame(32, 48), 3))
+    assert_refused(adapt(shot, tmp_path / "out", start, "--train-frames", "1"), "is 48×32, but")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_frame_with_one_seed_is_not_left_out_silently(shot, start, tmp_path):
+    (shot / "v001_f0001_s0002_0008spp.exr").unlink()
+    assert_refused(adapt(shot, tmp_path / "out", start), "v001, frame 1, has one seed only")
+
+
+def test_denoised_frames_do_not_go_into_a_dataset(shot, start):
+    assert_refused(adapt(shot, shot, start), "is a dataset")
+
+
+def test_an_extreme_pixel_leaves_all_numbers_finite(make_dataset, tmp_path):
+    """From nothing, where the pilot is the blurred picture itself."""
+    shot = make_dataset(views=2, size=SIZE)
+    path = shot / "v000_f0001_s0001_0008spp.exr"
+    frame = read_frame(path, ("albedo", "normal", "depth"))
+    frame.color *= 1e-3
+    frame.color[5, 5] = 65504.0
+    write_frame(path, frame)
+    adapted(shot, tmp_path / "out", "nothing")
+    assert all(np.isfinite(read_frame(path).color).all() for path in (tmp_path / "out").glob("*.exr"))
+    report(tmp_path / "out")
+
+
+def test_an_adapted_model_is_listed_with_what_it_was_adapted_to(shot, tmp_path):
+    adapted(shot, tmp_path / "out", "nothing")
+    result = CliRunner().invoke(main, ["models", str(tmp_path / "out")])
+    assert result.exit_code == 0 and "adapted to 3 frame(s) of data" in " ".join(result.output.split())
