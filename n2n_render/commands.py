@@ -9,6 +9,7 @@ import click
 
 from . import __version__
 from .errors import N2NError
+from .options import engine_options, is_given, parse_features, parse_numbers, refuse_given
 
 
 class _Commands(click.Group):
@@ -137,70 +138,22 @@ def train(ctx, resume, features, widths, minutes, data, **options):
     from .train.loop import resumed_config
     from .train.loop import train as run
     if resume:
-        _refuse_given(ctx, set(ctx.params) - {"resume", "steps", "minutes", "threads", "device"},
+        refuse_given(ctx, set(ctx.params) - {"resume", "steps", "minutes", "threads", "device"},
                       "cannot be changed when a run is resumed",
                       "Only --steps, --minutes, --threads and --device can; start a new run for anything else.")
         config = resumed_config(resume, steps=options["steps"], minutes=minutes, threads=options["threads"],
-                                device=options["device"] if _given(ctx, "device") else None)
+                                device=options["device"] if is_given(ctx, "device") else None)
     else:
-        encoder, decoder = _numbers("--widths", widths, 2)
+        encoder, decoder = parse_numbers("--widths", widths, 2)
         if options["init"]:
-            _refuse_given(ctx, {"network", "norm", "head", "encoding", "levels", "widths"}, "cannot be chosen with --init",
+            refuse_given(ctx, {"network", "norm", "head", "encoding", "levels", "widths"}, "cannot be chosen with --init",
                           "The model to start from decides it.")
-        config = TrainConfig(**options, data=data, features=_features(features), minutes=minutes or 20.0,
+        config = TrainConfig(**options, data=data, features=parse_features(features), minutes=minutes or 20.0,
                              encoder_width=encoder, decoder_width=decoder)
     with _reporter(ctx, "training") as progress:
         folder = run(config, progress, resume, lambda model: Prefilter(model, config.device))
     console.result(f"{folder}: best.pt, last.pt, training.png, metrics.jsonl")
     console.say(f"next: n2n-render denoise FRAMES --model {folder} -o OUT")
-
-
-def _given(ctx, name):
-    return ctx.get_parameter_source(name).name == "COMMANDLINE"
-
-
-def _refuse_given(ctx, names, why, hint):
-    """Options that would have no effect are a mistake to point out, not to swallow."""
-    given = [name for name in ctx.params if name in names and _given(ctx, name)]
-    if given:
-        raise N2NError(f"--{given[0].replace('_', '-')} {why}", hint)
-
-
-def _features(text):
-    from .frame.passes import FEATURES
-    wanted = [part.strip() for part in text.split(",") if part.strip()]
-    unknown = [part for part in wanted if part not in FEATURES]
-    if unknown:
-        raise N2NError(f"unknown feature {unknown[0]!r}", f"Choose among {', '.join(FEATURES)}.")
-    return tuple(feature for feature in FEATURES if feature in wanted)
-
-
-def _numbers(option, text, count):
-    parts = text.split(",")
-    if len(parts) != count or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
-        raise N2NError(f"cannot read {option} {text!r}", f"It takes {count} positive numbers with commas between.")
-    return [int(part) for part in parts]
-
-
-def _as_number(ctx, option, text):
-    return int(text)
-
-
-def _engine_options(average: str):
-    """`average`: the default of --average."""
-    def decorate(command):
-        for option in (
-                click.option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps, hip, sycl, metal."),
-                click.option("--engine", type=click.Choice(["auto", "torch", "oidn", "openvino"]), default="auto",
-                             help="What runs the network; auto: the fastest that can."),
-                click.option("--precision", type=click.Choice(["auto", "half", "float32"]), default="auto",
-                             help="auto: half where it is faster and cannot be seen, else float32."),
-                click.option("--average", type=click.Choice(["1", "2", "4", "8"]), default=average, callback=_as_number,
-                             help="Mean over so many mirrored and turned copies of a frame: better, and as many times "
-                             "slower.")):
-            command = option(command)
-        return command
-    return decorate
 
 
 @main.command()
@@ -214,7 +167,7 @@ def _engine_options(average: str):
 @click.option("--layer", metavar="NAME", help="View layer.  [default: the file's first]")
 @click.option("--keep-noisy", is_flag=True, help="Add the noisy picture as the pass <layer>.Noisy.")
 @click.option("--strength", type=click.FloatRange(0, 1), default=1.0, help="0: noisy, 1: denoised.")
-@_engine_options(average="1")
+@engine_options(average="1")
 @click.option("--tile", type=click.IntRange(32), metavar="PX", help="Tile size; smaller takes less memory.")
 @click.pass_context
 def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, strength, engine, device, precision, average,
@@ -258,7 +211,7 @@ def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, stre
 @click.option("--keep-noisy", is_flag=True, help="Add the noisy picture as the pass <layer>.Noisy.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads for training.")
 @click.option("--seed", type=click.IntRange(0), default=1, help="Same seed, frames and --steps: same weights.")
-@_engine_options(average="4")
+@engine_options(average="4")
 @click.pass_context
 def adapt(ctx, inputs, pair, out, **options):
     """Train on the very frames that are to be denoised, then denoise them: from two noisy renders of each to a clean one."""
@@ -338,7 +291,7 @@ def export(ctx, model, kind, output, precision, check):
 @click.option("--out", default="evaluation", metavar="FOLDER", help="Where the comparison pictures go.")
 @click.option("--json", "json_path", metavar="FILE", help="Also write all numbers as JSON.")
 @click.option("--oidn/--no-oidn", default=True, help="Compare with Open Image Denoise.")
-@_engine_options(average="1")
+@engine_options(average="1")
 @click.pass_context
 def evaluate(ctx, models, frames, data, more, out, json_path, oidn, engine, device, precision, average):
     """Compare denoised frames with references: PSNR, SSIM, relMSE, SMAPE, FLIP."""

@@ -59,20 +59,23 @@ class Denoiser:
 
     def denoise_clean(self, frame: Frame, on_progress=lambda share: None) -> np.ndarray:
         """The same for a frame whose albedo and normal are already as the model wants them."""
-        total = 0.0
+        total, exact = 0.0, False
         for index, switches in enumerate(ORIENTATIONS[:self.average]):
-            image = self._precise(turn(frame, *switches) if any(switches) else frame,
-                                  lambda share, start=index: on_progress((start + share) / self.average))
+            image, exact = self._precise(turn(frame, *switches) if any(switches) else frame, exact,
+                                         lambda share, start=index: on_progress((start + share) / self.average))
             total = image if self.average == 1 else total + move_back(image, *switches)
         return total if self.average == 1 else total / np.float32(self.average)
 
-    def _precise(self, frame, on_progress):
+    def _precise(self, frame, exact, on_progress):
         """Rounding to bfloat16 is far below the noise of most frames, but not of nearly clean ones: those are denoised
-        again in float32 unless half precision was asked for. Each frame is judged by itself.
+        again in float32 unless half precision was asked for. Each frame is judged by itself, in its first orientation.
+
+        Returns (picture, whether it was one of those); `exact`: that is known already.
         """
-        image = self._within_memory(frame, on_progress)
-        if self.engine.coarse and self._precision == "auto" and self.model.subject == "color" and \
-                removed_noise(frame.color, image) < LITTLE_NOISE:
+        image = None if exact else self._within_memory(frame, on_progress)
+        if exact or (self.engine.coarse and self._precision == "auto" and self.model.subject == "color" and
+                     removed_noise(frame.color, image) < LITTLE_NOISE):
+            exact = True
             if self._exact_engine is None:
                 self._exact_engine = make_engine(self._checkpoint, self.engine.name, "cpu", "float32")
                 self._warn("there is so little noise that half precision would show: using float32 "
@@ -82,7 +85,7 @@ class Denoiser:
                 image = self._within_memory(frame, on_progress)
             finally:
                 self.engine = fast
-        return image
+        return image, exact
 
     def _within_memory(self, frame, on_progress):
         while True:

@@ -1,0 +1,52 @@
+"""Options that several commands share, and what reads their texts."""
+import click
+
+from .errors import N2NError
+
+
+def is_given(ctx, name):
+    return ctx.get_parameter_source(name).name == "COMMANDLINE"
+
+
+def refuse_given(ctx, names, why, hint):
+    """Options that would have no effect are a mistake to point out, not to swallow."""
+    given = [name for name in ctx.params if name in names and is_given(ctx, name)]
+    if given:
+        raise N2NError(f"--{given[0].replace('_', '-')} {why}", hint)
+
+
+def parse_features(text):
+    from .frame.passes import FEATURES
+    wanted = [part.strip() for part in text.split(",") if part.strip()]
+    unknown = [part for part in wanted if part not in FEATURES]
+    if unknown:
+        raise N2NError(f"unknown feature {unknown[0]!r}", f"Choose among {', '.join(FEATURES)}.")
+    return tuple(feature for feature in FEATURES if feature in wanted)
+
+
+def parse_numbers(option, text, count):
+    parts = text.split(",")
+    if len(parts) != count or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+        raise N2NError(f"cannot read {option} {text!r}", f"It takes {count} positive numbers with commas between.")
+    return [int(part) for part in parts]
+
+
+def _as_number(ctx, option, text):
+    return int(text)
+
+
+def engine_options(average: str):
+    """`average`: the default of --average."""
+    def decorate(command):
+        for option in (
+                click.option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps, hip, sycl, metal."),
+                click.option("--engine", type=click.Choice(["auto", "torch", "oidn", "openvino"]), default="auto",
+                             help="What runs the network; auto: the fastest that can."),
+                click.option("--precision", type=click.Choice(["auto", "half", "float32"]), default="auto",
+                             help="auto: half where it is faster and cannot be seen, else float32."),
+                click.option("--average", type=click.Choice(["1", "2", "4", "8"]), default=average, callback=_as_number,
+                             help="Mean over so many mirrored and turned copies of a frame: better, and as many times "
+                             "slower.")):
+            command = option(command)
+        return command
+    return decorate
