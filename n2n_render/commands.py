@@ -24,6 +24,9 @@ class _Commands(click.Group):
         except N2NError as error:
             console.show_error(error)
             sys.exit(1)
+        except PermissionError as error:
+            console.show_error(N2NError(f"{error.filename}: may not be read or written", "Check who owns it."))
+            sys.exit(1)
         except KeyboardInterrupt:
             console.say("interrupted; what was finished is kept")
             sys.exit(130)
@@ -184,11 +187,12 @@ def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, stre
         denoiser = load_denoiser(model, device, tile, engine, prefilter, progress.warn, precision, average)
         progress.note(f"denoising with {denoiser.engine.description}{', prefiltered' if denoiser.prefilter else ''}")
         progress.start(len(paths), len(paths))
-        done = [0.0] * len(paths)
+        done, counted = [0.0] * len(paths), set()
 
-        def on_progress(index, share):
-            progress.advance(share - done[index], finished=share >= 1.0 > done[index])
+        def on_progress(index, share):  # a frame that is done again in float32 reaches 1 twice
+            progress.advance(share - done[index], finished=share >= 1.0 and index not in counted)
             done[index] = share
+            counted.update([index] * (share >= 1.0))
         denoise_files(denoiser, groups, outputs, FileOptions(layer, keep_noisy, strength), on_progress)
     console.result(f"wrote {outputs[0]}" if len(outputs) == 1 else f"wrote {len(outputs)} files to {output}")
 
@@ -225,9 +229,12 @@ def adapt(ctx, inputs, pair, out, **options):
     groups, names = find_groups(list(inputs), list(pair))
     done = run(AdaptConfig(**options), groups, names, out, lambda title: _reporter(ctx, title), report.write_error_map)
     if done.tuned:
-        best = f"trained; best on held-out tiles after {done.tuned.steps} steps"
-        console.result(best if options["init"] == "nothing" else
-                       f"{best}: {done.tuned.share:.0%} of the way from the start to it is best for the shot")
+        if not done.tuned.steps:
+            console.result("training made nothing better on the held-out tiles: the pictures and the model are the start's")
+        else:
+            share = f": {done.tuned.share:.0%} of the way from the start to it is best for the shot"
+            console.result(f"best on held-out tiles after {done.tuned.steps} steps"
+                           + (share if options["init"] != "nothing" else ""))
     mean = sum(frame.psnr_db for frame in done.frames) / len(done.frames)
     worst = min(done.frames, key=lambda frame: frame.psnr_db)
     console.result(f"wrote {len(done.frames)} frame(s) to {out}, expected PSNR on T {mean:.1f} dB in the mean, least "

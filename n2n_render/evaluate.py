@@ -58,12 +58,14 @@ def find_finished(folders: list[Path], pairs: list[Pair]) -> dict[str, dict[Pair
     several = len({pair.dataset for pair in pairs}) > 1
     found = {}
     for folder in folders:
-        names = {pair: pair.name.replace("/", "-") if several else pair.name.split("/")[1] for pair in pairs}
-        found[str(folder)] = {pair: Path(folder) / f"{name}.exr" for pair, name in names.items()}
+        full = {pair: Path(folder) / f"{pair.name.replace('/', '-')}.exr" for pair in pairs}  # of several datasets
+        short = {pair: Path(folder) / f"{pair.name.split('/')[1]}.exr" for pair in pairs}
+        found[str(folder)] = {pair: full[pair] if several or full[pair].is_file() else short[pair] for pair in pairs}
         missing = [path for path in found[str(folder)].values() if not path.is_file()]
         if missing:
             raise N2NError(f"{missing[0]}: no such file, so {folder} cannot be compared",
-                           "--frames takes a folder with one denoised frame for each view, as `n2n-render adapt` writes it.")
+                           "--frames takes a folder with one denoised frame for each view of --data that has references, as "
+                           "`n2n-render adapt` writes it.")
     return found
 
 

@@ -15,7 +15,7 @@ ALLOWED = {
     "train": FREE | {"frame", "network", "train"},
     "engines": FREE | {"frame", "network", "engines"},
     "denoise": FREE | {"frame", "network", "engines"},
-    "adapt": FREE | {"frame", "network", "train", "denoise", "adapt"},  # trains and denoises: both stations in one
+    "adapt": FREE | {"frame", "network", "train", "engines", "denoise", "adapt"},  # trains and denoises: both stations in one
     "export": FREE | {"frame", "network", "engines", "denoise"},
     "evaluate": FREE | {"frame", "network", "engines", "denoise"},
     "report": FREE | {"frame", "evaluate"},

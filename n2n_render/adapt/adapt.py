@@ -11,14 +11,16 @@ import numpy as np
 from .. import __version__
 from ..config import AdaptConfig, TrainConfig, to_dict
 from ..denoise import Denoiser, Prefilter
+from ..engines.choice import make_engine
 from ..errors import N2NError
 from ..files import write_beside
 from ..frame.exr import ExrImage
-from ..frame.pairs import MANIFEST
+from ..frame.pairs import MANIFEST, spaced
 from ..frame.sequence import check_overwrites
 from ..network.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from ..network.device import pick_device
 from ..network.models import describe_origin, open_model
-from ..network.unet import OIDN_NETWORKS, ModelConfig
+from ..network.unet import OIDN_NETWORKS, ModelConfig, build_network
 from ..train.setup import start_model
 from .picture import Painter, Picture
 from .shot import ShotFrame, check_sizes, held_out_pixels, load_frame, read_group
@@ -57,19 +59,25 @@ def adapt(config: AdaptConfig, groups: list[tuple[Path, ...]], names: list[str],
     outputs = [folder / name for name in names]
     _check(folder, groups, outputs, names)
     start_config, start = _start(config)
-    clean = start_config.clean_guides if start else set(start_config.features) >= {"albedo", "normal"}
     make_prefilter = (lambda: Prefilter(start_config, config.device, engine=config.engine, precision=config.precision)) \
-        if clean else (lambda: None)
-    chosen = range(len(groups))[::-(-len(groups) // config.train_frames)]
-    key = _key(config, start_config, start, [groups[index] for index in chosen])
+        if start_config.clean_guides else (lambda: None)
+    chosen = spaced(groups, config.train_frames)
+    key = _key(config, start_config, start, chosen)
     adapted, tuned = _earlier(folder / MODEL, key), None
     if adapted is None:
+        _check_devices(config, start_config)
         _make_folder(folder / CACHE)
-        adapted, tuned = _tune(config, groups, chosen, folder, start_config, start, make_prefilter(), key, make_reporter)
+        adapted, tuned = _tune(config, chosen, folder, start_config, start, make_prefilter(), key, make_reporter)
+    shutil.rmtree(folder / CACHE, ignore_errors=True)
     report = _Report(folder / REPORT, config, adapted)
     frames = _denoise(config, groups, outputs, adapted, start, make_prefilter(), make_reporter, on_picture, report)
-    shutil.rmtree(folder / CACHE, ignore_errors=True)
     return Adaptation(folder / MODEL, tuned, frames)
+
+
+def _check_devices(config, model):
+    """Raises N2NError where training or denoising cannot run as asked: before anything that takes long."""
+    pick_device(config.device)
+    make_engine(Checkpoint(model, build_network(model).state_dict()), config.engine, config.device, config.precision)
 
 
 def _check(folder, groups, outputs, names):
@@ -107,7 +115,7 @@ def _key(config, model, start, trained) -> str:
     """Names everything that the adapted weights depend on."""
     kept = {name: value for name, value in to_dict(config).items()
             if name not in ("average", "keep_noisy", "engine", "precision", "threads", "device")}
-    files = [[(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in group] for group in trained]
+    files = [_facts(group) for group in trained]
     return hashlib.sha256(repr((__version__, kept, model, _digest(start), files)).encode()).hexdigest()
 
 
@@ -129,19 +137,22 @@ def _earlier(path: Path, key: str) -> Checkpoint | None:
     raise N2NError(f"{path} was adapted to other frames or with other settings", "Pass another folder with -o, or delete it.")
 
 
-def _tune(config, groups, chosen, folder, model, start, prefilter, key, make_reporter) -> tuple[Checkpoint, Tuned]:
-    frames = _load(config, [(index, groups[index]) for index in chosen], folder / CACHE, model, start, prefilter, make_reporter)
+def _tune(config, chosen, folder, model, start, prefilter, key, make_reporter) -> tuple[Checkpoint, Tuned]:
+    frames = _load(config, chosen, folder / CACHE, model, start, prefilter, make_reporter)
     with make_reporter("adapting") as progress:
+        if start and set(_names(chosen)) & set(start.provenance.get("trained_on", ())):
+            progress.warn(f"{config.init} was trained on some of these very frames: it looks better here than it is, and less "
+                          "will be adapted")
         tuning = Tuning(frames, model, start.weights if start else None, config, progress)
         try:
             tuned = tuning.run()
         except KeyboardInterrupt:
-            if tuning.best:
+            if tuning.best and tuning.best.steps:
                 path = folder / f"interrupted-{MODEL}"
-                write_checkpoint(path, _checkpoint(config, model, start, tuning, tuning.best, groups, chosen, ""))
-                progress.note(f"what was learned is in {path}: go on with --init {path}, or denoise with --model {path}")
+                write_checkpoint(path, _checkpoint(config, model, start, tuning, tuning.best, chosen, ""))
+                progress.note(f"the best so far is in {path} for `denoise --model`; adapting again starts anew")
             raise
-    checkpoint = _checkpoint(config, model, start, tuning, tuned, groups, chosen, key)
+    checkpoint = _checkpoint(config, model, start, tuning, tuned, chosen, key)
     write_checkpoint(folder / MODEL, checkpoint)
     return checkpoint, tuned
 
@@ -154,8 +165,8 @@ def _load(config, chosen, cache, model, start, prefilter, make_reporter) -> list
     with make_reporter("reading") as progress:
         progress.start(len(chosen), len(chosen))
         frames = []
-        for index, group in chosen:
-            frames.append(load_frame(group, index, config.layer, model.features, prefilter, make_pilot, cache, key))
+        for group in chosen:
+            frames.append(load_frame(group, config.layer, model.features, prefilter, make_pilot, cache, key))
             progress.advance(1, group[0].name)
     return frames
 
@@ -166,14 +177,19 @@ def _blurred(color):
     return ((padded[7:, 7:] - padded[:-7, 7:] - padded[7:, :-7] + padded[:-7, :-7]) / 49).astype(np.float32)
 
 
-def _checkpoint(config, model, start, tuning, tuned, groups, chosen, key) -> Checkpoint:
+def _checkpoint(config, model, start, tuning, tuned, chosen, key) -> Checkpoint:
     provenance = {"config": to_dict(config), "adapt_key": key,
-                  "adapted_to": f"{len(chosen)} frame(s) of {groups[0][0].resolve().parent.name}",
+                  "adapted_to": f"{len(chosen)} frame(s) of {chosen[0][0].resolve().parent.name}",
                   "share": tuned.share, "error_ratio": tuning.calibration.ratio(),
-                  "trained_frames": list(chosen), "step": tuned.steps, "seconds": tuned.seconds,
+                  "trained_on": _names(chosen), "step": tuned.steps, "seconds": tuned.seconds,
                   "checks": [[check.step, check.change, check.uncertainty] for check in tuned.checks],
                   "origin": describe_origin(start) if start else None}
     return Checkpoint(model, tuned.weights, provenance)
+
+
+def _names(chosen) -> list[str]:
+    """Frames as `Pair.name` names them, so that everybody can tell what a model was trained on."""
+    return [f"{group[0].resolve().parent.name}/{group[0].stem.split('_s')[0]}" for group in chosen]
 
 
 def _denoise(config, groups, outputs, adapted, start, prefilter, make_reporter, on_picture, report) -> list[FrameResult]:
@@ -187,23 +203,22 @@ def _denoise(config, groups, outputs, adapted, start, prefilter, make_reporter, 
                           provenance["share"], provenance["error_ratio"])
         progress.note(f"denoising with {painter.adapted.engine.description}")
         progress.start(len(groups), len(groups))
-        for index, (group, output) in enumerate(zip(groups, outputs, strict=True)):
-            if report.has(output):
+        for group, output in zip(groups, outputs, strict=True):
+            if report.has(output, group):
                 progress.advance(1, f"{output.name}: was there")
                 continue
             frames = read_group(group, config.layer, features)
-            known = _known(index, provenance["trained_frames"], frames[0].color.shape[:2])
-            picture = painter.paint(frames, known, lambda share: None)
+            done = [0.0]
+
+            def on_progress(share, done=done):
+                progress.advance(share - done[0], finished=False)
+                done[0] = share
+            picture = painter.paint(frames, held_out_pixels(*frames[0].color.shape[:2]), on_progress)
             _write(group[0], output, picture, config, features)
             on_picture(output, picture)
-            report.add(FrameResult(output, picture.psnr_db, picture.shares))
-            progress.advance(1, f"{output.name}: about {picture.psnr_db:.1f} dB")
+            report.add(FrameResult(output, picture.psnr_db, picture.shares), group)
+            progress.advance(1 - done[0], f"{output.name}: about {picture.psnr_db:.1f} dB")
     return [report.frames[output.name] for output in outputs]
-
-
-def _known(index, trained, size):
-    """Pixels that the training has not seen as targets: all of a frame that it did not use."""
-    return held_out_pixels(*size, index) if index in trained else np.ones(size, bool)
 
 
 def _write(source: Path, output: Path, picture: Picture, config, features):
@@ -225,10 +240,12 @@ class _Report:
                         "checks": [dict(zip(("step", "change", "uncertainty"), check, strict=True))
                                    for check in told["checks"]]}
         self.frames: dict[str, FrameResult] = {}
+        self.sources: dict[str, list] = {}
         earlier = self._read()
         if all(earlier.get(name) == self.content[name] for name in ("adapt_key", "config")):
-            for frame in earlier["frames"]:
+            for frame in earlier.get("frames", []):
                 output = path.parent / frame.pop("file")
+                self.sources[output.name] = frame.pop("sources")
                 self.frames[output.name] = FrameResult(output, frame.pop("expected_psnr_db"), frame)
 
     def _read(self) -> dict:
@@ -238,11 +255,18 @@ class _Report:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def has(self, output: Path) -> bool:
-        return output.name in self.frames and output.exists()
+    def has(self, output: Path, group) -> bool:
+        """Whether the frame was denoised from these very files."""
+        return output.exists() and self.sources.get(output.name) == _facts(group)
 
-    def add(self, frame: FrameResult):
-        self.frames[frame.output.name] = frame
-        frames = [{"file": name, "expected_psnr_db": done.psnr_db, **done.shares} for name, done in self.frames.items()]
+    def add(self, frame: FrameResult, group):
+        self.frames[frame.output.name], self.sources[frame.output.name] = frame, _facts(group)
+        frames = [{"file": name, "expected_psnr_db": done.psnr_db, **done.shares, "sources": self.sources[name]}
+                  for name, done in self.frames.items()]
         content = json.dumps({**self.content, "frames": frames}, indent=1) + "\n"
         write_beside(self.path, lambda temporary: Path(temporary).write_text(content))
+
+
+def _facts(group) -> list:
+    """What changes when a frame is rendered again."""
+    return [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in group]

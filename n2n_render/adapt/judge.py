@@ -1,6 +1,10 @@
 """Which picture is better, where, and how far from the truth is it? Answered by pairs of noisy renders alone.
 
 For independent renders A and B: E[(f(A) - B)²] = MSE(f(A)) + Var(B), and Var(B) cancels where two pictures are compared.
+Errors are on T, of which B knows nothing by itself, for E[T(B)] is darker than T(true). So it is asked for the residual
+B - start, times the slope of the secant of T from the start's picture to the pilot, which stands for the truth there. The
+pilot is made from A *and* B: where B is too bright, the slope is a little less. That favours darker pictures: by 1 % of
+the error for one that is 2 % darker where the noise is 80 times the error. docs/adapt.md judges by references instead.
 All images are exposed radiance (H, W, 3); errors are on T(v) = (v / (1 + v))^(1/2.2).
 """
 from dataclasses import dataclass
@@ -9,31 +13,18 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..frame.transfer import encode_tonemap, tonemap_slope
-from ..train.losses import clamp_fireflies, perceptual_weight
+from ..frame.transfer import SLOPE_SHIFT, encode_tonemap, tonemap_secant, tonemap_slope
+from ..train.losses import clamp_fireflies
 
 CELL_PX = 16             # evidence is summed over cells of this size
 SMOOTH_CELLS = 1.5       # standard deviation of the Gaussian over which neighbouring cells help each other
 SHARE_SPREAD = 0.3       # how far a region's best share is usually from the shot's
 ERROR_SMOOTH_CELLS = 1.5
 FIREFLY_CLAMP = 16.0     # as in training, see config.py
-ROBUST_WINDOW_PX = 5
-ROBUST_SHARE = 0.5
 ERROR_CELL_PX = 4
 DIFFERENCE_TO_ERROR = 1.8         # MSE of f(A) / (½ |f(A) - f(B)|²): the usual ratio; the rest is what both get wrong
 DIFFERENCE_TO_ERROR_SPREAD = 0.3
 ERROR_OF_MEAN = 0.7      # MSE of f(mean of both halves) / MSE of f(one half)
-
-
-def robust_weight(start, pilot) -> np.ndarray:
-    """The weight (H, W, 3) of squared errors when pictures are compared: perceptual, but less beside bright things.
-
-    Where a picture misses a highlight, the squared error of the radiance is beyond all measure of what is seen on T, and
-    a handful of such pixels would decide everything; so each pixel counts as if it were as bright as its neighbourhood.
-    """
-    tensor = torch.from_numpy(np.ascontiguousarray(np.maximum(start, pilot).transpose(2, 0, 1), np.float32))[None]
-    around = F.max_pool2d(tensor, ROBUST_WINDOW_PX, stride=1, padding=ROBUST_WINDOW_PX // 2)[0].numpy().transpose(1, 2, 0)
-    return perceptual_weight(np.maximum(start, ROBUST_SHARE * around), np.maximum(pilot, ROBUST_SHARE * around), np)
 
 
 def without_fireflies(render, other) -> np.ndarray:
@@ -46,8 +37,8 @@ def without_fireflies(render, other) -> np.ndarray:
 class Evidence:
     """Sums over pixels and channels for a step from `start` to `other`, judged by independent renders.
 
-    gain: w (other - start)(B - start); reach: w (other - start)²; noise: of `gain`, its squares. Going the share s of the
-    way changes the error by s² reach - 2 s gain. Arrays (H / 16, W / 16), or numbers.
+    gain: step times residual, reach: step squared, noise: of `gain`, its squares. Going the share s of the way changes the
+    error by s² reach - 2 s gain. Arrays (H / 16, W / 16), or numbers.
     """
     gain: np.ndarray
     reach: np.ndarray
@@ -60,11 +51,21 @@ class Evidence:
         return Evidence(float(self.gain.sum()), float(self.reach.sum()), float(self.noise.sum()))
 
 
-def find_evidence(start, other, judge, weight, known) -> Evidence:
-    """`judge`: a render that is independent of what both pictures were made from; known (H, W): where to look."""
-    step = (other - start) * known[..., None]
-    gain = (weight * step * (judge - start)).sum(-1)
-    return Evidence(*(_cells(image, CELL_PX) for image in (gain, (weight * step ** 2).sum(-1), gain ** 2)))
+def shown_step(start, other) -> np.ndarray:
+    """From one picture to another on T."""
+    return encode_tonemap(other, np) - encode_tonemap(start, np)
+
+
+def shown_residual(start, judge, pilot) -> np.ndarray:
+    """What is missing on T in `start`, with the noise of `judge`, a render that is independent of what it was made from."""
+    return tonemap_secant(start, pilot, np) * (judge - start)
+
+
+def find_evidence(step, residual, known) -> Evidence:
+    """`known` (H, W): where to look."""
+    step = step * known[..., None]
+    gain = (step * residual).sum(-1)
+    return Evidence(*(_cells(image, CELL_PX) for image in (gain, (step ** 2).sum(-1), gain ** 2)))
 
 
 def best_share(evidence: Evidence, caution: float = 1.0) -> float:
@@ -117,24 +118,36 @@ class Calibration:
 
 def error_map(one, two, ratio: float) -> np.ndarray:
     """(H, W) expected squared error on T of the picture of all seeds, from those of its two halves."""
-    apart = difference(one, two)
+    return _expected(difference(one, two), ratio)
+
+
+def radiance_error_map(one, two, ratio: float) -> np.ndarray:
+    """(H, W) the same of the radiance itself. Smoothed as a relative error: a lamp's error is not that of what it lights."""
+    level = ((one + two) / 2).mean(-1) + SLOPE_SHIFT
+    relative = ((one - two) ** 2).mean(-1) / 2 / level ** 2
+    return _expected(relative, ratio) * level ** 2
+
+
+def _expected(apart, ratio):
     means = _cells(apart, ERROR_CELL_PX) / _cells(np.ones_like(apart), ERROR_CELL_PX)
     small = _smooth(means, ERROR_SMOOTH_CELLS, keep_sum=False)
-    return ratio * ERROR_OF_MEAN * _enlarge(small.astype(np.float32), ERROR_CELL_PX, one.shape[:2])
+    return ratio * ERROR_OF_MEAN * _enlarge(small.astype(np.float32), ERROR_CELL_PX, apart.shape)
 
 
-def noise_share_map(picture, mean, halves, pictures, weight, known, error) -> np.ndarray:
+def noise_share_map(picture, mean, halves, pictures, known, error) -> np.ndarray:
     """(H, W, 1) how much of the noisy mean is good in `picture`: next to nothing at few samples, much at many.
 
     gain needs independent renders: (A - f(A))(B - f(A)), and is less for the mean, whose picture is nearer to the truth;
-    reach is that of the mean, which is less noisy than either half.
+    reach is that of the mean, which is less noisy than either half. T is straightened here: E[T(noisy)] is too dark.
     More than the picture's expected squared error, `error` (H, W), over reach can hardly be good: that is how far the
     share is expected to be from nothing.
     """
+    slope = tonemap_slope(picture, np)
     (one, two), (of_one, of_two) = halves, pictures
-    evidence = find_evidence(of_one, one, two, weight, known) + find_evidence(of_two, two, one, weight, known)
+    evidence = find_evidence(slope * (one - of_one), slope * (two - of_one), known) + \
+        find_evidence(slope * (two - of_two), slope * (one - of_two), known)
     everywhere = np.ones_like(known)
-    reach = find_evidence(picture, mean, mean, weight, everywhere).reach
+    reach = find_evidence(slope * (mean - picture), slope, everywhere).reach
     seen = _cells(known, CELL_PX) / _cells(everywhere, CELL_PX)
     plausible = _smooth(3 * _cells(error, CELL_PX), SMOOTH_CELLS) / np.maximum(_smooth(reach, SMOOTH_CELLS), 1e-12)
     evidence = Evidence(ERROR_OF_MEAN * evidence.gain, 2 * seen * reach, ERROR_OF_MEAN ** 2 * evidence.noise)  # both halves

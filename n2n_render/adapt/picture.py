@@ -5,7 +5,7 @@ import numpy as np
 
 from ..denoise import Denoiser
 from ..frame.frame import Frame, mean_frame
-from ..frame.transfer import exposure, tonemap_slope
+from ..frame.transfer import exposure
 from . import judge
 
 
@@ -35,26 +35,26 @@ class Painter:
         """frames: the seeds of one frame, guides as rendered; known (H, W): pixels that were held out of the training."""
         middle = len(frames) // 2
         versions = [mean_frame(part) for part in (frames, frames[:middle], frames[middle:])]
+        first = middle / len(frames)  # share of the first half: less than ½ of three seeds
         versions = [self.prefilter(frame) if self.prefilter else frame for frame in versions]
         factor = np.float32(exposure(versions[0].color))
         noisy = [frame.color * factor for frame in versions]
         total = 2 if self.start else 1
-        adapted = self._pictures(self.adapted, versions, factor, lambda share: on_progress(share / total))
+        adapted = self._pictures(self.adapted, versions, first, factor, lambda share: on_progress(share / total))
         start = noisy
         if self.start:
-            start = self._pictures(self.start, versions, factor, lambda share: on_progress((1 + share) / 2))
+            start = self._pictures(self.start, versions, first, factor, lambda share: on_progress((1 + share) / 2))
             mixed, share = self._mix(start, adapted, noisy, known)
         else:
             mixed, share = adapted, np.ones((*known.shape, 1), np.float32)
         squared = judge.error_map(mixed[1], mixed[2], self.ratio)
         color, noise_share = self._add_noisy(mixed, noisy, known, squared)
-        display = np.sqrt(squared)
-        radiance = display[..., None] / tonemap_slope(color, np)
-        return Picture(color / factor, np.sqrt((radiance ** 2).mean(-1)) / factor, display,
+        radiance = judge.radiance_error_map(mixed[1], mixed[2], self.ratio)
+        return Picture(color / factor, np.sqrt(radiance) / factor, np.sqrt(squared),
                        float(-10 * np.log10(max(squared.mean(), 1e-12))),
                        {"adapted": float(share.mean()), "noisy": float(noise_share.mean())})
 
-    def _pictures(self, denoiser, versions, factor, on_progress):
+    def _pictures(self, denoiser, versions, first, factor, on_progress):
         """[picture of all seeds, of the first half, of the second half], exposed.
 
         The first is half what the network makes of the mean, half the mean of what it makes of the halves, which is the
@@ -62,21 +62,19 @@ class Painter:
         """
         images = [denoiser.denoise_clean(frame, lambda share, start=index: on_progress((start + share) / 3)) * factor
                   for index, frame in enumerate(versions)]
-        images[0] = (images[0] + (images[1] + images[2]) / 2) / 2
+        images[0] = (images[0] + first * images[1] + (1 - first) * images[2]) / 2
         return images
 
     def _mix(self, start, adapted, noisy, known):
         """(pictures of mean and halves, share (H, W, 1)) between start and adapted network, region by region."""
         evidence = None
         for half, other in ((1, 2), (2, 1)):
-            weight = judge.robust_weight(start[half], start[0])
-            independent = judge.without_fireflies(noisy[other], noisy[half])
-            found = judge.find_evidence(start[half], adapted[half], independent, weight, known)
+            residual = judge.shown_residual(start[half], judge.without_fireflies(noisy[other], noisy[half]), start[0])
+            found = judge.find_evidence(judge.shown_step(start[half], adapted[half]), residual, known)
             evidence = evidence + found if evidence else found
         share = judge.share_map(evidence, self.usual, judge.SHARE_SPREAD, known.shape)
         return [begin + share * (end - begin) for begin, end in zip(start, adapted, strict=True)], share
 
     def _add_noisy(self, pictures, noisy, known, error):
-        weight = judge.robust_weight(pictures[0], pictures[0])
-        share = judge.noise_share_map(pictures[0], noisy[0], noisy[1:], pictures[1:], weight, known, error)
+        share = judge.noise_share_map(pictures[0], noisy[0], noisy[1:], pictures[1:], known, error)
         return pictures[0] + share * (noisy[0] - pictures[0]), share

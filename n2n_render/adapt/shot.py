@@ -1,6 +1,7 @@
 """The frames that are to be denoised become arrays: all seeds with cleaned guides, the start's picture, pixels held out."""
 import hashlib
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +25,9 @@ class ShotFrame:
     """One frame: the files of its seeds (two or more), and its arrays on disk.
 
     images: (seeds, H, W, 10) float16, exposed radiance and encoded guides as in train/dataset.py. pilot: (H, W, 3)
-    float16, exposed radiance: the start's picture of the mean of all seeds. index: its place in the shot.
+    float16, exposed radiance: the start's picture of the mean of all seeds.
     """
     paths: tuple[Path, ...]
-    index: int
     images_file: ArrayFile
     pilot_file: ArrayFile
 
@@ -42,12 +42,16 @@ class ShotFrame:
     def held_out(self) -> np.ndarray:
         """(H, W) bool: pixels that no training sees as targets."""
         height, width = self.images_file.shape[1:3]
-        return held_out_pixels(height, width, self.index)
+        return held_out_pixels(height, width)
 
 
-def held_out_pixels(height: int, width: int, index: int) -> np.ndarray:
-    """(H, W) bool: whole tiles, others in each frame; at least one tile."""
-    rng = np.random.default_rng([7, index])
+def held_out_pixels(height: int, width: int) -> np.ndarray:
+    """(H, W) bool: whole tiles, at least one.
+
+    The same ones in all frames of a shot: where an artist renders an animation with one fixed seed and a locked camera,
+    the noise is the same in all frames too, and what is held out of one must not be learned from the next.
+    """
+    rng = np.random.default_rng(7)
     rows, columns = -(-height // TILE_PX), -(-width // TILE_PX)
     order = rng.permutation(rows * columns)
     tiles = np.zeros(rows * columns, bool)
@@ -100,13 +104,13 @@ def check_sizes(groups: list[tuple[Path, ...]]):
 def read_group(paths, layer: str | None, features: tuple[str, ...]) -> list[Frame]:
     """The renders of one frame. Raises N2NError where two of them hold the same noise."""
     frames = [ExrImage(path).frame(layer, features) for path in paths]
-    for path, frame in zip(paths[1:], frames[1:], strict=True):
-        if np.array_equal(frame.color, frames[0].color):
-            raise N2NError(f"{path} and {paths[0]} hold the same noise", "Render one of them with another seed.")
+    for (first, one), (path, two) in combinations(zip(paths, frames, strict=True), 2):
+        if np.array_equal(one.color, two.color):
+            raise N2NError(f"{path} and {first} hold the same noise", "Render one of them with another seed.")
     return frames
 
 
-def load_frame(paths, index: int, layer, features, prefilter, make_pilot, folder: Path, key: str) -> ShotFrame:
+def load_frame(paths, layer, features, prefilter, make_pilot, folder: Path, key: str) -> ShotFrame:
     """Decodes one frame into `folder` unless that has been done. `key` says what else the arrays depend on.
 
     make_pilot(mean Frame with cleaned guides) → radiance (H, W, 3).
@@ -121,7 +125,7 @@ def load_frame(paths, index: int, layer, features, prefilter, make_pilot, folder
         save_array(pilot_path, np.minimum(make_pilot(prefilter(mean) if prefilter else mean) * factor, RADIANCE_MAX)
                    .astype(np.float16))
         save_array(images_path, images)
-    return ShotFrame(tuple(paths), index, ArrayFile.of(images_path), ArrayFile.of(pilot_path))
+    return ShotFrame(tuple(paths), ArrayFile.of(images_path), ArrayFile.of(pilot_path))
 
 
 class Crops(Prefetched):

@@ -7,6 +7,7 @@ import torch
 
 from ..config import AdaptConfig
 from ..errors import N2NError
+from ..frame.pairs import spaced
 from ..network.device import describe_device, pick_device
 from ..network.unet import build_network, decode_output
 from ..train.descent import Descent, faster_precision, learning_rate_factor, stop_on_ctrl_c
@@ -47,7 +48,7 @@ class _Sight:
     image: np.ndarray       # (h, w, 10)
     judge: np.ndarray       # (h, w, 3)
     start: np.ndarray       # (h, w, 3)
-    weight: np.ndarray
+    residual: np.ndarray    # (h, w, 3), of the start by the judge
     known: np.ndarray       # (h, w) bool: held out of training
 
 
@@ -68,6 +69,10 @@ class Tuning:
         self.descent = Descent(self.network, config.ema)
         self.learning_rate = config.learning_rate or (LEARNING_RATE_NEW if self.new else LEARNING_RATE)
         self.minutes = config.minutes or (20.0 if self.device.type == "cpu" else 5.0)
+        if self.device.type == "cuda":
+            torch.backends.cudnn.allow_tf32 = False  # float32 is meant: see `precision`
+        if self.new and config.batch * (config.crop_px // self.network.alignment) ** 2 < 2:
+            raise N2NError("a single small crop is too little to train from nothing", "Pass a larger --crop or --batch.")
         self.crops = Crops(frames, model.features, config.batch, config.crop_px, config.seed)
         self.precision = "float32"  # of a small step from good weights half precision would round most away
         if self.new:
@@ -75,12 +80,15 @@ class Tuning:
             self.precision = faster_precision(self.network, self.device, lambda precision: self._loss(batch, precision))
         self.seconds = 0.0
         self.calibration = judge.Calibration()
-        self.sights = [sight for frame in frames[::-(-len(frames) // MAX_CHECKED)] for sight in self._look_at(frame)]
-        self.best: Tuned | None = None
+        self.sights = [sight for frame in spaced(frames, MAX_CHECKED) for sight in self._look_at(frame)]
         self.checks: list[Check] = []
+        # Until something is better, the start is the best; from nothing, the first check is.
+        self.best = None if self.new else Tuned(self.descent.weights(), 0.0, self.checks, 0, 0.0)
 
     def run(self) -> Tuned:
-        """Raises KeyboardInterrupt after Ctrl-C; `best` is then what was best so far, if anything was."""
+        """Raises KeyboardInterrupt after Ctrl-C; `best` is then what was best so far. What goes wrong later than that
+        ends the run with a warning.
+        """
         config, total = self.config, self.config.steps or self.minutes * 60
         self.progress.note(f"training on {describe_device(self.device)}, {self.precision}, "
                            + (f"{config.steps} steps" if config.steps else f"{self.minutes:g} minutes"))
@@ -100,9 +108,12 @@ class Tuning:
                         checked, tick = due, time.time()
                         self._check()
                         started += time.time() - tick  # the time asked for is for training
-        except torch.OutOfMemoryError:
-            raise N2NError(f"not enough memory on {describe_device(self.device)}",
-                           "Adapt with a smaller --batch or --crop.") from None
+        except (N2NError, torch.OutOfMemoryError) as error:
+            problem = error if isinstance(error, N2NError) else N2NError(
+                f"not enough memory on {describe_device(self.device)}", "Adapt with a smaller --batch or --crop.")
+            if not self.checks:
+                raise problem from None
+            self.progress.warn(f"stopped early: {problem.what}; going on with the best so far. {problem.hint}")
         finally:
             self.crops.close()
         return self.best
@@ -162,8 +173,9 @@ class Tuning:
         sights = []
         for image, other in (halves, halves[::-1]):
             start = image[..., :3] if self.new else denoise_array(self.network.eval(), image, self.device)
-            weight = judge.robust_weight(pilot if self.new else start, pilot)
-            sights.append(_Sight(image, judge.without_fireflies(other[..., :3], image[..., :3]), start, weight, known))
+            limited = judge.without_fireflies(other[..., :3], image[..., :3])
+            residual = judge.shown_residual(start, limited, pilot)
+            sights.append(_Sight(image, limited, start, residual, known))
         if not self.new:
             self.calibration.add([sight.start for sight in sights], [sight.judge for sight in sights], pilot)
         return sights
@@ -175,15 +187,19 @@ class Tuning:
         evidence, before = None, self._error_of_start()
         for sight in self.sights:
             picture = denoise_array(self.descent.average, sight.image, self.device)
-            found = judge.find_evidence(sight.start, picture, sight.judge, sight.weight, sight.known).total()
+            found = judge.find_evidence(judge.shown_step(sight.start, picture), sight.residual, sight.known).total()
             evidence = evidence + found if evidence else found
         check = Check(self.descent.steps, (evidence.reach - 2 * evidence.gain) / before, 2 * evidence.noise ** 0.5 / before)
-        self.checks.append(check)
         if not np.isfinite(check.change):
             raise N2NError("the network's pictures are not finite any more", "Adapt with a lower --learning-rate.")
-        if self.best is None or check.change <= min(done.change for done in self.checks):
+        if self.best is None or check.change < self._least_change():
             share = judge.best_share(_arrays(evidence), 0.0 if self.new else 1.0)
             self.best = Tuned(self.descent.weights(), share, self.checks, self.descent.steps, self.seconds)
+        self.checks.append(check)
+
+    def _least_change(self) -> float:
+        """Of the best so far: of the start it is 0."""
+        return min([done.change for done in self.checks] + [0.0] * (not self.new))
 
     def _error_of_start(self) -> float:
         """The start's squared error on the held-out tiles, by the usual rule of thumb: what changes are compared with."""

@@ -125,15 +125,15 @@ def split_pairs(pairs: list[Pair], share: float) -> tuple[list[Pair], list[Pair]
             validation += own
             continue
         count = max(1, round(share * len(own)))
-        with_references = _spaced([pair for pair in own if pair.references], max(count, len(own) // 3))
-        others = _spaced([pair for pair in own if not pair.references], max(0, count - len(with_references)))
+        with_references = spaced([pair for pair in own if pair.references], max(count, len(own) // 3))
+        others = spaced([pair for pair in own if not pair.references], max(0, count - len(with_references)))
         held_out = with_references + others
         validation += held_out
         training += [pair for pair in own if pair not in held_out]
     return training, validation
 
 
-def _spaced(items: list, count: int) -> list:
+def spaced(items: list, count: int) -> list:
     """At most `count` of the items, evenly spaced."""
     if len(items) <= count:
         return items

@@ -65,6 +65,14 @@ def tonemap_slope(radiance, xp):
     return GAMMA * (shifted / (1.0 + shifted)) ** (GAMMA - 1.0) / (1.0 + shifted) ** 2
 
 
+def tonemap_secant(start, end, xp):
+    """(T(end) - T(start)) / (end - start), both shifted like `tonemap_slope`, which it is where they are equal."""
+    apart = end - start
+    near = abs(apart) < 1e-2 * (start + SLOPE_SHIFT)
+    rise = encode_tonemap(end + SLOPE_SHIFT, xp) - encode_tonemap(start + SLOPE_SHIFT, xp)
+    return xp.where(near, tonemap_slope((start + end) / 2, xp), rise / xp.where(near, xp.ones_like(apart), apart))
+
+
 def encode_linear(radiance, xp):
     return radiance
 

@@ -5,10 +5,9 @@ All take prediction and target (N, 3, h, w), exposed linear radiance unless said
 import torch
 import torch.nn.functional as F
 
-from ..frame.transfer import LOG_EPSILON, encode_tonemap, tonemap_slope
+from ..frame.transfer import LOG_EPSILON, encode_tonemap, tonemap_secant, tonemap_slope
 
 CLAMP_WINDOW_PX = 7   # the neighbourhood whose mean says what is a firefly
-PILOT_SHARE = 0.4     # see perceptual_weight
 CLAMP_FLOOR = 0.1     # exposed radiance: in darkness the limit does not fall below firefly_clamp times this
 
 
@@ -39,11 +38,11 @@ def perceptual_weight(prediction, pilot, xp):
     """What (f - y)² is multiplied by to become the squared error on T, for pictures that are uncertain.
 
     With T'(f)² alone the minimum is E[y], the mean of all pictures that the input allows; the best one on T is darker
-    by about ½ T''/T' Var. A weight that falls with the *true* radiance, T'(f)^1.5 T'(true)^0.5, moves the minimum there
-    (second-order expansion of both). `pilot`, a denoised mean of all seeds, stands for the truth; as it knows only
-    a part of it, its share is larger. The weight is the same for all who are compared, and takes no gradient.
+    by about ½ T''/T' Var. Down the slope of (T(f) - T(true))² one goes by T'(f) (T(f) - T(true)), and T(f) - T(true) is
+    the secant's slope between them times f - true, of which f - y is an unbiased estimate. `pilot`, a denoised mean of
+    all seeds, stands for the truth in the slope only. No gradient goes through the weight.
     """
-    return tonemap_slope(prediction, xp) ** (2 - 2 * PILOT_SHARE) * tonemap_slope(pilot, xp) ** (2 * PILOT_SHARE)
+    return tonemap_slope(prediction, xp) * tonemap_secant(prediction, pilot, xp)
 
 
 LOSSES = {"relative_l2": relative_l2, "l2": l2, "l2_display": l2_display, "l2_tonemapped": l2_tonemapped}

@@ -10,7 +10,6 @@ from conftest import noisy_frame, true_frame
 
 from n2n_render.adapt import tune
 from n2n_render.adapt.picture import Painter
-from n2n_render.adapt.shot import held_out_pixels
 from n2n_render.adapt.tune import Tuning
 from n2n_render.commands import main
 from n2n_render.denoise import Denoiser
@@ -214,7 +213,7 @@ def test_ctrl_c_while_training_leaves_what_was_learned(shot, start, tmp_path, mo
         interrupt(patch)
         result = adapt(shot, out, start, steps=100)
     model = out / "interrupted-adapted.pt"
-    assert result.exit_code == 130 and "--init" in result.output and not (out / "adapted.pt").exists()
+    assert result.exit_code == 130 and "the best so far" in result.output and not (out / "adapted.pt").exists()
     assert not list(out.glob("*.exr")) and 0 < read_checkpoint(model).provenance["step"] < 100
     adapted(shot, tmp_path / "further", model)
     adapted(shot, out, start, steps=100)  # to the end, as what was interrupted is taken for no finished model
@@ -266,25 +265,41 @@ def test_open_image_denoise_is_a_start(shot, tmp_path):
         write_frame(path, frame)
     adapted(shot, tmp_path / "out", "oidn-small", "--train-frames", "1")
     found = read_checkpoint(tmp_path / "out" / "adapted.pt")
-    assert found.model.clean_guides and found.provenance["trained_frames"] == [0]
+    assert found.model.clean_guides and found.provenance["trained_on"] == ["data/v001_f0001"]
     assert "Open Image Denoise" in found.provenance["origin"]
     plain, raw = (Denoiser(open_model("oidn-small"), "cpu", engine="torch", prefilter=prefilter).denoise(mean_of(shot, 2)[0])
                   for prefilter in (True, False))
     assert np.abs(read_frame(tmp_path / "out" / NAMES[2]).color - plain).mean() < 0.3 * np.abs(raw - plain).mean()
 
 
-def test_what_was_trained_on_is_judged_by_its_held_out_tiles_and_all_else_everywhere(shot, start, tmp_path, monkeypatch):
-    paint, seen = Painter.paint, []
+def test_frames_rendered_again_are_denoised_again(shot, start, tmp_path):
+    """Also those that were not trained on; the weights stay."""
+    out = tmp_path / "out"
+    adapted(shot, out, start, "--train-frames", "1")
+    trained = read_checkpoint(out / "adapted.pt").provenance["trained_on"]
+    assert trained == ["data/v001_f0001"]
+    before = times(out)
+    for seed in (1, 2):
+        write_frame(shot / f"v000_f0001_s000{seed}_0008spp.exr", noisy_frame(true_frame(*SIZE, seed=8), 70 + seed))
+    assert "training on" not in adapted(shot, out, start, "--train-frames", "1").output
+    after = times(out)
+    assert after[NAMES[0]] != before[NAMES[0]] and after[NAMES[1]] == before[NAMES[1]]
 
-    def remember(self, frames, known, *more):
-        seen.append(known)
-        return paint(self, frames, known, *more)
-    monkeypatch.setattr(Painter, "paint", remember)
-    adapted(shot, tmp_path / "out", start, "--train-frames", "2")
-    assert read_checkpoint(tmp_path / "out" / "adapted.pt").provenance["trained_frames"] == [0, 2]
-    for index in (0, 2):
-        np.testing.assert_array_equal(seen[index], held_out_pixels(*SIZE, index))
-    assert seen[1].shape == SIZE and seen[1].all()
+
+def test_starts_that_know_these_frames_are_pointed_out(shot, start, tmp_path):
+    adapted(shot, tmp_path / "out", start)
+    assert "was trained on some of these very frames" in adapted(shot, tmp_path / "on", tmp_path / "out" / "adapted.pt").output
+
+
+def test_the_same_file_twice_is_no_second_seed(loose, start):
+    twice = ["--pair", loose / "b_0001.exr", "--pair", loose / "b_0001.exr"]
+    assert_refused(adapt(loose / "a_0001.exr", loose / "out", start, *twice), "hold the same noise")
+
+
+def test_an_engine_that_cannot_run_the_model_is_told_before_the_training(shot, start, tmp_path):
+    pytest.importorskip("pyoidn")
+    result = adapt(shot, tmp_path / "out", start, "--engine", "oidn")
+    assert result.exit_code == 1 and "cannot run this model" in result.output and "training on" not in result.output
 
 
 def test_the_expected_error_is_about_the_true_one(shot, tmp_path):

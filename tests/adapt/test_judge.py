@@ -4,7 +4,6 @@ import pytest
 
 from n2n_render.adapt import judge
 from n2n_render.frame.transfer import encode_tonemap, tonemap_slope
-from n2n_render.train.losses import perceptual_weight
 
 SIZE = (96, 320)
 BIAS = 0.1
@@ -26,9 +25,9 @@ def noisy(image, spread, rng):
 
 
 def evidence_of(start, other, rng, known=True, spread=0.3):
-    """Without weights: what counts is plain squared error."""
+    """Without a curve: what counts is plain squared error."""
     size = start.shape[:2]
-    return judge.find_evidence(start, other, noisy(truth(size), spread, rng), np.ones_like(start), np.full(size, known))
+    return judge.find_evidence(other - start, noisy(truth(size), spread, rng) - start, np.full(size, known))
 
 
 @pytest.mark.parametrize("reach, best", [(1.0, 1.0), (2.0, 0.5), (4.0, 0.25), (0.5, 1.0), (-1.0, 0.0)])
@@ -56,9 +55,9 @@ def test_a_step_that_only_noise_speaks_for_is_hardly_ever_taken(rng):
 def test_only_known_pixels_are_asked(rng):
     start, other, render = truth() + BIAS, truth(), noisy(truth(), 0.3, rng)
     known = rng.random(SIZE) < 0.2
-    found = judge.find_evidence(start, other, render, np.ones_like(start), known)
+    found = judge.find_evidence(other - start, render - start, known)
     render[~known], other[~known] = 1e6, -1e6
-    again = judge.find_evidence(start, other, render, np.ones_like(start), known)
+    again = judge.find_evidence(other - start, render - start, known)
     for name in ("gain", "reach", "noise"):
         np.testing.assert_array_equal(getattr(again, name), getattr(found, name))
         assert getattr(found, name).sum() > 0
@@ -76,7 +75,7 @@ def test_far_from_all_evidence_the_usual_share_is_taken(rng):
     start, known = truth() + BIAS, np.zeros(SIZE, bool)
     known[:, :64] = True
     render = noisy(truth(), 0.3, rng)
-    share = judge.share_map(judge.find_evidence(start, truth(), render, np.ones_like(start), known), 0.3, 0.3, SIZE)
+    share = judge.share_map(judge.find_evidence(truth() - start, render - start, known), 0.3, 0.3, SIZE)
     assert share[:, :48].min() > 0.8
     np.testing.assert_allclose(share[:, 176:], 0.3, atol=1e-6)
 
@@ -104,8 +103,8 @@ def test_weak_evidence_moves_the_share_only_a_little(rng):
 def noise_share(halves, bias, known):
     """How much of the mean of two halves is taken, where all pictures are biased: those of either half a little more."""
     picture, of_half = truth() + bias, truth() + bias / judge.ERROR_OF_MEAN ** 0.5
-    return judge.noise_share_map(picture, (halves[0] + halves[1]) / 2, halves, [of_half, of_half], np.ones_like(picture),
-                                 np.full(SIZE, known), np.full(SIZE, bias ** 2))
+    return judge.noise_share_map(picture, (halves[0] + halves[1]) / 2, halves, [of_half, of_half],
+                                 np.full(SIZE, known), np.full(SIZE, bias ** 2) * (tonemap_slope(picture, np) ** 2).mean(-1))
 
 
 @pytest.mark.parametrize("spread, bias, best", [(1.0, 0.01, 0.0), (0.01, BIAS, 1.0), (BIAS * 2 ** 0.5, BIAS, 0.5)])
@@ -127,15 +126,26 @@ def test_where_nothing_is_known_no_noise_is_let_in(rng):
     np.testing.assert_allclose(share, 0, atol=1e-6)
 
 
-def test_the_robust_weight_is_the_perceptual_one_but_less_beside_bright_things():
-    picture = np.full((20, 20, 3), 0.3, np.float32)
-    np.testing.assert_allclose(judge.robust_weight(picture, picture), perceptual_weight(picture, picture, np), rtol=1e-6)
-    lit = picture.copy()
-    lit[10, 10] = 30.0
-    weight, usual = judge.robust_weight(picture, lit), perceptual_weight(picture, lit, np)
-    assert weight.shape == picture.shape and (weight <= usual * (1 + 1e-6)).all()
-    less = weight[..., 0] < 0.1 * usual[..., 0]
-    assert less[9, 9] and less[10, 12] and not less[10, 14] and not less[2, 2]
+@pytest.mark.parametrize("true", [0.05, 0.5, 30.0])
+def test_the_evidence_is_that_of_the_error_on_t_even_of_missed_highlights(rng, true):
+    """However far the pictures are from the truth: noise alone is what the judge adds."""
+    size = (160, 160, 3)
+    start, other, reference = np.full(size, 0.1), np.full(size, 0.3), np.full(size, true)
+    render = reference * rng.gamma(4.0, 0.25, size)
+    residual = judge.shown_residual(start, render, reference)
+    found = judge.find_evidence(judge.shown_step(start, other), residual, np.ones(size[:2], bool)).total()
+    change = ((encode_tonemap(other, np) - encode_tonemap(reference, np)) ** 2
+              - (encode_tonemap(start, np) - encode_tonemap(reference, np)) ** 2).sum()
+    assert found.reach - 2 * found.gain == pytest.approx(change, rel=0.05)
+
+
+def test_the_radiance_s_error_is_local(rng):
+    """A lamp is a thousand times as bright as the wall; both are wrong by a tenth of themselves, in one half each."""
+    level = np.full((64, 64, 3), 0.1, np.float32)
+    level[30:33, 30:33] = 100.0
+    one, two = level * (1 + 0.1 * rng.normal(size=(2, *level.shape))).astype(np.float32)
+    found = np.sqrt(judge.radiance_error_map(one, two, 1.0))
+    np.testing.assert_allclose(found / level[..., 0], 0.1 * judge.ERROR_OF_MEAN ** 0.5, rtol=0.5)
 
 
 def test_fireflies_are_judged_by_what_the_other_seed_shows_there():

@@ -20,7 +20,7 @@ def make_frame(folder, images, pilot, index=0) -> ShotFrame:
     for name, array in (("images", images), ("pilot", pilot)):
         save_array(folder / f"{name}{index}.npy", array.astype(np.float16))
         files.append(ArrayFile.of(folder / f"{name}{index}.npy"))
-    return ShotFrame((), index, *files)
+    return ShotFrame((), *files)
 
 
 def flat_frame(folder, values, size=(48, 64), index=0) -> ShotFrame:
@@ -44,26 +44,19 @@ def make_crops():
 
 @pytest.mark.parametrize("size", [(256, 320), (64, 96), (200, 333), (33, 10), (32, 32), (5, 7)])
 def test_whole_tiles_are_held_out_and_at_least_one(size):
-    for index in range(5):
-        held_out = held_out_pixels(*size, index)
-        assert held_out.shape == size and held_out.dtype == bool and held_out.any()
-        tiles = [held_out[y:y + TILE_PX, x:x + TILE_PX] for y in range(0, size[0], TILE_PX) for x in range(0, size[1], TILE_PX)]
-        assert all(tile.all() or not tile.any() for tile in tiles)
-        assert sum(tile.all() for tile in tiles) == max(1, round(len(tiles) / 8))
-
-
-def test_held_out_tiles_are_the_same_every_time_and_others_in_each_frame():
-    found = [held_out_pixels(256, 320, index) for index in range(6)]
-    for index, pixels in enumerate(found):
-        np.testing.assert_array_equal(held_out_pixels(256, 320, index), pixels)
-    assert len({pixels.tobytes() for pixels in found}) == 6
+    held_out = held_out_pixels(*size)
+    assert held_out.shape == size and held_out.dtype == bool and held_out.any()
+    tiles = [held_out[y:y + TILE_PX, x:x + TILE_PX] for y in range(0, size[0], TILE_PX) for x in range(0, size[1], TILE_PX)]
+    assert all(tile.all() or not tile.any() for tile in tiles)
+    assert sum(tile.all() for tile in tiles) == max(1, round(len(tiles) / 8))
+    np.testing.assert_array_equal(held_out_pixels(*size), held_out)
 
 
 def test_crops_know_exactly_the_pixels_that_are_held_out(tmp_path, make_crops):
     """Held-out pixels have a value of their own; wherever cropping, mirroring and turning bring it, `known` is 0."""
     frames = []
     for index in range(3):
-        marked = np.where(held_out_pixels(96, 160, index), HELD_OUT_VALUE, 1.0)[..., None]
+        marked = np.where(held_out_pixels(96, 160), HELD_OUT_VALUE, 1.0)[..., None]
         images = np.broadcast_to(marked, (2, 96, 160, 10)) * np.array([1.0, 2.0])[:, None, None, None]
         frames.append(make_frame(tmp_path, images, np.broadcast_to(marked, (96, 160, 3)), index))
     crops = make_crops(frames, crop_px=48)
@@ -129,15 +122,15 @@ def test_large_frames_are_looked_at_more(tmp_path, make_crops):
 
 
 def loaded(paths, folder, key="key", make_pilot=lambda frame: frame.color * 0 + 0.25):
-    return load_frame(paths, 3, None, ("albedo",), None, make_pilot, folder, key)
+    return load_frame(paths, None, ("albedo",), None, make_pilot, folder, key)
 
 
 def test_a_loaded_frame_holds_exposed_seeds_guides_and_pilot(make_dataset, tmp_path):
     paths = sorted(make_dataset(views=1).glob("*.exr"))
     frame, renders = loaded(paths, tmp_path), [read_frame(path, ("albedo",)) for path in paths]
     factor = exposure(mean_frame(renders).color)
-    assert frame.index == 3 and frame.images.shape == (2, 48, 64, 10)
-    np.testing.assert_array_equal(frame.held_out(), held_out_pixels(48, 64, 3))
+    assert frame.images.shape == (2, 48, 64, 10)
+    np.testing.assert_array_equal(frame.held_out(), held_out_pixels(48, 64))
     np.testing.assert_allclose(frame.pilot, 0.25 * factor, rtol=1e-3)
     for image, render in zip(frame.images, renders, strict=True):
         np.testing.assert_allclose(image[..., :3], render.color * factor, rtol=2e-3, atol=1e-4)

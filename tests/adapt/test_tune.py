@@ -48,7 +48,7 @@ def test_checks_look_at_held_out_tiles_only(make_tuning):
     for spoiled in (None, False, True):  # nothing, what was trained on, what was held out
         tuning = make_tuning(steps=1, checks=1)
         for sight in tuning.sights:
-            sight.judge = sight.judge + 0.2 * (sight.known == spoiled)[..., None]
+            sight.residual = sight.residual + 0.2 * (sight.known == spoiled)[..., None]
         checks.append(tuning.run().checks[0])
     assert checks[1] == checks[0] != checks[2]
 
@@ -74,3 +74,28 @@ def test_the_start_is_judged_against_itself_as_unchanged(make_tuning):
     tuning = make_tuning(learning_rate=1e-30, steps=1, checks=1)
     check = tuning.run().checks[0]
     assert check.change == pytest.approx(0, abs=1e-6) and check.uncertainty == pytest.approx(0, abs=1e-6)
+
+
+def test_a_training_that_only_spoils_leaves_the_start(make_tuning):
+    tuning = make_tuning(learning_rate=0.1, steps=4, checks=2)
+    before = tuning.descent.weights()
+    for sight in tuning.sights:
+        sight.residual = np.zeros_like(sight.residual)  # the start is right already
+    tuned = tuning.run()
+    assert tuned.steps == 0 and tuned.share == 0.0 and len(tuned.checks) == 2
+    assert all(torch.equal(tensor, before[name]) for name, tensor in tuned.weights.items())
+
+
+def test_what_goes_wrong_late_ends_the_training_with_the_best_so_far(make_tuning, monkeypatch, silent):
+    tuning = make_tuning(checks=4)
+    step = tuning._step
+
+    def spoil():
+        step()
+        if tuning.descent.steps == 3:
+            for parameter in tuning.descent.average.parameters():
+                parameter.data.fill_(float("nan"))
+    monkeypatch.setattr(tuning, "_step", spoil)
+    tuned = tuning.run()
+    assert len(tuned.checks) == 2 and "stopped early" in silent.warnings[0]
+    assert all(torch.isfinite(tensor).all() for tensor in tuned.weights.values())

@@ -10,7 +10,7 @@ import numpy as np
 
 from n2n_render.adapt import judge
 from n2n_render.adapt.picture import Painter
-from n2n_render.adapt.shot import find_groups, held_out_pixels, read_group
+from n2n_render.adapt.shot import held_out_pixels, read_group
 from n2n_render.denoise import Denoiser, Prefilter
 from n2n_render.engines.oidn import denoise_best
 from n2n_render.evaluate import find_views
@@ -57,16 +57,13 @@ def main(data: str, out: str):
     told = checkpoint.provenance
     start = open_model(told["config"]["init"])
     options = {"prefilter": False, "average": told["config"]["average"]}
-    painter = Painter(Denoiser(checkpoint, **options), Denoiser(start, **options), Prefilter(start.model), told["share"],
+    prefilter = Prefilter(start.model) if start.model.clean_guides else None
+    painter = Painter(Denoiser(checkpoint, **options), Denoiser(start, **options), prefilter, told["share"],
                       told["error_ratio"])
-    groups, _ = find_groups([data], [])
-    index_of = {group: index for index, group in enumerate(groups)}
     rows, calibration, ranks = [], [], []
     for pair in find_views([Path(data)]):
         frames = read_group(pair.noisy, None, checkpoint.model.features)
-        size, index = frames[0].color.shape[:2], index_of[tuple(pair.noisy)]
-        known = held_out_pixels(*size, index) if index in told["trained_frames"] else np.ones(size, bool)
-        images, expected = parts(painter, frames, known)
+        images, expected = parts(painter, frames, held_out_pixels(*frames[0].color.shape[:2]))
         halves = [ExrImage(path).frame().color for path in pair.references]
         factor = np.float32(exposure((halves[0] + halves[1]) / 2))
         halves = {f"reference_{name}": half * factor for name, half in zip("ab", halves, strict=True)}
