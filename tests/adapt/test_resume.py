@@ -1,0 +1,204 @@
+"""Adapting again, otherwise, or not to the end: what is done once only, what is refused, what Ctrl-C leaves."""
+
+import pytest
+import torch
+from adapt_fixtures import NAMES, SIZE, adapt, adapted, assert_refused, report, times
+from click.testing import CliRunner
+from conftest import noisy_frame, true_frame
+
+from n2n_render.adapt.picture import Painter
+from n2n_render.adapt.tune import Tuning
+from n2n_render.commands import main
+from n2n_render.frame.exr import read_frame, write_frame
+from n2n_render.network.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from n2n_render.network.unet import ModelConfig, UNet
+
+
+def test_run_again_it_neither_trains_nor_denoises_twice(shot, start, tmp_path):
+    out = tmp_path / "out"
+    first = adapted(shot, out, start)
+    before = times(out, "*")
+    again = adapted(shot, out, start)
+    assert "training on" in first.output and "training on" not in again.output
+    assert times(out, "*") == before
+    (out / NAMES[1]).unlink()
+    assert "training on" not in adapted(shot, out, start).output
+    after = times(out)
+    assert set(after) == set(NAMES) and [name for name in NAMES if after[name] != before[name]] == [NAMES[1]]
+
+
+def test_another_way_to_denoise_denoises_again_without_training(shot, start, tmp_path):
+    out = tmp_path / "out"
+    adapted(shot, out, start)
+    before = times(out)
+    result = adapted(shot, out, start, "--average", "2")
+    assert "training on" not in result.output and all(times(out)[name] > before[name] for name in NAMES)
+
+
+@pytest.mark.parametrize("change", ["settings", "frames"])
+def test_what_was_adapted_otherwise_is_not_overwritten(shot, start, tmp_path, change):
+    out = tmp_path / "out"
+    adapted(shot, out, start)
+    before = times(out, "*")
+    if change == "frames":
+        write_frame(shot / "v001_f0001_s0002_0008spp.exr", noisy_frame(true_frame(*SIZE, seed=1), 77))
+    assert_refused(adapt(shot, out, start, steps=2 if change == "frames" else 3), "adapted to other frames or with other")
+    assert {name: time for name, time in times(out, "*").items() if name in before} == before
+
+
+def interrupt(monkeypatch):
+    """Ctrl-C arrives in the step after the first check."""
+    step = Tuning._step
+
+    def stop(self):
+        if self.checks:
+            raise KeyboardInterrupt
+        step(self)
+    monkeypatch.setattr(Tuning, "_step", stop)
+
+
+def test_ctrl_c_while_training_leaves_what_was_learned(shot, start, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        interrupt(patch)
+        result = adapt(shot, out, start, steps=100)
+    model = out / "interrupted-adapted.pt"
+    assert result.exit_code == 130 and "the best so far" in result.output and not (out / "adapted.pt").exists()
+    assert not list(out.glob("*.exr")) and 0 < read_checkpoint(model).provenance["step"] < 100
+    adapted(shot, tmp_path / "further", model)
+    adapted(shot, out, start, steps=100)  # to the end, as what was interrupted is taken for no finished model
+    assert read_checkpoint(out / "adapted.pt").provenance["checks"][-1][0] == 100
+    assert {path.name for path in out.glob("*.exr")} == set(NAMES) and not (out / ".adapt-cache").exists()
+
+
+def test_an_interrupted_model_is_not_taken_for_a_finished_one(shot, start, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        interrupt(patch)
+        adapt(shot, out, start)
+    (out / "interrupted-adapted.pt").rename(out / "adapted.pt")
+    assert_refused(adapt(shot, out, start), "adapted to other frames or with other")
+
+
+def test_ctrl_c_before_anything_was_learned_leaves_no_model(shot, start, tmp_path, monkeypatch):
+    def stop(self):
+        raise KeyboardInterrupt
+    monkeypatch.setattr(Tuning, "_step", stop)
+    assert adapt(shot, tmp_path / "out", start).exit_code == 130
+    assert not list((tmp_path / "out").glob("*.pt"))
+
+
+def test_ctrl_c_while_denoising_keeps_the_finished_frames(shot, start, tmp_path, monkeypatch):
+    paint, out = Painter.paint, tmp_path / "out"
+
+    def once(self, *arguments):
+        if list(out.glob("*.exr")):
+            raise KeyboardInterrupt
+        return paint(self, *arguments)
+    with monkeypatch.context() as patch:
+        patch.setattr(Painter, "paint", once)
+        assert adapt(shot, out, start).exit_code == 130
+    before = times(out)
+    assert list(before) == NAMES[:1]
+    assert "training on" not in adapted(shot, out, start).output
+    after = times(out)
+    assert set(after) == set(NAMES) and after[NAMES[0]] == before[NAMES[0]]
+    assert [frame["file"] for frame in report(out)["frames"]] == NAMES
+
+
+def test_frames_rendered_again_are_denoised_again(shot, start, tmp_path):
+    """Also those that were not trained on; the weights stay."""
+    out = tmp_path / "out"
+    adapted(shot, out, start, "--train-frames", "1")
+    trained = read_checkpoint(out / "adapted.pt").provenance["trained_on"]
+    assert trained == ["data/v001_f0001"]
+    before = times(out)
+    for seed in (1, 2):
+        write_frame(shot / f"v000_f0001_s000{seed}_0008spp.exr", noisy_frame(true_frame(*SIZE, seed=8), 70 + seed))
+    assert "training on" not in adapted(shot, out, start, "--train-frames", "1").output
+    after = times(out)
+    assert after[NAMES[0]] != before[NAMES[0]] and after[NAMES[1]] == before[NAMES[1]]
+
+
+def test_starts_that_know_these_frames_are_pointed_out(shot, start, tmp_path):
+    adapted(shot, tmp_path / "out", start)
+    assert "was trained on some of these very frames" in adapted(shot, tmp_path / "on", tmp_path / "out" / "adapted.pt").output
+
+
+def test_the_same_file_twice_is_no_second_seed(loose, start):
+    twice = ["--pair", loose / "b_0001.exr", "--pair", loose / "b_0001.exr"]
+    assert_refused(adapt(loose / "a_0001.exr", loose / "out", start, *twice), "hold the same noise")
+
+
+def test_an_engine_that_cannot_run_the_model_is_told_before_the_training(shot, start, tmp_path):
+    pytest.importorskip("pyoidn")
+    result = adapt(shot, tmp_path / "out", start, "--engine", "oidn")
+    assert result.exit_code == 1 and "cannot run this model" in result.output and "training on" not in result.output
+
+
+@pytest.mark.parametrize("inputs, more, says", [
+    (["a_0001.exr"], [], "every frame rendered twice"),
+    (["missing.exr"], ["--pair", "b_0001.exr"], "missing.exr: no such file"),
+    (["a_0001.exr"], ["--pair", "missing.exr"], "missing.exr: no such file"),
+    (["a_####.exr"], ["--pair", "b_0001.exr"], "--pair names 1 file(s) for 2"),
+    (["a_0001.exr"], ["--pair", "b_0002.exr"], "another frame"),
+    (["a_0001.exr"], ["--pair", "b_0001.exr", "--minutes", "1"], "--steps and --minutes"),
+    (["a_0001.exr"], ["--pair", "b_0001.exr", "-o", "x.exr"], "x.exr is the name of a file"),
+    (["a_0001.exr"], ["--pair", "b_0001.exr", "-o", "."], "a_0001.exr is an input"),
+])
+def test_impossible_wishes_are_refused_before_anything_is_made(loose, start, monkeypatch, inputs, more, says):
+    monkeypatch.chdir(loose)
+    before = sorted(loose.iterdir())
+    assert_refused(adapt(inputs, "out", start, *more), says)
+    assert sorted(loose.iterdir()) == before
+
+
+def test_the_hint_of_a_single_seed_names_the_option(loose, start):
+    assert "--pair" in adapt(loose / "a_0001.exr", loose / "out", start).output
+
+
+def test_files_that_are_no_seeds_of_each_other_are_refused(loose, start):
+    noisy = read_frame(loose / "a_0001.exr", ("albedo",))
+    write_frame(loose / "same_0001.exr", noisy)
+    write_frame(loose / "wide_0001.exr", noisy_frame(true_frame(64, 100), 5))
+    (loose / "text_0001.exr").write_text("no image")
+    for name, says in (("same", "same noise"), ("wide", "100×64"), ("text", "cannot be read")):
+        assert_refused(adapt(loose / "a_0001.exr", loose / name, start, "--pair", loose / f"{name}_0001.exr"), says)
+        assert not [path for pattern in ("*.exr", "*.pt") for path in (loose / name).glob(pattern)]
+
+
+def test_models_that_are_no_start_are_refused(loose, start):
+    pair = ["--pair", loose / "b_0001.exr"]
+    assert_refused(adapt(loose / "a_0001.exr", loose / "out", loose / "missing.pt", *pair), "missing.pt: no such model")
+    config = ModelConfig(levels=1, encoder_width=4, decoder_width=4, head_widths=(4, 4), output="display")
+    write_checkpoint(loose / "display.pt", Checkpoint(config, UNet(config).state_dict()))
+    assert_refused(adapt(loose / "a_0001.exr", loose / "out", loose / "display.pt", *pair),
+                   "display.pt is a model of display-referred images")
+
+
+def test_help_explains_every_option():
+    result = CliRunner().invoke(main, ["adapt", "--help"])
+    assert result.exit_code == 0 and all(text in result.output for text in ("--pair", "--init", "--minutes", "--average"))
+
+
+def test_other_weights_in_the_start_s_file_are_another_start(shot, start, tmp_path):
+    adapted(shot, tmp_path / "out", start)
+    torch.manual_seed(9)
+    model = read_checkpoint(start).model
+    write_checkpoint(start, Checkpoint(model, UNet(model).state_dict(), {}))
+    assert_refused(adapt(shot, tmp_path / "out", start), "was adapted to other frames or with other settings")
+
+
+def test_frames_that_only_get_denoised_are_checked_before_the_training(shot, start, tmp_path):
+    write_frame(shot / "v001_f0001_s0002_0008spp.exr", noisy_frame(true_frame(32, 48), 3))
+    assert_refused(adapt(shot, tmp_path / "out", start, "--train-frames", "1"), "is 48×32, but")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_frame_with_one_seed_is_not_left_out_silently(shot, start, tmp_path):
+    (shot / "v001_f0001_s0002_0008spp.exr").unlink()
+    assert_refused(adapt(shot, tmp_path / "out", start), "v001, frame 1, has one seed only")
+
+
+def test_denoised_frames_do_not_go_into_a_dataset(shot, start):
+    assert_refused(adapt(shot, shot, start), "is a dataset")
