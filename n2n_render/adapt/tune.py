@@ -12,6 +12,7 @@ from ..network.device import describe_device, pick_device
 from ..network.unet import build_network, decode_output
 from ..train.descent import Descent, faster_precision, learning_rate_factor, stop_on_ctrl_c
 from ..train.losses import clamp_fireflies, perceptual_weight
+from ..train.setup import check_crops
 from ..train.validate import denoise_array, encode_input, reestimate_norms, set_norms_fixed
 from . import judge
 from .shot import Crops, ShotFrame
@@ -71,8 +72,8 @@ class Tuning:
         self.minutes = config.minutes or (20.0 if self.device.type == "cpu" else 5.0)
         if self.device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = False  # float32 is meant: see `precision`
-        if self.new and config.batch * (config.crop_px // self.network.alignment) ** 2 < 2:
-            raise N2NError("a single small crop is too little to train from nothing", "Pass a larger --crop or --batch.")
+        if self.new:
+            check_crops(self.network, config.batch, config.crop_px)
         self.crops = Crops(frames, model.features, config.batch, config.crop_px, config.seed)
         self.precision = "float32"  # of a small step from good weights half precision would round most away
         if self.new:

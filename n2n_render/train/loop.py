@@ -15,7 +15,7 @@ from .dataset import Batches
 from .descent import Descent, faster_precision, learning_rate_factor, stop_on_ctrl_c
 from .journal import Journal
 from .losses import LOSSES, clamp_fireflies
-from .setup import load_pairs, loss_name, new_folder, start_model
+from .setup import check_crops, load_pairs, loss_name, new_folder, start_model
 from .validate import encode_input, reestimate_norms, set_norms_fixed, validate
 
 LEARNING_RATE = 3e-4     # from nothing; paper: 0.0003 for Monte Carlo
@@ -54,6 +54,8 @@ class Trainer:
         self.network = build_network(self.model).to(self.device, memory_format=torch.channels_last)
         if start:
             self.network.load_state_dict(start.weights)
+        elif not kept and self.model.norm == "batch":
+            check_crops(self.network, config.batch, config.crop_px)
         self.descent = Descent(self.network, config.ema)
         self.learning_rate = config.learning_rate or (LEARNING_RATE_FROM_MODEL if config.init else LEARNING_RATE)
         self.seconds, self.best, self.precision = 0.0, math.inf, config.precision

@@ -56,6 +56,12 @@ def _new_model(config: TrainConfig) -> ModelConfig:
                        widths=widths)
 
 
+def check_crops(network, batch: int, crop_px: int):
+    """Raises N2NError where BatchNorm would have a single value to look at, at the network's bottom."""
+    if batch * max(1, crop_px // network.alignment) ** 2 < 2:
+        raise N2NError("a single crop of this size is too little for BatchNorm", "Pass a larger --crop or --batch.")
+
+
 def load_pairs(config: TrainConfig, features, prefilter, progress):
     """(training, validation, [{folder, manifest hash, …}]), decoded into the cache with the guides `features`."""
     folders = find_datasets([Path(root) for root in config.data])

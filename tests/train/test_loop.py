@@ -136,3 +136,9 @@ def test_pair_error_estimates_the_true_error_without_a_reference(shape):
     a, b = (rng.gamma(shape, 0.5 / shape, truth.shape).astype(np.float32) for _ in range(2))
     assert pair_error(truth, a, b) == pytest.approx(0, abs=0.05 / shape)
     assert pair_error(truth * 2, a, b) == pytest.approx(0.5 ** 2 / 0.51 ** 2, rel=0.1 / shape)
+
+
+def test_a_crop_too_small_for_batchnorm_is_refused(make_dataset, tmp_path, silent):
+    config = TrainConfig(data=(str(make_dataset()),), out=str(tmp_path / "run"), hdr=True, batch=1, crop_px=32, steps=1)
+    with pytest.raises(N2NError, match="too little for BatchNorm"):
+        train(config, silent)
