@@ -3,8 +3,9 @@
 For independent renders A and B: E[(f(A) - B)²] = MSE(f(A)) + Var(B), and Var(B) cancels where two pictures are compared.
 Errors are on T, of which B knows nothing by itself, for E[T(B)] is darker than T(true). So it is asked for the residual
 B - start, times the slope of the secant of T from the start's picture to the pilot, which stands for the truth there. The
-pilot is made from A *and* B: where B is too bright, the slope is a little less. That favours darker pictures: by 1 % of
-the error for one that is 2 % darker where the noise is 80 times the error. docs/adapt.md judges by references instead.
+pilot is made from A *and* B: where B is too bright, the slope is a little less. That favours darker pictures: with a
+weight that leaned on the pilot more, by 1 % of the error for one that is 2 % darker, where the noise is 80 times the
+error. docs/adapt.md judges by references instead.
 All images are exposed radiance (H, W, 3); errors are on T(v) = (v / (1 + v))^(1/2.2).
 """
 from dataclasses import dataclass
