@@ -170,15 +170,17 @@ def train(ctx, resume, features, widths, minutes, data, **options):
 @click.option("--layer", metavar="NAME", help="View layer.  [default: the file's first]")
 @click.option("--keep-noisy", is_flag=True, help="Add the noisy picture as the pass <layer>.Noisy.")
 @click.option("--strength", type=click.FloatRange(0, 1), default=1.0, help="0: noisy, 1: denoised.")
+@click.option("--shots", metavar="1-48,49-120", help="For a model of `adapt --temporal`: first and last frame of each shot.")
 @engine_options(average="1")
 @click.option("--tile", type=click.IntRange(32), metavar="PX", help="Tile size; smaller takes less memory.")
 @click.pass_context
-def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, strength, engine, device, precision, average,
-            tile):
+def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, strength, shots, engine, device, precision,
+            average, tile):
     """Denoise multilayer EXR files, folders of them, or frame_####.exr patterns."""
     from . import console
     from .denoise import FileOptions, denoise_files, load_denoiser
-    from .frame.sequence import check_overwrites, find_inputs, match_pairs, plan_outputs
+    from .frame.sequence import check_overwrites, find_inputs, match_pairs, parse_shots, plan_outputs
+    from .neighbors import open_neighbors
     paths = find_inputs(list(inputs))
     groups = match_pairs(paths, [find_inputs([text]) for text in pair])
     outputs = plan_outputs(paths, output)
@@ -193,7 +195,9 @@ def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, stre
             progress.advance(share - done[index], finished=share >= 1.0 and index not in counted)
             done[index] = share
             counted.update([index] * (share >= 1.0))
-        denoise_files(denoiser, groups, outputs, FileOptions(layer, keep_noisy, strength), on_progress)
+        neighbors = open_neighbors(denoiser, groups, parse_shots(shots), layer, device=device, engine=engine,
+                                   precision=precision)
+        denoise_files(denoiser, groups, outputs, FileOptions(layer, keep_noisy, strength), on_progress, neighbors)
     console.result(f"wrote {outputs[0]}" if len(outputs) == 1 else f"wrote {len(outputs)} files to {output}")
 
 
@@ -207,6 +211,9 @@ def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, stre
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True),
               help="Time to train.  [default: 20 on a CPU, 5 on a GPU]")
 @click.option("--steps", type=click.IntRange(1), help="Optimiser steps, instead of --minutes.")
+@click.option("--temporal", type=click.IntRange(0, 8), default=0, metavar="K", help="Animations with a Vector pass: look at K "
+              "frames before and after each one too.")
+@click.option("--shots", metavar="1-48,49-120", help="With --temporal: first and last frame of each shot.")
 @click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="[default: 3e-5; from nothing 1e-3]")
 @click.option("--batch", type=click.IntRange(1), default=4, help="Crops in a step.")
 @click.option("--crop", "crop_px", type=click.IntRange(32), default=128, help="Size of a crop in pixels.")
@@ -217,17 +224,21 @@ def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, stre
 @click.option("--seed", type=click.IntRange(0), default=1, help="Same seed, frames and --steps: same weights.")
 @engine_options(average="4")
 @click.pass_context
-def adapt(ctx, inputs, pair, out, **options):
+def adapt(ctx, inputs, pair, out, shots, **options):
     """Train on the very frames that are to be denoised, then denoise them: from two noisy renders of each to a clean one."""
     from . import console, report
     from .adapt.adapt import adapt as run
     from .adapt.shot import find_groups
     from .config import AdaptConfig
+    from .frame.sequence import parse_shots
     if options["steps"] and options["minutes"]:
         raise N2NError("--steps and --minutes both say when to stop", "Pass one of them.")
+    if shots and not options["temporal"]:
+        raise N2NError("--shots is for --temporal, which was not given", "Pass --temporal 2 too, or leave --shots out.")
     report.check_pillow()
     groups, names = find_groups(list(inputs), list(pair))
-    done = run(AdaptConfig(**options), groups, names, out, lambda title: _reporter(ctx, title), report.write_error_map)
+    config = AdaptConfig(**options, shots=tuple(parse_shots(shots)))
+    done = run(config, groups, names, out, lambda title: _reporter(ctx, title), report.write_error_map)
     if done.tuned:
         if not done.tuned.steps:
             console.result("training made nothing better on the held-out tiles: the pictures and the model are the start's")
@@ -277,12 +288,13 @@ def export(ctx, model, kind, output, precision, check):
     from . import console
     from .export import export as run
     from .frame.exr import read_frame
+    from .frame.passes import in_files
     from .frame.sequence import find_any_frame
     from .network.models import open_model
     checkpoint = open_model(model)
     frame = check or find_any_frame()
     half = precision == "half" or (precision == "auto" and kind == "tza")
-    difference = run(checkpoint, kind, output, read_frame(frame, checkpoint.model.features), half)
+    difference = run(checkpoint, kind, output, read_frame(frame, in_files(checkpoint.model.features)), half)
     console.result(f"wrote {output} and {output}.json; on {frame} it differs from {model} by {difference:.2e} of the mean")
     if kind == "tza" and not half:
         console.say("Open Image Denoise's own runtime reads archives in half precision only")

@@ -74,6 +74,8 @@ class AdaptConfig:
     warmup_steps: int = 30
     ema: float = 0.99                   # weights that are judged and kept are this running mean
     checks: int = 8                     # how often the held-out tiles are asked
+    temporal: int = 0                   # frames before and after each one that are looked at too
+    shots: tuple[tuple[int, int], ...] = ()  # first and last frame of each: beyond a cut there are no neighbours
     train_frames: int = 48              # at most so many, evenly spaced, are trained on; all are denoised
     average: int = 4                    # orientations that each picture is the mean of
     layer: str | None = None            # view layer; None: the file's first

@@ -12,7 +12,17 @@ from .frame import tiles
 from .frame.exr import ExrImage
 from .frame.frame import Frame, mean_frame
 from .frame.orient import ORIENTATIONS, move_back, turn
-from .frame.transfer import CURVES, RADIANCE_MAX, depth_scale, encode_guides, encode_tonemap, exposure
+from .frame.passes import NEIGHBORS, in_files
+from .frame.transfer import (
+    CURVES,
+    RADIANCE_MAX,
+    depth_scale,
+    encode_guides,
+    encode_neighbors,
+    encode_tonemap,
+    expose_neighbors,
+    exposure,
+)
 from .network.checkpoint import Checkpoint
 from .network.models import open_model
 from .network.oidn_weights import oidn_checkpoint
@@ -45,6 +55,11 @@ class Denoiser:
     def features(self) -> tuple[str, ...]:
         return self.model.features
 
+    @property
+    def reach(self) -> int:
+        """How many frames before and after each one the model was trained with."""
+        return self._checkpoint.provenance.get("config", {}).get("temporal", 0)
+
     def denoise(self, frame: Frame, on_progress=lambda share: None) -> np.ndarray:
         """Denoised radiance (H, W, 3) float32, never negative, in the frame's own scale. `frame` is not changed.
 
@@ -59,6 +74,9 @@ class Denoiser:
 
     def denoise_clean(self, frame: Frame, on_progress=lambda share: None) -> np.ndarray:
         """The same for a frame whose albedo and normal are already as the model wants them."""
+        if NEIGHBORS in self.features and frame.neighbors is None:
+            raise N2NError("the model looks at the frames before and after, which are not given here",
+                           "Denoise the animation with `n2n-render denoise FRAMES --model …` first, and use its frames.")
         total, exact = 0.0, False
         for index, switches in enumerate(ORIENTATIONS[:self.average]):
             image, exact = self._precise(turn(frame, *switches) if any(switches) else frame, exact,
@@ -139,6 +157,9 @@ class Denoiser:
             part = Frame(**{name: image[rows] for name, image in images.items()})
             exposed = np.minimum(part.color * np.float32(factor), np.float32(RADIANCE_MAX))  # as in training
             encoded[rows, :, :3] = CURVES[self.model.encoding][0](exposed, np)
+            if part.neighbors is not None:
+                part.neighbors = expose_neighbors(part.neighbors, factor)
+                encode_neighbors(part.neighbors, CURVES[self.model.encoding][0], np)
             encode_guides(part, self.features, scale, self.model.unit_normals, out=encoded[rows, :, 3:])
         _in_bands(len(encoded), encode)
         return encoded
@@ -195,15 +216,17 @@ class FileOptions:
 
 
 def denoise_files(denoiser: Denoiser, groups: list[list[Path]], outputs: list[Path], options: FileOptions = FileOptions(),
-                  on_progress=lambda index, share: None) -> None:
+                  on_progress=lambda index, share: None, neighbors=None) -> None:
     """Denoises frame files one after the other, reading the next and writing the last one meanwhile.
 
     A group: one file, or renders of the same frame with other seeds, averaged first; the first one's other passes are kept.
-    What is finished stays when a later frame fails.
+    neighbors: see neighbors.py, for models that look at them. What is finished stays when a later frame fails.
     """
     with ThreadPoolExecutor(1) as writer:
         written = None
-        for index, (image, layer, frame) in enumerate(_read_ahead(denoiser.features, groups, options.layer)):
+        for index, (image, layer, frame) in enumerate(_read_ahead(in_files(denoiser.features), groups, options.layer)):
+            if neighbors:
+                frame.neighbors = neighbors.of(index)
             denoised = denoiser.denoise(frame, lambda share, index=index: on_progress(index, share))
             if options.strength < 1.0:
                 denoised = frame.color + np.float32(options.strength) * (denoised - frame.color)

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,12 @@ from ..errors import N2NError
 from ..files import write_beside
 from ..frame.exr import ExrImage
 from ..frame.pairs import MANIFEST, spaced
-from ..frame.sequence import check_overwrites
+from ..frame.passes import NEIGHBORS, in_files
+from ..frame.sequence import check_overwrites, find_windows
+from ..neighbors import Neighbors, picture_model
 from ..network.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from ..network.device import pick_device
-from ..network.models import describe_origin, open_model
+from ..network.models import describe_origin, open_model, widen
 from ..network.unet import OIDN_NETWORKS, ModelConfig, build_network
 from ..train.setup import start_model
 from .picture import Painter, Picture
@@ -58,19 +61,29 @@ def adapt(config: AdaptConfig, groups: list[tuple[Path, ...]], names: list[str],
     folder = Path(out)
     outputs = [folder / name for name in names]
     _check(folder, groups, outputs, names)
-    start_config, start = _start(config)
-    make_prefilter = (lambda: Prefilter(start_config, config.device, engine=config.engine, precision=config.precision)) \
-        if start_config.clean_guides else (lambda: None)
-    chosen = spaced(groups, config.train_frames)
-    key = _key(config, start_config, start, chosen)
+    model, start, plain = _start(config)
+    windows = find_windows(groups, config.temporal, list(config.shots)) if config.temporal else None
+    options = {"device": config.device, "engine": config.engine, "precision": config.precision}
+    make_prefilter = (lambda: Prefilter(model, **options)) if model.clean_guides else (lambda: None)
+
+    def make_neighbors(prefilter):
+        return Neighbors(model, groups, windows, config.layer, prefilter, **options) if windows else None
+    chosen = spaced(list(range(len(groups))), config.train_frames)
+    looked_at = sorted({there for index in chosen for there in (windows[index] if windows else [index]) if there is not None})
+    key = _key(config, model, start, [groups[index] for index in looked_at])
     adapted, tuned = _earlier(folder / MODEL, key), None
     if adapted is None:
-        _check_devices(config, start_config)
+        _check_devices(config, model)
         _make_folder(folder / CACHE)
-        adapted, tuned = _tune(config, chosen, folder, start_config, start, make_prefilter(), key, make_reporter)
+        prefilter = make_prefilter()
+        frames = _load(config, groups, chosen, folder / CACHE, model, plain, prefilter, make_neighbors(prefilter),
+                       make_reporter)
+        adapted, tuned = _tune(config, frames, folder, model, start, plain, key, make_reporter)
     shutil.rmtree(folder / CACHE, ignore_errors=True)
     report = _Report(folder / REPORT, config, adapted)
-    frames = _denoise(config, groups, outputs, adapted, start, make_prefilter(), make_reporter, on_picture, report)
+    prefilter = make_prefilter()
+    frames = _denoise(config, groups, outputs, adapted, plain, prefilter, make_neighbors(prefilter), make_reporter, on_picture,
+                      report)
     return Adaptation(folder / MODEL, tuned, frames)
 
 
@@ -101,14 +114,24 @@ def _make_folder(folder: Path):
                        "Pass a writable folder with -o.") from None
 
 
-def _start(config: AdaptConfig) -> tuple[ModelConfig, Checkpoint | None]:
-    """The network to adapt, and the checkpoint that it starts from; None: from nothing."""
+def _start(config: AdaptConfig) -> tuple[ModelConfig, Checkpoint | None, Checkpoint | None]:
+    """The network to adapt, the checkpoint that it starts from, and one that does not look at neighbours: the same, unless
+    the network does. None: from nothing.
+    """
     if config.init == NOTHING:
-        return start_model(TrainConfig(hdr=True, features=("albedo", "normal"), prefilter=True))
+        features = ("albedo", "normal") + (NEIGHBORS,) * bool(config.temporal)
+        return *start_model(TrainConfig(hdr=True, features=features, prefilter=True)), None
     if config.init not in OIDN_NETWORKS and open_model(config.init).model.output == "display":
         raise N2NError(f"--init {config.init} is a model of display-referred images", "Start from one of linear radiance.")
     model, start = start_model(TrainConfig(hdr=True, init=config.init))
-    return model, replace(start, model=model)
+    plain = start = replace(start, model=model)
+    if NEIGHBORS in model.features:
+        if not config.temporal:
+            raise N2NError(f"--init {config.init} is a model that looks at neighbouring frames", "Pass --temporal 2 too.")
+        plain = picture_model(model)
+    elif config.temporal:
+        start = widen(start, (*model.features, NEIGHBORS))
+    return start.model, start, plain
 
 
 def _key(config, model, start, trained) -> str:
@@ -137,13 +160,13 @@ def _earlier(path: Path, key: str) -> Checkpoint | None:
     raise N2NError(f"{path} was adapted to other frames or with other settings", "Pass another folder with -o, or delete it.")
 
 
-def _tune(config, chosen, folder, model, start, prefilter, key, make_reporter) -> tuple[Checkpoint, Tuned]:
-    frames = _load(config, chosen, folder / CACHE, model, start, prefilter, make_reporter)
+def _tune(config, frames: list[ShotFrame], folder, model, start, plain, key, make_reporter) -> tuple[Checkpoint, Tuned]:
+    chosen = [frame.paths for frame in frames]
     with make_reporter("adapting") as progress:
         if start and set(_names(chosen)) & set(start.provenance.get("trained_on", ())):
             progress.warn(f"{config.init} was trained on some of these very frames: it looks better here than it is, and less "
                           "will be adapted")
-        tuning = Tuning(frames, model, start.weights if start else None, config, progress)
+        tuning = Tuning(frames, model, start.weights if start else None, config, progress, plain)
         try:
             tuned = tuning.run()
         except KeyboardInterrupt:
@@ -157,17 +180,22 @@ def _tune(config, chosen, folder, model, start, prefilter, key, make_reporter) -
     return checkpoint, tuned
 
 
-def _load(config, chosen, cache, model, start, prefilter, make_reporter) -> list[ShotFrame]:
+def _load(config, groups, chosen: list[int], cache, model, plain, prefilter, neighbors, make_reporter) -> list[ShotFrame]:
     """The frames to train on, as arrays in the cache."""
-    pilot = Denoiser(start, config.device, engine=config.engine, prefilter=False, precision=config.precision) if start else None
+    pilot = Denoiser(plain, config.device, engine=config.engine, prefilter=False, precision=config.precision) if plain else None
     make_pilot = pilot.denoise if pilot else (lambda frame: _blurred(frame.color))
-    key = repr((_digest(start), model, prefilter.name if prefilter else ""))
+    windows = [neighbors.windows[index] for index in chosen] if neighbors else ()
+    key = repr((_digest(plain), model, prefilter.name if prefilter else "",
+                [[_facts(groups[there]) if there is not None else None for there in window] for window in windows]))
     with make_reporter("reading") as progress:
         progress.start(len(chosen), len(chosen))
         frames = []
-        for group in chosen:
-            frames.append(load_frame(group, config.layer, model.features, prefilter, make_pilot, cache, key))
-            progress.advance(1, group[0].name)
+        for index in chosen:
+            if neighbors:
+                neighbors.check(index)
+            frames.append(load_frame(groups[index], config.layer, in_files(model.features), prefilter, make_pilot, cache, key,
+                                     partial(neighbors.of, index) if neighbors else None))
+            progress.advance(1, groups[index][0].name)
     return frames
 
 
@@ -192,18 +220,19 @@ def _names(chosen) -> list[str]:
     return [f"{group[0].resolve().parent.name}/{group[0].stem.split('_s')[0]}" for group in chosen]
 
 
-def _denoise(config, groups, outputs, adapted, start, prefilter, make_reporter, on_picture, report) -> list[FrameResult]:
+def _denoise(config, groups, outputs, adapted, plain, prefilter, neighbors, make_reporter, on_picture,
+             report) -> list[FrameResult]:
     """All frames that are not there yet. Prefiltering is done once for both networks."""
-    features, provenance = adapted.model.features, adapted.provenance
+    features, provenance = in_files(adapted.model.features), adapted.provenance
     options = {"device": config.device, "engine": config.engine, "prefilter": False, "precision": config.precision,
                "average": config.average}
     with make_reporter("denoising") as progress:
         options["warn"] = progress.warn
-        painter = Painter(Denoiser(adapted, **options), Denoiser(start, **options) if start else None, prefilter,
+        painter = Painter(Denoiser(adapted, **options), Denoiser(plain, **options) if plain else None, prefilter,
                           provenance["share"], provenance["error_ratio"])
         progress.note(f"denoising with {painter.adapted.engine.description}")
         progress.start(len(groups), len(groups))
-        for group, output in zip(groups, outputs, strict=True):
+        for index, (group, output) in enumerate(zip(groups, outputs, strict=True)):
             if report.has(output, group):
                 progress.advance(1, f"{output.name}: was there")
                 continue
@@ -213,7 +242,8 @@ def _denoise(config, groups, outputs, adapted, start, prefilter, make_reporter, 
             def on_progress(share, done=done):
                 progress.advance(share - done[0], finished=False)
                 done[0] = share
-            picture = painter.paint(frames, held_out_pixels(*frames[0].color.shape[:2]), on_progress)
+            picture = painter.paint(frames, held_out_pixels(*frames[0].color.shape[:2]), on_progress,
+                                    neighbors.of(index) if neighbors else None)
             _write(group[0], output, picture, config, features)
             on_picture(output, picture)
             report.add(FrameResult(output, picture.psnr_db, picture.shares), group)

@@ -25,6 +25,8 @@ FIREFLY_CLAMP = 16.0     # as in training, see config.py
 ERROR_CELL_PX = 4
 DIFFERENCE_TO_ERROR = 1.8         # MSE of f(A) / (½ |f(A) - f(B)|²): the usual ratio; the rest is what both get wrong
 DIFFERENCE_TO_ERROR_SPREAD = 0.3
+TEMPORAL_TO_ERROR = 4.0           # the same of pictures that share what their neighbours show
+TEMPORAL_TO_ERROR_SPREAD = 3.0
 ERROR_OF_MEAN = 0.7      # MSE of f(mean of both halves) / MSE of f(one half)
 
 
@@ -94,27 +96,32 @@ def difference(one, two) -> np.ndarray:
 class Calibration:
     """How much larger the error is than what two independent pictures differ by; collected over frames."""
 
-    def __init__(self):
+    def __init__(self, temporal: bool = False):
         self.errors, self.differences = [], []
+        self.usual, self.spread = (TEMPORAL_TO_ERROR, TEMPORAL_TO_ERROR_SPREAD) if temporal else \
+            (DIFFERENCE_TO_ERROR, DIFFERENCE_TO_ERROR_SPREAD)
 
-    def add(self, pictures, judges, pilot):
-        """pictures: made from either half; judges: the *other* half of each. None of them may have been trained on it."""
-        weight = tonemap_slope(pilot, np) ** 2
+    def add(self, pictures, judges, pilot, known=1.0):
+        """pictures: made from either half; judges: the *other* half of each. None of them may have been trained on it where
+        `known` (H, W) is.
+        """
+        known = np.broadcast_to(known, pilot.shape[:2])
+        weight = known[..., None] * tonemap_slope(pilot, np) ** 2
         pair = sum(weight * (picture - judge) ** 2 for picture, judge in zip(pictures, judges, strict=True)) / 2
         pair -= weight * (judges[0] - judges[1]) ** 2 / 2
         self.errors.append(_cells(pair.mean(-1), CELL_PX).ravel())
-        self.differences.append(_cells(difference(*pictures), CELL_PX).ravel())
+        self.differences.append(_cells(known * difference(*pictures), CELL_PX).ravel())
 
     def ratio(self) -> float:
         """The measured ratio and the usual one, each weighed by how sure it is; the usual one without any frame."""
         if not self.errors:
-            return DIFFERENCE_TO_ERROR
+            return self.usual
         errors, differences = np.concatenate(self.errors), np.concatenate(self.differences)
         total = max(differences.sum(), 1e-12)
         measured = errors.sum() / total
         variance = ((errors - measured * differences) ** 2).sum() / total ** 2
-        trust = DIFFERENCE_TO_ERROR_SPREAD ** 2 / (DIFFERENCE_TO_ERROR_SPREAD ** 2 + variance)
-        return float(np.clip(trust * measured + (1 - trust) * DIFFERENCE_TO_ERROR, 1.0, 5.0))
+        trust = self.spread ** 2 / (self.spread ** 2 + variance)
+        return float(np.clip(trust * measured + (1 - trust) * self.usual, 1.0, 3 * self.usual))
 
 
 def error_map(one, two, ratio: float) -> np.ndarray:

@@ -1,5 +1,5 @@
 """Seeds of one frame → its picture: the adapted network, the start and the noisy mean, each where it is best; and its error."""
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,12 +31,16 @@ class Painter:
     def __init__(self, adapted: Denoiser, start: Denoiser | None, prefilter, usual: float, ratio: float):
         self.adapted, self.start, self.prefilter, self.usual, self.ratio = adapted, start, prefilter, usual, ratio
 
-    def paint(self, frames: list[Frame], known: np.ndarray, on_progress=lambda share: None) -> Picture:
-        """frames: the seeds of one frame, guides as rendered; known (H, W): pixels that were held out of the training."""
+    def paint(self, frames: list[Frame], known: np.ndarray, on_progress=lambda share: None,
+              neighbors: np.ndarray | None = None) -> Picture:
+        """frames: the seeds of one frame, guides as rendered; known (H, W): pixels that were held out of the training.
+
+        neighbors (H, W, 7), for a network that looks at them: see frame/motion.py.
+        """
         middle = len(frames) // 2
         versions = [mean_frame(part) for part in (frames, frames[:middle], frames[middle:])]
         first = middle / len(frames)  # share of the first half: less than ½ of three seeds
-        versions = [self.prefilter(frame) if self.prefilter else frame for frame in versions]
+        versions = [replace(self.prefilter(frame) if self.prefilter else frame, neighbors=neighbors) for frame in versions]
         factor = np.float32(exposure(versions[0].color))
         noisy = [frame.color * factor for frame in versions]
         total = 2 if self.start else 1

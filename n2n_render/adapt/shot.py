@@ -24,7 +24,7 @@ USUAL_INPUT_SHARE = 0.5  # of the crops: all seeds but one are the input, so tha
 class ShotFrame:
     """One frame: the files of its seeds (two or more), and its arrays on disk.
 
-    images: (seeds, H, W, 10) float16, exposed radiance and encoded guides as in train/dataset.py. pilot: (H, W, 3)
+    images: (seeds, H, W, 10 or, with neighbours, 17) float16 as of train/dataset.py's stack_seeds. pilot: (H, W, 3)
     float16, exposed radiance: the start's picture of the mean of all seeds.
     """
     paths: tuple[Path, ...]
@@ -110,17 +110,17 @@ def read_group(paths, layer: str | None, features: tuple[str, ...]) -> list[Fram
     return frames
 
 
-def load_frame(paths, layer, features, prefilter, make_pilot, folder: Path, key: str) -> ShotFrame:
+def load_frame(paths, layer, features, prefilter, make_pilot, folder: Path, key: str, find_neighbors=None) -> ShotFrame:
     """Decodes one frame into `folder` unless that has been done. `key` says what else the arrays depend on.
 
-    make_pilot(mean Frame with cleaned guides) → radiance (H, W, 3).
+    make_pilot(mean Frame with cleaned guides) → radiance (H, W, 3). find_neighbors() → (H, W, 7), see frame/motion.py.
     """
     facts = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
     name = hashlib.sha256(repr((key, layer, features, facts)).encode()).hexdigest()[:16]
     images_path, pilot_path = folder / f"{name}.npy", folder / f"{name}.pilot.npy"
     if not (images_path.exists() and pilot_path.exists()):
         frames = read_group(paths, layer, features)
-        images, factor = stack_seeds(frames, features, prefilter)
+        images, factor = stack_seeds(frames, features, prefilter, find_neighbors() if find_neighbors else None)
         mean = mean_frame(frames)
         save_array(pilot_path, np.minimum(make_pilot(prefilter(mean) if prefilter else mean) * factor, RADIANCE_MAX)
                    .astype(np.float16))

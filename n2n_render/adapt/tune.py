@@ -1,4 +1,5 @@
 """Frames of a shot → weights for this shot: trained on one render against the other, judged on tiles held out."""
+import copy
 import time
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ import torch
 from ..config import AdaptConfig
 from ..errors import N2NError
 from ..frame.pairs import spaced
+from ..frame.passes import NEIGHBORS
+from ..network.checkpoint import Checkpoint, load_network
 from ..network.device import describe_device, pick_device
 from ..network.unet import build_network, decode_output
 from ..train.descent import Descent, faster_precision, learning_rate_factor, stop_on_ctrl_c
@@ -50,13 +53,18 @@ class _Sight:
     judge: np.ndarray       # (h, w, 3)
     start: np.ndarray       # (h, w, 3)
     residual: np.ndarray    # (h, w, 3), of the start by the judge
+    pilot: np.ndarray       # (h, w, 3)
     known: np.ndarray       # (h, w) bool: held out of training
 
 
 class Tuning:
-    """`model`, `weights`: the network to start from; weights None: from nothing, and the noisy picture is the start."""
+    """`model`, `weights`: the network to start from; weights None: from nothing, and the noisy picture is the start.
 
-    def __init__(self, frames: list[ShotFrame], model, weights: dict | None, config: AdaptConfig, progress):
+    plain: with neighbours, what the pictures are compared with and blended with: a start that does not look at them.
+    """
+
+    def __init__(self, frames: list[ShotFrame], model, weights: dict | None, config: AdaptConfig, progress,
+                 plain: Checkpoint | None = None):
         self.model, self.config, self.progress = model, config, progress
         self.device = pick_device(config.device)
         if config.threads:
@@ -66,6 +74,9 @@ class Tuning:
         self.network = build_network(model).to(self.device, memory_format=torch.channels_last)
         if weights:
             self.network.load_state_dict(weights)
+        self.start = load_network(plain).to(self.device) if plain else copy.deepcopy(self.network)
+        self.start.eval()
+        self.temporal = NEIGHBORS in model.features
         self.norms_fixed = not self.new
         self.descent = Descent(self.network, config.ema)
         self.learning_rate = config.learning_rate or (LEARNING_RATE_NEW if self.new else LEARNING_RATE)
@@ -94,6 +105,8 @@ class Tuning:
         self.progress.note(f"training on {describe_device(self.device)}, {self.precision}, "
                            + (f"{config.steps} steps" if config.steps else f"{self.minutes:g} minutes"))
         self.progress.start(total)
+        if self.temporal and not self.new:
+            self._check()
         checked, started = 0, time.time()
         try:
             with stop_on_ctrl_c() as stop_asked:
@@ -117,6 +130,8 @@ class Tuning:
             self.progress.warn(f"stopped early: {problem.what}; going on with the best so far. {problem.hint}")
         finally:
             self.crops.close()
+        if self.temporal:
+            self._calibrate()
         return self.best
 
     def _share(self) -> float:
@@ -173,10 +188,10 @@ class Tuning:
         known = frame.held_out()[place]
         sights = []
         for image, other in (halves, halves[::-1]):
-            start = image[..., :3] if self.new else denoise_array(self.network.eval(), image, self.device)
+            start = image[..., :3] if self.new else denoise_array(self.start, image, self.device)
             limited = judge.without_fireflies(other[..., :3], image[..., :3])
             residual = judge.shown_residual(start, limited, pilot)
-            sights.append(_Sight(image, limited, start, residual, known))
+            sights.append(_Sight(image, limited, start, residual, pilot, known))
         if not self.new:
             self.calibration.add([sight.start for sight in sights], [sight.judge for sight in sights], pilot)
         return sights
@@ -197,6 +212,14 @@ class Tuning:
             share = judge.best_share(_arrays(evidence), 0.0 if self.new else 1.0)
             self.best = Tuned(self.descent.weights(), share, self.checks, self.descent.steps, self.seconds)
         self.checks.append(check)
+
+    def _calibrate(self):
+        """By the best weights' own pictures: both halves of a frame see the same neighbours, so that they differ by less."""
+        self.calibration = judge.Calibration(temporal=True)
+        self.network.load_state_dict(self.best.weights)
+        for one, two in zip(self.sights[::2], self.sights[1::2], strict=True):
+            pictures = [denoise_array(self.network.eval(), sight.image, self.device) for sight in (one, two)]
+            self.calibration.add(pictures, (one.judge, two.judge), one.pilot, one.known)
 
     def _least_change(self) -> float:
         """Of the best so far: of the start it is 0."""

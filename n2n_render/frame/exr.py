@@ -83,8 +83,7 @@ class ExrImage:
                 images[feature] = sanitize(feature, self.pixels(names))
             else:
                 raise N2NError(f"{self.path}: view layer {layer!r} has no {PASSES[feature].names[-1]!r} pass",
-                               "Turn on View Layer > Passes > Data > Denoising Data and render again, or use a model "
-                               f"without the feature {feature!r} (`n2n-render models` lists them; oidn-color needs none).")
+                               _how_to_get(feature))
         return Frame(**images)
 
     def replace_color(self, layer: str, color: np.ndarray, keep_noisy: bool = False):
@@ -127,6 +126,13 @@ class ExrImage:
             kept = {key: value for key, value in header.items() if key != "channels"}
             parts.append(OpenEXR.Part(kept, channels, header.get("name", "")))
         write_beside(path, lambda temporary: OpenEXR.File(parts).write(temporary))
+
+
+def _how_to_get(feature: str) -> str:
+    if feature == "vector":
+        return "Turn on View Layer > Passes > Data > Vector (and Motion Blur off) and render again, or leave out --temporal."
+    return ("Turn on View Layer > Passes > Data > Denoising Data and render again, or use a model without the feature "
+            f"{feature!r} (`n2n-render models` lists them; oidn-color needs none).")
 
 
 def read_size(path) -> tuple[int, int]:

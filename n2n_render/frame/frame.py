@@ -11,13 +11,16 @@ class Frame:
     """Arrays (H, W, C) float32, scene-linear (Rec. 709 primaries unless the file says otherwise), row 0 on top.
 
     color: radiance [0, ∞). albedo: [0, 1]. normal: camera space, length ≤ 1, zero where nothing was hit. depth: scene
-    units along the ray, +inf where nothing was hit. Features that were not read are None. Alpha is no business of a
-    denoiser: it stays in the file.
+    units along the ray, +inf where nothing was hit. vector: motion in pixels, see frame/motion.py, which also makes
+    neighbors (7 channels, radiance and a share) from the frames before and after. Features that were not read are None.
+    Alpha is no business of a denoiser: it stays in the file.
     """
     color: np.ndarray
     albedo: np.ndarray | None = None
     normal: np.ndarray | None = None
     depth: np.ndarray | None = None
+    vector: np.ndarray | None = None
+    neighbors: np.ndarray | None = None
 
     @property
     def height(self) -> int:
@@ -62,4 +65,4 @@ def mean_frame(frames: list[Frame], weights: list[float] | None = None) -> Frame
         for image, share in zip(images[1:], shares[1:], strict=True):
             total += image * share
         return total
-    return Frame(**{name: mean(name) for name in ("color", "albedo", "normal", "depth")})
+    return Frame(**{name: mean(name) for name in vars(frames[0])})

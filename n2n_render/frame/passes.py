@@ -15,9 +15,17 @@ PASSES = {
     "albedo": Pass(("Denoising Albedo",), (("R", "G", "B"),)),
     "normal": Pass(("Denoising Normal",), (("X", "Y", "Z"),)),
     "depth": Pass(("Denoising Depth",), (("Z",), ("V",))),  # V in files of older versions
+    "vector": Pass(("Vector",), (("X", "Y", "Z", "W"),)),
 }
 FEATURES = ("albedo", "normal", "depth")  # what `--features` may name, in the order of the network's channels
-CHANNEL_COUNT = {"color": 3, "albedo": 3, "normal": 3, "depth": 1}
+NEIGHBORS = "neighbors"                   # what `--temporal` adds after them: see frame/motion.py; no file holds it
+GUIDES = (*FEATURES, NEIGHBORS)
+CHANNEL_COUNT = {"color": 3, "albedo": 3, "normal": 3, "depth": 1, NEIGHBORS: 7}
+
+
+def in_files(features) -> tuple[str, ...]:
+    """Those of the features that are read from files."""
+    return tuple(feature for feature in features if feature != NEIGHBORS)
 
 
 def guide_count(features) -> int:

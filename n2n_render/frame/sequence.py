@@ -55,6 +55,43 @@ def frame_number(path: Path) -> int | None:
     return int(numbers[-1]) if numbers else None
 
 
+def parse_shots(text: str | None) -> list[tuple[int, int]]:
+    """"1-48,49-120" → [(1, 48), (49, 120)]; [] without a text."""
+    shots = []
+    for part in text.split(",") if text else []:
+        found = re.fullmatch(r"\s*(-?\d+)-(-?\d+)\s*", part)
+        if not found or int(found[2]) < int(found[1]):
+            raise N2NError(f"cannot read the shots {text!r}", "Write the frames of each like 1-48,49-120.")
+        shots.append((int(found[1]), int(found[2])))
+    return shots
+
+
+def find_windows(groups: list[tuple[Path, ...]], reach: int, shots: list[tuple[int, int]]) -> list[list[int | None]]:
+    """For each frame the 2 reach + 1 indices of those from `reach` before it to `reach` after it; None where none is there.
+
+    Neighbours have consecutive numbers in the same sequence (folder, and name but for the number; view of a dataset) and in
+    the same shot: motion vectors lead nowhere across a cut. Raises N2NError where no frame has any.
+    """
+    places = [_place(group[0], shots) for group in groups]
+    found = {place: index for index, place in enumerate(places) if place[-1] is not None}
+    windows = [[index if step == 0 else found.get((*place[:-1], place[-1] + step)) if place[-1] is not None else None
+                for step in range(-reach, reach + 1)] for index, place in enumerate(places)]
+    if all(window[reach - 1] is None and window[reach + 1] is None for window in windows):
+        raise N2NError("no frame has the one before or after it among the inputs, so --temporal has nothing to look at",
+                       "Pass an animation with every frame, or leave --temporal out.")
+    return windows
+
+
+def _place(path: Path, shots) -> tuple:
+    """(folder, name without its number, shot, frame number)"""
+    name, number = parse_name(path.name), frame_number(path)
+    rest = name.view if name else re.sub(r"-?\d+(?=\D*$)", "", path.stem)
+    shot = next((index for index, (first, last) in enumerate(shots) if number is not None and first <= number <= last), None)
+    if shots and number is not None and shot is None:
+        raise N2NError(f"--shots says nothing of frame {number} ({path.name})", "Name every frame's shot, like 1-48,49-120.")
+    return path.parent, rest, shot, number
+
+
 def check_overwrites(groups: list[list[Path]], outputs: list[Path]):
     """Refuses to write over any input."""
     inputs = {path.resolve() for group in groups for path in group}

@@ -15,6 +15,7 @@ LOG_EPSILON = 0.01        # radiance, exposed; also ε of the relative L2 loss: 
 LOG_SCALE = float(np.log1p(1.0 / LOG_EPSILON))  # brings radiance 1 to encoded 1
 GAMMA = 1.0 / 2.2
 SLOPE_SHIFT = 0.003       # radiance, exposed
+RADIANCES = 6             # of the 7 channels of neighbours
 
 
 def exposure(color: np.ndarray) -> float:
@@ -141,7 +142,8 @@ def decode_depth(encoded: np.ndarray, scale: float) -> np.ndarray:
 def encode_guides(frame: Frame, features: tuple[str, ...], scale: float, unit_normals: bool = False, out=None) -> np.ndarray:
     """The features of a frame as network channels, (H, W, C): albedo [0, 1], normal [-1, 1], depth [0, 1].
 
-    `unit_normals`: normals as [0, 1] instead, as networks of Open Image Denoise want them.
+    `unit_normals`: normals as [0, 1] instead, as networks of Open Image Denoise want them. Neighbours stay radiance: the
+    curve of the network's colour is for `encode_neighbors`.
     """
     guides = np.empty((frame.height, frame.width, guide_count(features)), np.float32) if out is None else out
     for feature in features:
@@ -152,3 +154,16 @@ def encode_guides(frame: Frame, features: tuple[str, ...], scale: float, unit_no
             image = encode_unit(image, np)
         guides[..., places.start:places.stop] = image
     return guides
+
+
+def expose_neighbors(neighbors, factor):
+    """Frame.neighbors (H, W, 7) after the exposure of its frame, a copy; the share stays."""
+    exposed = np.minimum(neighbors * np.float32(factor), np.float32(RADIANCE_MAX))
+    exposed[..., RADIANCES:] = neighbors[..., RADIANCES:]
+    return exposed
+
+
+def encode_neighbors(exposed, curve, xp):
+    """(…, 7) in that axis order for numpy, (N, 7, h, w) for torch: its radiances as the network sees its colour; in place."""
+    places = (slice(None), slice(RADIANCES)) if xp is not np else (..., slice(RADIANCES))
+    exposed[places] = curve(exposed[places], xp)

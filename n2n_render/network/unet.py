@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..frame.passes import guide_count
+from ..frame.passes import NEIGHBORS, guide_channels, guide_count
 from ..frame.transfer import CURVES, KEY, LOG_EPSILON, RADIANCE_MAX, decode_tonemap, encode_tonemap
 
 GATE_FLOOR = 1e-4  # of LOG_EPSILON: black passes the gate as radiance 1e-6, which T shows as 0.002
@@ -168,14 +168,15 @@ class UNet(nn.Module):
 class OidnUNet(nn.Module):
     """Open Image Denoise's network: (N, C_in, H, W) encoded → (N, 3, H, W) encoded, never negative, any size.
 
-    Modules are named as the tensors of its archives (network/tza.py).
+    Modules are named as the tensors of its archives (network/tza.py). With neighbours (frame/motion.py) among the guides
+    the last convolution has a fourth channel: how much of the picture is theirs.
     """
 
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.config = config
         down, bottom, up = OIDN_LAYERS[config.topology]
-        widths = [*config.widths, 3]
+        widths = [*config.widths, 4 if NEIGHBORS in config.features else 3]
         channels, skipped = config.in_channels, [config.in_channels]
         for stage in (*down, bottom, *up):
             if stage in up:
@@ -205,7 +206,7 @@ class OidnUNet(nn.Module):
         height, width = x.shape[-2:]
         down, bottom, up = OIDN_LAYERS[self.config.topology]
         x = F.pad(x, (0, -width % self.alignment, 0, -height % self.alignment))
-        skips = [x]                                                 # (N, C_in, H, W)
+        whole, skips = x, [x]                                       # (N, C_in, H, W)
         for stage in down:
             x = F.max_pool2d(self._convolve(stage, x), 2)           # (N, ·, H/2, W/2) … (N, ·, H/16, W/16)
             skips.append(x)
@@ -214,7 +215,20 @@ class OidnUNet(nn.Module):
             x = F.interpolate(x, scale_factor=2.0, mode="nearest")
             x = torch.cat([x, skips.pop()], dim=1)
             x = self._convolve(stage if skips else stage[:-1], x)
-        return full_precision(getattr(self, up[-1][-1]), x)[..., :height, :width]  # (N, 3, H, W)
+        last = getattr(self, up[-1][-1])
+        if NEIGHBORS not in self.config.features:
+            return full_precision(last, x)[..., :height, :width]                   # (N, 3, H, W)
+        return self._add_neighbors(full_precision(last[0], x)[..., :height, :width], whole[..., :height, :width].float())
+
+    def _add_neighbors(self, x, whole):
+        """(N, 4, H, W): a colour and a logit, and the whole input → (N, 3, H, W): the colour and the picture of the
+        neighbours, mixed. With the logit 0 they have the share that they would have in a plain mean.
+        """
+        places = guide_channels(self.config.features, NEIGHBORS)
+        picture, share = whole[:, 3 + places.start:6 + places.start], whole[:, 2 + places.stop:3 + places.stop]
+        odds = (share / (1 - share).clamp(min=1e-3)).clamp(min=1e-6)
+        share = torch.sigmoid(x[:, 3:] + torch.log(odds))
+        return torch.lerp(F.relu(x[:, :3]), picture, share)
 
     def _convolve(self, stage, x):
         for name in stage:

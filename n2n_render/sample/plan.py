@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from ..errors import N2NError
 from ..frame.pairs import FrameName
 
-CHANNELS = 11                 # colour 3, alpha, albedo 3, normal 3, depth
+CHANNELS = 15                 # colour 3, alpha, albedo 3, normal 3, depth, vector 4
 BYTES_PER_VALUE = 4
+VECTOR_SPP = 4                # motion at the first hit has little noise
 COMPRESSED_SHARE = 0.75       # of the raw size; ZIP on noisy floats, measured on the demo scene (0.6 to 0.8)
 
 
@@ -26,6 +27,29 @@ class RenderJob:
         name = self.name
         return {"do": "render", "view": name.view, "frame": name.frame, "seed": name.seed, "spp": name.spp,
                 "cycles_seed": self.cycles_seed, "path": path}
+
+
+@dataclass(frozen=True)
+class VectorJob:
+    """A render without motion blur, for the Vector pass: Cycles leaves it empty in blurred frames."""
+    view: str
+    frame: int
+
+    def request(self, path: str) -> dict:
+        return {"do": "render", "view": self.view, "frame": self.frame, "seed": 0, "spp": VECTOR_SPP, "cycles_seed": 1,
+                "motion_blur": False, "path": path}
+
+
+def with_vectors(jobs: list[RenderJob]) -> list[RenderJob | VectorJob]:
+    """The jobs, with a VectorJob before the first noisy one of each view and frame."""
+    planned, done = [], set()
+    for job in jobs:
+        place = job.name.view, job.name.frame
+        if job.name.kind == "s" and place not in done:
+            done.add(place)
+            planned.append(VectorJob(*place))
+        planned.append(job)
+    return planned
 
 
 def parse_frames(text: str) -> list[int]:

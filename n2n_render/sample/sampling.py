@@ -6,11 +6,14 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from .. import __version__
 from ..config import SampleConfig
 from ..errors import N2NError
-from ..frame.exr import is_readable
+from ..frame.exr import ExrImage, is_readable
 from ..frame.pairs import MANIFEST, read_manifest, write_manifest
+from ..frame.passes import PASSES
 from . import plan
 from .launch import Worker
 
@@ -53,7 +56,7 @@ def sample(config: SampleConfig, progress, dry_run: bool = False) -> Estimate:
                             plan.disk_bytes(missing, size), manifest)
         if not dry_run:
             _prepare_folder(folder, estimate.disk_bytes, manifest)
-            _render_all(worker, missing, folder, progress)
+            _render_all(worker, missing, folder, described["settings"]["use_motion_blur"], progress)
     return estimate
 
 
@@ -109,22 +112,43 @@ def _prepare_folder(folder: Path, needed: int, manifest: dict):
     _remove_abandoned(folder)
 
 
-def _render_all(worker: Worker, jobs, folder: Path, progress):
-    """Renders the jobs one after the other; while one renders, the one before is checked and moved into place."""
+def _render_all(worker: Worker, jobs, folder: Path, blurred: bool, progress):
+    """Renders the jobs one after the other; while one renders, the one before is checked and moved into place.
+
+    blurred: Cycles leaves the Vector pass of blurred frames empty, so it is rendered beside them and put in.
+    """
     partial = folder / f".partial-{socket.gethostname()}-{os.getpid()}"
     partial.mkdir(exist_ok=True)
+    planned = plan.with_vectors(jobs) if blurred else jobs
+    paths = [partial / (job.name.filename if isinstance(job, plan.RenderJob) else f"vector_{job.view}_{job.frame}.exr")
+             for job in planned]
     progress.start(sum(job.name.spp for job in jobs), len(jobs))
+    vectors = None
     try:
-        for index, job in enumerate(jobs):
+        for index, (job, path) in enumerate(zip(planned, paths, strict=True)):
             if index == 0:
-                worker.send(job.request(str(partial.resolve() / job.name.filename)))
+                worker.send(job.request(str(path.resolve())))
             worker.receive()
-            if index + 1 < len(jobs):
-                worker.send(jobs[index + 1].request(str(partial.resolve() / jobs[index + 1].name.filename)))
-            _keep(partial / job.name.filename, folder)
+            if index + 1 < len(planned):
+                worker.send(planned[index + 1].request(str(paths[index + 1].resolve())))
+            if isinstance(job, plan.VectorJob):
+                vectors = path
+                continue
+            if blurred and job.name.kind == "s":
+                _put_vectors(vectors, path)
+            _keep(path, folder)
             progress.advance(job.name.spp, job.name.filename)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _put_vectors(source: Path, path: Path):
+    """The Vector pass of one file into another."""
+    image, vectors = ExrImage(path), ExrImage(source)
+    names = vectors.find(vectors.layer(None), "vector")
+    image.add_pass(image.layer(None), PASSES["vector"].names[0],
+                   {name[-1]: plane for name, plane in zip(names, np.moveaxis(vectors.pixels(names), -1, 0), strict=True)})
+    image.write(path)
 
 
 def _keep(path: Path, folder: Path):

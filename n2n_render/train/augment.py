@@ -15,6 +15,8 @@ def augment(color: list[np.ndarray], guides: dict[str, np.ndarray], rng: np.rand
     guides = {feature: move(image, *switches) for feature, image in guides.items()}
     if "albedo" in guides:
         guides["albedo"] = guides["albedo"][..., permutation]
+    if "neighbors" in guides:  # two colours, and a share
+        guides["neighbors"] = guides["neighbors"][..., [*permutation, *(permutation + 3), 6]]
     if "normal" in guides:
         guides["normal"] = turn_normals(guides["normal"], *switches)
     return color, guides

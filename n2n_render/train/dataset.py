@@ -12,8 +12,8 @@ from ..files import write_beside
 from ..frame.exr import ExrImage
 from ..frame.frame import Frame, mean_frame
 from ..frame.pairs import Pair
-from ..frame.passes import FEATURES, guide_channels, guide_count
-from ..frame.transfer import RADIANCE_MAX, depth_scale, encode_guides, exposure
+from ..frame.passes import FEATURES, GUIDES, NEIGHBORS, guide_channels, guide_count
+from ..frame.transfer import RADIANCE_MAX, depth_scale, encode_guides, expose_neighbors, exposure
 from .augment import augment
 
 CACHE_VERSION = 2
@@ -103,26 +103,30 @@ def _decode(pair, features, prefilter):
     return images, np.stack([ExrImage(path).frame().color * factor for path in pair.references])
 
 
-def stack_seeds(frames: list[Frame], features: tuple[str, ...], prefilter=None) -> tuple[np.ndarray, float]:
+def stack_seeds(frames: list[Frame], features: tuple[str, ...], prefilter=None,
+                neighbors: np.ndarray | None = None) -> tuple[np.ndarray, float]:
     """Renders of one view by several seeds → (seeds, H, W, 10) float16 as in `CachedPair.images`, and the exposure in it.
 
-    One exposure and depth scale for all, that of their mean.
+    One exposure and depth scale for all, that of their mean. neighbors: (H, W, 7) radiance, 7 more channels.
     """
     mean = mean_frame(frames)
     factor = exposure(mean.color)
     scale = depth_scale(mean.depth) if mean.depth is not None else 1.0
-    images = np.zeros((len(frames), mean.height, mean.width, 3 + guide_count(FEATURES)), np.float16)
+    guides = FEATURES if neighbors is None else GUIDES
+    images = np.zeros((len(frames), mean.height, mean.width, 3 + guide_count(guides)), np.float16)
     for index, frame in enumerate(frames):
         frame = prefilter(frame) if prefilter else frame
         images[index, ..., :3] = np.minimum(frame.color * factor, RADIANCE_MAX)
         for feature in features:
             images[index, ..., 3:][..., guide_slice(feature)] = encode_guides(frame, (feature,), scale)
+        if neighbors is not None:
+            images[index, ..., 3:][..., guide_slice(NEIGHBORS)] = expose_neighbors(neighbors, factor)
     return images, factor
 
 
 def guide_slice(feature: str) -> slice:
     """Where a feature lies among all guide channels."""
-    places = guide_channels(FEATURES, feature)
+    places = guide_channels(GUIDES, feature)
     return slice(places.start, places.stop)
 
 

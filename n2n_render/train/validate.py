@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 
 from ..frame.metrics import psnr, relmse
-from ..frame.passes import guide_channels
-from ..frame.transfer import CURVES, LOG_EPSILON, encode_unit
+from ..frame.passes import NEIGHBORS, guide_channels
+from ..frame.transfer import CURVES, LOG_EPSILON, encode_neighbors, encode_unit
 from ..network.unet import OidnUNet, UNet, decode_output
 from .dataset import Batches, CachedPair, guide_slice
 
@@ -20,6 +20,9 @@ def encode_input(model, noisy, guides):
         places = guide_channels(model.features, "normal")
         normals = encoded[:, 3 + places.start:3 + places.stop]  # a view
         normals.copy_(encode_unit(normals, torch))
+    if NEIGHBORS in model.features:
+        places = guide_channels(model.features, NEIGHBORS)
+        encode_neighbors(encoded[:, 3 + places.start:3 + places.stop], CURVES[model.encoding][0], torch)
     return encoded
 
 

@@ -21,6 +21,7 @@ class Stage:
         self.device = settings.use_device(self.scene, request.get("device", "auto"))
         settings.use_sampling(self.scene, self.layer, warn)
         settings.use_size(self.scene, request.get("size"))
+        self.motion_blur = self.scene.render.use_motion_blur
         count = request.get("views", 1)
         self.camera_by_markers = any(marker.camera for marker in self.scene.timeline_markers)
         if request.get("camera") or count > 1:
@@ -55,6 +56,7 @@ class Stage:
             scene.camera = self.cameras[request["view"]]
         scene.cycles.seed = request["cycles_seed"]
         settings.use_samples(scene, request["spp"])
+        scene.render.use_motion_blur = self.motion_blur and request.get("motion_blur", True)
         scene.render.resolution_percentage = request.get("percentage", 100)
         matrix = views.rounded(scene.camera.matrix_world)
         note = {key: request[key] for key in ("view", "frame", "seed", "spp", "cycles_seed")}

@@ -63,7 +63,7 @@ def use_sampling(scene, layer, warn):
     render.use_overwrite = True
     for name in dir(layer):
         if name.startswith("use_pass_"):
-            setattr(layer, name, name == "use_pass_combined")
+            setattr(layer, name, name in ("use_pass_combined", "use_pass_vector"))
     layer.cycles.denoising_store_passes = True
     _use_output(render)
     _stop_animated_settings(scene, warn)

@@ -1,0 +1,134 @@
+"""Motion vectors: what the frames before and after a frame show of it, brought to its own pixels.
+
+Cycles' Vector pass, in pixels, y up: X, Y from a pixel to where its surface was in the frame before; -Z, -W to where it
+will be in the next. Without motion blur only: with it the pass is zero (`sample` renders it separately then).
+"""
+import numpy as np
+
+from .frame import Frame
+from .transfer import encode_tonemap, exposure
+
+STRAY_PX = 1.0            # there and back again: farther apart than this is another surface
+ALBEDO_APART = 0.12       # standard deviations of Gaussians: how alike albedo …
+NORMAL_APART = 0.4        # … normal …
+DEPTH_APART = 0.1         # … depth (of its logarithm, for each frame between) of one surface are
+PICTURES_APART = 0.08     # … and on T what the frames on either side show of it: a reflection moves otherwise
+AGREEMENT_PX = 5          # window over which the latter is averaged
+
+
+def neighbor_guides(window: list[Frame | None], pictures: list[np.ndarray | None]) -> np.ndarray:
+    """What the neighbours show of the frame in the middle: (H, W, 7) float32.
+
+    window: an odd number of consecutive frames, clean guides and `vector` given; None before the shot's first and after its
+    last. pictures: a denoised picture (H, W, 3) of each, radiance; that of the middle is not looked at, so that nothing
+    here knows its noise. Channels: mean of the neighbours' pictures 3, mean of their noisy colours 3, both radiance; and the
+    share that they would have in a plain mean with the frame itself, 0 (nothing is seen in them) to 1.
+    """
+    middle = len(window) // 2
+    center = window[middle]
+    height, width = center.color.shape[:2]
+    seen = []
+    for step in [*range(-middle, 0), *range(1, middle + 1)]:
+        way = window[middle:middle + step:1 if step > 0 else -1]
+        other = window[middle + step]
+        if other is None or any(frame is None for frame in way):
+            continue
+        rows, columns, trust = follow([frame.vector for frame in (*way, other)], step > 0)
+        trust *= _same_surface(center, other, rows, columns, abs(step))
+        shown, noisy = warp(pictures[middle + step], rows, columns), warp(other.color, rows, columns)
+        seen.append((step > 0, shown, noisy, trust))
+    if not seen:
+        return np.zeros((height, width, 7), np.float32)
+    weights = _agreeing(seen, np.float32(exposure(center.color)))
+    total = sum(weights)
+    means = [sum(weight * entry[index] for weight, entry in zip(weights, seen, strict=True)) / np.maximum(total, 1e-3)
+             for index in (1, 2)]
+    return np.concatenate([*means, total / (1 + total)], axis=-1)
+
+
+def follow(vectors: list[np.ndarray], forward: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where the pixels of the first frame lie in the last: rows, columns (H, W), and trust (H, W) in [0, 1].
+
+    vectors: the Vector passes (H, W, 4) of the frames on the way, first and last included. Trust is lost where the way back
+    leads elsewhere (the surface is hidden, or new) and out of the picture.
+    """
+    height, width = vectors[0].shape[:2]
+    rows, columns = (grid.astype(np.float32) for grid in np.mgrid[:height, :width])
+    trust = np.ones((height, width), np.float32)
+    for index, (here, there) in enumerate(zip(vectors, vectors[1:], strict=False)):
+        ahead = motion(here, forward)
+        if index:
+            ahead = warp(ahead, rows, columns)
+        rows, columns = rows + ahead[..., 0], columns + ahead[..., 1]
+        stray = ((ahead + warp(motion(there, not forward), rows, columns)) ** 2).sum(-1)
+        inside = (rows >= -0.5) & (rows <= height - 0.5) & (columns >= -0.5) & (columns <= width - 0.5)
+        trust *= np.exp(-stray / STRAY_PX ** 2) * inside
+    return rows, columns, trust
+
+
+def motion(vector: np.ndarray, forward: bool) -> np.ndarray:
+    """The Vector pass (H, W, 4) → (H, W, 2) rows and columns from each pixel to the next frame, or to the one before."""
+    return np.stack([vector[..., 3], -vector[..., 2]] if forward else [-vector[..., 1], vector[..., 0]], axis=-1)
+
+
+def warp(image: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """image (H, W, C) at fractional pixel positions (h, w), bilinear; the edge goes on outside. (h, w, C) float32."""
+    height, width = image.shape[:2]
+    rows, columns = np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)
+    top, left = rows.astype(np.intp), columns.astype(np.intp)
+    bottom, right = np.minimum(top + 1, height - 1), np.minimum(left + 1, width - 1)
+    down, across = (rows - top)[..., None].astype(np.float32), (columns - left)[..., None].astype(np.float32)
+    above = image[top, left] * (1 - across) + image[top, right] * across
+    below = image[bottom, left] * (1 - across) + image[bottom, right] * across
+    return above * (1 - down) + below * down
+
+
+def share_noise(one: list[Frame], other: list[Frame]) -> bool:
+    """Whether two frames of an animation, each with its seeds, have the same noise in the same pixels.
+
+    Cycles' noise depends on seed and pixel alone: with a seed that does not change from frame to frame, and a camera that
+    stands still, what is learned from one frame's seed is no longer independent of the next's.
+    """
+    apart = [encode_tonemap(frames[0].color, np) - encode_tonemap(frames[1].color, np) for frames in (one, other)]
+    scale = np.sqrt((apart[0] ** 2).mean() * (apart[1] ** 2).mean())
+    return bool((apart[0] * apart[1]).mean() > 0.1 * max(scale, 1e-12))
+
+
+def _same_surface(center, other, rows, columns, frames: int) -> np.ndarray:
+    """(H, W) in [0, 1]: how alike the guides are. Denoising guides follow mirrors and glass to what is seen in them."""
+    alike = np.ones(rows.shape, np.float32)
+    for name, apart in (("albedo", ALBEDO_APART), ("normal", NORMAL_APART)):
+        if getattr(center, name) is not None:
+            difference = warp(getattr(other, name), rows, columns) - getattr(center, name)
+            alike *= np.exp(-(difference ** 2).sum(-1) / (2 * apart ** 2))
+    if center.depth is not None:
+        depths = [np.log(np.clip(depth[..., 0], 1e-6, 1e9)) for depth in (warp(_finite(other.depth), rows, columns),
+                                                                          _finite(center.depth))]
+        alike *= np.exp(-(depths[0] - depths[1]) ** 2 / (2 * (DEPTH_APART * frames) ** 2))
+    return alike
+
+
+def _finite(depth):
+    return np.minimum(depth, 1e9)
+
+
+def _agreeing(seen, factor) -> list[np.ndarray]:
+    """The trust (H, W, 1) in each neighbour, less where those on the other side of the frame show something else."""
+    weights = []
+    for forward, shown, _, trust in seen:
+        others = [entry for entry in seen if entry[0] != forward] or [entry for entry in seen if entry[1] is not shown]
+        total = sum(entry[3] for entry in others)
+        if others:
+            mean = sum(entry[3][..., None] * entry[1] for entry in others) / np.maximum(total, 1e-3)[..., None]
+            apart = ((encode_tonemap(shown * factor, np) - encode_tonemap(mean * factor, np)) ** 2).mean(-1)
+            trust = trust * np.exp(-np.where(total > 0.05, _box(apart), 0) / (2 * PICTURES_APART ** 2))
+        weights.append(trust[..., None].astype(np.float32))
+    return weights
+
+
+def _box(image) -> np.ndarray:
+    """Mean over AGREEMENT_PX × AGREEMENT_PX pixels; the edge goes on outside."""
+    near = AGREEMENT_PX // 2
+    sums = np.pad(image, ((near + 1, near), (near + 1, near)), mode="edge").cumsum(0, dtype=np.float64).cumsum(1)
+    size = AGREEMENT_PX
+    return (sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]) / size ** 2
