@@ -254,6 +254,48 @@ def adapt(ctx, inputs, pair, out, shots, **options):
 
 
 @main.command()
+@click.option("--scene", required=True, metavar="FILE.blend", help="The scene; it is never changed.")
+@click.option("--frames", required=True, metavar="1-100", help="Frames of the fly-through: 1-100 or 1-100x2.")
+@click.option("--spp", required=True, type=click.IntRange(1), help="Samples per pixel of each of the two renders.")
+@click.option("--output", "-o", "out", required=True, metavar="FOLDER", help="Renders, denoised frames, model and curve.")
+@click.option("--size", metavar="WxH|P%", help="960x540, or 50% of the full resolution.  [default: as authored]")
+@click.option("--camera", metavar="NAME", help="Another camera than the scene's own.")
+@click.option("--init", default="oidn", metavar="MODEL", help="What to start from, as in `adapt`; or nothing.")
+@click.option("--steps-per-frame", type=click.IntRange(1), default=8, help="Training steps after each frame.")
+@click.option("--newest", type=click.IntRange(1), default=4, help="Learn from so many newest frames.")
+@click.option("--batch", type=click.IntRange(1), default=4, help="Crops in a step.")
+@click.option("--crop", "crop_px", type=click.IntRange(32), default=128, help="Size of a crop in pixels.")
+@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="[default: 3e-5; from nothing 1e-3]")
+@click.option("--reference-spp", type=click.IntRange(1), metavar="N", help="Afterwards render references too, two halves of N "
+              "spp for every frame, and draw the true curve.")
+@click.option("--blender", metavar="PATH", help="Blender 4.2 or newer.  [default: the bpy wheel, else blender on PATH]")
+@click.option("--render-device", type=click.Choice(["auto", "cpu", "cuda", "optix", "hip", "oneapi", "metal"]), default="auto",
+              help="What Cycles computes on.")
+@click.option("--device", default="auto", metavar="NAME", help="What the network trains on: auto, cpu, cuda, mps.")
+@click.option("--seed", type=click.IntRange(0), default=1)
+@click.pass_context
+def online(ctx, frames, size, **options):
+    """Render a fly-through and denoise it as it comes, with a network that learns from every frame."""
+    from . import console, report
+    from .config import OnlineConfig
+    from .online import online as run
+    from .sample import plan
+    parsed = plan.parse_size(size) if size else None
+    report.check_pillow()
+    points = run(OnlineConfig(**options, frames=tuple(plan.parse_frames(frames)),
+                              size=tuple(parsed) if isinstance(parsed, list) else parsed), lambda title: _reporter(ctx, title))
+    report.write_fly_through(points, Path(options["out"]) / "curve.png")
+    console.result(f"wrote {len(points)} frame(s), online.pt, curve.png and report.json to {options['out']}")
+    for name, title in (("noisy_expected", "noisy, expected"), ("expected", "denoised, expected"), ("noisy_true", "noisy"),
+                        ("true", "denoised")):
+        values = [getattr(point, name) for point in points if getattr(point, name) is not None]
+        if values:
+            third = max(1, len(values) // 3)
+            console.result(f"{title}: {sum(values) / len(values):.2f} dB in the mean; first third "
+                           f"{sum(values[:third]) / third:.2f} dB, last third {sum(values[-third:]) / third:.2f} dB")
+
+
+@main.command()
 @click.argument("folders", nargs=-1, metavar="[FOLDER…]")
 def models(folders):
     """List the models that can be used: built-in, runs and files in FOLDER…  [default: runs]"""
@@ -325,7 +367,7 @@ def evaluate(ctx, models, frames, data, more, out, json_path, oidn, engine, devi
                  for name, checkpoint in zip(names, checkpoints, strict=True)}
     views = station.find_views([Path(folder) for folder in data])
     finished = station.find_finished([Path(folder) for folder in frames], views)
-    results = []
+    results, changes, before = [], [], (None, None)
     with _reporter(ctx, "evaluating") as progress:
         progress.start(len(views), len(views))
         for pair in views:
@@ -333,8 +375,11 @@ def evaluate(ctx, models, frames, data, more, out, json_path, oidn, engine, devi
             results.append(station.evaluate_view(pair, denoisers, oidn, not seen,
                                                  {folder: files[pair] for folder, files in finished.items()}))
             report.write_comparison(results[-1], Path(out))
-            results[-1].images.clear()  # large; only the scores are still needed
-            results[-1].errors.clear()
+            if station.follows(pair, before[0]):
+                changes.append(station.flicker(before, (pair, results[-1])))
+            if before[1]:
+                before[1].forget_images()
+            before = pair, results[-1]
             progress.advance(1, pair.name)
         ladder = station.oidn_ladder(views, [Path(folder) for folder in more]) if more else {}
     for result in results:
@@ -342,13 +387,13 @@ def evaluate(ctx, models, frames, data, more, out, json_path, oidn, engine, devi
                            ["", *report.HEADINGS], report.table_rows(result.scores))
     mean = station.means(results)
     console.show_table(f"mean of {len(results)} view(s)", ["", *report.HEADINGS], report.table_rows(mean))
-    for line in report.samples_lines(ladder, mean):
+    for line in [*report.samples_lines(ladder, mean), *report.flicker_lines(changes)]:
         console.result(line)
     console.result("PSNR and SSIM on T(v) = (v/(1+v))^(1/2.2); relMSE with ε = 0.01; all after the reference's exposure; "
                    f"squared errors with two independent reference halves of {results[0].reference_spp} spp")
     console.result(f"pictures in {out}")
     if json_path:
-        report.write_json(results, mean, json_path)
+        report.write_json(results, mean, json_path, changes)
 
 
 @main.command()

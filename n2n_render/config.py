@@ -88,6 +88,30 @@ class AdaptConfig:
 
 
 @dataclass(frozen=True)
+class OnlineConfig:
+    """What `online` does: renders a fly-through, denoises and learns from it as it comes."""
+    scene: str
+    spp: int
+    frames: tuple[int, ...]
+    out: str
+    size: tuple[int, int] | float | None = None
+    camera: str | None = None
+    reference_spp: int | None = None    # of each half, for every frame, after all of them: for the curve only
+    init: str = "oidn"
+    steps_per_frame: int = 8
+    newest: int = 4                     # frames that are learned from
+    batch: int = 4
+    crop_px: int = 128
+    learning_rate: float | None = None  # None: as `adapt`
+    ema: float = 0.98
+    blender: str | None = None
+    render_device: str = "auto"
+    device: str = "auto"
+    engine: str = "auto"
+    seed: int = 1
+
+
+@dataclass(frozen=True)
 class DemoConfig:
     """What `demo` does; sized for two CPU cores and about ten minutes."""
     out: str = "demo"

@@ -22,7 +22,7 @@ METRICS = ("psnr_db", "ssim", "relmse", "smape", "flip")
 class ViewResult:
     """One view. images: method → exposed radiance (H, W, 3); errors: method → FLIP map (H, W).
 
-    held_out: no model was trained on this view. reference_spp: of each half.
+    held_out: no model was trained on this view. reference_spp: of each half. halves: of the reference, exposed by `factor`.
     """
     name: str
     held_out: bool
@@ -30,6 +30,13 @@ class ViewResult:
     scores: dict[str, dict[str, float]]
     images: dict[str, np.ndarray] = field(repr=False)
     errors: dict[str, np.ndarray] = field(repr=False)
+    halves: list[np.ndarray] = field(repr=False)
+    factor: float
+
+    def forget_images(self):
+        """They are large; the scores stay."""
+        for images in (self.images, self.errors, self.halves):
+            images.clear()
 
 
 def find_views(roots: list[Path]) -> list[Pair]:
@@ -100,7 +107,8 @@ def evaluate_view(pair: Pair, denoisers: dict[str, Denoiser], with_oidn: bool, h
     for name, image in images.items():
         scores[name], errors[name] = score(image=image, reference_a=halves[0], reference_b=halves[1])
     images["reference"] = (halves[0] + halves[1]) / 2
-    return ViewResult(pair.name, held_out, parse_name(pair.references[0].name).spp, scores, images, errors)
+    return ViewResult(pair.name, held_out, parse_name(pair.references[0].name).spp, scores, images, errors,
+                      halves, float(factor))
 
 
 def score(*, image, reference_a, reference_b) -> tuple[dict[str, float], np.ndarray]:
@@ -111,6 +119,28 @@ def score(*, image, reference_a, reference_b) -> tuple[dict[str, float], np.ndar
     return {"psnr_db": metrics.psnr(image=image, **halves), "ssim": metrics.ssim(image=image, reference=mean),
             "relmse": metrics.relmse(image=image, **halves), "smape": metrics.smape(image=image, reference=mean),
             "flip": flip_mean}, flip_map
+
+
+def follows(pair: Pair, before: Pair | None) -> bool:
+    """Whether `pair` is the next frame of the same animation."""
+    return before is not None and (before.dataset, before.view, before.frame + 1) == (pair.dataset, pair.view, pair.frame)
+
+
+def flicker(before: tuple[Pair, ViewResult], after: tuple[Pair, ViewResult]) -> dict[str, float]:
+    """Method → mean squared error on T of what changes from one frame to the next; {} where there is no Vector pass.
+
+    One result for two consecutive frames whose images are still there.
+    """
+    try:
+        vectors = [ExrImage(pair.noisy[0]).frame(None, ("vector",)).vector for pair, _ in (before, after)]
+    except N2NError:
+        return {}
+    (_, first), (_, second) = before, after
+    same = np.float32(first.factor / second.factor)
+    return {method: metrics.change_error(
+        images=(first.images[method], second.images[method] * same),
+        references_a=(first.halves[0], second.halves[0] * same),
+        references_b=(first.halves[1], second.halves[1] * same), vectors=vectors) for method in first.scores}
 
 
 def means(results: list[ViewResult]) -> dict[str, dict[str, float]]:

@@ -35,6 +35,38 @@ def samples_lines(ladder: dict[int, float], mean: dict[str, dict[str, float]]) -
     return lines
 
 
+def flicker_lines(changes: list[dict[str, float]]) -> list[str]:
+    """How far the change between consecutive frames is from the reference's, as PSNR on T along the motion; [] without any."""
+    changes = [change for change in changes if change]
+    if not changes:
+        return []
+    means = {method: np.mean([change[method] for change in changes]) for method in changes[0]}
+    return [f"change between {len(changes)} pair(s) of consecutive frames, PSNR on T: " +
+            ", ".join(f"{method} {-10 * np.log10(max(error, 1e-9)):.2f} dB" for method, error in means.items())]
+
+
+def write_fly_through(points, path: Path):
+    """The curve of `online`: PSNR on T over the frames, noisy and denoised, expected and (where references are) true."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise N2NError("curves need Matplotlib, which is not installed", 'Run pip install "n2n-render[report]".') from None
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axis = figure.subplots()
+    for name, label, style in (("true", "denoised", "C0-"), ("expected", "denoised, expected", "C0:"),
+                               ("noisy_true", "noisy, mean of two seeds", "C1-"), ("noisy_expected", "noisy, expected", "C1:")):
+        known = [(point.frame, getattr(point, name)) for point in points if getattr(point, name) is not None]
+        if known:
+            axis.plot(*zip(*known, strict=True), style, marker=".", label=label)
+    axis.set_xlabel("frame")
+    axis.set_ylabel("PSNR on T(v) [dB]")
+    axis.grid(alpha=0.3)
+    axis.legend()
+    write_beside(path, lambda temporary: figure.savefig(temporary, format="png", dpi=100))
+
+
 def comparison(result: ViewResult):
     """A picture: all images side by side with captions, their FLIP error maps below (dark: no error)."""
     image_module, draw_module = _pillow()
@@ -72,9 +104,9 @@ def check_pillow():
     _pillow()
 
 
-def write_json(results: list[ViewResult], mean: dict, path: str):
+def write_json(results: list[ViewResult], mean: dict, path: str, changes=()):
     content = {"views": [{"name": result.name, "held_out": result.held_out, "scores": result.scores} for result in results],
-               "mean": mean, "tone_map": "(v/(1+v))^(1/2.2)", "relmse_epsilon": RELMSE_EPSILON}
+               "mean": mean, "change_mse": list(changes), "tone_map": "(v/(1+v))^(1/2.2)", "relmse_epsilon": RELMSE_EPSILON}
     write_beside(path, lambda temporary: Path(temporary).write_text(json.dumps(content, indent=1) + "\n"))
 
 

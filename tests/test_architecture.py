@@ -15,7 +15,9 @@ ALLOWED = {
     "train": FREE | {"frame", "network", "train"},
     "engines": FREE | {"frame", "network", "engines"},
     "denoise": FREE | {"frame", "network", "engines"},
-    "adapt": FREE | {"frame", "network", "train", "engines", "denoise", "adapt"},  # trains and denoises: both stations in one
+    "neighbors": FREE | {"frame", "network", "engines", "denoise"},
+    # trains and denoises: both stations in one
+    "adapt": FREE | {"frame", "network", "train", "engines", "denoise", "neighbors", "adapt"},
     "export": FREE | {"frame", "network", "engines", "denoise"},
     "evaluate": FREE | {"frame", "network", "engines", "denoise"},
     "report": FREE | {"frame", "evaluate"},

@@ -61,7 +61,7 @@ def adapt(config: AdaptConfig, groups: list[tuple[Path, ...]], names: list[str],
     folder = Path(out)
     outputs = [folder / name for name in names]
     _check(folder, groups, outputs, names)
-    model, start, plain = _start(config)
+    model, start, plain = start_of(config)
     windows = find_windows(groups, config.temporal, list(config.shots)) if config.temporal else None
     options = {"device": config.device, "engine": config.engine, "precision": config.precision}
     make_prefilter = (lambda: Prefilter(model, **options)) if model.clean_guides else (lambda: None)
@@ -114,7 +114,7 @@ def _make_folder(folder: Path):
                        "Pass a writable folder with -o.") from None
 
 
-def _start(config: AdaptConfig) -> tuple[ModelConfig, Checkpoint | None, Checkpoint | None]:
+def start_of(config: AdaptConfig) -> tuple[ModelConfig, Checkpoint | None, Checkpoint | None]:
     """The network to adapt, the checkpoint that it starts from, and one that does not look at neighbours: the same, unless
     the network does. None: from nothing.
     """
@@ -182,8 +182,7 @@ def _tune(config, frames: list[ShotFrame], folder, model, start, plain, key, mak
 
 def _load(config, groups, chosen: list[int], cache, model, plain, prefilter, neighbors, make_reporter) -> list[ShotFrame]:
     """The frames to train on, as arrays in the cache."""
-    pilot = Denoiser(plain, config.device, engine=config.engine, prefilter=False, precision=config.precision) if plain else None
-    make_pilot = pilot.denoise if pilot else (lambda frame: _blurred(frame.color))
+    make_pilot = pilot_maker(config, plain)
     windows = [neighbors.windows[index] for index in chosen] if neighbors else ()
     key = repr((_digest(plain), model, prefilter.name if prefilter else "",
                 [[_facts(groups[there]) if there is not None else None for there in window] for window in windows]))
@@ -197,6 +196,13 @@ def _load(config, groups, chosen: list[int], cache, model, plain, prefilter, nei
                                      partial(neighbors.of, index) if neighbors else None))
             progress.advance(1, groups[index][0].name)
     return frames
+
+
+def pilot_maker(config: AdaptConfig, start: Checkpoint | None):
+    """What turns the mean of all seeds, guides cleaned, into the start's picture: Frame → radiance (H, W, 3)."""
+    if start is None:
+        return lambda frame: _blurred(frame.color)
+    return Denoiser(start, config.device, engine=config.engine, prefilter=False, precision=config.precision).denoise
 
 
 def _blurred(color):

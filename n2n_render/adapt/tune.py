@@ -164,12 +164,28 @@ class Tuning:
     def _step(self):
         if not self.norms_fixed and self._share() >= NORM_BATCH_SHARE:
             self._fix_norms()
+        self._descend("cosine", self._share())
+
+    def _descend(self, schedule: str, share: float):
         self.network.train()
         if self.norms_fixed:
             set_norms_fixed(self.network)
         loss = self._loss(self._batch(self.descent.steps), self.precision)
-        rate = self.learning_rate * learning_rate_factor("cosine", self._share(), self.descent.steps, self.config.warmup_steps)
+        rate = self.learning_rate * learning_rate_factor(schedule, share, self.descent.steps, self.config.warmup_steps)
         self.descent.step(loss, rate, "Adapt with a lower --learning-rate.")
+
+    def learn(self, frames: list[ShotFrame], steps: int):
+        """Goes on with other frames, the newest of a sequence, at a constant rate: online training."""
+        self.crops.close()
+        self.crops = Crops(frames, self.model.features, self.config.batch, self.config.crop_px, self.config.seed)
+        for _ in range(steps):
+            self._descend("constant", 1.0)
+
+    def pictures(self, frame: ShotFrame) -> list[np.ndarray]:
+        """What the running mean of the weights makes of each seed: exposed radiance (H, W, 3)."""
+        if not self.norms_fixed:
+            reestimate_norms(self.descent.average, self.crops, self.device, self.precision, REESTIMATE_BATCHES)
+        return [denoise_array(self.descent.average, image, self.device) for image in frame.images]
 
     def _fix_norms(self):
         reestimate_norms(self.network, self.crops, self.device, self.precision, REESTIMATE_BATCHES)

@@ -9,6 +9,7 @@ import importlib
 import numpy as np
 
 from ..errors import N2NError
+from .motion import follow, warp
 from .transfer import encode_tonemap
 
 RELMSE_EPSILON = 1e-2
@@ -62,3 +63,19 @@ def _need(name: str):
     except ImportError as error:
         raise N2NError(f"comparing images needs a package that is missing ({error})",
                        'Run pip install "n2n-render[evaluate]".') from None
+
+
+def change_error(*, images, references_a, references_b, vectors) -> float:
+    """Temporal stability: mean squared error on T of the change from one frame to the next, along the motion.
+
+    images, references_a, references_b: exposed radiance (H, W, 3) of the two frames; vectors: their Vector passes. The
+    second frame is brought to the pixels of the first; where a surface is hidden or new, nothing is compared. Like `psnr`
+    the product of the errors against two independent reference halves.
+    """
+    rows, columns, trust = follow(list(vectors), forward=True)
+
+    def change(first, second):
+        return encode_tonemap(np.maximum(warp(second, rows, columns), 0), np) - encode_tonemap(np.maximum(first, 0), np)
+    shown, against_a, against_b = change(*images), change(*references_a), change(*references_b)
+    product = ((shown - against_a) * (shown - against_b)).mean(-1)
+    return float((trust * product).sum() / max(trust.sum(), 1e-9))

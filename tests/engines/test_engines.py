@@ -15,8 +15,9 @@ from n2n_render.engines.openvino_engine import OpenvinoEngine
 from n2n_render.errors import N2NError
 from n2n_render.frame.exr import read_frame, write_frame
 from n2n_render.frame.frame import sanitize
+from n2n_render.frame.transfer import CURVES, exposure
 from n2n_render.network.checkpoint import Checkpoint
-from n2n_render.network.models import open_model
+from n2n_render.network.models import open_model, widen
 from n2n_render.network.unet import ModelConfig, build_network
 
 PAPER = ModelConfig(features=("albedo", "normal", "depth"), levels=3, encoder_width=8, decoder_width=8, head_widths=(8, 8))
@@ -58,6 +59,76 @@ def assert_same_picture(name, model, frame):
                                          ("openvino bfloat16", "paper")])
 def test_engines_agree(name, model, size):
     assert_same_picture(name, model, noisy_frame(true_frame(*size), 1))
+
+
+TEMPORAL = dataclasses.replace(OIDN, features=("albedo", "normal", "neighbors"))
+
+
+def frame_with_neighbors(size):
+    """A noisy frame whose neighbours show something brighter, with a share that grows to the right."""
+    frame = noisy_frame(true_frame(*size), 1)
+    share = np.broadcast_to(np.linspace(0, 0.9, size[1], dtype=np.float32)[:, None], (*size, 1))
+    frame.neighbors = np.concatenate([2 * true_frame(*size).color, 2 * frame.color, share], -1)
+    return frame
+
+
+@pytest.mark.parametrize("size", [(1, 1), (33, 70), (90, 130)])
+@pytest.mark.parametrize("widened", [True, False], ids=["widened", "trained"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_engines_agree_on_neighbors(size, widened, precision):
+    """Of a network that begins to look at them, and of one with weights for them."""
+    openvino = pytest.importorskip("openvino")
+    if precision == "bfloat16" and "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        pytest.skip("no bfloat16 in this processor")
+    checkpoint = widen(checkpoint_of(OIDN), TEMPORAL.features) if widened else checkpoint_of(TEMPORAL)
+    frame, (one, other) = frame_with_neighbors(size), (Denoiser(checkpoint, "cpu", engine=engine)
+                                                       for engine in ("torch", "openvino"))
+    other.engine = OpenvinoEngine(checkpoint, "cpu", precision)
+    expected, found = one.denoise(frame), other.denoise(frame)
+    assert np.abs(found - expected).mean() <= TOLERANCE[f"openvino {precision}"] * expected.mean()
+
+
+@pytest.mark.parametrize("engine", ["torch", "openvino"])
+def test_neighbors_have_the_share_in_the_picture_that_they_are_given(engine):
+    """On the curve of the network. The exposure of the frame is theirs too, whatever the scale of the scene."""
+    pytest.importorskip(engine)
+    narrow, wide = (Denoiser(checkpoint, "cpu", engine=engine, precision="float32")
+                    for checkpoint in (checkpoint_of(OIDN), widen(checkpoint_of(OIDN), TEMPORAL.features)))
+    frame = frame_with_neighbors((40, 56))
+    factor, (encode, decode) = exposure(frame.color), CURVES["pu"]
+    share = frame.neighbors[..., 6:]
+    mixed = (1 - share) * encode(narrow.denoise(frame) * factor, np) + share * encode(frame.neighbors[..., :3] * factor, np)
+    found = wide.denoise(frame)
+    np.testing.assert_allclose(found, decode(mixed, np) / factor, rtol=5e-3, atol=1e-4)
+    frame.color, frame.neighbors = frame.color * 1000, np.concatenate([1000 * frame.neighbors[..., :6], share], -1)
+    np.testing.assert_allclose(wide.denoise(frame) / 1000, found, rtol=5e-3, atol=1e-4)
+
+
+def test_tiles_and_orientations_take_their_neighbors_along():
+    checkpoint, frame = widen(checkpoint_of(OIDN), TEMPORAL.features), frame_with_neighbors((150, 210))
+    whole = Denoiser(checkpoint, "cpu", 4096, "torch").denoise(frame)
+    np.testing.assert_allclose(Denoiser(checkpoint, "cpu", 32, "torch").denoise(frame), whole, rtol=1e-4, atol=1e-6)
+    neighbors = frame.neighbors.copy()
+    neighbors[..., 6] = 0.9999  # hardly anything but them is in the picture: any that went elsewhere would show
+    frame.neighbors = neighbors
+    turned = Denoiser(checkpoint, "cpu", engine="torch", average=8).denoise(frame)
+    np.testing.assert_allclose(turned, neighbors[..., :3], rtol=2e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize("engine", ["auto", "torch"])
+def test_a_model_that_looks_at_neighbors_must_be_given_them(engine):
+    with pytest.raises(N2NError, match="frames before and after") as caught:
+        Denoiser(checkpoint_of(TEMPORAL), "cpu", engine=engine).denoise(noisy_frame(true_frame(33, 70), 1))
+    assert "n2n-render denoise" in caught.value.hint
+
+
+def test_the_runtime_refuses_neighbors():
+    pytest.importorskip("pyoidn")
+    for features in (TEMPORAL.features, ("neighbors",)):
+        assert "neighbors" in why_not(dataclasses.replace(TEMPORAL, features=features))
+    with pytest.raises(N2NError, match="neighbors"):
+        make_engine(checkpoint_of(TEMPORAL), "oidn", "cpu")
+    assert make_engine(checkpoint_of(TEMPORAL), "auto", "cpu").name != "oidn"
 
 
 @pytest.mark.parametrize("name", ["oidn", "openvino float32"])

@@ -50,6 +50,17 @@ def test_all_images_of_a_crop_move_and_recolour_together():
         np.testing.assert_array_equal(guides["depth"][..., 0] // 10, noisy[..., 0] // 10)
 
 
+def test_both_colours_of_the_neighbors_go_with_the_frames_and_their_share_stays_the_last():
+    """The first is the picture, the second the noisy colour: each is permuted for itself, as the frame is."""
+    place = np.arange(8 * 8).reshape(8, 8, 1) * 10.0 + np.arange(3)
+    neighbors = np.concatenate([place + 1000, place + 2000, place[..., :1] / 10 + 0.25], -1)
+    for seed in range(40):
+        (noisy,), guides = augment([place], {"neighbors": neighbors}, np.random.default_rng(seed))
+        np.testing.assert_array_equal(guides["neighbors"][..., :3], noisy + 1000)
+        np.testing.assert_array_equal(guides["neighbors"][..., 3:6], noisy + 2000)
+        np.testing.assert_array_equal(guides["neighbors"][..., 6], noisy[..., 0] // 10 + 0.25)
+
+
 def test_all_eight_orientations_and_six_permutations_occur():
     place = np.arange(4.0).reshape(2, 2, 1) * 10 + np.arange(3)
     seen = {augment([place], {}, np.random.default_rng(seed))[0][0].tobytes() for seed in range(1000)}

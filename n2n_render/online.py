@@ -1,0 +1,162 @@
+"""A fly-through → its frames denoised while it renders, by a network that learns from each frame as it comes.
+
+After Noise2Noise §3.3.1 (Fig. 8): two seeds of every frame; both are denoised with the network as it is now and averaged;
+then it trains a few steps on the newest frames, each seed the other's target, and goes on. No frame is learned from before
+it is denoised, so the curve says what the network makes of frames that it has not seen.
+"""
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from . import __version__
+from .adapt import judge
+from .adapt.adapt import pilot_maker, start_of
+from .adapt.shot import ShotFrame, load_frame, read_group
+from .adapt.tune import Tuning
+from .config import AdaptConfig, OnlineConfig, SampleConfig, to_dict
+from .denoise import Prefilter
+from .errors import N2NError
+from .files import write_beside
+from .frame.exr import ExrImage
+from .frame.metrics import psnr
+from .frame.pairs import Pair, find_pairs
+from .frame.transfer import encode_tonemap, exposure
+from .network.checkpoint import Checkpoint, write_checkpoint
+from .network.models import describe_origin
+from .sample.sampling import sample
+
+DATASET, MODEL, REPORT, CACHE = "dataset", "online.pt", "report.json", ".cache"
+
+
+@dataclass
+class Point:
+    """One frame of the curve, PSNR on T in dB. expected: without a reference, for all; true: None without references."""
+    frame: int
+    noisy_expected: float
+    expected: float
+    noisy_true: float | None = None
+    true: float | None = None
+
+
+def online(config: OnlineConfig, make_reporter) -> list[Point]:
+    """Renders into OUT/dataset, denoises into OUT, learns; returns the curve. make_reporter(title): as in console.py.
+
+    Run again after an interruption, it denoises and learns from the frames that are there and renders the rest.
+    """
+    folder = Path(config.out)
+    dataset = str(folder / DATASET)
+    plan = SampleConfig(config.scene, config.spp, out=dataset, frames=config.frames, size=config.size, camera=config.camera,
+                        blender=config.blender, device=config.render_device)
+    learner = _Learner(config, folder)
+    with make_reporter("rendering and learning") as progress:
+        follower = _Follower(progress, lambda: learner.catch_up(Path(dataset), progress))
+        sample(plan, follower)
+        learner.catch_up(Path(dataset), progress)
+    if learner.tuning is None:
+        raise N2NError(f"{dataset}: holds no frame with two seeds", "Delete the folder and run the same command again.")
+    learner.close()
+    if config.reference_spp:
+        with make_reporter("references") as progress:
+            sample(replace(plan, reference_spp=config.reference_spp, reference_frames=config.frames), progress)
+        _compare(learner.points, Path(dataset), folder)
+        learner.report()
+    return learner.points
+
+
+class _Follower:
+    """A progress that tells when one more file is there; the next one renders meanwhile."""
+
+    def __init__(self, progress, on_file):
+        self._progress, self._on_file = progress, on_file
+
+    def __getattr__(self, name):
+        return getattr(self._progress, name)
+
+    def advance(self, *args, **kwargs):
+        self._progress.advance(*args, **kwargs)
+        self._on_file()
+
+
+class _Learner:
+    """The network, and what it has seen."""
+
+    def __init__(self, config: OnlineConfig, folder: Path):
+        self.config, self.folder = config, folder
+        self.adapting = AdaptConfig(init=config.init, steps=1, batch=config.batch, crop_px=config.crop_px, ema=config.ema,
+                                    learning_rate=config.learning_rate, device=config.device, engine=config.engine,
+                                    seed=config.seed)
+        self.model, self.start, _ = start_of(self.adapting)
+        self.prefilter = Prefilter(self.model, config.device, engine=config.engine) if self.model.clean_guides else None
+        self.make_pilot = pilot_maker(self.adapting, self.start)
+        self.tuning: Tuning | None = None
+        self.newest: list[ShotFrame] = []
+        self.points: list[Point] = []
+        self._done: set[int] = set()
+
+    def catch_up(self, dataset: Path, progress):
+        """Denoises and learns from every frame that is complete and has not been looked at, in order."""
+        for pair in find_pairs(dataset) if dataset.is_dir() else ():
+            if pair.frame not in self._done and len(pair.noisy) == 2:
+                self._done.add(pair.frame)
+                self._denoise(pair, progress)
+                self.tuning.learn(self.newest, self.config.steps_per_frame)
+
+    def _denoise(self, pair: Pair, progress):
+        frame = load_frame(pair.noisy, None, self.model.features, self.prefilter, self.make_pilot, self.folder / CACHE,
+                           "online")
+        self.newest = [*self.newest, frame][-self.config.newest:]
+        for old in (self.folder / CACHE).glob("*.npy"):
+            if not any(old.name.startswith(kept.images_file.path.stem) for kept in self.newest):
+                old.unlink()
+        if self.tuning is None:
+            self.tuning = Tuning([frame], self.model, self.start.weights if self.start else None, self.adapting, progress)
+        pictures = self.tuning.pictures(frame)
+        factor = np.float32(exposure(np.mean([seed.color for seed in read_group(pair.noisy, None, ())], axis=0)))
+        image = ExrImage(pair.noisy[0])
+        image.replace_color(image.layer(None), sum(pictures) / 2 / factor)
+        image.write(self.folder / f"{pair.view}_f{pair.frame:04d}.exr")
+        self.points.append(_point(pair.frame, frame, pictures, self.tuning.calibration.ratio()))
+        self.report()
+
+    def report(self):
+        """The curve as JSON, after every frame: what is finished stays."""
+        content = {"n2n_render": __version__, "config": to_dict(self.config), "frames": [vars(point) for point in self.points]}
+        write_beside(self.folder / REPORT, lambda temporary: Path(temporary).write_text(json.dumps(content, indent=1) + "\n"))
+
+    def close(self):
+        """Keeps the model, clears the cache."""
+        origin = describe_origin(self.start) if self.start else None
+        told = {"config": to_dict(self.config), "adapted_to": f"{len(self.points)} frame(s) of {Path(self.config.scene).name}, "
+                "online", "step": self.tuning.descent.steps, "origin": origin}
+        write_checkpoint(self.folder / MODEL, Checkpoint(self.model, self.tuning.descent.weights(), told))
+        self.tuning.crops.close()
+        for path in (self.folder / CACHE).glob("*"):
+            path.unlink()
+        (self.folder / CACHE).rmdir()
+
+
+def _point(number: int, frame: ShotFrame, pictures, ratio: float) -> Point:
+    """Errors without references: of the mean of two seeds a quarter of their squared difference, of the picture as `adapt`."""
+    one, two = encode_tonemap(frame.images[..., :3].astype(np.float32), np)
+    noisy = float(((one - two) ** 2).mean() / 4)
+    return Point(number, _decibels(noisy), _decibels(float(judge.error_map(*pictures, ratio).mean())))
+
+
+def _decibels(mse: float) -> float:
+    return float(-10 * np.log10(max(mse, 1e-9)))
+
+
+def _compare(points: list[Point], dataset: Path, folder: Path):
+    """Fills in the true errors of frames that have references."""
+    pairs = {pair.frame: pair for pair in find_pairs(dataset) if pair.references}
+    for point in points:
+        if point.frame in pairs:
+            pair = pairs[point.frame]
+            halves = [ExrImage(path).frame().color for path in pair.references]
+            factor = np.float32(exposure(sum(halves) / 2))
+            mean = sum(seed.color for seed in read_group(pair.noisy, None, ())) / 2
+            ours = ExrImage(folder / f"{pair.view}_f{pair.frame:04d}.exr").frame().color
+            both = {"reference_a": halves[0] * factor, "reference_b": halves[1] * factor}
+            point.noisy_true, point.true = (psnr(image=image * factor, **both) for image in (mean, ours))
