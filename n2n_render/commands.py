@@ -55,6 +55,20 @@ def main(progress):
     """Learn to denoise path-traced images from noisy renders only."""
 
 
+def _temporal_options(command):
+    for option in (
+            click.option("--shots", metavar="1-48,49-120", help="With --temporal: first and last frame of each shot."),
+            click.option("--temporal", type=click.IntRange(0, 8), default=0, metavar="K",
+                         help="Animations with a Vector pass: look at K frames before and after each one too.")):
+        command = option(command)
+    return command
+
+
+def _check_shots(temporal, shots):
+    if shots and not temporal:
+        raise N2NError("--shots is for --temporal, which was not given", "Pass --temporal 2 too, or leave --shots out.")
+
+
 @main.command()
 @click.option("--scene", required=True, metavar="FILE.blend", help="The scene; it is never changed.")
 @click.option("--spp", required=True, type=click.IntRange(1), help="Samples per pixel of each noisy frame.")
@@ -110,6 +124,7 @@ def sample(ctx, dry_run, frames, size, chunk, reference_frames, **options):
               "checkpoint, a run or a .tza file.")
 @click.option("--network", type=click.Choice(["paper", "oidn-small", "oidn", "oidn-large"]), default="paper",
               help="Topology of a network from nothing.")
+@_temporal_options
 @click.option("--prefilter/--no-prefilter", default=None, help="Clean albedo and normal first.  [default: as --init wants it]")
 @click.option("--norm", type=click.Choice(["batch", "none"]), default="batch", help="BatchNorm after each convolution.")
 @click.option("--head", type=click.Choice(["gated", "direct"]), default="gated",
@@ -133,11 +148,13 @@ def sample(ctx, dry_run, frames, size, chunk, reference_frames, **options):
 @click.option("--seed", type=click.IntRange(0), default=1, help="Same seed, data, --steps and --precision: same weights.")
 @click.option("--resume", metavar="RUN", help="Go on with this run folder, with its settings.")
 @click.pass_context
-def train(ctx, resume, features, widths, minutes, data, **options):
+def train(ctx, resume, features, widths, minutes, data, shots, **options):
     """Train a denoiser on noisy pairs."""
     from . import console
     from .config import TrainConfig
     from .denoise import Prefilter
+    from .frame.sequence import parse_shots
+    from .neighbors import Neighbors
     from .train.loop import resumed_config
     from .train.loop import train as run
     if resume:
@@ -151,10 +168,13 @@ def train(ctx, resume, features, widths, minutes, data, **options):
         if options["init"]:
             refuse_given(ctx, {"network", "norm", "head", "encoding", "levels", "widths"}, "cannot be chosen with --init",
                           "The model to start from decides it.")
+        _check_shots(options["temporal"], shots)
         config = TrainConfig(**options, data=data, features=parse_features(features), minutes=minutes or 20.0,
-                             encoder_width=encoder, decoder_width=decoder)
+                             encoder_width=encoder, decoder_width=decoder, shots=tuple(parse_shots(shots)))
     with _reporter(ctx, "training") as progress:
-        folder = run(config, progress, resume, lambda model: Prefilter(model, config.device))
+        folder = run(config, progress, resume, lambda model: Prefilter(model, config.device),
+                     lambda model, groups, windows, prefilter: Neighbors(model, groups, windows, None, prefilter,
+                                                                         device=config.device))
     console.result(f"{folder}: best.pt, last.pt, training.png, metrics.jsonl")
     console.say(f"next: n2n-render denoise FRAMES --model {folder} -o OUT")
 
@@ -211,9 +231,7 @@ def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, stre
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True),
               help="Time to train.  [default: 20 on a CPU, 5 on a GPU]")
 @click.option("--steps", type=click.IntRange(1), help="Optimiser steps, instead of --minutes.")
-@click.option("--temporal", type=click.IntRange(0, 8), default=0, metavar="K", help="Animations with a Vector pass: look at K "
-              "frames before and after each one too.")
-@click.option("--shots", metavar="1-48,49-120", help="With --temporal: first and last frame of each shot.")
+@_temporal_options
 @click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="[default: 3e-5; from nothing 1e-3]")
 @click.option("--batch", type=click.IntRange(1), default=4, help="Crops in a step.")
 @click.option("--crop", "crop_px", type=click.IntRange(32), default=128, help="Size of a crop in pixels.")
@@ -233,8 +251,7 @@ def adapt(ctx, inputs, pair, out, shots, **options):
     from .frame.sequence import parse_shots
     if options["steps"] and options["minutes"]:
         raise N2NError("--steps and --minutes both say when to stop", "Pass one of them.")
-    if shots and not options["temporal"]:
-        raise N2NError("--shots is for --temporal, which was not given", "Pass --temporal 2 too, or leave --shots out.")
+    _check_shots(options["temporal"], shots)
     report.check_pillow()
     groups, names = find_groups(list(inputs), list(pair))
     config = AdaptConfig(**options, shots=tuple(parse_shots(shots)))

@@ -33,6 +33,8 @@ class TrainConfig:
     name: str | None = None             # None: the dataset's name
     hdr: bool = False                   # relative L2 on linear radiance; else L2 on display-referred images
     features: tuple[str, ...] = ()
+    temporal: int = 0                   # frames before and after each one that are looked at too
+    shots: tuple[tuple[int, int], ...] = ()  # first and last frame of each: beyond a cut there are no neighbours
     network: str = "paper"              # or "oidn-small", "oidn", "oidn-large"; a model to start from decides for itself
     init: str | None = None             # model to start from: one of those names, a checkpoint, a .tza file; None: from nothing
     prefilter: bool | None = None       # clean albedo and normal first; None: what the model to start from was trained with
@@ -135,4 +137,8 @@ def from_dict(kind, values: dict):
     unknown = sorted(set(values) - known)
     if unknown:
         raise N2NError(f"unknown setting {unknown[0]!r}", f"Known ones: {', '.join(sorted(known))}.")
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    return kind(**{key: _as_tuples(value) for key, value in values.items()})
+
+
+def _as_tuples(value):
+    return tuple(_as_tuples(item) for item in value) if isinstance(value, list) else value

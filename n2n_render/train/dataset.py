@@ -55,7 +55,7 @@ class CachedPair:
 
     @property
     def images(self) -> np.ndarray:
-        """(seeds, H, W, 10) float16: exposed radiance 3, then all encoded guides 7."""
+        """(seeds, H, W, 10) float16: exposed radiance 3, then all encoded guides 7; 7 more with neighbours."""
         return self.images_file.map()
 
     @property
@@ -64,16 +64,33 @@ class CachedPair:
         return self.reference_file.map() if self.reference_file else None
 
 
-def cache_pair(pair: Pair, features: tuple[str, ...], prefilter=None) -> CachedPair:
+@dataclass(frozen=True)
+class SeenFrom:
+    """What the neighbours of frame `index` show of it, when it is asked for: see neighbors.py."""
+    neighbors: object
+    pairs: list[Pair]
+    index: int
+
+    @property
+    def name(self) -> str:
+        """Other neighbours, other arrays."""
+        window = [None if there is None else _fingerprint(self.pairs[there]) for there in self.neighbors.windows[self.index]]
+        return "neighbors" + hashlib.sha256(repr(window).encode()).hexdigest()[:16]
+
+    def find(self) -> np.ndarray:
+        return self.neighbors.of(self.index)
+
+
+def cache_pair(pair: Pair, features: tuple[str, ...], prefilter=None, seen: SeenFrom | None = None) -> CachedPair:
     """Decodes a pair unless it is cached. Features that are not wanted need not be in the files; they are zeros then.
 
     `prefilter(frame) -> Frame`, if any, cleans albedo and normal; its `name` says how.
     """
-    kind = "-".join([*(feature[0] for feature in features), *([prefilter.name] if prefilter else [])])
+    kind = "-".join([*(feature[0] for feature in features), *(part.name for part in (prefilter, seen) if part)])
     base = _cache_folder(pair) / f"{pair.view}_f{pair.frame:04d}-{_fingerprint(pair)}-{kind}"
     images_path, reference_path = base.with_suffix(".npy"), base.with_suffix(".reference.npy")
     if not images_path.exists() or (pair.references and not reference_path.exists()):
-        images, reference = _decode(pair, features, prefilter)
+        images, reference = _decode(pair, features, prefilter, seen)
         if reference is not None:
             save_array(reference_path, reference)
         save_array(images_path, images)
@@ -92,12 +109,12 @@ def _forget_others(base: Path):
             path.unlink(missing_ok=True)
 
 
-def _decode(pair, features, prefilter):
+def _decode(pair, features, prefilter, seen):
     frames = [ExrImage(path).frame(None, features) for path in pair.noisy]
     if len({(frame.height, frame.width) for frame in frames}) > 1:
         raise N2NError(f"{pair.dataset}: the renders of {pair.view}, frame {pair.frame}, differ in size",
                        "Render them again with one --size into a new folder.")
-    images, factor = stack_seeds(frames, features, prefilter)
+    images, factor = stack_seeds(frames, features, prefilter, seen.find() if seen else None)
     if not pair.references:
         return images, None
     return images, np.stack([ExrImage(path).frame().color * factor for path in pair.references])

@@ -24,16 +24,17 @@ RECORD_EVERY_S = 5.0
 REESTIMATE_BATCHES = 32  # for BatchNorm's statistics
 
 
-def train(config: TrainConfig, progress, resume: str | None = None, make_prefilter=None) -> Path:
+def train(config: TrainConfig, progress, resume: str | None = None, make_prefilter=None, make_neighbors=None) -> Path:
     """Trains until `config` says so and returns the run folder with best.pt, last.pt, metrics.jsonl, training.png.
 
-    `make_prefilter(model)` gives what cleans albedo and normal for models that want that; `progress` as in console.py.
+    `make_prefilter(model)` gives what cleans albedo and normal for models that want that, `make_neighbors(model, groups,
+    windows, prefilter)` what looks at neighbouring frames (neighbors.py); `progress` as in console.py.
     Ctrl-C (KeyboardInterrupt) saves last.pt before it goes on upwards; it takes effect between two steps, so that a
     resumed run is the same as an uninterrupted one.
     """
     if config.threads:
         torch.set_num_threads(config.threads)
-    trainer = Trainer(config, progress, resume, make_prefilter)
+    trainer = Trainer(config, progress, resume, make_prefilter, make_neighbors)
     trainer.run()
     return trainer.folder
 
@@ -41,7 +42,7 @@ def train(config: TrainConfig, progress, resume: str | None = None, make_prefilt
 class Trainer:
     """All state of one run."""
 
-    def __init__(self, config: TrainConfig, progress, resume: str | None = None, make_prefilter=None):
+    def __init__(self, config: TrainConfig, progress, resume: str | None = None, make_prefilter=None, make_neighbors=None):
         self.config, self.progress = config, progress
         self.loss = LOSSES[loss_name(config)]
         self.device = pick_device(config.device)
@@ -49,7 +50,9 @@ class Trainer:
         self.model, start = (kept.model, None) if kept else start_model(config)
         self.origin = kept.provenance.get("origin") if kept else describe_origin(start) if start else None
         prefilter = make_prefilter(self.model) if make_prefilter and self.model.clean_guides else None
-        self.training_pairs, self.validation_pairs, self.datasets = load_pairs(config, self.model.features, prefilter, progress)
+        self.training_pairs, self.validation_pairs, self.datasets = load_pairs(
+            config, self.model.features, prefilter, progress,
+            lambda groups, windows: make_neighbors(self.model, groups, windows, prefilter))
         torch.manual_seed(config.seed)
         self.network = build_network(self.model).to(self.device, memory_format=torch.channels_last)
         if start:

@@ -10,11 +10,13 @@ from ..config import TrainConfig, to_dict
 from ..errors import N2NError
 from ..files import write_beside
 from ..frame.pairs import MANIFEST, find_datasets, find_pairs, read_manifest, split_pairs
+from ..frame.passes import NEIGHBORS, in_files
+from ..frame.sequence import find_windows
 from ..network.checkpoint import Checkpoint
 from ..network.models import open_model, widen
 from ..network.oidn_weights import init_archive, oidn_checkpoint
 from ..network.unet import OIDN_NETWORKS, ModelConfig
-from .dataset import cache_pair, split_single_view
+from .dataset import SeenFrom, cache_pair, split_single_view
 
 
 def loss_name(config: TrainConfig) -> str:
@@ -39,12 +41,16 @@ def start_model(config: TrainConfig) -> tuple[ModelConfig, Checkpoint | None]:
         raise N2NError(f"--init {config.init} is no model for {'--hdr' if config.hdr else 'training without --hdr'}",
                        "Leave out --hdr for models of display-referred images, else add it; or start from nothing.")
     clean = start.model.clean_guides if config.prefilter is None else config.prefilter
-    start = widen(start, config.features or start.model.features)
+    features = config.features or in_files(start.model.features)
+    if NEIGHBORS in start.model.features and not config.temporal:
+        raise N2NError(f"--init {config.init} is a model that looks at neighbouring frames", "Pass --temporal 2 too.")
+    start = widen(start, (*features, NEIGHBORS) if config.temporal else features)
     return replace(start.model, clean_guides=clean), start
 
 
 def _new_model(config: TrainConfig) -> ModelConfig:
-    shared = {"features": config.features, "norm": config.norm, "clean_guides": bool(config.prefilter)}
+    features = (*config.features, NEIGHBORS) if config.temporal else config.features
+    shared = {"features": features, "norm": config.norm, "clean_guides": bool(config.prefilter)}
     if config.network == "paper":
         return ModelConfig(**shared, encoding=config.encoding, head=config.head, levels=config.levels,
                            encoder_width=config.encoder_width, decoder_width=config.decoder_width,
@@ -62,8 +68,11 @@ def check_crops(network, batch: int, crop_px: int):
         raise N2NError("a single crop of this size is too little for BatchNorm", "Pass a larger --crop or --batch.")
 
 
-def load_pairs(config: TrainConfig, features, prefilter, progress):
-    """(training, validation, [{folder, manifest hash, …}]), decoded into the cache with the guides `features`."""
+def load_pairs(config: TrainConfig, features, prefilter, progress, make_neighbors=None):
+    """(training, validation, [{folder, manifest hash, …}]), decoded into the cache with the guides `features`.
+
+    make_neighbors(groups, windows): see neighbors.py, for models that look at neighbouring frames.
+    """
     folders = find_datasets([Path(root) for root in config.data])
     pairs = [pair for folder in folders for pair in find_pairs(folder)]
     if not pairs:
@@ -75,11 +84,18 @@ def load_pairs(config: TrainConfig, features, prefilter, progress):
         if not training:
             raise N2NError("--target reference needs references of views that are not held out, and there are none",
                            "Sample with --reference-spp N --reference-frames 0,1,2,…")
-    progress.start(len(training) + len(validation), len(training) + len(validation))
+    count = len({*training, *validation})
+    progress.start(count, count)
+    neighbors = None
+    if NEIGHBORS in features:
+        groups = [pair.noisy for pair in pairs]
+        neighbors = make_neighbors(groups, find_windows(groups, config.temporal, list(config.shots)))
     cached = {}
-    for pair in [*training, *validation]:
-        if pair not in cached:
-            cached[pair] = cache_pair(pair, features, prefilter)
+    for pair in sorted({*training, *validation}, key=pairs.index):
+        if neighbors:
+            neighbors.check(pairs.index(pair))
+        seen = SeenFrom(neighbors, pairs, pairs.index(pair)) if neighbors else None
+        cached[pair] = cache_pair(pair, in_files(features), prefilter, seen)
         progress.advance(1, f"decoding {pair.name}")
     single = set(training) & set(validation)
     halves = {pair: split_single_view(cached[pair]) for pair in single}

@@ -94,7 +94,8 @@ def test_a_frame_that_no_shot_names_is_pointed_out():
 
 @pytest.mark.parametrize("groups, shots", [
     (numbered(7), []), (numbered(1, 3, 5), []), (numbered(1, 2), [(1, 1), (2, 2)]),
-    (of_view("v000", 1) + of_view("v001", 1), []), (loose("still.exr", "other.exr"), [])], ids=["one", "every other", "all cut", "views", "unnumbered"])
+    (of_view("v000", 1) + of_view("v001", 1), []), (loose("still.exr", "other.exr"), [])],
+    ids=["one", "every other", "all cut", "views", "unnumbered"])
 @pytest.mark.parametrize("reach", [1, 2])
 def test_no_neighbors_at_all_is_an_error(groups, shots, reach):
     with pytest.raises(N2NError, match="before or after") as caught:

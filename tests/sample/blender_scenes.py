@@ -22,6 +22,7 @@ def main(folder):
     build_other(passive, camera="Spare")
     passive.camera = None
     build_corridor(bpy.data.scenes.new("Corridor"))
+    build_path(bpy.data.scenes.new("Path"))
     save(folder, "moving.blend")
     for camera in list(bpy.data.cameras):
         bpy.data.cameras.remove(camera)
@@ -73,6 +74,19 @@ def build_corridor(scene):
     """A camera inside of a long closed box: hardly any place beside it is free."""
     add_box(scene.collection, "walls", (0, 0, 0.5), CORRIDOR, (0.5, 0.5, 0.5))
     add_camera(scene, "Visitor", (0, -3, 0.5), (90, 0, 0))
+    use_settings(scene)
+
+
+def build_path(scene):
+    """A camera that goes to the right past striped boxes, five frames long, without motion blur."""
+    add_box(scene.collection, "path", (0, 0, -0.1), (6, 6, 0.2), (0.7, 0.6, 0.3))
+    for index in range(7):
+        add_box(scene.collection, f"post {index}", (index - 3, index % 3 - 1, 0.5), (0.4, 0.4, 1),
+                ((0.8, 0.1, 0.1), (0.1, 0.7, 0.2), (0.1, 0.2, 0.9))[index % 3])
+    walker = add_camera(scene, "Walker", (-0.6, -6, 2), (75, 0, 0))
+    walker.keyframe_insert("location", frame=1)
+    walker.location.x = 0.6
+    walker.keyframe_insert("location", frame=5)
     use_settings(scene)
 
 

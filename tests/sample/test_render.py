@@ -201,7 +201,8 @@ def test_only_the_needed_passes_of_one_layer_are_in_a_file(animation):
     image = ExrImage(next(animation.glob("*.exr")))
     assert image.layers == ["Main.Layer"]
     passes = {name.rpartition(".")[0] for _, channels in image.parts for name in channels}
-    assert passes == {f"Main.Layer.{name}" for name in ("Combined", "Denoising Albedo", "Denoising Normal", "Denoising Depth")}
+    names = ("Combined", "Denoising Albedo", "Denoising Normal", "Denoising Depth", "Vector")
+    assert passes == {f"Main.Layer.{name}" for name in names}
 
 
 def test_one_part_and_many_parts_read_alike(plain):

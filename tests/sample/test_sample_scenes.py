@@ -28,7 +28,7 @@ def test_no_camera_is_one_sentence(scenes, sample_command, tmp_path):
 
 @pytest.mark.parametrize(("options", "known"), [
     ({"camera": "Nobody"}, "Front, Side, Drone"), ({"view_layer": "Nobody"}, "Main.Layer, No Cubes"),
-    ({"scene_name": "Nobody"}, "Corridor, Main, Other, Passive"), ({"scene_name": "Other", "camera": "Front"}, "Lone")])
+    ({"scene_name": "Nobody"}, "Corridor, Main, Other, Passive, Path"), ({"scene_name": "Other", "camera": "Front"}, "Lone")])
 def test_unknown_names_are_answered_with_the_known_ones(scenes, run_sample, tmp_path, options, known):
     """The sentence names the wrong one, the hint all that exist."""
     with pytest.raises(N2NError) as caught:
