@@ -11,7 +11,7 @@ from n2n_render import __version__
 from n2n_render.commands import main
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ("sample", "train", "adapt", "denoise", "export", "evaluate", "demo")
+COMMANDS = ("sample", "train", "adapt", "online", "denoise", "export", "evaluate", "demo")
 
 
 def run(*arguments):

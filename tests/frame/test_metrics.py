@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from n2n_render.frame import metrics
+from n2n_render.frame.metrics import change_error
 
 RNG = np.random.default_rng(2)
 TRUTH = RNG.uniform(0.1, 2.0, (64, 64, 3)).astype(np.float32)
@@ -40,3 +41,29 @@ def test_flip_grows_with_the_error_and_its_map_fits_the_image():
     error, error_map = metrics.flip(image=TRUTH * 1.5, reference=TRUTH)
     assert error_map.shape == TRUTH.shape[:2] and error > metrics.flip(image=TRUTH * 1.1, reference=TRUTH)[0] > 0
     assert metrics.ssim(image=TRUTH[::-1], reference=TRUTH) < 0.5
+
+
+def _standing_still(*pictures):
+    still = np.zeros((32, 40, 4), np.float32)
+    return {"images": pictures, "vectors": (still, still)}
+
+
+def test_a_constant_error_does_not_flicker_and_a_changing_one_does():
+    truth = np.random.default_rng(1).uniform(0.2, 1, (32, 40, 3)).astype(np.float32)
+    references = {"references_a": (truth, truth), "references_b": (truth, truth)}
+    assert change_error(**_standing_still(truth, truth), **references) == pytest.approx(0, abs=1e-9)
+    assert change_error(**_standing_still(truth * 1.2, truth * 1.2), **references) == pytest.approx(0, abs=1e-9)
+    assert change_error(**_standing_still(truth * 1.1, truth * 0.9), **references) > 1e-4
+
+
+def test_what_moves_is_compared_where_it_went():
+    wide = np.random.default_rng(2).uniform(0.2, 1, (32, 44, 3)).astype(np.float32)
+    first, second = wide[:, :40], wide[:, 4:]  # the camera moves right: everything moves 4 pixels left
+    vector = np.zeros((32, 40, 4), np.float32)
+    vector[..., 0], vector[..., 2] = 4, 4      # before: 4 to the right; next: -4
+    both = {"references_a": (first, second), "references_b": (first, second), "vectors": (vector, vector)}
+    assert change_error(images=(first, second), **both) == pytest.approx(0, abs=1e-9)
+    brighter = change_error(images=(first, second * 1.1), **both)
+    still = change_error(images=(first, second * 1.1), **{**both, "vectors": (0 * vector, 0 * vector)})
+    assert brighter > 1e-4 and still == pytest.approx(brighter, rel=0.5)
+    assert change_error(images=(first, first), **both) > 10 * brighter

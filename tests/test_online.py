@@ -1,0 +1,58 @@
+"""online: every frame is denoised by what was learned from those before it, and the curve says how well."""
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from n2n_render.commands import main
+from n2n_render.denoise import Denoiser
+from n2n_render.frame.exr import read_frame
+from n2n_render.network.models import open_model
+
+FRAMES = (1, 2, 3)
+
+
+def online(scene, out, *more):
+    return CliRunner().invoke(main, [*map(str, [
+        "online", "--scene", scene, "--frames", "1-3", "--spp", 1, "--size", "64x48", "--crop", 48, "--batch", 2,
+        "--steps-per-frame", 2, "--init", "oidn-small", "--device", "cpu", "-o", out, *more])])
+
+
+def picture(out, frame):
+    return read_frame(out / f"v000_f{frame:04d}.exr").color
+
+
+@pytest.mark.blender
+def test_a_fly_through_is_denoised_and_learned_from(scenes, tmp_path):
+    out = tmp_path / "live"
+    result = online(scenes.demo, out, "--reference-spp", 16)
+    assert result.exit_code == 0, result.output + repr(result.exception)
+    points = json.loads((out / "report.json").read_text())["frames"]
+    assert [point["frame"] for point in points] == list(FRAMES)
+    assert all(point["true"] > point["noisy_true"] for point in points)
+    assert (out / "curve.png").stat().st_size > 1000 and not (out / ".cache").exists()
+
+    # The first frame is what the start makes of its two seeds: nothing was learned from it before.
+    start = Denoiser(open_model("oidn-small"), "cpu", engine="torch")
+    files = sorted((out / "dataset").glob("v000_f0001_s*.exr"))
+    expected = sum(start.denoise(read_frame(path, ("albedo", "normal"))) for path in files) / 2
+    assert abs(picture(out, 1) - expected).mean() < 0.03 * expected.mean()
+
+    # The model has learned, and can be used.
+    learned, before = open_model(str(out / "online.pt")), open_model("oidn-small")
+    assert any(not np.allclose(learned.weights[name], before.weights[name]) for name in before.weights)
+    again = CliRunner().invoke(main, ["denoise", str(files[0]), "--model", str(out / "online.pt"), "-o", str(tmp_path / "x.exr")])
+    assert again.exit_code == 0, again.output
+
+    # Once more: nothing is rendered again, and the same comes out.
+    times = {path: path.stat().st_mtime_ns for path in (out / "dataset").glob("*.exr")}
+    first = [picture(out, frame) for frame in FRAMES]
+    assert online(scenes.demo, out).exit_code == 0
+    assert times == {path: path.stat().st_mtime_ns for path in (out / "dataset").glob("*.exr")}
+    assert all(np.allclose(picture(out, frame), image, rtol=1e-3, atol=1e-4) for frame, image in zip(FRAMES, first, strict=True))
+
+
+def test_a_missing_scene_is_one_sentence(tmp_path):
+    result = online(tmp_path / "none.blend", tmp_path / "live")
+    assert result.exit_code == 1 and "no such file" in result.output and "Traceback" not in result.output
