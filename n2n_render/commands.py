@@ -9,7 +9,8 @@ import click
 
 from . import __version__
 from .errors import N2NError
-from .options import engine_options, is_given, parse_features, parse_numbers, refuse_given
+from .learning import adapt, online, train
+from .options import engine_options, reporter
 
 
 class _Commands(click.Group):
@@ -43,11 +44,6 @@ def _terminate(*_):
     on_ctrl_c(signal.SIGINT, None)
 
 
-def _reporter(ctx, title):
-    from . import console
-    return console.reporter(title, ctx.find_root().params["progress"])
-
-
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(__version__)
 @click.option("--progress", type=click.Choice(["bar", "json"]), default="bar", help="How progress is written to stderr.")
@@ -55,18 +51,8 @@ def main(progress):
     """Learn to denoise path-traced images from noisy renders only."""
 
 
-def _temporal_options(command):
-    for option in (
-            click.option("--shots", metavar="1-48,49-120", help="With --temporal: first and last frame of each shot."),
-            click.option("--temporal", type=click.IntRange(0, 8), default=0, metavar="K",
-                         help="Animations with a Vector pass: look at K frames before and after each one too.")):
-        command = option(command)
-    return command
-
-
-def _check_shots(temporal, shots):
-    if shots and not temporal:
-        raise N2NError("--shots is for --temporal, which was not given", "Pass --temporal 2 too, or leave --shots out.")
+for learning in (train, adapt, online):
+    main.add_command(learning)
 
 
 @main.command()
@@ -99,7 +85,7 @@ def sample(ctx, dry_run, frames, size, chunk, reference_frames, **options):
         **options, chunk=plan.parse_chunk(chunk), size=tuple(parsed) if isinstance(parsed, list) else parsed,
         frames=tuple(plan.parse_frames(frames)) if frames else None,
         reference_frames=tuple(plan.parse_frames(reference_frames)) if reference_frames else None)
-    with _reporter(ctx, "sampling") as progress:
+    with reporter(ctx, "sampling") as progress:
         done = run(config, progress, dry_run)
     views, frame_count = len(done.manifest["views"]), len(done.manifest["frames"])
     console.result(f"{done.folder}: {views} view(s) × {frame_count} frame(s) × {config.seeds} seeds, "
@@ -111,72 +97,6 @@ def sample(ctx, dry_run, frames, size, chunk, reference_frames, **options):
     else:
         console.result(f"rendered {done.jobs} file(s), {done.present} were there already")
         console.say(f"next: n2n-render train --hdr --features --data {Path(done.folder)}")
-
-
-@main.command()
-@click.option("--data", multiple=True, default=["datasets"], metavar="FOLDER", help="Datasets, or folders of datasets.")
-@click.option("--out", metavar="FOLDER", help="Run folder.  [default: runs/<date>-<name>]")
-@click.option("--name", help="Name of the run.  [default: the dataset's]")
-@click.option("--hdr/--no-hdr", default=False, help="Relative L2 on linear radiance; else L2 on display-referred images.")
-@click.option("--features", is_flag=False, flag_value="albedo,normal,depth", default="", metavar="[LIST]",
-              help="Guides: any of albedo,normal,depth; bare: all three.")
-@click.option("--init", metavar="MODEL", help="Start from oidn, oidn-small, oidn-large (Open Image Denoise's weights), a "
-              "checkpoint, a run or a .tza file.")
-@click.option("--network", type=click.Choice(["paper", "oidn-small", "oidn", "oidn-large"]), default="paper",
-              help="Topology of a network from nothing.")
-@_temporal_options
-@click.option("--prefilter/--no-prefilter", default=None, help="Clean albedo and normal first.  [default: as --init wants it]")
-@click.option("--norm", type=click.Choice(["batch", "none"]), default="batch", help="BatchNorm after each convolution.")
-@click.option("--head", type=click.Choice(["gated", "direct"]), default="gated",
-              help="gated: colours are blended with the input by learned gates; direct: as in the paper.")
-@click.option("--encoding", type=click.Choice(["log", "tonemap", "linear"]), default="log", help="Curve on the input.")
-@click.option("--loss", type=click.Choice(["auto", "relative_l2", "l2", "l2_display", "l2_tonemapped"]), default="auto")
-@click.option("--target", type=click.Choice(["noisy", "reference"]), default="noisy", help="reference: noise-to-clean.")
-@click.option("--levels", type=click.IntRange(1, 7), default=5, help="Max-pools of the U-Net.")
-@click.option("--widths", default="48,96", metavar="E,D", help="Channels of the encoder and the decoder.")
-@click.option("--steps", type=click.IntRange(1), help="Optimiser steps, instead of --minutes.")
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Time to train.  [default: 20]")
-@click.option("--batch", type=click.IntRange(1), default=4, help="Crops a step.")
-@click.option("--crop", "crop_px", type=click.IntRange(8), default=128, metavar="PX", help="Width and height of a crop.")
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="[default: 3e-4; 1e-4 with --init]")
-@click.option("--schedule", type=click.Choice(["cosine", "step", "constant"]), default="cosine")
-@click.option("--firefly-clamp", type=click.FloatRange(0), default=16.0,
-              help="Limit of noisy targets, times the other seed's local mean; 0: off.")
-@click.option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1, mps.")
-@click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto")
-@click.option("--threads", type=click.IntRange(1), help="CPU threads.")
-@click.option("--seed", type=click.IntRange(0), default=1, help="Same seed, data, --steps and --precision: same weights.")
-@click.option("--resume", metavar="RUN", help="Go on with this run folder, with its settings.")
-@click.pass_context
-def train(ctx, resume, features, widths, minutes, data, shots, **options):
-    """Train a denoiser on noisy pairs."""
-    from . import console
-    from .config import TrainConfig
-    from .denoise import Prefilter
-    from .frame.sequence import parse_shots
-    from .neighbors import Neighbors
-    from .train.loop import resumed_config
-    from .train.loop import train as run
-    if resume:
-        refuse_given(ctx, set(ctx.params) - {"resume", "steps", "minutes", "threads", "device"},
-                      "cannot be changed when a run is resumed",
-                      "Only --steps, --minutes, --threads and --device can; start a new run for anything else.")
-        config = resumed_config(resume, steps=options["steps"], minutes=minutes, threads=options["threads"],
-                                device=options["device"] if is_given(ctx, "device") else None)
-    else:
-        encoder, decoder = parse_numbers("--widths", widths, 2)
-        if options["init"]:
-            refuse_given(ctx, {"network", "norm", "head", "encoding", "levels", "widths"}, "cannot be chosen with --init",
-                          "The model to start from decides it.")
-        _check_shots(options["temporal"], shots)
-        config = TrainConfig(**options, data=data, features=parse_features(features), minutes=minutes or 20.0,
-                             encoder_width=encoder, decoder_width=decoder, shots=tuple(parse_shots(shots)))
-    with _reporter(ctx, "training") as progress:
-        folder = run(config, progress, resume, lambda model: Prefilter(model, config.device),
-                     lambda model, groups, windows, prefilter: Neighbors(model, groups, windows, None, prefilter,
-                                                                         device=config.device))
-    console.result(f"{folder}: best.pt, last.pt, training.png, metrics.jsonl")
-    console.say(f"next: n2n-render denoise FRAMES --model {folder} -o OUT")
 
 
 @main.command()
@@ -205,7 +125,7 @@ def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, stre
     groups = match_pairs(paths, [find_inputs([text]) for text in pair])
     outputs = plan_outputs(paths, output)
     check_overwrites(groups, outputs)
-    with _reporter(ctx, "denoising") as progress:
+    with reporter(ctx, "denoising") as progress:
         denoiser = load_denoiser(model, device, tile, engine, prefilter, progress.warn, precision, average)
         progress.note(f"denoising with {denoiser.engine.description}{', prefiltered' if denoiser.prefilter else ''}")
         progress.start(len(paths), len(paths))
@@ -219,97 +139,6 @@ def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, stre
                                    precision=precision)
         denoise_files(denoiser, groups, outputs, FileOptions(layer, keep_noisy, strength), on_progress, neighbors)
     console.result(f"wrote {outputs[0]}" if len(outputs) == 1 else f"wrote {len(outputs)} files to {output}")
-
-
-@main.command()
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT…")
-@click.option("--output", "-o", "out", required=True, metavar="FOLDER", help="Denoised frames, error maps, adapted model.")
-@click.option("--pair", multiple=True, metavar="FILE", help="The same frames with another seed; repeatable. Datasets of "
-              "`sample` need none.")
-@click.option("--init", default="oidn-large", metavar="MODEL", help="What to start from: oidn-large, oidn, oidn-small, a "
-              "checkpoint, a run, a .tza file; or nothing.")
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True),
-              help="Time to train.  [default: 20 on a CPU, 5 on a GPU]")
-@click.option("--steps", type=click.IntRange(1), help="Optimiser steps, instead of --minutes.")
-@_temporal_options
-@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="[default: 3e-5; from nothing 1e-3]")
-@click.option("--batch", type=click.IntRange(1), default=4, help="Crops in a step.")
-@click.option("--crop", "crop_px", type=click.IntRange(32), default=128, help="Size of a crop in pixels.")
-@click.option("--train-frames", type=click.IntRange(1), default=48, help="Train on at most so many frames, evenly spaced.")
-@click.option("--layer", metavar="NAME", help="View layer.  [default: the file's first]")
-@click.option("--keep-noisy", is_flag=True, help="Add the noisy picture as the pass <layer>.Noisy.")
-@click.option("--threads", type=click.IntRange(1), help="CPU threads for training.")
-@click.option("--seed", type=click.IntRange(0), default=1, help="Same seed, frames and --steps: same weights.")
-@engine_options(average="4")
-@click.pass_context
-def adapt(ctx, inputs, pair, out, shots, **options):
-    """Train on the very frames that are to be denoised, then denoise them: from two noisy renders of each to a clean one."""
-    from . import console, report
-    from .adapt.adapt import adapt as run
-    from .adapt.shot import find_groups
-    from .config import AdaptConfig
-    from .frame.sequence import parse_shots
-    if options["steps"] and options["minutes"]:
-        raise N2NError("--steps and --minutes both say when to stop", "Pass one of them.")
-    _check_shots(options["temporal"], shots)
-    report.check_pillow()
-    groups, names = find_groups(list(inputs), list(pair))
-    config = AdaptConfig(**options, shots=tuple(parse_shots(shots)))
-    done = run(config, groups, names, out, lambda title: _reporter(ctx, title), report.write_error_map)
-    if done.tuned:
-        if not done.tuned.steps:
-            console.result("training made nothing better on the held-out tiles: the pictures and the model are the start's")
-        else:
-            share = f": {done.tuned.share:.0%} of the way from the start to it is best for the shot"
-            console.result(f"best on held-out tiles after {done.tuned.steps} steps"
-                           + (share if options["init"] != "nothing" else ""))
-    mean = sum(frame.psnr_db for frame in done.frames) / len(done.frames)
-    worst = min(done.frames, key=lambda frame: frame.psnr_db)
-    console.result(f"wrote {len(done.frames)} frame(s) to {out}, expected PSNR on T {mean:.1f} dB in the mean, least "
-                   f"{worst.psnr_db:.1f} dB in {worst.output.name}; error maps beside them, numbers in report.json")
-    console.result(f"model for other frames of this shot: {done.model}")
-
-
-@main.command()
-@click.option("--scene", required=True, metavar="FILE.blend", help="The scene; it is never changed.")
-@click.option("--frames", required=True, metavar="1-100", help="Frames of the fly-through: 1-100 or 1-100x2.")
-@click.option("--spp", required=True, type=click.IntRange(1), help="Samples per pixel of each of the two renders.")
-@click.option("--output", "-o", "out", required=True, metavar="FOLDER", help="Renders, denoised frames, model and curve.")
-@click.option("--size", metavar="WxH|P%", help="960x540, or 50% of the full resolution.  [default: as authored]")
-@click.option("--camera", metavar="NAME", help="Another camera than the scene's own.")
-@click.option("--init", default="oidn", metavar="MODEL", help="What to start from, as in `adapt`; or nothing.")
-@click.option("--steps-per-frame", type=click.IntRange(1), default=8, help="Training steps after each frame.")
-@click.option("--newest", type=click.IntRange(1), default=4, help="Learn from so many newest frames.")
-@click.option("--batch", type=click.IntRange(1), default=4, help="Crops in a step.")
-@click.option("--crop", "crop_px", type=click.IntRange(32), default=128, help="Size of a crop in pixels.")
-@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="[default: 3e-5; from nothing 1e-3]")
-@click.option("--reference-spp", type=click.IntRange(1), metavar="N", help="Afterwards render references too, two halves of N "
-              "spp for every frame, and draw the true curve.")
-@click.option("--blender", metavar="PATH", help="Blender 4.2 or newer.  [default: the bpy wheel, else blender on PATH]")
-@click.option("--render-device", type=click.Choice(["auto", "cpu", "cuda", "optix", "hip", "oneapi", "metal"]), default="auto",
-              help="What Cycles computes on.")
-@click.option("--device", default="auto", metavar="NAME", help="What the network trains on: auto, cpu, cuda, mps.")
-@click.option("--seed", type=click.IntRange(0), default=1)
-@click.pass_context
-def online(ctx, frames, size, **options):
-    """Render a fly-through and denoise it as it comes, with a network that learns from every frame."""
-    from . import console, report
-    from .config import OnlineConfig
-    from .online import online as run
-    from .sample import plan
-    parsed = plan.parse_size(size) if size else None
-    report.check_pillow()
-    points = run(OnlineConfig(**options, frames=tuple(plan.parse_frames(frames)),
-                              size=tuple(parsed) if isinstance(parsed, list) else parsed), lambda title: _reporter(ctx, title))
-    report.write_fly_through(points, Path(options["out"]) / "curve.png")
-    console.result(f"wrote {len(points)} frame(s), online.pt, curve.png and report.json to {options['out']}")
-    for name, title in (("noisy_expected", "noisy, expected"), ("expected", "denoised, expected"), ("noisy_true", "noisy"),
-                        ("true", "denoised")):
-        values = [getattr(point, name) for point in points if getattr(point, name) is not None]
-        if values:
-            third = max(1, len(values) // 3)
-            console.result(f"{title}: {sum(values) / len(values):.2f} dB in the mean; first third "
-                           f"{sum(values[:third]) / third:.2f} dB, last third {sum(values[-third:]) / third:.2f} dB")
 
 
 @main.command()
@@ -385,7 +214,7 @@ def evaluate(ctx, models, frames, data, more, out, json_path, oidn, engine, devi
     views = station.find_views([Path(folder) for folder in data])
     finished = station.find_finished([Path(folder) for folder in frames], views)
     results, changes, before = [], [], (None, None)
-    with _reporter(ctx, "evaluating") as progress:
+    with reporter(ctx, "evaluating") as progress:
         progress.start(len(views), len(views))
         for pair in views:
             seen = station.was_trained_on(pair, checkpoints)
@@ -423,7 +252,7 @@ def demo(ctx, minutes, out, blender):
     from . import console, report
     from .config import DemoConfig
     from .demo import demo as run
-    result = run(DemoConfig(out, minutes, blender), lambda title: _reporter(ctx, title))
+    result = run(DemoConfig(out, minutes, blender), lambda title: reporter(ctx, title))
     console.show_table(f"a view that was not trained on, {minutes:g} minute(s) of training from nothing",
                        ["", *report.HEADINGS], report.table_rows(result.view.scores))
     console.result(f"picture: {result.picture}")

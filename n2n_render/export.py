@@ -14,6 +14,7 @@ from .engines.oidn import OidnEngine, archive_tensors
 from .errors import N2NError
 from .files import write_beside
 from .frame.frame import Frame
+from .frame.passes import NEIGHBORS
 from .network.checkpoint import Checkpoint, load_network
 from .network.models import describe_origin, open_model, sidecar_path
 from .network.tza import write_tza
@@ -33,6 +34,9 @@ def export(checkpoint: Checkpoint, kind: str, path, frame: Frame, half: bool = F
     float32. Raises N2NError when the format cannot hold the model, or when the file does not give the same picture; then
     nothing is left behind.
     """
+    if NEIGHBORS in checkpoint.model.features:
+        raise N2NError("a model that looks at neighbouring frames cannot be exported",
+                       "Use it with `n2n-render denoise`, or export one that was made without --temporal.")
     path, ours = Path(path), Denoiser(checkpoint, "cpu", engine="torch", prefilter=False)
     if path.is_dir() or not path.name or path.name in ("best.pt", "last.pt"):
         raise N2NError(f"{path}: is a folder, or the name of a checkpoint",

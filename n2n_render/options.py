@@ -4,6 +4,12 @@ import click
 from .errors import N2NError
 
 
+def reporter(ctx, title):
+    """A progress context as the user asked for it."""
+    from . import console
+    return console.reporter(title, ctx.find_root().params["progress"])
+
+
 def is_given(ctx, name):
     return ctx.get_parameter_source(name).name == "COMMANDLINE"
 

@@ -23,11 +23,11 @@ ALLOWED = {
     "report": FREE | {"frame", "evaluate"},
     "config": {"errors"}, "files": {"errors"}, "errors": set(), "console": set(), "__init__": set(),
 }
-COMPOSERS = {"commands", "options", "demo", "online"}  # these put stations together
+COMPOSERS = {"commands", "options", "demo", "online", "learning"}  # these put stations together
 # Heavy neighbour → where it may be imported.
 DOORS = {
     "bpy": {"sample/worker"}, "mathutils": {"sample/worker"}, "OpenEXR": {"frame/exr.py"}, "Imath": {"frame/exr.py"},
-    "rich": {"console.py"}, "click": {"commands.py", "options.py"},
+    "rich": {"console.py"}, "click": {"commands.py", "learning.py", "options.py"},
     "torch": {"network", "train", "adapt", "engines", "export.py"},
     "pyoidn": {"engines/runtime.py"}, "openvino": {"engines/openvino_engine.py"},
     "PIL": {"report.py", "train/journal.py"}, "matplotlib": {"train/journal.py", "report.py"},

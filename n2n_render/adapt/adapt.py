@@ -17,7 +17,7 @@ from ..errors import N2NError
 from ..files import write_beside
 from ..frame.exr import ExrImage
 from ..frame.pairs import MANIFEST, spaced
-from ..frame.passes import NEIGHBORS, in_files
+from ..frame.passes import FEATURES, NEIGHBORS
 from ..frame.sequence import check_overwrites, find_windows
 from ..neighbors import Neighbors, picture_model
 from ..network.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
@@ -121,13 +121,13 @@ def start_of(config: AdaptConfig) -> tuple[ModelConfig, Checkpoint | None, Check
     if config.init == NOTHING:
         features = ("albedo", "normal") + (NEIGHBORS,) * bool(config.temporal)
         return *start_model(TrainConfig(hdr=True, features=features, prefilter=True)), None
-    if config.init not in OIDN_NETWORKS and open_model(config.init).model.output == "display":
+    found = None if config.init in OIDN_NETWORKS else open_model(config.init).model
+    if found and found.output == "display":
         raise N2NError(f"--init {config.init} is a model of display-referred images", "Start from one of linear radiance.")
-    model, start = start_model(TrainConfig(hdr=True, init=config.init))
+    looks = found is not None and NEIGHBORS in found.features
+    model, start = start_model(TrainConfig(hdr=True, init=config.init, temporal=config.temporal if looks else 0))
     plain = start = replace(start, model=model)
-    if NEIGHBORS in model.features:
-        if not config.temporal:
-            raise N2NError(f"--init {config.init} is a model that looks at neighbouring frames", "Pass --temporal 2 too.")
+    if looks:
         plain = picture_model(model)
     elif config.temporal:
         start = widen(start, (*model.features, NEIGHBORS))
@@ -192,7 +192,7 @@ def _load(config, groups, chosen: list[int], cache, model, plain, prefilter, nei
         for index in chosen:
             if neighbors:
                 neighbors.check(index)
-            frames.append(load_frame(groups[index], config.layer, in_files(model.features), prefilter, make_pilot, cache, key,
+            frames.append(load_frame(groups[index], config.layer, _features(model, plain), prefilter, make_pilot, cache, key,
                                      partial(neighbors.of, index) if neighbors else None))
             progress.advance(1, groups[index][0].name)
     return frames
@@ -226,10 +226,16 @@ def _names(chosen) -> list[str]:
     return [f"{group[0].resolve().parent.name}/{group[0].stem.split('_s')[0]}" for group in chosen]
 
 
+def _features(model: ModelConfig, plain: Checkpoint | None) -> tuple[str, ...]:
+    """What is read of each frame."""
+    wanted = {*model.features, *(plain.model.features if plain else ())}
+    return tuple(feature for feature in FEATURES if feature in wanted)
+
+
 def _denoise(config, groups, outputs, adapted, plain, prefilter, neighbors, make_reporter, on_picture,
              report) -> list[FrameResult]:
     """All frames that are not there yet. Prefiltering is done once for both networks."""
-    features, provenance = in_files(adapted.model.features), adapted.provenance
+    features, provenance = _features(adapted.model, plain), adapted.provenance
     options = {"device": config.device, "engine": config.engine, "prefilter": False, "precision": config.precision,
                "average": config.average}
     with make_reporter("denoising") as progress:
@@ -239,7 +245,9 @@ def _denoise(config, groups, outputs, adapted, plain, prefilter, neighbors, make
         progress.note(f"denoising with {painter.adapted.engine.description}")
         progress.start(len(groups), len(groups))
         for index, (group, output) in enumerate(zip(groups, outputs, strict=True)):
-            if report.has(output, group):
+            looked_at = [path for there in (neighbors.windows[index] if neighbors else [index]) if there is not None
+                         for path in groups[there]]
+            if report.has(output, looked_at):
                 progress.advance(1, f"{output.name}: was there")
                 continue
             frames = read_group(group, config.layer, features)
@@ -252,7 +260,7 @@ def _denoise(config, groups, outputs, adapted, plain, prefilter, neighbors, make
                                     neighbors.of(index) if neighbors else None)
             _write(group[0], output, picture, config, features)
             on_picture(output, picture)
-            report.add(FrameResult(output, picture.psnr_db, picture.shares), group)
+            report.add(FrameResult(output, picture.psnr_db, picture.shares), looked_at)
             progress.advance(1 - done[0], f"{output.name}: about {picture.psnr_db:.1f} dB")
     return [report.frames[output.name] for output in outputs]
 
@@ -277,6 +285,7 @@ class _Report:
                                    for check in told["checks"]]}
         self.frames: dict[str, FrameResult] = {}
         self.sources: dict[str, list] = {}
+        self.content = json.loads(json.dumps(self.content))  # tuples are lists there
         earlier = self._read()
         if all(earlier.get(name) == self.content[name] for name in ("adapt_key", "config")):
             for frame in earlier.get("frames", []):
@@ -291,18 +300,18 @@ class _Report:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def has(self, output: Path, group) -> bool:
-        """Whether the frame was denoised from these very files."""
-        return output.exists() and self.sources.get(output.name) == _facts(group)
+    def has(self, output: Path, files) -> bool:
+        """Whether the frame was denoised from these very files, its neighbours' included."""
+        return output.exists() and self.sources.get(output.name) == _facts(files)
 
-    def add(self, frame: FrameResult, group):
-        self.frames[frame.output.name], self.sources[frame.output.name] = frame, _facts(group)
+    def add(self, frame: FrameResult, files):
+        self.frames[frame.output.name], self.sources[frame.output.name] = frame, _facts(files)
         frames = [{"file": name, "expected_psnr_db": done.psnr_db, **done.shares, "sources": self.sources[name]}
                   for name, done in self.frames.items()]
         content = json.dumps({**self.content, "frames": frames}, indent=1) + "\n"
         write_beside(self.path, lambda temporary: Path(temporary).write_text(content))
 
 
-def _facts(group) -> list:
+def _facts(files) -> list:
     """What changes when a frame is rendered again."""
-    return [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in group]
+    return [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in files]

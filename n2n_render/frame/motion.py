@@ -86,12 +86,13 @@ def warp(image: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray
 def share_noise(one: list[Frame], other: list[Frame]) -> bool:
     """Whether two frames of an animation, each with its seeds, have the same noise in the same pixels.
 
-    Cycles' noise depends on seed and pixel alone: with a seed that does not change from frame to frame, and a camera that
-    stands still, what is learned from one frame's seed is no longer independent of the next's.
+    Also under another seed's number: then it is the negative one. Cycles' noise depends on seed and pixel alone: with a seed
+    that does not change from frame to frame, and a camera that stands still, what is learned from one frame's seed is no
+    longer independent of the next's.
     """
     apart = [encode_tonemap(frames[0].color, np) - encode_tonemap(frames[1].color, np) for frames in (one, other)]
     scale = np.sqrt((apart[0] ** 2).mean() * (apart[1] ** 2).mean())
-    return bool((apart[0] * apart[1]).mean() > 0.1 * max(scale, 1e-12))
+    return bool(abs((apart[0] * apart[1]).mean()) > 0.1 * max(scale, 1e-12))
 
 
 def _same_surface(center, other, rows, columns, frames: int) -> np.ndarray:

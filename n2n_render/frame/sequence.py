@@ -5,6 +5,8 @@ from pathlib import Path
 from ..errors import N2NError
 from .pairs import parse_name
 
+NUMBER = r"(?:(?<=[_. ])-)?\d+"  # "frame_-0001" is frame -1, "shot-0001" frame 1
+
 
 def find_inputs(inputs: list[str]) -> list[Path]:
     """Files, folders (all their .exr) and frame_####.exr patterns → files, sorted within each input."""
@@ -51,7 +53,7 @@ def frame_number(path: Path) -> int | None:
     name = parse_name(path.name)
     if name:
         return name.frame
-    numbers = re.findall(r"\d+", path.stem)
+    numbers = re.findall(NUMBER, path.stem)
     return int(numbers[-1]) if numbers else None
 
 
@@ -77,15 +79,15 @@ def find_windows(groups: list[tuple[Path, ...]], reach: int, shots: list[tuple[i
     windows = [[index if step == 0 else found.get((*place[:-1], place[-1] + step)) if place[-1] is not None else None
                 for step in range(-reach, reach + 1)] for index, place in enumerate(places)]
     if all(window[reach - 1] is None and window[reach + 1] is None for window in windows):
-        raise N2NError("no frame has the one before or after it among the inputs, so --temporal has nothing to look at",
-                       "Pass an animation with every frame, or leave --temporal out.")
+        raise N2NError("no frame has the one before or after it among the inputs, and neighbours are to be looked at",
+                       "Pass every frame of an animation, or leave --temporal (or a model that was made with it) out.")
     return windows
 
 
 def _place(path: Path, shots) -> tuple:
     """(folder, name without its number, shot, frame number)"""
     name, number = parse_name(path.name), frame_number(path)
-    rest = name.view if name else re.sub(r"-?\d+(?=\D*$)", "", path.stem)
+    rest = name.view if name else re.sub(rf"{NUMBER}(?=\D*$)", "", path.stem)
     shot = next((index for index, (first, last) in enumerate(shots) if number is not None and first <= number <= last), None)
     if shots and number is not None and shot is None:
         raise N2NError(f"--shots says nothing of frame {number} ({path.name})", "Name every frame's shot, like 1-48,49-120.")

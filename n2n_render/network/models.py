@@ -129,7 +129,7 @@ def widen(checkpoint: Checkpoint, features: tuple[str, ...]) -> Checkpoint:
     weights = {}
     for name, tensor in build_network(wide).state_dict().items():
         ours = checkpoint.weights[name]
-        if tensor.shape[0] != ours.shape[0]:  # the fourth channel for neighbours
+        if tensor.ndim and tensor.shape[0] != ours.shape[0]:  # the fourth channel for neighbours
             ours = torch.cat([ours, torch.zeros_like(ours[:1])])
         if tensor.shape != ours.shape:
             before = ours.shape[1] - narrow.in_channels  # channels that come from a level below
