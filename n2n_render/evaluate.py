@@ -10,11 +10,13 @@ from .errors import N2NError
 from .frame import metrics
 from .frame.exr import ExrImage
 from .frame.frame import mean_frame
+from .frame.motion import follow
 from .frame.pairs import Pair, find_datasets, find_pairs, parse_name
 from .frame.passes import FEATURES
 from .frame.transfer import exposure
 from .network.checkpoint import Checkpoint
 
+LEAST_TRUST = 0.01   # mean over the pixels of two frames: less is a cut
 METRICS = ("psnr_db", "ssim", "relmse", "smape", "flip")
 
 
@@ -127,13 +129,16 @@ def follows(pair: Pair, before: Pair | None) -> bool:
 
 
 def flicker(before: tuple[Pair, ViewResult], after: tuple[Pair, ViewResult]) -> dict[str, float]:
-    """Method → mean squared error on T of what changes from one frame to the next; {} where there is no Vector pass.
+    """Method → mean squared error on T of what changes from one frame to the next; {} where there is no Vector pass, or
+    where nothing is seen in both.
 
     One result for two consecutive frames whose images are still there.
     """
     try:
         vectors = [ExrImage(pair.noisy[0]).frame(None, ("vector",)).vector for pair, _ in (before, after)]
     except N2NError:
+        return {}
+    if follow(vectors, forward=True)[2].mean() < LEAST_TRUST:
         return {}
     (_, first), (_, second) = before, after
     same = np.float32(first.factor / second.factor)

@@ -123,7 +123,7 @@ def adapt(ctx, inputs, pair, out, shots, **options):
     config = AdaptConfig(**options, shots=tuple(parse_shots(shots)))
     done = run(config, groups, names, out, lambda title: reporter(ctx, title), report.write_error_map)
     if done.tuned:
-        if not done.tuned.steps:
+        if not (done.tuned.steps or done.tuned.share):
             console.result("training made nothing better on the held-out tiles: the pictures and the model are the start's")
         else:
             share = f": {done.tuned.share:.0%} of the way from the start to it is best for the shot"
@@ -165,6 +165,7 @@ def online(ctx, frames, size, **options):
     from .sample import plan
     parsed = plan.parse_size(size) if size else None
     report.check_pillow()
+    report.check_matplotlib()
     points = run(OnlineConfig(**options, frames=tuple(plan.parse_frames(frames)),
                               size=tuple(parsed) if isinstance(parsed, list) else parsed), lambda title: reporter(ctx, title))
     report.write_fly_through(points, Path(options["out"]) / "curve.png")

@@ -14,6 +14,7 @@ from .frame.sequence import find_windows
 from .network.checkpoint import Checkpoint
 from .network.models import open_model
 
+GUIDES_VERSION = 1               # counts what changes in frame/motion.py: cached guides are made anew
 FEATURES = ("albedo", "normal")  # that surfaces are told apart by, and that the neighbours' pictures are made with
 
 
@@ -43,9 +44,11 @@ class Neighbors:
 
     def __init__(self, model, groups: list[tuple[Path, ...]], windows: list[list[int | None]], layer: str | None, prefilter,
                  **options):
+        self.name = f"{GUIDES_VERSION} {model.topology == 'oidn_large'} {prefilter and prefilter.name}"
         self.denoiser = Denoiser(picture_model(model), prefilter=None if prefilter is None else False, **options)
         self.features = tuple(dict.fromkeys((*FEATURES, *in_files(model.features))))
         self.groups, self.windows, self.layer, self.prefilter = groups, windows, layer, prefilter
+        self._warned = False
         self._known: dict[int, tuple[Frame, np.ndarray]] = {}
 
     def of(self, index: int) -> np.ndarray:
@@ -58,12 +61,19 @@ class Neighbors:
             raise N2NError(f"{self.groups[index][0]}: its neighbours have another size", "Pass frames of one animation.")
         return neighbor_guides(*([frame and frame[part] for frame in seen] for part in (0, 1)))
 
-    def check(self, index: int):
-        """Raises N2NError where frame `index` and the next share their noise, seed by seed: for training only."""
+    def check(self, index: int, warn):
+        """Raises N2NError where frame `index` and the next differ in size or share their noise: for training only."""
         there = self.windows[index][len(self.windows[index]) // 2 + 1]
         if there is None:
             return
-        seeds = [[ExrImage(path).frame(self.layer) for path in self.groups[place]] for place in (index, there)]
+        seeds = [[ExrImage(path).frame(self.layer, ("vector",)) for path in self.groups[place]] for place in (index, there)]
+        if len({seed.color.shape for frame in seeds for seed in frame}) > 1:
+            raise N2NError(f"{self.groups[index][0]} and {self.groups[there][0]}, or their seeds, differ in size",
+                           "Pass renders of one animation.")
+        if not self._warned and not any(seed.vector.any() for frame in seeds for seed in frame):
+            self._warned = True
+            warn(f"the Vector pass of {self.groups[index][0].name} is zero everywhere: right if nothing moves there, wrong if "
+                 "it was rendered with motion blur")
         if share_noise(*seeds):
             raise N2NError(f"{self.groups[index][0]} and {self.groups[there][0]} have the same noise",
                            "Render every frame with another seed (the clock beside Render Properties > Sampling > Advanced > "

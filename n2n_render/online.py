@@ -5,6 +5,7 @@ then it trains a few steps on the newest frames, each seed the other's target, a
 it is denoised, so the curve says what the network makes of frames that it has not seen.
 """
 import json
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from .network.checkpoint import Checkpoint, write_checkpoint
 from .network.models import describe_origin
 from .sample.sampling import sample
 
-DATASET, MODEL, REPORT, CACHE = "dataset", "online.pt", "report.json", ".cache"
+MODEL, REPORT, CACHE = "online.pt", "report.json", ".cache"
 
 
 @dataclass
@@ -41,28 +42,43 @@ class Point:
 
 
 def online(config: OnlineConfig, make_reporter) -> list[Point]:
-    """Renders into OUT/dataset, denoises into OUT, learns; returns the curve. make_reporter(title): as in console.py.
+    """Renders into OUT/<scene>, denoises into OUT, learns; returns the curve. make_reporter(title): as in console.py.
 
-    Run again after an interruption, it denoises and learns from the frames that are there and renders the rest.
+    Run again after an interruption, it denoises and learns from the frames that are there and renders the rest. The model
+    of an interrupted run is kept too.
     """
     folder = Path(config.out)
-    dataset = str(folder / DATASET)
+    dataset = str(folder / Path(config.scene).stem)
+    _refuse_other_settings(config, folder)
     plan = SampleConfig(config.scene, config.spp, out=dataset, frames=config.frames, size=config.size, camera=config.camera,
                         blender=config.blender, device=config.render_device)
     learner = _Learner(config, folder)
     with make_reporter("rendering and learning") as progress:
         follower = _Follower(progress, lambda: learner.catch_up(Path(dataset), progress))
-        sample(plan, follower)
-        learner.catch_up(Path(dataset), progress)
-    if learner.tuning is None:
-        raise N2NError(f"{dataset}: holds no frame with two seeds", "Delete the folder and run the same command again.")
-    learner.close()
+        try:
+            sample(plan, follower)
+            learner.catch_up(Path(dataset), progress)
+        finally:
+            learner.close()
     if config.reference_spp:
         with make_reporter("references") as progress:
             sample(replace(plan, reference_spp=config.reference_spp, reference_frames=config.frames), progress)
         _compare(learner.points, Path(dataset), folder)
         learner.report()
     return learner.points
+
+
+def _refuse_other_settings(config: OnlineConfig, folder: Path):
+    """What another run denoised is not overwritten silently."""
+    try:
+        earlier = json.loads((folder / REPORT).read_text())["config"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    free = ("reference_spp", "blender", "render_device", "device", "engine")
+    now = json.loads(json.dumps(to_dict(config)))
+    different = [name for name, value in now.items() if name not in free and earlier.get(name) != value]
+    if different:
+        raise N2NError(f"{folder} holds a run with another {different[0].replace('_', ' ')}", "Pass another folder with -o.")
 
 
 class _Follower:
@@ -84,6 +100,7 @@ class _Learner:
 
     def __init__(self, config: OnlineConfig, folder: Path):
         self.config, self.folder = config, folder
+        shutil.rmtree(folder / CACHE, ignore_errors=True)
         self.adapting = AdaptConfig(init=config.init, steps=1, batch=config.batch, crop_px=config.crop_px, ema=config.ema,
                                     learning_rate=config.learning_rate, device=config.device, engine=config.engine,
                                     seed=config.seed)
@@ -93,32 +110,34 @@ class _Learner:
         self.tuning: Tuning | None = None
         self.newest: list[ShotFrame] = []
         self.points: list[Point] = []
-        self._done: set[int] = set()
+        self.trained_on: list[str] = []
 
     def catch_up(self, dataset: Path, progress):
-        """Denoises and learns from every frame that is complete and has not been looked at, in order."""
-        for pair in find_pairs(dataset) if dataset.is_dir() else ():
-            if pair.frame not in self._done and len(pair.noisy) == 2:
-                self._done.add(pair.frame)
-                self._denoise(pair, progress)
-                self.tuning.learn(self.newest, self.config.steps_per_frame)
+        """Denoises and learns from the frames that are complete and were not looked at yet, in order."""
+        pairs = {pair.frame: pair for pair in find_pairs(dataset)} if dataset.is_dir() else {}
+        for number in self.config.frames[len(self.points):]:
+            if number not in pairs:
+                break
+            self._take(pairs[number], progress)
 
-    def _denoise(self, pair: Pair, progress):
-        frame = load_frame(pair.noisy, None, self.model.features, self.prefilter, self.make_pilot, self.folder / CACHE,
-                           "online")
-        self.newest = [*self.newest, frame][-self.config.newest:]
-        for old in (self.folder / CACHE).glob("*.npy"):
-            if not any(old.name.startswith(kept.images_file.path.stem) for kept in self.newest):
-                old.unlink()
+    def _take(self, pair: Pair, progress):
+        files = pair.noisy[:2]
+        frame = load_frame(files, None, self.model.features, self.prefilter, self.make_pilot, self.folder / CACHE, "online")
         if self.tuning is None:
             self.tuning = Tuning([frame], self.model, self.start.weights if self.start else None, self.adapting, progress)
         pictures = self.tuning.pictures(frame)
-        factor = np.float32(exposure(np.mean([seed.color for seed in read_group(pair.noisy, None, ())], axis=0)))
-        image = ExrImage(pair.noisy[0])
+        factor = np.float32(exposure(np.mean([seed.color for seed in read_group(files, None, ())], axis=0)))
+        image = ExrImage(files[0])
         image.replace_color(image.layer(None), sum(pictures) / 2 / factor)
         image.write(self.folder / f"{pair.view}_f{pair.frame:04d}.exr")
-        self.points.append(_point(pair.frame, frame, pictures, self.tuning.calibration.ratio()))
+        self.points.append(_point(pair.frame, frame, pictures, self.tuning.ratio_on(frame, pictures, self.config.newest)))
         self.report()
+        self.newest = [*self.newest, frame][-self.config.newest:]
+        self.tuning.learn(self.newest, self.config.steps_per_frame)
+        self.trained_on.append(pair.name)
+        for old in (self.folder / CACHE).glob("*.npy"):
+            if not any(old.name.startswith(kept.images_file.path.stem) for kept in self.newest):
+                old.unlink()
 
     def report(self):
         """The curve as JSON, after every frame: what is finished stays."""
@@ -127,21 +146,23 @@ class _Learner:
 
     def close(self):
         """Keeps the model, clears the cache."""
+        if self.tuning is None:
+            return
         origin = describe_origin(self.start) if self.start else None
         told = {"config": to_dict(self.config), "adapted_to": f"{len(self.points)} frame(s) of {Path(self.config.scene).name}, "
-                "online", "step": self.tuning.descent.steps, "origin": origin}
-        write_checkpoint(self.folder / MODEL, Checkpoint(self.model, self.tuning.descent.weights(), told))
+                "online", "step": self.tuning.descent.steps, "origin": origin, "trained_on": self.trained_on}
+        write_checkpoint(self.folder / MODEL, Checkpoint(self.model, self.tuning.final_weights(), told))
         self.tuning.crops.close()
-        for path in (self.folder / CACHE).glob("*"):
-            path.unlink()
-        (self.folder / CACHE).rmdir()
+        shutil.rmtree(self.folder / CACHE, ignore_errors=True)
 
 
 def _point(number: int, frame: ShotFrame, pictures, ratio: float) -> Point:
-    """Errors without references: of the mean of two seeds a quarter of their squared difference, of the picture as `adapt`."""
+    """Errors without references: of the mean of two seeds a quarter of their squared difference. ratio: of the error of one
+    seed's picture and half the squared difference of both; of that their mean is half a difference better.
+    """
     one, two = encode_tonemap(frame.images[..., :3].astype(np.float32), np)
     noisy = float(((one - two) ** 2).mean() / 4)
-    return Point(number, _decibels(noisy), _decibels(float(judge.error_map(*pictures, ratio).mean())))
+    return Point(number, _decibels(noisy), _decibels((ratio - 0.5) * float(judge.difference(*pictures).mean())))
 
 
 def _decibels(mse: float) -> float:
@@ -159,4 +180,5 @@ def _compare(points: list[Point], dataset: Path, folder: Path):
             mean = sum(seed.color for seed in read_group(pair.noisy, None, ())) / 2
             ours = ExrImage(folder / f"{pair.view}_f{pair.frame:04d}.exr").frame().color
             both = {"reference_a": halves[0] * factor, "reference_b": halves[1] * factor}
-            point.noisy_true, point.true = (psnr(image=image * factor, **both) for image in (mean, ours))
+            values = [psnr(image=image * factor, **both) for image in (mean, ours)]
+            point.noisy_true, point.true = (value if np.isfinite(value) else None for value in values)

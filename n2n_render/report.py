@@ -1,5 +1,6 @@
 """Evaluation results become pictures and table rows."""
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -41,17 +42,15 @@ def flicker_lines(changes: list[dict[str, float]]) -> list[str]:
     if not changes:
         return []
     means = {method: np.mean([change[method] for change in changes]) for method in changes[0]}
-    return [f"change between {len(changes)} pair(s) of consecutive frames, PSNR on T: " +
-            ", ".join(f"{method} {-10 * np.log10(max(error, 1e-9)):.2f} dB" for method, error in means.items())]
+    shown = [f"{method} {-10 * np.log10(error):.2f} dB" if error > 0 else f"{method} less than the references' noise"
+             for method, error in means.items()]
+    return [f"change between {len(changes)} pair(s) of consecutive frames, PSNR on T: {', '.join(shown)}"]
 
 
 def write_fly_through(points, path: Path):
     """The curve of `online`: PSNR on T over the frames, noisy and denoised, expected and (where references are) true."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise N2NError("curves need Matplotlib, which is not installed", 'Run pip install "n2n-render[report]".') from None
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axis = figure.subplots()
@@ -102,6 +101,12 @@ def write_error_map(frame_path: Path, picture):
 def check_pillow():
     """Raises N2NError unless pictures can be written: asked before any expensive step."""
     _pillow()
+
+
+def check_matplotlib():
+    """Raises N2NError unless curves can be drawn: asked before any expensive step."""
+    if find_spec("matplotlib") is None:
+        raise N2NError("curves need Matplotlib, which is not installed", 'Run pip install "n2n-render[report]".')
 
 
 def write_json(results: list[ViewResult], mean: dict, path: str, changes=()):

@@ -35,7 +35,7 @@ def test_a_fly_through_is_denoised_and_learned_from(scenes, tmp_path):
 
     # The first frame is what the start makes of its two seeds: nothing was learned from it before.
     start = Denoiser(open_model("oidn-small"), "cpu", engine="torch")
-    files = sorted((out / "dataset").glob("v000_f0001_s*.exr"))
+    files = sorted((out / "demo").glob("v000_f0001_s*.exr"))
     expected = sum(start.denoise(read_frame(path, ("albedo", "normal"))) for path in files) / 2
     assert abs(picture(out, 1) - expected).mean() < 0.03 * expected.mean()
 
@@ -46,10 +46,10 @@ def test_a_fly_through_is_denoised_and_learned_from(scenes, tmp_path):
     assert again.exit_code == 0, again.output
 
     # Once more: nothing is rendered again, and the same comes out.
-    times = {path: path.stat().st_mtime_ns for path in (out / "dataset").glob("*.exr")}
+    times = {path: path.stat().st_mtime_ns for path in (out / "demo").glob("*.exr")}
     first = [picture(out, frame) for frame in FRAMES]
     assert online(scenes.demo, out).exit_code == 0
-    assert times == {path: path.stat().st_mtime_ns for path in (out / "dataset").glob("*.exr")}
+    assert times == {path: path.stat().st_mtime_ns for path in (out / "demo").glob("*.exr")}
     for frame, image in zip(FRAMES, first, strict=True):
         assert np.allclose(picture(out, frame), image, rtol=1e-3, atol=1e-4)
 

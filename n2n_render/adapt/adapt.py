@@ -170,7 +170,7 @@ def _tune(config, frames: list[ShotFrame], folder, model, start, plain, key, mak
         try:
             tuned = tuning.run()
         except KeyboardInterrupt:
-            if tuning.best and tuning.best.steps:
+            if tuning.best and (tuning.best.steps or tuning.best.share):
                 path = folder / f"interrupted-{MODEL}"
                 write_checkpoint(path, _checkpoint(config, model, start, tuning, tuning.best, chosen, ""))
                 progress.note(f"the best so far is in {path} for `denoise --model`; adapting again starts anew")
@@ -191,7 +191,7 @@ def _load(config, groups, chosen: list[int], cache, model, plain, prefilter, nei
         frames = []
         for index in chosen:
             if neighbors:
-                neighbors.check(index)
+                neighbors.check(index, progress.warn)
             frames.append(load_frame(groups[index], config.layer, _features(model, plain), prefilter, make_pilot, cache, key,
                                      partial(neighbors.of, index) if neighbors else None))
             progress.advance(1, groups[index][0].name)

@@ -112,6 +112,9 @@ class Calibration:
         self.errors.append(_cells(pair.mean(-1), CELL_PX).ravel())
         self.differences.append(_cells(known * difference(*pictures), CELL_PX).ravel())
 
+    def forget_all_but(self, newest: int):
+        del self.errors[:-newest], self.differences[:-newest]
+
     def ratio(self) -> float:
         """The measured ratio and the usual one, each weighed by how sure it is; the usual one without any frame."""
         if not self.errors:

@@ -24,6 +24,7 @@ LEARNING_RATE = 3e-5          # from a trained model; 1e-4 loses quality before 
 LEARNING_RATE_NEW = 1e-3      # from nothing
 NORM_BATCH_SHARE = 0.1        # from nothing: of the run that BatchNorm uses batch statistics
 REESTIMATE_BATCHES = 32
+ONLINE_NORM_STEPS = 64        # online and from nothing: then statistics are fixed
 CHECK_PX = 512                # of each frame that is looked at in between at most this much, in the middle
 MAX_CHECKED = 12              # frames
 
@@ -130,7 +131,7 @@ class Tuning:
             self.progress.warn(f"stopped early: {problem.what}; going on with the best so far. {problem.hint}")
         finally:
             self.crops.close()
-        if self.temporal:
+        if self.temporal and self.best and self.best.share:
             self._calibrate()
         return self.best
 
@@ -180,12 +181,31 @@ class Tuning:
         self.crops = Crops(frames, self.model.features, self.config.batch, self.config.crop_px, self.config.seed)
         for _ in range(steps):
             self._descend("constant", 1.0)
+            if not self.norms_fixed and self.descent.steps >= ONLINE_NORM_STEPS:
+                self._fix_norms()
 
     def pictures(self, frame: ShotFrame) -> list[np.ndarray]:
         """What the running mean of the weights makes of each seed: exposed radiance (H, W, 3)."""
         if not self.norms_fixed:
             reestimate_norms(self.descent.average, self.crops, self.device, self.precision, REESTIMATE_BATCHES)
-        return [denoise_array(self.descent.average, image, self.device) for image in frame.images]
+        pictures = [denoise_array(self.descent.average, image, self.device) for image in frame.images]
+        if not all(np.isfinite(picture).all() for picture in pictures):
+            raise N2NError("the network's pictures are not finite any more", "Learn with a lower --learning-rate.")
+        return pictures
+
+    def ratio_on(self, frame: ShotFrame, pictures, count: int) -> float:
+        """Of error and difference, measured on the newest `count` frames *before* they are learned from."""
+        seeds = [image[..., :3].astype(np.float32) for image in frame.images]
+        judges = [judge.without_fireflies(seeds[1], seeds[0]), judge.without_fireflies(seeds[0], seeds[1])]
+        self.calibration.add(pictures, judges, frame.pilot.astype(np.float32))
+        self.calibration.forget_all_but(count)
+        return self.calibration.ratio()
+
+    def final_weights(self) -> dict:
+        """The running mean; its BatchNorm statistics are set."""
+        if not self.norms_fixed:
+            self._fix_norms()
+        return self.descent.weights()
 
     def _fix_norms(self):
         reestimate_norms(self.network, self.crops, self.device, self.precision, REESTIMATE_BATCHES)

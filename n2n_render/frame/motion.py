@@ -1,7 +1,8 @@
 """Motion vectors: what the frames before and after a frame show of it, brought to its own pixels.
 
 Cycles' Vector pass, in pixels, y up: X, Y from a pixel to where its surface was in the frame before; -Z, -W to where it
-will be in the next. Without motion blur only: with it the pass is zero (`sample` renders it separately then).
+will be in the next. Without motion blur only: with it the pass is zero (`sample` renders it separately then, for shutters
+that are open around the frame's middle).
 """
 import numpy as np
 

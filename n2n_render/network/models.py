@@ -95,7 +95,7 @@ def _list(name: str) -> Listed:
     except N2NError as error:
         return Listed(name, (), 0, "", error.what)
     count = sum(tensor.numel() for key, tensor in checkpoint.weights.items() if key.endswith(("weight", "bias")))
-    guides = tuple(f"{feature} (prefiltered)" if checkpoint.model.clean_guides and feature != "depth" else feature
+    guides = tuple(f"{feature} (prefiltered)" if checkpoint.model.clean_guides and feature in ("albedo", "normal") else feature
                    for feature in checkpoint.model.features)
     return Listed(name, guides, count, describe_origin(checkpoint))
 

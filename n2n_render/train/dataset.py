@@ -75,7 +75,7 @@ class SeenFrom:
     def name(self) -> str:
         """Other neighbours, other arrays."""
         window = [None if there is None else _fingerprint(self.pairs[there]) for there in self.neighbors.windows[self.index]]
-        return "neighbors" + hashlib.sha256(repr(window).encode()).hexdigest()[:16]
+        return "neighbors" + hashlib.sha256(repr((window, self.neighbors.name)).encode()).hexdigest()[:16]
 
     def find(self) -> np.ndarray:
         return self.neighbors.of(self.index)

@@ -93,7 +93,7 @@ def load_pairs(config: TrainConfig, features, prefilter, progress, make_neighbor
     cached = {}
     for pair in sorted({*training, *validation}, key=pairs.index):
         if neighbors:
-            neighbors.check(pairs.index(pair))
+            neighbors.check(pairs.index(pair), progress.warn)
         seen = SeenFrom(neighbors, pairs, pairs.index(pair)) if neighbors else None
         cached[pair] = cache_pair(pair, in_files(features), prefilter, seen)
         progress.advance(1, f"decoding {pair.name}")
