@@ -164,6 +164,13 @@ def engines():
 
 
 @main.command()
+def serve():
+    """Answer requests of another program, JSON lines on stdin and stdout: the Blender extension uses this."""
+    from .serve import main as run
+    run()
+
+
+@main.command()
 @click.argument("model", metavar="MODEL")
 @click.option("--format", "kind", required=True, type=click.Choice(["tza", "onnx", "torchscript"]), help="Kind of file.")
 @click.option("--output", "-o", required=True, metavar="FILE", help="Where to write; FILE.json beside it describes it.")

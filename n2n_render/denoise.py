@@ -24,9 +24,9 @@ from .frame.transfer import (
     exposure,
 )
 from .network.checkpoint import Checkpoint
+from .network.model import decode_output
 from .network.models import open_model
 from .network.oidn_weights import oidn_checkpoint
-from .network.unet import decode_output
 
 SMALLEST_TILE_PX = 128      # below this, running out of memory is given up on
 BAND_ROWS = 16

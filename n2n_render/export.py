@@ -73,8 +73,8 @@ def write_sidecar(path: Path, checkpoint: Checkpoint, kind: str, half: bool):
     network = load_network(checkpoint)
     notes = {"n2n_render": __version__, "format": kind, "precision": "half" if half else "single",
              "model": dataclasses.asdict(checkpoint.model), "input": ["color", *checkpoint.model.features],
-             "encoding": checkpoint.model.encoding, "alignment_px": network.alignment,
-             "receptive_radius_px": network.receptive_radius, "origin": describe_origin(checkpoint)}
+             "encoding": checkpoint.model.encoding, "alignment_px": network.config.alignment,
+             "receptive_radius_px": network.config.receptive_radius, "origin": describe_origin(checkpoint)}
     write_beside(sidecar_path(path), lambda temporary: Path(temporary).write_text(json.dumps(notes, indent=1) + "\n"))
 
 

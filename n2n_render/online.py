@@ -124,7 +124,7 @@ class _Learner:
         files = pair.noisy[:2]
         frame = load_frame(files, None, self.model.features, self.prefilter, self.make_pilot, self.folder / CACHE, "online")
         if self.tuning is None:
-            self.tuning = Tuning([frame], self.model, self.start.weights if self.start else None, self.adapting, progress)
+            self.tuning = Tuning([frame], self.model, self.start.tensors() if self.start else None, self.adapting, progress)
         pictures = self.tuning.pictures(frame)
         factor = np.float32(exposure(np.mean([seed.color for seed in read_group(files, None, ())], axis=0)))
         image = ExrImage(files[0])

@@ -9,7 +9,8 @@ from conftest import noisy_frame, true_frame
 from n2n_render.commands import main
 from n2n_render.frame.exr import write_frame
 from n2n_render.network.checkpoint import Checkpoint, write_checkpoint
-from n2n_render.network.unet import ModelConfig, UNet
+from n2n_render.network.model import ModelConfig
+from n2n_render.network.unet import UNet
 
 SIZE = (64, 96)
 NAMES = ["v000_f0001.exr", "v001_f0001.exr", "v002_f0001.exr"]

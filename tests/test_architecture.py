@@ -20,6 +20,7 @@ ALLOWED = {
     "adapt": FREE | {"frame", "network", "train", "engines", "denoise", "neighbors", "adapt"},
     "export": FREE | {"frame", "network", "engines", "denoise"},
     "evaluate": FREE | {"frame", "network", "engines", "denoise"},
+    "serve": FREE | {"frame", "network", "engines", "denoise"},
     "report": FREE | {"frame", "evaluate"},
     "config": {"errors"}, "files": {"errors"}, "errors": set(), "console": set(), "__init__": set(),
 }

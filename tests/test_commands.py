@@ -96,7 +96,8 @@ def test_sigterm_saves_the_training_as_ctrl_c_does(make_dataset, tmp_path, ignor
 def test_a_model_of_other_features_names_the_missing_pass(make_dataset, tmp_path):
     from n2n_render.frame.exr import read_frame, write_frame
     from n2n_render.network.checkpoint import Checkpoint, write_checkpoint
-    from n2n_render.network.unet import ModelConfig, UNet
+    from n2n_render.network.model import ModelConfig
+    from n2n_render.network.unet import UNet
     config = ModelConfig(features=("depth",), levels=1, encoder_width=4, decoder_width=4, head_widths=(4, 4))
     write_checkpoint(tmp_path / "m.pt", Checkpoint(config, UNet(config).state_dict()))
     write_frame(tmp_path / "plain.exr", read_frame(make_dataset(views=1) / "v000_f0001_s0001_0008spp.exr"))

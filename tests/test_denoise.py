@@ -11,7 +11,8 @@ from n2n_render.frame.exr import ExrImage, read_frame, write_frame
 from n2n_render.frame.orient import ORIENTATIONS, move, turn
 from n2n_render.frame.sequence import check_overwrites, find_inputs, match_pairs, plan_outputs
 from n2n_render.network.checkpoint import Checkpoint
-from n2n_render.network.unet import ModelConfig, UNet
+from n2n_render.network.model import ModelConfig
+from n2n_render.network.unet import UNet
 
 CONFIG = ModelConfig(features=("albedo", "normal", "depth"), levels=3, encoder_width=8, decoder_width=8, head_widths=(8, 8))
 

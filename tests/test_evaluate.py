@@ -13,7 +13,8 @@ from n2n_render.evaluate import METRICS, equal_samples, evaluate_view, find_fini
 from n2n_render.frame.exr import read_frame, write_frame
 from n2n_render.frame.frame import mean_frame
 from n2n_render.network.checkpoint import Checkpoint
-from n2n_render.network.unet import ModelConfig, UNet
+from n2n_render.network.model import ModelConfig
+from n2n_render.network.unet import UNet
 from n2n_render.report import comparison, samples_lines, table_rows, write_json
 
 

@@ -22,8 +22,10 @@ from ..frame.sequence import check_overwrites, find_windows
 from ..neighbors import Neighbors, picture_model
 from ..network.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from ..network.device import pick_device
-from ..network.models import describe_origin, open_model, widen
-from ..network.unet import OIDN_NETWORKS, ModelConfig, build_network
+from ..network.model import OIDN_NETWORKS, ModelConfig
+from ..network.models import describe_origin, open_model
+from ..network.unet import build_network
+from ..network.widen import widen
 from ..train.setup import start_model
 from .picture import Painter, Picture
 from .shot import ShotFrame, check_sizes, held_out_pixels, load_frame, read_group
@@ -145,7 +147,7 @@ def _key(config, model, start, trained) -> str:
 def _digest(start: Checkpoint | None) -> str:
     """Of the weights: a file of the same name may hold others tomorrow."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(start.weights.items()) if start else []:
+    for name, tensor in sorted(start.tensors().items()) if start else []:
         digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
     return digest.hexdigest()
 
@@ -166,7 +168,7 @@ def _tune(config, frames: list[ShotFrame], folder, model, start, plain, key, mak
         if start and set(_names(chosen)) & set(start.provenance.get("trained_on", ())):
             progress.warn(f"{config.init} was trained on some of these very frames: it looks better here than it is, and less "
                           "will be adapted")
-        tuning = Tuning(frames, model, start.weights if start else None, config, progress, plain)
+        tuning = Tuning(frames, model, start.tensors() if start else None, config, progress, plain)
         try:
             tuned = tuning.run()
         except KeyboardInterrupt:

@@ -12,7 +12,8 @@ from ..frame.pairs import spaced
 from ..frame.passes import NEIGHBORS
 from ..network.checkpoint import Checkpoint, load_network
 from ..network.device import describe_device, pick_device
-from ..network.unet import build_network, decode_output
+from ..network.model import decode_output
+from ..network.unet import build_network
 from ..train.descent import Descent, faster_precision, learning_rate_factor, stop_on_ctrl_c
 from ..train.losses import clamp_fireflies, perceptual_weight
 from ..train.setup import check_crops

@@ -4,13 +4,14 @@ An engine has `name`, `description`, `alignment`, `receptive_radius`, `tile_px` 
 `coarse` (it rounds to bfloat16), and
 run((H, W, C_in) float32, on_progress=None) -> (H, W, 3) float32, which raises MemoryError when the device has too little.
 """
+import importlib.util
+
 from ..errors import N2NError
 from ..network.checkpoint import Checkpoint
-from . import oidn, openvino_engine, runtime
-from .openvino_engine import OpenvinoEngine
-from .torch_engine import TorchEngine, find_torch_devices
+from . import oidn, runtime
 
 NAMES = ("torch", "oidn", "openvino")
+HAS_TORCH = importlib.util.find_spec("torch") is not None  # OpenVINO's engine needs it too, to read a network
 
 
 def make_engine(checkpoint: Checkpoint, engine: str = "auto", device: str = "auto", precision: str = "auto"):
@@ -22,9 +23,14 @@ def make_engine(checkpoint: Checkpoint, engine: str = "auto", device: str = "aut
         engine = _fastest(checkpoint.model, device)
     if engine == "oidn":
         return oidn.OidnEngine(checkpoint, device)
+    if engine in NAMES and not HAS_TORCH:
+        raise N2NError(f"the {engine} engine needs PyTorch, which is not installed here",
+                       f"Install n2n-render with pip; only the OIDN runtime works without, and {_why_not(checkpoint)}.")
     if engine == "openvino":
+        from .openvino_engine import OpenvinoEngine
         return OpenvinoEngine(checkpoint, device, precision)
     if engine == "torch":
+        from .torch_engine import TorchEngine
         return TorchEngine(checkpoint, device, precision)
     raise N2NError(f"there is no engine {engine!r}", f"Choose auto, {', '.join(NAMES)}.")
 
@@ -38,12 +44,32 @@ def _fastest(model, device: str) -> str:
         kind = next((name for name in ("cuda", "mps") if name in torch_devices), None) or \
             next((name for name in oidn.gpus(oidn_devices) if suits_oidn), "cpu")
     if kind == "cpu":
-        if openvino_engine.find_devices():
+        if find_openvino_devices():
             return "openvino"
         return "oidn" if suits_oidn and "cpu" in oidn_devices else "torch"
     if kind not in torch_devices and kind in oidn_devices and suits_oidn:
         return "oidn"
     return "torch"  # which refuses a device that it does not have
+
+
+def _why_not(checkpoint) -> str:
+    return oidn.why_not(checkpoint.model) or "it can run this model (--engine oidn)"
+
+
+def find_torch_devices() -> dict[str, str]:
+    """Kind → name of what torch can use; {} when it is not installed."""
+    if not HAS_TORCH:
+        return {}
+    from . import torch_engine
+    return torch_engine.find_devices()
+
+
+def find_openvino_devices() -> dict[str, str]:
+    """{"cpu": its name} when OpenVINO can be used, else {}."""
+    if not HAS_TORCH:
+        return {}
+    from . import openvino_engine
+    return openvino_engine.find_devices()
 
 
 def find_oidn_devices() -> dict[str, str]:
@@ -58,4 +84,4 @@ def list_engines() -> list[tuple[str, dict[str, str], str]]:
     """(engine, its devices by kind, which models it runs)."""
     return [("torch", find_torch_devices(), "all models"),
             ("oidn", find_oidn_devices(), "Open Image Denoise's topology; features none, albedo, or albedo and normal"),
-            ("openvino", openvino_engine.find_devices(), "all models")]
+            ("openvino", find_openvino_devices(), "all models")]

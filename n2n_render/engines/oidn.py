@@ -7,8 +7,8 @@ from ..errors import N2NError
 from ..frame.frame import Frame
 from ..frame.passes import guide_channels
 from ..network.checkpoint import Checkpoint, load_network
+from ..network.model import oidn_channels
 from ..network.tza import format_tza
-from ..network.unet import fold
 from .runtime import Runtime, find_devices, load
 
 QUALITY_HIGH = 6
@@ -23,12 +23,22 @@ def archive_tensors(checkpoint: Checkpoint, half: bool = True) -> dict[str, np.n
     if problem:
         raise N2NError(f"Open Image Denoise cannot run this model: {problem}",
                        "Train with --network oidn and no features but albedo and normal; docs/engines.md has the table.")
-    dtype = np.float16 if half else np.float32
-    tensors = {}
-    for name, conv in fold(load_network(checkpoint)).convolutions().items():
-        tensors[f"{name}.weight"] = conv.weight.detach().numpy().astype(dtype)
-        tensors[f"{name}.bias"] = conv.bias.detach().numpy().astype(dtype)
-    return tensors
+    weights = checkpoint.weights  # `enc_conv0.0.weight` there, `enc_conv0.weight` in the archive
+    if not all(isinstance(weight, np.ndarray) for weight in weights.values()):  # those of an archive need no torch
+        from ..network.unet import fold
+        weights = {name: weight.numpy() for name, weight in fold(load_network(checkpoint)).state_dict().items()}
+    _check_weights(checkpoint.model, weights)
+    return {name.replace(".0.", "."): weight.astype(np.float16 if half else np.float32) for name, weight in weights.items()}
+
+
+def _check_weights(model, weights):
+    """The library would read beyond the end of weights that do not fit."""
+    for name, (channels, width) in oidn_channels(model).items():
+        if weights[f"{name}.0.weight"].shape != (width, channels, 3, 3) or weights[f"{name}.0.bias"].shape != (width,):
+            raise N2NError(f"the weights of {name} do not fit the rest of the network",
+                           "The file is damaged; use another model.")
+    if not all(np.isfinite(weight).all() for weight in weights.values()):
+        raise N2NError("the model's weights are not all finite numbers", "The file is damaged; use another model.")
 
 
 def why_not(model) -> str | None:
@@ -58,8 +68,7 @@ class OidnEngine:
         self.weights = archive or format_tza(archive_tensors(checkpoint))
         self.runtime = Runtime(kind)
         self.features = checkpoint.model.features
-        network = load_network(checkpoint)
-        self.alignment, self.receptive_radius = network.alignment, network.receptive_radius
+        self.alignment, self.receptive_radius = checkpoint.model.alignment, checkpoint.model.receptive_radius
         self.description = f"OIDN runtime, {kind} ({devices[kind]})"
         self.on_cpu = kind == "cpu"
 

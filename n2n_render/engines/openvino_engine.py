@@ -47,7 +47,7 @@ class OpenvinoEngine:
         network = fold(load_network(checkpoint))
         if self.coarse:
             round_weights(network)
-        self.alignment, self.receptive_radius = network.alignment, network.receptive_radius
+        self.alignment, self.receptive_radius = checkpoint.model.alignment, checkpoint.model.receptive_radius
         model = _convert(openvino, network, checkpoint.model.in_channels)
         hint = {"bfloat16": openvino.Type.bf16, "float32": openvino.Type.f32}[self.precision]
         self.compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"})

@@ -9,7 +9,7 @@ from ..network.device import describe_device, pick_device
 from ..network.unet import fold
 
 
-def find_torch_devices() -> dict[str, str]:
+def find_devices() -> dict[str, str]:
     """Kind ("cpu", "cuda", "mps") → name."""
     found = {"cpu": describe_device(torch.device("cpu"))}
     if torch.cuda.is_available():
@@ -28,8 +28,8 @@ class TorchEngine:
     def __init__(self, checkpoint: Checkpoint, device: str = "auto", precision: str = "auto"):
         self.device = pick_device(device)
         self.network = fold(load_network(checkpoint)).to(self.device, memory_format=torch.channels_last)
-        self.alignment = self.network.alignment
-        self.receptive_radius = self.network.receptive_radius
+        self.alignment = checkpoint.model.alignment
+        self.receptive_radius = checkpoint.model.receptive_radius
         self.on_cpu = self.device.type == "cpu"
         half = self.device.type == "cuda" and precision != "float32"
         self.precision = torch.autocast("cuda", torch.float16) if half else contextlib.nullcontext()

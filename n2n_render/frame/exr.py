@@ -68,6 +68,9 @@ class ExrImage:
                     return names
         return None
 
+    def has(self, name: str) -> bool:
+        return name in self._where()
+
     def pixels(self, names: list[str]) -> np.ndarray:
         """(H, W, len(names)) float32."""
         where = self._where()
@@ -163,6 +166,12 @@ def write_frame(path, frame: Frame, layer: str = "ViewLayer"):
                 channels[name] = np.ascontiguousarray(image[..., index], dtype=np.float32)
     header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
     write_beside(path, lambda temporary: OpenEXR.File(header, channels).write(temporary))
+
+
+def write_picture(path, pixels: np.ndarray):
+    """(H, W, 4) float32, premultiplied, as a plain RGBA image, 32-bit. Not compressed: it is read again at once."""
+    header = {"compression": OpenEXR.NO_COMPRESSION, "type": OpenEXR.scanlineimage}
+    write_beside(path, lambda temporary: OpenEXR.File(header, {"RGBA": np.ascontiguousarray(pixels)}).write(temporary))
 
 
 def is_readable(path) -> bool:

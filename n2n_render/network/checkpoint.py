@@ -1,37 +1,47 @@
-"""Checkpoint files: weights, what network they fit, and where they come from. Written atomically, read weights-only."""
+"""Checkpoint files: weights, what network they fit, and where they come from. Written atomically, read weights-only.
+
+Torch is imported where it is used: models of Open Image Denoise's runtime (archives) come without it.
+"""
 import pickle
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-
 from .. import __version__
 from ..config import from_dict, to_dict
 from ..errors import N2NError
 from ..files import write_beside
-from .unet import ModelConfig, build_network
+from .model import ModelConfig
 
 FORMAT = 1
 
 
 @dataclass
 class Checkpoint:
-    """`weights` are the ones to denoise with; `training` (optimiser and so on) is None in files meant only for that."""
+    """`weights` are the ones to denoise with, torch tensors, or arrays where they come from an archive (network/tza.py);
+    `training` (optimiser and so on) is None in files meant only for denoising.
+    """
     model: ModelConfig
     weights: dict
     provenance: dict = field(default_factory=dict)  # datasets with hashes, spp, steps, config, versions
     training: dict | None = None
 
+    def tensors(self) -> dict:
+        """The weights as a network loads them."""
+        import torch
+        return {name: torch.as_tensor(weight) for name, weight in self.weights.items()}
+
 
 def write_checkpoint(path, checkpoint: Checkpoint):
+    import torch
     content = {"format": FORMAT, "n2n_render": __version__, "model": to_dict(checkpoint.model),
-               "weights": checkpoint.weights, "provenance": checkpoint.provenance, "training": checkpoint.training}
+               "weights": checkpoint.tensors(), "provenance": checkpoint.provenance, "training": checkpoint.training}
     write_beside(path, lambda temporary: torch.save(content, temporary))
 
 
 def read_checkpoint(path) -> Checkpoint:
     """Raises N2NError for a missing, damaged or foreign file; nothing in the file is executed."""
+    torch = _torch(path)
     if Path(path).is_dir():
         path = find_in_run(Path(path))
     hint = "Pass a checkpoint that `n2n-render train` wrote, e.g. runs/<name>/best.pt."
@@ -51,6 +61,15 @@ def read_checkpoint(path) -> Checkpoint:
                       content["training"])
 
 
+def _torch(path):
+    try:
+        import torch
+    except ImportError:
+        raise N2NError(f"{path}: PyTorch is needed to read checkpoints, and is not installed here",
+                       "Install n2n-render with pip, or use its .tza file (`n2n-render export`).") from None
+    return torch
+
+
 def find_in_run(folder: Path) -> Path:
     """The checkpoint to denoise with inside a run folder: the best one, or the last when none was validated."""
     for name in ("best.pt", "last.pt"):
@@ -61,9 +80,12 @@ def find_in_run(folder: Path) -> Path:
 
 def load_network(checkpoint: Checkpoint):
     """The network with its weights, ready to run."""
+    import torch
+
+    from .unet import build_network
     network = build_network(checkpoint.model)
     try:
-        network.load_state_dict(checkpoint.weights)
+        network.load_state_dict(checkpoint.tensors())
     except RuntimeError as error:
         raise N2NError(f"the checkpoint's weights do not fit its own description ({str(error).splitlines()[0]})",
                        "The file is damaged; use another checkpoint.") from None

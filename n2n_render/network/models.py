@@ -1,18 +1,16 @@
 """Which models can be used: by name (Open Image Denoise's weights), as runs of ours, or as files."""
 import json
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-
 from ..config import from_dict
 from ..errors import N2NError
-from ..frame.passes import guide_channels
 from ..frame.transfer import CURVES
 from .checkpoint import Checkpoint, read_checkpoint
+from .model import ModelConfig
 from .oidn_weights import BUILTIN, oidn_checkpoint, recognise, weights_of
 from .tza import read_tza
-from .unet import ModelConfig, build_network
 
 FEATURES_BY_CHANNELS = {3: (), 6: ("albedo",), 9: ("albedo", "normal")}
 
@@ -94,7 +92,7 @@ def _list(name: str) -> Listed:
         checkpoint = open_model(name)
     except N2NError as error:
         return Listed(name, (), 0, "", error.what)
-    count = sum(tensor.numel() for key, tensor in checkpoint.weights.items() if key.endswith(("weight", "bias")))
+    count = sum(math.prod(tensor.shape) for key, tensor in checkpoint.weights.items() if key.endswith(("weight", "bias")))
     guides = tuple(f"{feature} (prefiltered)" if checkpoint.model.clean_guides and feature in ("albedo", "normal") else feature
                    for feature in checkpoint.model.features)
     return Listed(name, guides, count, describe_origin(checkpoint))
@@ -110,32 +108,3 @@ def describe_origin(checkpoint: Checkpoint) -> str:
         return found.get("origin") or "unknown"
     scenes = ", ".join(dataset["name"] for dataset in found["datasets"])
     return f"trained on {scenes}, step {found['step']}{start}"
-
-
-def widen(checkpoint: Checkpoint, features: tuple[str, ...]) -> Checkpoint:
-    """The same function with more guides: the new input channels have zero weights. Training teaches it to use them.
-
-    `features` must hold those of the checkpoint. Weights of convolutions that see the input have it as their last channels.
-    """
-    narrow, wide = checkpoint.model, replace(checkpoint.model, features=features)
-    missing = [feature for feature in narrow.features if feature not in features]
-    if missing:
-        raise N2NError(f"the model to start from uses the feature {missing[0]!r}, which --features leaves out",
-                       f"Pass --features {','.join(narrow.features)}, or more.")
-    if narrow.features == features:
-        return checkpoint
-    guides = [3 + place for feature in narrow.features for place in guide_channels(features, feature)]
-    places = torch.tensor([0, 1, 2, *guides])
-    weights = {}
-    for name, tensor in build_network(wide).state_dict().items():
-        ours = checkpoint.weights[name]
-        if tensor.ndim and tensor.shape[0] != ours.shape[0]:  # the fourth channel for neighbours
-            ours = torch.cat([ours, torch.zeros_like(ours[:1])])
-        if tensor.shape != ours.shape:
-            before = ours.shape[1] - narrow.in_channels  # channels that come from a level below
-            tensor = torch.zeros_like(tensor)
-            tensor[:, :before] = ours[:, :before]
-            tensor[:, before + places] = ours[:, before:]
-            ours = tensor
-        weights[name] = ours
-    return Checkpoint(wide, weights, checkpoint.provenance)

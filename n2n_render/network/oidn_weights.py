@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from ..errors import N2NError
 from .checkpoint import Checkpoint
+from .model import OIDN_LAYERS, OIDN_NETWORKS, ModelConfig
 from .tza import find_archives
-from .unet import OIDN_LAYERS, OIDN_NETWORKS, ModelConfig
 
 LICENCE = "Apache-2.0, Copyright Intel Corporation"
 HINT = 'Install it with pip install "n2n-render[oidn]".'
@@ -79,12 +78,12 @@ def init_archive(size: str, features: tuple[str, ...], clean: bool) -> str:
     return kind + suffix
 
 
-def weights_of(tensors: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
+def weights_of(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """An archive's tensors → state_dict of an OidnUNet: `enc_conv0.weight` → `enc_conv0.0.weight`, float32."""
     weights = {}
     for name, tensor in tensors.items():
         layer, _, kind = name.rpartition(".")
-        weights[f"{layer}.0.{kind}"] = torch.from_numpy(tensor.astype(np.float32))
+        weights[f"{layer}.0.{kind}"] = tensor.astype(np.float32)
     return weights
 
 

@@ -1,67 +1,15 @@
 """The U-Nets: Noise2Noise's (with BatchNorm and a gated head) and Open Image Denoise's three sizes."""
 import math
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..frame.passes import NEIGHBORS, guide_channels, guide_count
-from ..frame.transfer import CURVES, KEY, LOG_EPSILON, RADIANCE_MAX, decode_tonemap, encode_tonemap
+from ..frame.passes import NEIGHBORS, guide_channels
+from ..frame.transfer import CURVES, KEY, LOG_EPSILON, RADIANCE_MAX, encode_tonemap
+from .model import OIDN_LAYERS, ModelConfig, oidn_channels
 
 GATE_FLOOR = 1e-4  # of LOG_EPSILON: black passes the gate as radiance 1e-6, which T shows as 0.002
-
-# Names of Open Image Denoise's convolutions (its training/model.py, Apache-2.0), level by level: down, bottom, up.
-# Its runtime builds its graph from these names and the shapes of the weights, so that other widths run there too.
-OIDN_LAYERS = {
-    "oidn": ((("enc_conv0", "enc_conv1"), ("enc_conv2",), ("enc_conv3",), ("enc_conv4",)),
-             ("enc_conv5a", "enc_conv5b"),
-             (("dec_conv4a", "dec_conv4b"), ("dec_conv3a", "dec_conv3b"), ("dec_conv2a", "dec_conv2b"),
-              ("dec_conv1a", "dec_conv1b", "dec_conv0"))),
-    "oidn_large": ((("enc_conv1a", "enc_conv1b"), ("enc_conv2a", "enc_conv2b"), ("enc_conv3a", "enc_conv3b"),
-                    ("enc_conv4a", "enc_conv4b")),
-                   ("enc_conv5a", "enc_conv5b"),
-                   (("dec_conv4a", "dec_conv4b"), ("dec_conv3a", "dec_conv3b"), ("dec_conv2a", "dec_conv2b"),
-                    ("dec_conv1a", "dec_conv1b", "dec_conv1c"))),
-}
-# What `--network` may name → (topology, output channels of all convolutions but the last).
-OIDN_NETWORKS = {
-    "oidn-small": ("oidn", (32,) * 7 + (64,) * 5 + (32,) * 3),
-    "oidn": ("oidn", (32, 32, 48, 64, 80, 96, 96, 112, 112, 96, 96, 64, 64, 64, 32)),
-    "oidn-large": ("oidn_large", (64, 64, 96, 96, 128, 128, 192, 192, 256, 256, 192, 192, 128, 128, 96, 96, 64, 64)),
-}
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """All that is needed to build the network and to feed it."""
-    features: tuple[str, ...] = ()      # guides beside colour, in channel order
-    encoding: str = "log"               # the curve on the input radiance, see frame/transfer.py
-    output: str = "radiance"            # "radiance": linear, [0, ∞); "display": [0, 1], tone-mapped (without --hdr);
-    #                                     "encoded": in the curve of the input
-    norm: str = "batch"                 # "batch" or "none"
-    topology: str = "paper"             # "paper": Noise2Noise's; "oidn", "oidn_large": Open Image Denoise's
-    widths: tuple[int, ...] = ()        # of Open Image Denoise's topologies: output channels of all but the last convolution
-    subject: str = "color"              # what is denoised: "color", or "albedo", "normal" in models that prefilter
-    unit_normals: bool = False          # normals are fed as [0, 1], not [-1, 1]
-    clean_guides: bool = False          # was trained with noise-free albedo and normals: prefilter them
-    head: str = "gated"                 # of "paper": "gated": a learned blend with the input, see UNet; "direct": as there
-    levels: int = 5                     # of "paper": max-pools
-    encoder_width: int = 48             # of "paper"
-    decoder_width: int = 96             # of "paper"
-    head_widths: tuple[int, int] = (64, 32)  # of "paper": the last two hidden convolutions
-
-    @property
-    def in_channels(self) -> int:
-        return 3 + guide_count(self.features)
-
-
-def decode_output(model: ModelConfig, output, xp):
-    """What the network gives → exposed radiance (or the albedo or normal that the model is for)."""
-    if model.output == "display":
-        return decode_tonemap(output, xp)
-    return CURVES[model.encoding][1](output, xp) if model.output == "encoded" else output
-
 
 def build_network(config: ModelConfig) -> "UNet | OidnUNet":
     return UNet(config) if config.topology == "paper" else OidnUNet(config)
@@ -83,15 +31,6 @@ def full_precision(layer, x):
     """The layer in the precision of its own weights, also under autocast: bfloat16 would round the picture itself."""
     with torch.autocast(x.device.type, enabled=False):
         return layer(x.to(next(layer.parameters()).dtype)).float()
-
-
-def radius_of(convolutions: list[int]) -> int:
-    """Pixels that an input pixel can reach, given the number of 3×3 convolutions at each level, rounded up to the grid
-    of the deepest level. A level's max-pool and up-sampling together shift by at most one of its pixels.
-    """
-    grid = 2 ** (len(convolutions) - 1)
-    radius = sum(count * 2 ** level for level, count in enumerate(convolutions)) + grid - 1
-    return -(-radius // grid) * grid
 
 
 class UNet(nn.Module):
@@ -122,20 +61,10 @@ class UNet(nn.Module):
         if config.output == "radiance":  # begin at middle grey: a dark start makes relative losses huge
             nn.init.constant_(self.last.bias[:3], math.log(KEY / LOG_EPSILON))
 
-    @property
-    def alignment(self) -> int:
-        """Pixels: the size that the deepest level needs a multiple of; tiles start on this grid."""
-        return 2 ** self.config.levels
-
-    @property
-    def receptive_radius(self) -> int:
-        """Pixels: tiles overlap by this much."""
-        return radius_of([5, *[3] * (self.config.levels - 1), 1])
-
     def forward(self, x):
         height, width = x.shape[-2:]
         noisy = x[:, :3]
-        x = F.pad(x, (0, -width % self.alignment, 0, -height % self.alignment), mode="replicate")
+        x = F.pad(x, (0, -width % self.config.alignment, 0, -height % self.config.alignment), mode="replicate")
         skips = [x]                                                 # (N, C_in, H, W)
         x = self.enter(x)                                           # (N, 48, H, W)
         for level, encoder in enumerate(self.encoders):
@@ -175,37 +104,18 @@ class OidnUNet(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.config = config
-        down, bottom, up = OIDN_LAYERS[config.topology]
-        widths = [*config.widths, 4 if NEIGHBORS in config.features else 3]
-        channels, skipped = config.in_channels, [config.in_channels]
-        for stage in (*down, bottom, *up):
-            if stage in up:
-                channels += skipped.pop()
-            for name in stage:
-                conv = Conv(channels, widths.pop(0), config.norm if widths else "none", slope=0.0)
-                self.add_module(name, conv)
-                channels = conv[0].out_channels
-            if stage in down[:-1]:
-                skipped.append(channels)
+        last = OIDN_LAYERS[config.topology][2][-1][-1]
+        for name, (channels, width) in oidn_channels(config).items():
+            conv = Conv(channels, width, config.norm if name != last else "none", slope=0.0)
+            self.add_module(name, conv)
         with torch.no_grad():  # begin near middle grey: values outside [0, 1] have no gradient
             conv[0].weight.mul_(0.1)
             conv[0].bias.fill_(CURVES[config.encoding][0](torch.tensor(KEY), torch))
 
-    @property
-    def alignment(self) -> int:
-        """Pixels: the size that the deepest level needs a multiple of; tiles start on this grid."""
-        return 2 ** len(OIDN_LAYERS[self.config.topology][0])
-
-    @property
-    def receptive_radius(self) -> int:
-        """Pixels: tiles overlap by this much."""
-        down, bottom, up = OIDN_LAYERS[self.config.topology]
-        return radius_of([*(len(a) + len(b) for a, b in zip(down, reversed(up), strict=True)), len(bottom)])
-
     def forward(self, x):
         height, width = x.shape[-2:]
         down, bottom, up = OIDN_LAYERS[self.config.topology]
-        x = F.pad(x, (0, -width % self.alignment, 0, -height % self.alignment))
+        x = F.pad(x, (0, -width % self.config.alignment, 0, -height % self.config.alignment))
         whole, skips = x, [x]                                       # (N, C_in, H, W)
         for stage in down:
             x = F.max_pool2d(self._convolve(stage, x), 2)           # (N, ·, H/2, W/2) … (N, ·, H/16, W/16)

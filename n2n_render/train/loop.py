@@ -9,8 +9,9 @@ from ..config import TrainConfig, from_dict, to_dict
 from ..errors import N2NError
 from ..network.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from ..network.device import describe_device, pick_device
+from ..network.model import decode_output
 from ..network.models import describe_origin
-from ..network.unet import build_network, decode_output
+from ..network.unet import build_network
 from .dataset import Batches
 from .descent import Descent, faster_precision, learning_rate_factor, stop_on_ctrl_c
 from .journal import Journal
@@ -56,7 +57,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.network = build_network(self.model).to(self.device, memory_format=torch.channels_last)
         if start:
-            self.network.load_state_dict(start.weights)
+            self.network.load_state_dict(start.tensors())
         elif not kept and self.model.norm == "batch":
             check_crops(self.network, config.batch, config.crop_px)
         self.descent = Descent(self.network, config.ema)

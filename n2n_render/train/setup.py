@@ -13,9 +13,10 @@ from ..frame.pairs import MANIFEST, find_datasets, find_pairs, read_manifest, sp
 from ..frame.passes import NEIGHBORS, in_files
 from ..frame.sequence import find_windows
 from ..network.checkpoint import Checkpoint
-from ..network.models import open_model, widen
+from ..network.model import OIDN_NETWORKS, ModelConfig
+from ..network.models import open_model
 from ..network.oidn_weights import init_archive, oidn_checkpoint
-from ..network.unet import OIDN_NETWORKS, ModelConfig
+from ..network.widen import widen
 from .dataset import SeenFrom, cache_pair, split_single_view
 
 
@@ -64,7 +65,7 @@ def _new_model(config: TrainConfig) -> ModelConfig:
 
 def check_crops(network, batch: int, crop_px: int):
     """Raises N2NError where BatchNorm would have a single value to look at, at the network's bottom."""
-    if batch * max(1, crop_px // network.alignment) ** 2 < 2:
+    if batch * max(1, crop_px // network.config.alignment) ** 2 < 2:
         raise N2NError("a single crop of this size is too little for BatchNorm", "Pass a larger --crop or --batch.")
 
 

@@ -6,7 +6,8 @@ import torch.nn.functional as F
 from ..frame.metrics import psnr, relmse
 from ..frame.passes import NEIGHBORS, guide_channels
 from ..frame.transfer import CURVES, LOG_EPSILON, encode_neighbors, encode_unit
-from ..network.unet import OidnUNet, UNet, decode_output
+from ..network.model import decode_output
+from ..network.unet import OidnUNet, UNet
 from .dataset import Batches, CachedPair, guide_slice
 
 WINDOW_PX = 512     # of each held-out frame at most this much is looked at, in the middle

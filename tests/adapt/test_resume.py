@@ -11,7 +11,8 @@ from n2n_render.adapt.tune import Tuning
 from n2n_render.commands import main
 from n2n_render.frame.exr import read_frame, write_frame
 from n2n_render.network.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from n2n_render.network.unet import ModelConfig, UNet
+from n2n_render.network.model import ModelConfig
+from n2n_render.network.unet import UNet
 
 
 def test_run_again_it_neither_trains_nor_denoises_twice(shot, start, tmp_path):
@@ -131,7 +132,6 @@ def test_the_same_file_twice_is_no_second_seed(loose, start):
 
 
 def test_an_engine_that_cannot_run_the_model_is_told_before_the_training(shot, start, tmp_path):
-    pytest.importorskip("pyoidn")
     result = adapt(shot, tmp_path / "out", start, "--engine", "oidn")
     assert result.exit_code == 1 and "cannot run this model" in result.output and "training on" not in result.output
 

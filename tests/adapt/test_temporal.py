@@ -53,14 +53,12 @@ def write_shot(folder, frames=FRAMES, noise=lambda frame, seed: 10 * frame + see
 
 @pytest.fixture
 def moving(tmp_path):
-    pytest.importorskip("pyoidn")
     return write_shot(tmp_path / "moving")
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     """(folder of the shot, folder that was adapted to it in four steps from Open Image Denoise's network)."""
-    pytest.importorskip("pyoidn")
     folder = tmp_path_factory.mktemp("done")
     adapted(write_shot(folder / "shot"), folder / "out", "oidn", "--temporal", "1", steps=4)
     return folder / "shot", folder / "out"
@@ -185,8 +183,6 @@ def test_shots_are_refused_by_a_model_that_looks_at_no_others(done, start, tmp_p
 
 def test_evaluate_says_that_the_model_needs_an_animation(done, tmp_path):
     """One sentence, before or after some work."""
-    pytest.importorskip("skimage")
-    pytest.importorskip("flip_evaluator")
     shot, out = done
     folder = tmp_path / "data"
     shutil.copytree(shot, folder)
@@ -264,7 +260,6 @@ def test_loose_files_can_be_looked_at_too(moving, tmp_path):
 
 def test_frames_whose_neighbors_were_rendered_again_are_denoised_again(tmp_path):
     """Also where the weights stay, because none of them was trained on."""
-    pytest.importorskip("pyoidn")
     options = "--temporal", "1", "--train-frames", "1"
     moving = write_shot(tmp_path / "longer", range(1, 6))
     adapted(moving, tmp_path / "out", "oidn-small", *options)
@@ -286,7 +281,6 @@ def test_shots_without_temporal_or_that_make_no_sense_are_refused(moving, tmp_pa
 
 
 def test_views_of_a_still_are_no_animation(shot, tmp_path):
-    pytest.importorskip("pyoidn")
     assert_refused(adapt(shot, tmp_path / "out", "oidn-small", "--temporal", "1"), "before or after")
     assert not (tmp_path / "out").exists()
 
@@ -294,7 +288,6 @@ def test_views_of_a_still_are_no_animation(shot, tmp_path):
 @pytest.mark.parametrize("noise", [lambda frame, seed: seed, lambda frame, seed: frame + seed], ids=["same", "shifted"])
 def test_the_same_noise_in_consecutive_frames_is_refused(tmp_path, noise):
     """A camera that stands still, and seeds that do not change from frame to frame, or are the next frame's in part."""
-    pytest.importorskip("pyoidn")
     folder = write_shot(tmp_path / "locked", noise=noise)
     for frame in FRAMES:
         for seed in (1, 2):
@@ -318,7 +311,6 @@ def test_a_frame_without_a_vector_pass_is_refused(moving, tmp_path):
 @pytest.mark.blender
 @pytest.mark.parametrize("options", [{"camera": "Drone"}, {"scene_name": "Path"}], ids=["blurred", "sharp"])
 def test_an_animation_from_blender_to_denoised_frames(scenes, run_sample, tmp_path, options):
-    pytest.importorskip("pyoidn")
     run_sample(scenes.moving, 2, tmp_path / "shot", frames=(2, 3, 4), size=(64, 36), **options)
     adapted(tmp_path / "shot", tmp_path / "out", "oidn-small", "--temporal", "1", "--crop", "32", steps=4)
     assert {path.name for path in (tmp_path / "out").glob("*.exr")} == {f"v000_f000{frame}.exr" for frame in (2, 3, 4)}
@@ -340,7 +332,6 @@ def test_a_locked_camera_copied_to_the_next_frame_is_refused(noisy_still, tmp_pa
 @pytest.fixture
 def noisy_still(scenes, run_sample, tmp_path):
     """Two seeds of one frame, and the very same files under the next number."""
-    pytest.importorskip("pyoidn")
     run_sample(scenes.moving, 2, tmp_path / "still", scene_name="Other", frames=(1,))
     for path in list((tmp_path / "still").glob("*.exr")):
         shutil.copy(path, path.with_name(path.name.replace("f0001", "f0002")))

@@ -17,8 +17,10 @@ from n2n_render.frame.exr import read_frame, write_frame
 from n2n_render.frame.frame import sanitize
 from n2n_render.frame.transfer import CURVES, exposure
 from n2n_render.network.checkpoint import Checkpoint
-from n2n_render.network.models import open_model, widen
-from n2n_render.network.unet import ModelConfig, build_network
+from n2n_render.network.model import ModelConfig
+from n2n_render.network.models import open_model
+from n2n_render.network.unet import build_network
+from n2n_render.network.widen import widen
 
 PAPER = ModelConfig(features=("albedo", "normal", "depth"), levels=3, encoder_width=8, decoder_width=8, head_widths=(8, 8))
 OIDN = ModelConfig(features=("albedo", "normal"), encoding="pu", output="encoded", topology="oidn", widths=(8,) * 15,
@@ -36,14 +38,9 @@ def checkpoint_of(config):
 def denoiser_on(name, model) -> Denoiser:
     """The model "oidn" or "paper" on the engine of that name, or a skipped test where something is not installed."""
     kind, _, precision = name.partition(" ")
-    for package in [*(["pyoidn"] if "oidn" in (kind, model) else []), *(["openvino"] if kind == "openvino" else [])]:
-        pytest.importorskip(package)
     checkpoint = open_model("oidn-noisy-aux") if model == "oidn" else checkpoint_of(PAPER)
     denoiser = Denoiser(checkpoint, "cpu", engine=kind)
     if precision:
-        import openvino
-        if precision == "bfloat16" and "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-            pytest.skip("no bfloat16 in this processor")
         denoiser.engine = OpenvinoEngine(checkpoint, "cpu", precision)
     return denoiser
 
@@ -76,9 +73,6 @@ def frame_with_neighbors(size):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_engines_agree_on_neighbors(widened, precision):
     """Of a network that begins to look at them, and of one with weights for them; at any size."""
-    openvino = pytest.importorskip("openvino")
-    if precision == "bfloat16" and "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-        pytest.skip("no bfloat16 in this processor")
     checkpoint = widen(checkpoint_of(OIDN), TEMPORAL.features) if widened else checkpoint_of(TEMPORAL)
     denoiser = Denoiser(checkpoint, "cpu", engine="torch")
     engines = denoiser.engine, OpenvinoEngine(checkpoint, "cpu", precision)
@@ -93,7 +87,6 @@ def test_engines_agree_on_neighbors(widened, precision):
 @pytest.mark.parametrize("engine", ["torch", "openvino"])
 def test_neighbors_have_the_share_in_the_picture_that_they_are_given(engine):
     """On the curve of the network. The exposure of the frame is theirs too, whatever the scale of the scene."""
-    pytest.importorskip(engine)
     narrow, wide = (Denoiser(checkpoint, "cpu", engine=engine, precision="float32")
                     for checkpoint in (checkpoint_of(OIDN), widen(checkpoint_of(OIDN), TEMPORAL.features)))
     frame = frame_with_neighbors((40, 56))
@@ -125,7 +118,6 @@ def test_a_model_that_looks_at_neighbors_must_be_given_them(engine):
 
 
 def test_the_runtime_refuses_neighbors():
-    pytest.importorskip("pyoidn")
     for features in (TEMPORAL.features, ("neighbors",)):
         assert "neighbors" in why_not(dataclasses.replace(TEMPORAL, features=features))
     with pytest.raises(N2NError, match="neighbors"):
@@ -145,7 +137,6 @@ def test_a_pixel_without_bounds_does_not_part_the_engines(name):
 
 def test_stopping_stops_open_image_denoise():
     """What on_progress raises comes out, at once; the engine goes on working."""
-    pytest.importorskip("pyoidn")
     denoiser = Denoiser(open_model("oidn-small-noisy-aux"), "cpu", engine="oidn")
     frame, shares = noisy_frame(true_frame(64, 80), 1), []
     whole = denoiser.denoise(frame, shares.append)
@@ -176,8 +167,6 @@ def test_the_runtime_says_why_it_cannot_run_a_model():
     ("torch", "tpu", OIDN, "tpu"), ("oidn", "tpu", OIDN, "tpu"), ("openvino", "cuda", OIDN, "cuda"),
     ("auto", "tpu", OIDN, "tpu"), ("tensorrt", "cpu", OIDN, "tensorrt"), ("oidn", "cpu", PAPER, "topology")])
 def test_what_cannot_run_is_refused(engine, device, model, says):
-    pytest.importorskip("pyoidn")
-    pytest.importorskip("openvino")
     with pytest.raises(N2NError, match=says) as caught:
         make_engine(checkpoint_of(model), engine, device)
     assert caught.value.hint
@@ -185,8 +174,6 @@ def test_what_cannot_run_is_refused(engine, device, model, says):
 
 def test_the_fastest_engine_of_the_cpu_that_is_installed_is_taken(monkeypatch):
     """OpenVINO, else Open Image Denoise's runtime if it can run the model, else torch; those asked for by name are missed."""
-    pytest.importorskip("pyoidn")
-    pytest.importorskip("openvino")
     small, paper = checkpoint_of(OIDN), checkpoint_of(PAPER)
 
     def chosen():
@@ -212,7 +199,7 @@ def test_a_gpu_goes_before_any_cpu(monkeypatch, torch_finds, oidn_finds, device,
     """On machines that cannot be had here; torch, where nothing fits, is what refuses."""
     monkeypatch.setattr(choice, "find_torch_devices", lambda: dict.fromkeys(torch_finds.split(), ""))
     monkeypatch.setattr(choice, "find_oidn_devices", lambda: dict.fromkeys(oidn_finds.split(), ""))
-    monkeypatch.setattr(openvino_engine, "find_devices", lambda: {"cpu": ""})
+    monkeypatch.setattr(choice, "find_openvino_devices", lambda: {"cpu": ""})
     assert (choice._fastest(OIDN, device), choice._fastest(PAPER, device)) == (suited, other)
 
 
@@ -290,11 +277,10 @@ def test_what_is_finished_stays_when_a_later_frame_is_damaged(sequence):
 def test_frames_with_little_noise_are_denoised_in_float32_unless_half_is_asked_for():
     """Rounding to bfloat16 would show in them; in noisy frames it does not, and they stay fast."""
     checkpoint, warnings = open_model("oidn-small-noisy-aux"), []
-    if not OpenvinoEngine(checkpoint, "cpu").coarse:
-        pytest.skip("no bfloat16 on this processor")
     truth = true_frame(64, 80)
     nearly_clean, noisy = noisy_frame(truth, 1, spread=0.02), noisy_frame(truth, 1)
     denoiser = Denoiser(checkpoint, "cpu", engine="openvino", warn=warnings.append)
+    denoiser.engine = OpenvinoEngine(checkpoint, "cpu", "bfloat16")  # also where "auto" would not choose it
     denoiser.denoise(noisy)
     assert denoiser.engine.coarse and not warnings
     image = denoiser.denoise(nearly_clean)

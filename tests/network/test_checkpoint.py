@@ -4,7 +4,8 @@ import torch
 
 from n2n_render.errors import N2NError
 from n2n_render.network.checkpoint import Checkpoint, load_network, read_checkpoint, write_checkpoint
-from n2n_render.network.unet import ModelConfig, UNet
+from n2n_render.network.model import ModelConfig
+from n2n_render.network.unet import UNet
 
 CONFIG = ModelConfig(features=("albedo",), levels=1, encoder_width=4, decoder_width=4, head_widths=(4, 4))
 

@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from n2n_render.frame.transfer import CURVES
-from n2n_render.network.unet import Conv, ModelConfig, UNet, fold
+from n2n_render.network.model import ModelConfig
+from n2n_render.network.unet import Conv, UNet, fold
 
 SMALL = {"levels": 2, "encoder_width": 8, "decoder_width": 12, "head_widths": (8, 6)}
 ALL = ("albedo", "normal", "depth")
@@ -65,7 +66,7 @@ def test_folded_equals_unfolded(norm):
 @pytest.mark.parametrize("levels", [1, 3, 5])
 def test_nothing_beyond_the_receptive_radius_matters(levels):
     network = trained_looking(ModelConfig(levels=levels, encoder_width=6, decoder_width=8, head_widths=(6, 4)))
-    radius, alignment = network.receptive_radius, network.alignment
+    radius, alignment = network.config.receptive_radius, network.config.alignment
     width = 2 * (radius + alignment)
     x = torch.rand(1, 3, alignment, 2 * width)
     changed = x.clone()

@@ -12,20 +12,16 @@ from n2n_render.frame.frame import mean_frame
 from n2n_render.frame.passes import FEATURES
 from n2n_render.frame.transfer import exposure
 from n2n_render.network.checkpoint import load_network, read_checkpoint
-from n2n_render.network.models import describe_origin, open_model, widen
+from n2n_render.network.models import describe_origin, open_model
 from n2n_render.network.tza import write_tza
 from n2n_render.network.unet import fold
+from n2n_render.network.widen import widen
 from n2n_render.train.dataset import guide_slice
 from n2n_render.train.loop import Trainer, resumed_config, train
 from n2n_render.train.validate import denoise_array
 
 GUIDES = ("albedo", "normal")
 OIDN = {"init": "oidn-small", "features": GUIDES, "steps": 6}
-
-
-@pytest.fixture(autouse=True)
-def library():
-    pytest.importorskip("pyoidn")
 
 
 def make_prefilter(model):
@@ -47,8 +43,8 @@ def test_step_0_is_open_image_denoise(make_dataset, tmp_path, silent, features, 
     trainer = Trainer(wanted, silent, None, make_prefilter)
     expected = widen(open_model(model), features or GUIDES)
     assert trainer.model == expected.model and trainer.step == 0
-    assert_same(trainer.network.state_dict(), expected.weights)
-    assert_same(trainer.descent.average.state_dict(), expected.weights)
+    assert_same(trainer.network.state_dict(), expected.tensors())
+    assert_same(trainer.descent.average.state_dict(), expected.tensors())
 
 
 def test_a_run_says_where_its_weights_come_from(make_dataset, tmp_path, silent):
@@ -59,8 +55,8 @@ def test_a_run_says_where_its_weights_come_from(make_dataset, tmp_path, silent):
     assert "Open Image Denoise" in found.provenance["origin"] and "Apache-2.0" in found.provenance["origin"]
     assert describe_origin(found).startswith("trained on data, step 6; started from Open Image Denoise")
     start = widen(open_model("oidn-small"), FEATURES)
-    changed = [name for name, tensor in start.weights.items() if not torch.equal(tensor, found.weights[name])]
-    assert len(changed) > 25 and found.weights["enc_conv0.0.weight"][:, 9].abs().max() > 0  # depth is being learnt
+    changed = [name for name, tensor in start.tensors().items() if not torch.equal(tensor, found.tensors()[name])]
+    assert len(changed) > 25 and found.tensors()["enc_conv0.0.weight"][:, 9].abs().max() > 0  # depth is being learnt
     frame = read_frame(sorted(folder.glob("*.exr"))[0], found.model.features)
     denoiser = Denoiser(found, "cpu", engine="torch")
     assert denoiser.prefilter and np.isfinite(denoiser.denoise(frame)).all()
@@ -72,7 +68,7 @@ def test_resumed_equals_uninterrupted(make_dataset, tmp_path, silent, monkeypatc
     interrupt_at(Trainer(config(folder, tmp_path / "parts", **OIDN), silent, None, make_prefilter), 3, monkeypatch)
     train(resumed_config(tmp_path / "parts"), silent, str(tmp_path / "parts"), make_prefilter)
     whole, parts = (read_checkpoint(tmp_path / name / "last.pt") for name in ("whole", "parts"))
-    assert_same(parts.weights, whole.weights)
+    assert_same(parts.tensors(), whole.tensors())
     assert_same(parts.training["network"], whole.training["network"])
     assert parts.provenance["origin"] == whole.provenance["origin"]
 
@@ -85,12 +81,12 @@ def test_a_run_of_ours_is_a_start(make_dataset, tmp_path, silent):
     trainer = Trainer(second, silent)
     expected = widen(read_checkpoint(first), FEATURES)
     assert trainer.model == expected.model and trainer.model.norm == "batch" and trainer.model.levels == 2
-    assert_same(trainer.network.state_dict(), expected.weights)
+    assert_same(trainer.network.state_dict(), expected.tensors())
     trainer.run()
     found = read_checkpoint(tmp_path / "second" / "last.pt")
     assert f"trained on data, step {expected.provenance['step']}" in found.provenance["origin"]
     buffers = [name for name, _ in load_network(found).named_buffers()]
-    assert buffers and all(torch.equal(found.weights[name].float(), expected.weights[name].float()) for name in buffers)
+    assert buffers and all(torch.equal(found.tensors()[name].float(), expected.tensors()[name].float()) for name in buffers)
 
 
 def test_an_archive_is_a_start(make_dataset, tmp_path, silent):
@@ -98,7 +94,7 @@ def test_an_archive_is_a_start(make_dataset, tmp_path, silent):
     write_tza(tmp_path / "a.tza", tensors)
     trainer = Trainer(config(make_dataset(), tmp_path / "run", init=str(tmp_path / "a.tza"), features=(), steps=2), silent)
     assert trainer.model.features == GUIDES  # none asked for: those of the archive
-    assert_same(trainer.network.state_dict(), open_model("oidn-small-noisy-aux").weights)
+    assert_same(trainer.network.state_dict(), open_model("oidn-small-noisy-aux").tensors())
     trainer.run()
     (tmp_path / "a.tza").unlink()  # a run goes on without what it started from
     train(resumed_config(tmp_path / "run", steps=3), silent, str(tmp_path / "run"))

@@ -1,0 +1,38 @@
+"""A checkpoint → the same function with more guides, to be trained further."""
+from dataclasses import replace
+
+import torch
+
+from ..errors import N2NError
+from ..frame.passes import guide_channels
+from .checkpoint import Checkpoint
+from .unet import build_network
+
+
+def widen(checkpoint: Checkpoint, features: tuple[str, ...]) -> Checkpoint:
+    """The same function with more guides: the new input channels have zero weights. Training teaches it to use them.
+
+    `features` must hold those of the checkpoint. Weights of convolutions that see the input have it as their last channels.
+    """
+    narrow, wide = checkpoint.model, replace(checkpoint.model, features=features)
+    missing = [feature for feature in narrow.features if feature not in features]
+    if missing:
+        raise N2NError(f"the model to start from uses the feature {missing[0]!r}, which --features leaves out",
+                       f"Pass --features {','.join(narrow.features)}, or more.")
+    if narrow.features == features:
+        return checkpoint
+    guides = [3 + place for feature in narrow.features for place in guide_channels(features, feature)]
+    places = torch.tensor([0, 1, 2, *guides])
+    weights, given = {}, checkpoint.tensors()
+    for name, tensor in build_network(wide).state_dict().items():
+        ours = given[name]
+        if tensor.ndim and tensor.shape[0] != ours.shape[0]:  # the fourth channel for neighbours
+            ours = torch.cat([ours, torch.zeros_like(ours[:1])])
+        if tensor.shape != ours.shape:
+            before = ours.shape[1] - narrow.in_channels  # channels that come from a level below
+            tensor = torch.zeros_like(tensor)
+            tensor[:, :before] = ours[:, :before]
+            tensor[:, before + places] = ours[:, before:]
+            ours = tensor
+        weights[name] = ours
+    return Checkpoint(wide, weights, checkpoint.provenance)
