@@ -11,6 +11,7 @@ A line is an object with `id` (any value; every answer bears it) and `do`:
   a folder, or null, for `<n>.denoised.exr` and `<n>.rendered.exr`, RGBA, of the nth view layer; `model`, and as in
   `n2n-render denoise`: `device`, `engine`, `prefilter`, `strength`, `keep_noisy`, `layers` (null: all) → any number of
   `progress` (`share` from 0 to 1) and `warning` (`message`), then `done` with `layers` ({name: n}), `engine`, `seconds`.
+- `check`, `inputs`: multilayer EXR files, `model` → `done` when all are there with every pass that the model needs.
 - `cancel`: the request of that `id` ends with `cancelled`. `quit`, or the end of stdin: the process ends.
 
 What goes wrong is an `error` with `what` and `hint`; the process lives on.
@@ -54,7 +55,7 @@ class Server:
                 raise Cancelled
             tell("progress", share=share)
         try:
-            work = {"describe": self._describe, "denoise": self._denoise}.get(request.get("do"))
+            work = {"describe": self._describe, "check": self._check, "denoise": self._denoise}.get(request.get("do"))
             if work is None:
                 raise N2NError(f"unknown request {request.get('do')!r}", "Known are describe, denoise, cancel and quit.")
             tell("done", **work(request, on_share, lambda message: tell("warning", message=message)))
@@ -76,6 +77,18 @@ class Server:
                 "engines": {name: devices for name, devices, _ in list_engines() if devices},
                 "models": [vars(model) for model in models]}
 
+    def _check(self, request, on_share, warn):
+        from .frame.exr import ExrImage
+        from .frame.passes import in_files
+        from .network.models import open_model
+        features = in_files(open_model(request["model"]).model.features)
+        for index, path in enumerate(request["inputs"]):
+            on_share(index / len(request["inputs"]))
+            image = ExrImage(path, header_only=True)
+            for layer in image.rendered_layers:
+                image.check(layer, features)
+        return {}
+
     def _denoise(self, request, on_share, warn):
         """Every view layer of one file."""
         from .frame.exr import ExrImage
@@ -87,7 +100,7 @@ class Server:
         denoiser = self._denoiser(request, warn)
         seconds = {"model": lap()}
         image = ExrImage(request["input"])
-        layers = request.get("layers") or [layer for layer in image.layers if layer != "Composite"] or [image.layer(None)]
+        layers = request.get("layers") or image.rendered_layers or [image.layer(None)]
         frames = [image.frame(layer, denoiser.features) for layer in layers]
         seconds.update(read=lap(), network=0.0, write=0.0)
         for index, (layer, frame) in enumerate(zip(layers, frames, strict=True)):

@@ -23,9 +23,9 @@ def make_engine(checkpoint: Checkpoint, engine: str = "auto", device: str = "aut
         engine = _fastest(checkpoint.model, device)
     if engine == "oidn":
         return oidn.OidnEngine(checkpoint, device)
-    if engine in NAMES and not HAS_TORCH:
+    if engine in ("openvino", "torch") and not HAS_TORCH:
         raise N2NError(f"the {engine} engine needs PyTorch, which is not installed here",
-                       f"Install n2n-render with pip; only the OIDN runtime works without, and {_why_not(checkpoint)}.")
+                       "Install n2n-render with pip; only the OIDN runtime (--engine oidn) works without.")
     if engine == "openvino":
         from .openvino_engine import OpenvinoEngine
         return OpenvinoEngine(checkpoint, device, precision)
@@ -37,6 +37,8 @@ def make_engine(checkpoint: Checkpoint, engine: str = "auto", device: str = "aut
 
 def _fastest(model, device: str) -> str:
     """A GPU before any CPU; on the CPU OpenVINO, the OIDN runtime, torch: docs/engines.md has the measurements."""
+    if not HAS_TORCH:
+        return "oidn"
     kind = device.partition(":")[0]
     torch_devices, oidn_devices = find_torch_devices(), find_oidn_devices()
     suits_oidn = oidn.why_not(model) is None
@@ -50,10 +52,6 @@ def _fastest(model, device: str) -> str:
     if kind not in torch_devices and kind in oidn_devices and suits_oidn:
         return "oidn"
     return "torch"  # which refuses a device that it does not have
-
-
-def _why_not(checkpoint) -> str:
-    return oidn.why_not(checkpoint.model) or "it can run this model (--engine oidn)"
 
 
 def find_torch_devices() -> dict[str, str]:

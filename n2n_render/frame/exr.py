@@ -16,19 +16,20 @@ HALF_MAX = 65504.0
 class ExrImage:
     """A whole EXR file in memory: Blender 4.x' single part as well as 5.x' one part a pass."""
 
-    def __init__(self, path: str | os.PathLike):
-        """Raises N2NError when the file is missing, truncated, deep, or not an EXR."""
+    def __init__(self, path: str | os.PathLike, header_only: bool = False):
+        """Raises N2NError when the file is missing, truncated, deep, or not an EXR. header_only: names without pixels."""
         self.path = Path(path)
         if not self.path.is_file():
             raise N2NError(f"{path}: no such file", "Check the path; folders and frame_####.exr patterns work too.")
         try:
-            file = OpenEXR.File(str(path), separate_channels=True)
-            self.parts = [(dict(part.header), dict(part.channels)) for part in file.parts]
-            promised = len(OpenEXR.File(str(path), header_only=True).parts)
+            headers = OpenEXR.File(str(path), header_only=True).parts
+            parts = headers if header_only else OpenEXR.File(str(path), separate_channels=True).parts
+            self.parts = [(dict(part.header), {channel.name: None for channel in part.header["channels"]} if header_only
+                           else dict(part.channels)) for part in parts]
         except (RuntimeError, ValueError, TypeError) as error:
             raise N2NError(f"{path}: cannot be read as an EXR image ({first_line(error)})",
                            "The file is damaged or of another kind; render it again.") from None
-        if len(self.parts) < promised:  # OpenEXR 3.5 leaves out parts whose pixels it cannot read
+        if len(parts) < len(headers):  # OpenEXR 3.5 leaves out parts whose pixels it cannot read
             raise N2NError(f"{path}: is incomplete or damaged", "Render or copy it again.")
         if any("deep" in str(header.get("type", "")) for header, _ in self.parts):
             raise N2NError(f"{path}: deep EXR images are not supported", "Render a flat multilayer EXR.")
@@ -44,6 +45,10 @@ class ExrImage:
         layers = [layer for layer, pass_name, channel in found if pass_name == "Combined" and channel == "R"]
         return list(dict.fromkeys(layers))
 
+    @property
+    def rendered_layers(self) -> list[str]:
+        return [layer for layer in self.layers if layer != "Composite"]
+
     def layer(self, wanted: str | None, features: tuple[str, ...] = ()) -> str:
         """The view layer to denoise: the wanted one, or the first that has all the features."""
         layers = self.layers
@@ -51,7 +56,7 @@ class ExrImage:
             raise N2NError(f"{self.path}: holds no Combined pass, so it is not a multilayer render of Blender's",
                            "Set the output to OpenEXR MultiLayer with View Layer > Passes > Denoising Data on.")
         if wanted is None:
-            rendered = [layer for layer in layers if layer != "Composite"] or layers
+            rendered = self.rendered_layers or layers
             usable = [layer for layer in rendered if all(self.find(layer, feature) for feature in features)]
             return (usable or rendered)[0]
         if wanted not in layers:
@@ -79,15 +84,15 @@ class ExrImage:
     def frame(self, layer: str | None = None, features: tuple[str, ...] = ()) -> Frame:
         """The layer's colour and the named features. Raises N2NError that names a missing pass."""
         layer = self.layer(layer, features)
-        images = {}
+        self.check(layer, features)
+        return Frame(**{feature: sanitize(feature, self.pixels(self.find(layer, feature))) for feature in ("color", *features)})
+
+    def check(self, layer: str, features: tuple[str, ...]):
+        """Raises N2NError that names a pass that the layer lacks."""
         for feature in ("color", *features):
-            names = self.find(layer, feature)
-            if names is not None:
-                images[feature] = sanitize(feature, self.pixels(names))
-            else:
+            if self.find(layer, feature) is None:
                 raise N2NError(f"{self.path}: view layer {layer!r} has no {PASSES[feature].names[-1]!r} pass",
                                _how_to_get(feature))
-        return Frame(**images)
 
     def replace_color(self, layer: str, color: np.ndarray, keep_noisy: bool = False):
         """Puts `color` (H, W, 3) into the layer's Combined RGB, in the data type that the file has there.

@@ -1,0 +1,27 @@
+"""N2N Denoise, a Blender extension: the Denoise button. README.md beside this file says what each file is for."""
+import bpy
+
+from . import animation, denoise, handlers, panel, session, settings, training
+
+CLASSES = (*settings.CLASSES, *denoise.CLASSES, *animation.CLASSES, *training.CLASSES, *panel.CLASSES)
+
+
+def register():
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.types.Scene.n2n = bpy.props.PointerProperty(type=settings.Settings)
+    panel.register()
+    handlers.register()
+
+
+def unregister():
+    handlers.unregister()
+    panel.unregister()
+    training.forget_preview()
+    session.stop()
+    if not settings.preferences().keep_nodes:
+        for scene in bpy.data.scenes:
+            denoise.remove_from(scene)
+    del bpy.types.Scene.n2n
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

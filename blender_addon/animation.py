@@ -1,0 +1,159 @@
+"""Denoise Animation: the frame range, rendered or rendered before → denoised multilayer EXR frames on disk."""
+import json
+import os
+import re
+
+import bpy
+
+from . import render_result, session
+from .denoise import ask_denoise, model_path
+from .errors import Problem
+from .jobs import Job
+
+RECORD = "n2n.json"  # beside the denoised frames: what they were made with
+
+
+class N2N_OT_denoise_animation(Job, bpy.types.Operator):
+    """Denoise the scene's frame range into files. Finished frames are kept: run it again to go on"""
+    bl_idname, bl_label = "n2n.denoise_animation", "Denoise Animation"
+    title = "Denoising the animation"
+
+    def work(self, context):
+        scene = context.scene
+        plan = plan_frames(scene)
+        settings_of(scene, os.path.dirname(plan[0][2]))
+        if scene.n2n.source == "EXISTING":
+            yield 0.0, "checking the frames"
+            yield from _check(scene, [noisy for _, noisy, _ in plan])
+        todo = [entry for entry in plan if not os.path.isfile(entry[2])]
+        before = scene.frame_current
+        try:
+            for done, (frame, noisy, denoised) in enumerate(todo):
+                text = f"frame {frame}, {done + 1} of {len(todo)}"
+                yield done / len(todo), text
+                if scene.n2n.source == "RENDER" and not os.path.isfile(noisy):
+                    yield from _render(context, frame, noisy)
+                for found in ask_denoise(scene, input=noisy, output=denoised):
+                    yield ((done + found[0]) / len(todo), text) if found else None
+        finally:
+            if scene.frame_current != before:
+                scene.frame_set(before)
+        folder = os.path.dirname(plan[0][2])
+        self.report({"INFO"}, f"{len(todo)} frame(s) denoised, {len(plan) - len(todo)} were there already: {folder}")
+
+
+def output_folder(scene) -> str:
+    """Raises Problem when it is relative to a file that has not been saved, or cannot be written."""
+    named = scene.n2n.output
+    if not named or (named.startswith("//") and not bpy.data.filepath):
+        raise Problem(f"The output folder {named or 'is empty'} is relative to a file that has not been saved",
+                      "Save the file, or choose another folder in N2N Denoise > Animation")
+    folder = bpy.path.abspath(named)
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise Problem(f"The output folder {folder} cannot be made ({error.strerror})", "Choose another folder") from None
+    if not os.access(folder, os.W_OK):
+        raise Problem(f"The output folder {folder} is not writable", "Choose another folder")
+    return folder
+
+
+def plan_frames(scene) -> list[tuple[int, str, str]]:
+    """(frame, noisy file, denoised file) for the whole range. Raises Problem that names frames that are not there."""
+    folder = output_folder(scene)
+    frames = list(range(scene.frame_start, scene.frame_end + 1, scene.frame_step))
+    if scene.n2n.source == "RENDER":
+        missing = render_result.what_is_missing(scene)
+        if missing:
+            raise Problem(missing[0], "Press Enable Passes" if missing[1] else "Denoising needs a render of Cycles")
+        noisy = [os.path.join(folder, "noisy", f"frame_{frame:04d}.exr") for frame in frames]
+    else:
+        noisy = [_numbered(bpy.path.abspath(scene.n2n.frames), frame) for frame in frames]
+        absent = [frame for frame, path in zip(frames, noisy, strict=True) if not os.path.isfile(path)]
+        if absent:
+            first = noisy[frames.index(absent[0])]
+            raise Problem(f"{len(absent)} of {len(frames)} frames are not there, the first one is {first}",
+                          "Render them, or set the scene's frame range to those that are there")
+    return [(frame, path, os.path.join(folder, "denoised", f"frame_{frame:04d}.exr"))
+            for frame, path in zip(frames, noisy, strict=True)]
+
+
+def _numbered(pattern: str, frame: int) -> str:
+    """frame_####.exr → frame_0012.exr."""
+    found = re.search(r"#+", os.path.basename(pattern))
+    if not found:
+        raise Problem(f"The frames {pattern or 'are not named'}: there is no # in the name",
+                      "Write # for each digit of the frame number, e.g. //frames/frame_####.exr")
+    name = os.path.basename(pattern)
+    return os.path.join(os.path.dirname(pattern), f"{name[:found.start()]}{frame:0{len(found[0])}d}{name[found.end():]}")
+
+
+def settings_of(scene, folder: str):
+    """Writes down what the frames in `folder` are made with; raises Problem when some were made with something else."""
+    chosen = scene.n2n
+    model = model_path(chosen.model)
+    made_with = {"model": model, "model_time": os.path.getmtime(model) if os.path.exists(model) else 0.0,
+                 "strength": round(chosen.strength, 4), "prefilter": chosen.prefilter, "keep_noisy": chosen.keep_noisy}
+    path = os.path.join(folder, RECORD)
+    os.makedirs(folder, exist_ok=True)
+    frames_there = any(name.endswith(".exr") and not name.startswith(".") for name in os.listdir(folder))
+    if frames_there and os.path.isfile(path):
+        with open(path, encoding="utf-8") as file:
+            before = json.load(file)
+        other = [name for name in made_with if before.get(name) != made_with[name]]
+        if other:
+            raise Problem(f"{folder} holds frames made with another {other[0].replace('_', ' ')} ({before.get(other[0])})",
+                          "Choose another output folder, or delete those frames")
+    partial = f"{path}.partial"
+    with open(partial, "w", encoding="utf-8") as file:
+        json.dump(made_with, file, indent=1)
+    os.replace(partial, path)
+
+
+def _check(scene, files):
+    """Every frame is complete and has the passes that the model needs."""
+    model = model_path(scene.n2n.model)
+    steps = session.worker_for(model).ask("check", model=model, inputs=files)
+    for event in steps:
+        yield (event["share"], "checking the frames") if event and event["event"] == "progress" else None
+
+
+def _render(context, frame, path):
+    """Renders as F12 does, and saves all passes; a file is there complete or not at all."""
+    scene = context.scene
+    scene.frame_set(frame)
+    if bpy.app.background:
+        bpy.ops.render.render(scene=scene.name)
+    else:
+        yield from _render_in_background(context)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    partial = f"{path[:-4]}.partial.exr"
+    try:
+        render_result.save(scene, partial)
+        os.replace(partial, path)
+    finally:
+        if os.path.exists(partial):
+            os.unlink(partial)
+
+
+def _render_in_background(context):
+    """As a job of Blender's, without a window that opens for each frame."""
+    view = context.preferences.view
+    display, cancelled = view.render_display_type, []
+
+    def on_cancel(*_):
+        cancelled.append(True)
+    bpy.app.handlers.render_cancel.append(on_cancel)
+    view.render_display_type = "NONE"
+    try:
+        bpy.ops.render.render("INVOKE_DEFAULT")
+        while bpy.app.is_job_running("RENDER"):
+            yield None
+    finally:
+        view.render_display_type = display
+        bpy.app.handlers.render_cancel.remove(on_cancel)
+    if cancelled:
+        raise Problem("The render was cancelled", "Frames that were finished are kept; press Denoise Animation to go on")
+
+
+CLASSES = (N2N_OT_denoise_animation,)

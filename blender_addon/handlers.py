@@ -1,0 +1,52 @@
+"""What happens by itself: denoise after a render, stop the processes at the end. The work is done on the main thread."""
+import bpy
+from bpy.app.handlers import persistent
+
+from . import compositor, jobs, render_result
+
+DELAY_S = 0.2
+
+
+def _denoise():
+    """A timer of Blender's: runs on the main thread, once the render is over."""
+    if bpy.app.is_job_running("RENDER") or jobs.is_running():
+        return DELAY_S
+    bpy.ops.n2n.denoise("INVOKE_DEFAULT")
+    return None
+
+
+@persistent
+def after_render(scene, *_):
+    """In the interface this is called in the render's thread: only a timer is set here."""
+    if not scene.n2n.after_render or jobs.is_running():
+        return
+    if bpy.app.background:
+        bpy.ops.n2n.denoise()
+    elif not bpy.app.timers.is_registered(_denoise):
+        bpy.app.timers.register(_denoise, first_interval=DELAY_S)
+
+
+@persistent
+def after_load(*_):
+    """Pictures that are not on this machine must not leave holes in the compositor."""
+    import os
+    for scene in bpy.data.scenes:
+        images = render_result.pictures(scene)
+        if images and not all(os.path.isfile(bpy.path.abspath(image.filepath)) for image in images):
+            compositor.mute(scene, True)
+
+
+HANDLERS = (("render_complete", after_render), ("load_post", after_load))
+
+
+def register():
+    for name, function in HANDLERS:
+        getattr(bpy.app.handlers, name).append(function)
+
+
+def unregister():
+    for name, function in HANDLERS:
+        if function in getattr(bpy.app.handlers, name):
+            getattr(bpy.app.handlers, name).remove(function)
+    if bpy.app.timers.is_registered(_denoise):
+        bpy.app.timers.unregister(_denoise)

@@ -1,0 +1,83 @@
+"""A command line of n2n-render → its progress, without waiting. No bpy here. Ctrl-C is what cancels: it then saves."""
+import json
+import os
+import queue
+import signal
+import subprocess
+import threading
+
+from .errors import Problem
+
+PATIENCE_S = 20.0  # for a cancelled program to save what it has
+
+
+def run(command: list[str], environment: dict[str, str], folder: str | None = None):
+    """A generator: yields None, or (share, text); returns what the program printed. Closing it cancels the program.
+
+    Raises Problem with the program's own sentence when it fails.
+    """
+    windows = os.name == "nt"
+    try:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, encoding="utf-8", errors="replace", cwd=folder,
+                                   env={**os.environ, **environment}, start_new_session=not windows,
+                                   creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if windows else 0)
+    except OSError as error:
+        raise Problem(f"{command[0]} cannot be started ({error.strerror or error})",
+                      "Name another n2n-render in the add-on's preferences") from None
+    lines, printed, said = queue.Queue(), [], []
+    readers = [threading.Thread(target=_read, args=(process.stderr, lines.put), daemon=True),
+               threading.Thread(target=_read, args=(process.stdout, printed.append), daemon=True)]
+    for reader in readers:
+        reader.start()
+    total = 0.0
+    try:
+        while process.poll() is None or readers[0].is_alive() or not lines.empty():
+            try:
+                line = lines.get_nowait()
+            except queue.Empty:
+                yield None
+                continue
+            event = _parse(line)
+            if event is None:
+                said.append(line)
+            elif event["event"] == "start":
+                total = event["total"]
+                yield 0.0, event["task"]
+            elif event["event"] == "progress":
+                yield min(event["done"] / max(total, 1e-9), 1.0), " ".join((event["task"], event["text"])).strip()
+            elif event["event"] == "note":
+                yield 0.0, event["message"]
+    finally:
+        if process.poll() is None:
+            _end(process, windows)
+    if process.returncode:
+        sentence = " ".join(" ".join(said[-3:]).split()).removeprefix("error: ")
+        raise Problem(sentence or f"{os.path.basename(command[0])} ended with exit code {process.returncode}")
+    readers[1].join(timeout=1.0)
+    return "".join(printed)
+
+
+def _read(stream, take):
+    for line in stream:
+        take(line)
+
+
+def _parse(line) -> dict | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and "event" in event else None
+
+
+def _end(process, windows):
+    process.send_signal(signal.CTRL_BREAK_EVENT if windows else signal.SIGINT)
+    try:
+        process.wait(timeout=PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        if windows:
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

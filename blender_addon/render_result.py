@@ -1,0 +1,92 @@
+"""The last render → a multilayer EXR; denoised pictures → images of Blender's. No second rendering."""
+import hashlib
+import os
+import shutil
+import uuid
+
+import bpy
+
+from . import session, versions
+from .errors import Problem
+
+DENOISED, RENDERED = "N2N Denoised", "N2N Rendered"
+
+
+def what_is_missing(scene) -> tuple[str, str] | None:
+    """(sentence, operator that mends it or ""), or None when a render of the scene can be denoised with any model."""
+    if scene.render.engine != "CYCLES":
+        return "The render engine is not Cycles", ""
+    without = [layer.name for layer in scene.view_layers if layer.use and not layer.cycles.denoising_store_passes]
+    if without:
+        return f"Denoising passes are off in {', '.join(without)}", "n2n.enable_passes"
+    return None
+
+
+def save(scene, path: str):
+    """Writes the last render with all its view layers and passes. Raises Problem when there is none."""
+    image = bpy.data.images.get("Render Result")
+    hint = "Render the scene (F12), then press Denoise"
+    if image is None:
+        raise Problem("Nothing has been rendered yet", hint)
+    with versions.multilayer_settings(scene):
+        try:
+            image.save_render(path, scene=scene)
+        except RuntimeError:
+            if not os.path.isdir(os.path.dirname(path)) or shutil.disk_usage(os.path.dirname(path)).free < 2**20:
+                raise Problem(f"The render cannot be saved to {path}", "Check the disk that holds Blender's temporary "
+                              "folder (Preferences > File Paths)") from None
+            raise Problem("There is no render to denoise", hint) from None
+    if not os.path.isfile(path):
+        raise Problem("There is no render to denoise", hint)
+
+
+def picture_folder(scene) -> str:
+    """Where this scene's denoised pictures lie, so that they are still there when the file is opened again."""
+    if not scene.n2n.folder:
+        scene.n2n.folder = uuid.uuid4().hex[:12]
+    # another copy of the file, or of the scene, has pictures of its own
+    key = hashlib.sha1(f"{bpy.data.filepath}|{scene.name}|{scene.n2n.folder}".encode()).hexdigest()[:12]
+    return session.user_folder(os.path.join("pictures", key))
+
+
+def load_pictures(scene, folder: str, layers: dict[str, int]) -> dict[str, tuple]:
+    """View layer → (denoised image, rendered image); images of an earlier time are used again."""
+    several = len(layers) > 1
+    return {layer: tuple(_load(f"{title}: {layer}" if several else title, os.path.join(folder, f"{index}.{kind}.exr"), scene)
+                         for title, kind in ((DENOISED, "denoised"), (RENDERED, "rendered")))
+            for layer, index in layers.items()}
+
+
+def _load(name, path, scene):
+    image = next((image for image in pictures(scene) if image["n2n"] == name), None)
+    if image is None:
+        image = bpy.data.images.load(path)
+        image.name = name
+        image["n2n"], image["n2n_scene"] = name, scene.n2n.folder
+        image.use_view_as_render = True
+    else:
+        image.filepath = path
+        image.reload()
+    image.alpha_mode = "PREMUL"
+    return image
+
+
+def pictures(scene=None) -> list:
+    """The add-on's images, of one scene or of all."""
+    return [image for image in bpy.data.images
+            if image.get("n2n") and (scene is None or image["n2n_scene"] == scene.n2n.folder)]
+
+
+def show(context, image):
+    """In an Image Editor: the one with the render, else any, else a new one as for a render."""
+    areas = [area for window in context.window_manager.windows for area in window.screen.areas
+             if area.type == "IMAGE_EDITOR" and area.spaces.active.mode == "VIEW"]
+    if not areas and not bpy.app.background:
+        bpy.ops.render.view_show("INVOKE_DEFAULT")
+        areas = [area for window in context.window_manager.windows for area in window.screen.areas
+                 if area.type == "IMAGE_EDITOR"]
+    shown = [area for area in areas if getattr(area.spaces.active.image, "type", "") == "RENDER_RESULT"
+             or (area.spaces.active.image and area.spaces.active.image.get("n2n"))]
+    for area in shown or areas[:1]:
+        area.spaces.active.image = image
+        area.tag_redraw()

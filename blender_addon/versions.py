@@ -1,0 +1,88 @@
+"""What differs between Blender 4.2, 4.5, 5.0 and 5.2. All that knows a version is here; the rest asks.
+
+- 5.0 moved a scene's compositor tree from `scene.node_tree` (there with `use_nodes`) to `scene.compositing_node_group`, a
+  data-block; its result goes to the Group Output instead of a Composite node.
+- 5.0 replaced the compositor's own mix and math nodes by those of the other editors.
+- 5.0 asks for `media_type` before `file_format` in image settings.
+"""
+import contextlib
+
+import bpy
+
+COMPOSITOR_IS_A_GROUP = bpy.app.version >= (5, 0, 0)
+MEDIA_TYPES = bpy.app.version >= (5, 0, 0)
+SETTINGS = ("media_type", "file_format", "color_mode", "color_depth", "exr_codec", "use_exr_interleave", "use_preview")
+
+
+def compositor_tree(scene):
+    """The node tree that is applied to renders of the scene, or None."""
+    if COMPOSITOR_IS_A_GROUP:
+        return scene.compositing_node_group
+    return scene.node_tree if scene.use_nodes else None
+
+
+def make_compositor_tree(scene):
+    """A tree that shows the first view layer as it is; None where the artist has one that is switched off."""
+    if not COMPOSITOR_IS_A_GROUP:
+        if scene.node_tree and {node.bl_idname for node in scene.node_tree.nodes} - output_types():
+            return None
+        scene.use_nodes = True  # a new tree comes with Render Layers → Composite
+        return scene.node_tree
+    tree = bpy.data.node_groups.new("Compositing", "CompositorNodeTree")
+    tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+    layers = tree.nodes.new("CompositorNodeRLayers")
+    output = tree.nodes.new("NodeGroupOutput")
+    layers.location, output.location = (-400, 0), (300, 0)
+    tree.links.new(layers.outputs["Image"], output.inputs[0])
+    scene.compositing_node_group = tree
+    return tree
+
+
+def remove_compositor_tree(scene):
+    """Undoes `make_compositor_tree`."""
+    if COMPOSITOR_IS_A_GROUP:
+        tree = scene.compositing_node_group
+        scene.compositing_node_group = None
+        if tree.users == 0:
+            bpy.data.node_groups.remove(tree)
+    else:
+        scene.use_nodes = False
+
+
+def output_types() -> set[str]:
+    """Node types that a tree of ours may hold and still be just ours."""
+    return {"CompositorNodeRLayers", "NodeGroupOutput" if COMPOSITOR_IS_A_GROUP else "CompositorNodeComposite"}
+
+
+def new_mix(tree, blend_type: str):
+    """(node, factor socket, first socket, second socket, output) that mixes colours."""
+    if COMPOSITOR_IS_A_GROUP:
+        node = tree.nodes.new("ShaderNodeMix")
+        node.data_type, node.blend_type, node.clamp_result = "RGBA", blend_type, False
+        return node, node.inputs[0], node.inputs[6], node.inputs[7], node.outputs[2]
+    node = tree.nodes.new("CompositorNodeMixRGB")
+    node.blend_type = blend_type
+    return node, node.inputs[0], node.inputs[1], node.inputs[2], node.outputs[0]
+
+
+def new_math(tree, operation: str):
+    node = tree.nodes.new("ShaderNodeMath" if COMPOSITOR_IS_A_GROUP else "CompositorNodeMath")
+    node.operation = operation
+    return node
+
+
+@contextlib.contextmanager
+def multilayer_settings(scene):
+    """The scene's image settings, set to a multilayer EXR that keeps everything, and then as they were."""
+    settings = scene.render.image_settings
+    before = [(name, getattr(settings, name)) for name in SETTINGS if hasattr(settings, name)]
+    try:
+        if MEDIA_TYPES:
+            settings.media_type = "MULTI_LAYER_IMAGE"
+        settings.file_format = "OPEN_EXR_MULTILAYER"
+        settings.color_depth, settings.exr_codec = "32", "NONE"
+        yield
+    finally:
+        for name, value in before:
+            with contextlib.suppress(TypeError):  # a value that only another format has: nobody had chosen it
+                setattr(settings, name, value)
