@@ -121,7 +121,7 @@ def adapt(ctx, inputs, pair, out, shots, **options):
     report.check_pillow()
     groups, names = find_groups(list(inputs), list(pair))
     config = AdaptConfig(**options, shots=tuple(parse_shots(shots)))
-    done = run(config, groups, names, out, lambda title: reporter(ctx, title), report.write_error_map)
+    done = run(config, groups, names, out, lambda title: reporter(ctx, title), report.write_error_map, report.write_strip)
     if done.tuned:
         if not (done.tuned.steps or done.tuned.share):
             console.result("training made nothing better on the held-out tiles: the pictures and the model are the start's")

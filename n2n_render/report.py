@@ -91,6 +91,12 @@ def write_comparison(result: ViewResult, folder: Path) -> Path:
     return path
 
 
+def write_strip(path: Path, images: list[np.ndarray]):
+    """Exposed radiance images of one size (H, W, 3), side by side as a PNG, tone-mapped."""
+    picture = _pillow()[0].fromarray(np.concatenate([display(image) for image in images], axis=1))
+    write_beside(path, lambda temporary: picture.save(temporary, format="png"))
+
+
 def write_error_map(frame_path: Path, picture):
     """An `adapt` Picture's expected error beside its frame, as <name>.error.png: white is ERROR_WHITE or more on T."""
     heat = heat_map(np.clip(picture.error_display / ERROR_WHITE, 0, 1))

@@ -31,7 +31,7 @@ from .picture import Painter, Picture
 from .shot import ShotFrame, check_sizes, held_out_pixels, load_frame, read_group
 from .tune import Tuned, Tuning
 
-MODEL, REPORT, CACHE = "adapted.pt", "report.json", ".adapt-cache"
+MODEL, REPORT, CACHE, PREVIEW = "adapted.pt", "report.json", ".adapt-cache", "preview.png"
 ERROR_PASS = "Error"
 NOTHING = "nothing"
 
@@ -53,12 +53,13 @@ class Adaptation:
 
 
 def adapt(config: AdaptConfig, groups: list[tuple[Path, ...]], names: list[str], out: str, make_reporter,
-          on_picture: Callable[[Path, Picture], None] = lambda path, picture: None) -> Adaptation:
+          on_picture: Callable[[Path, Picture], None] = lambda path, picture: None,
+          on_look: Callable[[Path, list[np.ndarray]], None] = lambda path, images: None) -> Adaptation:
     """Trains on the frames' own renders, then denoises them into the folder `out`.
 
     groups: the files of each frame, one for each seed, see `shot.find_groups`; make_reporter(title): as in console.py;
-    on_picture(path of the denoised frame, Picture) is told of each. Run again with the same arguments after an
-    interruption, it uses the weights and the frames that were finished.
+    on_picture(path of the denoised frame, Picture) is told of each, on_look(path, images), see `Tuning`, while it trains.
+    Run again with the same arguments after an interruption, it uses the weights and the frames that were finished.
     """
     folder = Path(out)
     outputs = [folder / name for name in names]
@@ -80,7 +81,8 @@ def adapt(config: AdaptConfig, groups: list[tuple[Path, ...]], names: list[str],
         prefilter = make_prefilter()
         frames = _load(config, groups, chosen, folder / CACHE, model, plain, prefilter, make_neighbors(prefilter),
                        make_reporter)
-        adapted, tuned = _tune(config, frames, folder, model, start, plain, key, make_reporter)
+        adapted, tuned = _tune(config, frames, folder, model, start, plain, key, make_reporter,
+                               partial(on_look, folder / PREVIEW))
     shutil.rmtree(folder / CACHE, ignore_errors=True)
     report = _Report(folder / REPORT, config, adapted)
     prefilter = make_prefilter()
@@ -162,13 +164,14 @@ def _earlier(path: Path, key: str) -> Checkpoint | None:
     raise N2NError(f"{path} was adapted to other frames or with other settings", "Pass another folder with -o, or delete it.")
 
 
-def _tune(config, frames: list[ShotFrame], folder, model, start, plain, key, make_reporter) -> tuple[Checkpoint, Tuned]:
+def _tune(config, frames: list[ShotFrame], folder, model, start, plain, key, make_reporter,
+          on_look) -> tuple[Checkpoint, Tuned]:
     chosen = [frame.paths for frame in frames]
     with make_reporter("adapting") as progress:
         if start and set(_names(chosen)) & set(start.provenance.get("trained_on", ())):
             progress.warn(f"{config.init} was trained on some of these very frames: it looks better here than it is, and less "
                           "will be adapted")
-        tuning = Tuning(frames, model, start.tensors() if start else None, config, progress, plain)
+        tuning = Tuning(frames, model, start.tensors() if start else None, config, progress, plain, on_look)
         try:
             tuned = tuning.run()
         except KeyboardInterrupt:

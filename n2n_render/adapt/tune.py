@@ -63,11 +63,13 @@ class Tuning:
     """`model`, `weights`: the network to start from; weights None: from nothing, and the noisy picture is the start.
 
     plain: with neighbours, what the pictures are compared with and blended with: a start that does not look at them.
+    on_look([noisy, start, adapted]), exposed radiance (h, w, 3) of a part of a frame, is called whenever tiles were judged.
     """
 
     def __init__(self, frames: list[ShotFrame], model, weights: dict | None, config: AdaptConfig, progress,
-                 plain: Checkpoint | None = None):
-        self.model, self.config, self.progress = model, config, progress
+                 plain: Checkpoint | None = None, on_look=lambda images: None):
+        self.model, self.config, self.progress, self.on_look = model, config, progress, on_look
+        self.loss = None
         self.device = pick_device(config.device)
         if config.threads:
             torch.set_num_threads(config.threads)
@@ -144,7 +146,7 @@ class Tuning:
 
     def _line(self):
         rate = self.descent.steps * self.config.batch / max(self.seconds, 1e-6)
-        line = f"step {self.descent.steps} {rate:.1f} crops/s"
+        line = f"step {self.descent.steps} {rate:.1f} crops/s loss {self.loss:.4g}"
         if self.checks:
             line += f" error on held-out tiles {self.checks[-1].change:+.1%} ± {self.checks[-1].uncertainty:.1%}"
         return line
@@ -175,6 +177,7 @@ class Tuning:
         loss = self._loss(self._batch(self.descent.steps), self.precision)
         rate = self.learning_rate * learning_rate_factor(schedule, share, self.descent.steps, self.config.warmup_steps)
         self.descent.step(loss, rate, "Adapt with a lower --learning-rate.")
+        self.loss = loss.item() if self.loss is None else 0.95 * self.loss + 0.05 * loss.item()
 
     def learn(self, frames: list[ShotFrame], steps: int):
         """Goes on with other frames, the newest of a sequence, at a constant rate: online training."""
@@ -241,6 +244,8 @@ class Tuning:
         for sight in self.sights:
             picture = denoise_array(self.descent.average, sight.image, self.device)
             found = judge.find_evidence(judge.shown_step(sight.start, picture), sight.residual, sight.known).total()
+            if evidence is None:
+                self.on_look([sight.image[..., :3], sight.start, picture])
             evidence = evidence + found if evidence else found
         check = Check(self.descent.steps, (evidence.reach - 2 * evidence.gain) / before, 2 * evidence.noise ** 0.5 / before)
         if not np.isfinite(check.change):
