@@ -5,7 +5,7 @@ import re
 
 import bpy
 
-from . import render_result, session
+from . import composite, render_result, session
 from .denoise import ask_denoise, model_path
 from .errors import Problem
 from .jobs import Job
@@ -25,21 +25,35 @@ class N2N_OT_denoise_animation(Job, bpy.types.Operator):
         if scene.n2n.source == "EXISTING":
             yield 0.0, "checking the frames"
             yield from _check(scene, [noisy for _, noisy, _ in plan])
-        todo = [entry for entry in plan if not os.path.isfile(entry[2])]
+        composites = scene.n2n.composite and composite.does_something(scene)
+        todo = [entry for entry in plan if not os.path.isfile(entry[2]) or (
+            composites and not os.path.isfile(_composited(scene, entry[2])))]
         before = scene.frame_current
         try:
             for done, (frame, noisy, denoised) in enumerate(todo):
                 text = f"frame {frame}, {done + 1} of {len(todo)}"
                 yield done / len(todo), text
-                if scene.n2n.source == "RENDER" and not os.path.isfile(noisy):
-                    yield from _render(context, frame, noisy)
-                for found in ask_denoise(scene, input=noisy, output=denoised):
-                    yield ((done + found[0]) / len(todo), text) if found else None
+                if not os.path.isfile(denoised):
+                    if scene.n2n.source == "RENDER" and not os.path.isfile(noisy):
+                        yield from _render(context, frame, noisy)
+                    for found in ask_denoise(scene, input=noisy, output=denoised):
+                        yield ((done + found[0]) / len(todo), text) if found else None
+                if composites:
+                    scene.frame_set(frame)
+                    picture = _composited(scene, denoised)
+                    os.makedirs(os.path.dirname(picture), exist_ok=True)
+                    yield from composite.run(context, scene, denoised, picture)
         finally:
             if scene.frame_current != before:
                 scene.frame_set(before)
         folder = os.path.dirname(plan[0][2])
         self.report({"INFO"}, f"{len(todo)} frame(s) denoised, {len(plan) - len(todo)} were there already: {folder}")
+
+
+def _composited(scene, denoised: str) -> str:
+    """…/denoised/frame_0001.exr → …/composited/frame_0001.png, as the scene's output format is."""
+    folder, name = os.path.split(denoised)
+    return composite.target(scene, os.path.join(os.path.dirname(folder), "composited", os.path.splitext(name)[0]))
 
 
 def output_folder(scene) -> str:
@@ -122,38 +136,15 @@ def _render(context, frame, path):
     """Renders as F12 does, and saves all passes; a file is there complete or not at all."""
     scene = context.scene
     scene.frame_set(frame)
-    if bpy.app.background:
-        bpy.ops.render.render(scene=scene.name)
-    else:
-        yield from _render_in_background(context)
+    yield from render_result.render(context, scene)
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    partial = f"{path[:-4]}.partial.exr"
+    partial = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}")
     try:
         render_result.save(scene, partial)
         os.replace(partial, path)
     finally:
         if os.path.exists(partial):
             os.unlink(partial)
-
-
-def _render_in_background(context):
-    """As a job of Blender's, without a window that opens for each frame."""
-    view = context.preferences.view
-    display, cancelled = view.render_display_type, []
-
-    def on_cancel(*_):
-        cancelled.append(True)
-    bpy.app.handlers.render_cancel.append(on_cancel)
-    view.render_display_type = "NONE"
-    try:
-        bpy.ops.render.render("INVOKE_DEFAULT")
-        while bpy.app.is_job_running("RENDER"):
-            yield None
-    finally:
-        view.render_display_type = display
-        bpy.app.handlers.render_cancel.remove(on_cancel)
-    if cancelled:
-        raise Problem("The render was cancelled", "Frames that were finished are kept; press Denoise Animation to go on")
 
 
 CLASSES = (N2N_OT_denoise_animation,)

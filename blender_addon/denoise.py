@@ -6,7 +6,7 @@ import time
 
 import bpy
 
-from . import compositor, render_result, session
+from . import composite, compositor, render_result, session
 from .errors import Problem
 from .jobs import Job, cancel, is_running
 from .settings import preferences
@@ -30,7 +30,9 @@ class N2N_OT_denoise(Job, bpy.types.Operator):
             render_result.save(scene, noisy)
             seconds["save"] = lap()
             yield 0.0, "starting"
-            answer = yield from ask_denoise(scene, input=noisy, pictures=folder)
+            composites = scene.n2n.composite and composite.does_something(scene)
+            whole = os.path.join(folder, "denoised.exr")
+            answer = yield from ask_denoise(scene, input=noisy, pictures=folder, output=whole if composites else None)
             seconds["worker"], seconds["inside"] = lap(), answer["seconds"]
             images = _take_over(scene, folder, answer["layers"])
             compositor.install(scene, images)
@@ -38,11 +40,27 @@ class N2N_OT_denoise(Job, bpy.types.Operator):
             if not bpy.app.background:
                 render_result.show(context, next(iter(images.values()))[0])
             seconds["load"] = lap()
+            if composites:
+                yield 1.0, "compositing"
+                yield from _composite_again(context, whole)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        whole = seconds["save"] + seconds["worker"] + seconds["load"]
-        self.report({"INFO"}, f"Denoised with {answer['engine']}: {whole:.1f} s, "
+        total = seconds["save"] + seconds["worker"] + seconds["load"]
+        self.report({"INFO"}, f"Denoised with {answer['engine']}: {total:.1f} s, "
                               f"of which the network {seconds['inside']['network']:.1f} s")
+
+
+def _composite_again(context, whole):
+    kept = os.path.join(render_result.picture_folder(context.scene), "composite.exr")
+    if (yield from composite.run(context, context.scene, whole, kept)):
+        render_result.load(composite.TITLE, kept, context.scene)
+
+
+def _replace(source, target):
+    """Over file systems, too: the target is complete or as it was."""
+    partial = os.path.join(os.path.dirname(target), f".{os.path.basename(target)}")
+    shutil.move(source, partial)
+    os.replace(partial, target)
 
 
 def _take_over(scene, folder, layers):
@@ -51,9 +69,7 @@ def _take_over(scene, folder, layers):
     for index in layers.values():
         for kind in ("denoised", "rendered"):
             name = f"{index}.{kind}.exr"
-            partial = os.path.join(kept, f".{name}")
-            shutil.move(os.path.join(folder, name), partial)
-            os.replace(partial, os.path.join(kept, name))
+            _replace(os.path.join(folder, name), os.path.join(kept, name))
     return render_result.load_pictures(scene, kept, layers)
 
 

@@ -38,7 +38,7 @@ class N2N_PT_denoise(_Panel, bpy.types.Panel):
         device = preferences(context).device
         name = session.KNOWN["devices"].get(device, "")
         _draw_choice(column, "Device", "n2n.choose_device", "Automatic" if device == "auto" else f"{device}: {name}", "device")
-        for name in ("strength", "prefilter", "keep_noisy", "after_render"):
+        for name in ("strength", "prefilter", "keep_noisy", "composite", "after_render"):
             column.prop(settings, name)
 
 

@@ -22,6 +22,29 @@ def what_is_missing(scene) -> tuple[str, str] | None:
     return None
 
 
+def render(context, scene):
+    """A generator: renders the scene as F12 does, in the interface as a job of Blender's without a window of its own."""
+    if bpy.app.background:
+        bpy.ops.render.render(scene=scene.name)
+        return
+    view, cancelled = context.preferences.view, []
+    display = view.render_display_type
+
+    def on_cancel(*_):
+        cancelled.append(True)
+    bpy.app.handlers.render_cancel.append(on_cancel)
+    view.render_display_type = "NONE"
+    try:
+        bpy.ops.render.render("INVOKE_DEFAULT", scene=scene.name)
+        while bpy.app.is_job_running("RENDER"):
+            yield None
+    finally:
+        view.render_display_type = display
+        bpy.app.handlers.render_cancel.remove(on_cancel)
+    if cancelled:
+        raise Problem("The render was cancelled", "What was finished is kept; press the button again to go on")
+
+
 def save(scene, path: str):
     """Writes the last render with all its view layers and passes. Raises Problem when there is none."""
     image = bpy.data.images.get("Render Result")
@@ -52,12 +75,13 @@ def picture_folder(scene) -> str:
 def load_pictures(scene, folder: str, layers: dict[str, int]) -> dict[str, tuple]:
     """View layer → (denoised image, rendered image); images of an earlier time are used again."""
     several = len(layers) > 1
-    return {layer: tuple(_load(f"{title}: {layer}" if several else title, os.path.join(folder, f"{index}.{kind}.exr"), scene)
+    return {layer: tuple(load(f"{title}: {layer}" if several else title, os.path.join(folder, f"{index}.{kind}.exr"), scene)
                          for title, kind in ((DENOISED, "denoised"), (RENDERED, "rendered")))
             for layer, index in layers.items()}
 
 
-def _load(name, path, scene):
+def load(name: str, path: str, scene):
+    """A picture of ours; the image of that name is used again."""
     image = next((image for image in pictures(scene) if image["n2n"] == name), None)
     if image is None:
         image = bpy.data.images.load(path)

@@ -16,6 +16,9 @@ class Settings(bpy.types.PropertyGroup):
         items=[("AUTO", "As the Model Wants", "Clean them where the model was trained with clean ones"),
                ("ON", "Prefilter", "Always clean them first"), ("OFF", "As Rendered", "Never clean them: faster")])
     keep_noisy: BoolProperty(name="Keep Noisy", description="Denoised frames on disk also hold the noisy picture, as a pass")
+    composite: BoolProperty(name="Composite Again", default=True,
+                            description="Afterwards run the compositor on the denoised picture, without rendering: "
+                                        "image N2N Composite, and your File Output nodes")
     after_render: BoolProperty(name="Denoise after Every Render",
                                description="Denoise each still as soon as it has been rendered")
     source: EnumProperty(

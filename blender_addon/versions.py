@@ -49,6 +49,14 @@ def remove_compositor_tree(scene):
         scene.use_nodes = False
 
 
+def own_compositor_tree(scene_copy):
+    """The tree of a scene that was copied with `scene.copy()`, as a copy that nobody else uses."""
+    if COMPOSITOR_IS_A_GROUP:
+        scene_copy.compositing_node_group = scene_copy.compositing_node_group.copy()
+        return scene_copy.compositing_node_group
+    return scene_copy.node_tree
+
+
 def output_types() -> set[str]:
     """Node types that a tree of ours may hold and still be just ours."""
     return {"CompositorNodeRLayers", "NodeGroupOutput" if COMPOSITOR_IS_A_GROUP else "CompositorNodeComposite"}
@@ -71,16 +79,24 @@ def new_math(tree, operation: str):
     return node
 
 
+def set_format(scene, file_format: str):
+    """An EXR, plain or multilayer, that keeps every bit."""
+    settings = scene.render.image_settings
+    if MEDIA_TYPES:
+        settings.media_type = "MULTI_LAYER_IMAGE" if file_format == "OPEN_EXR_MULTILAYER" else "IMAGE"
+    settings.file_format = file_format
+    settings.color_depth, settings.exr_codec = "32", "NONE"
+    if file_format == "OPEN_EXR":
+        settings.color_mode = "RGBA"
+
+
 @contextlib.contextmanager
 def multilayer_settings(scene):
     """The scene's image settings, set to a multilayer EXR that keeps everything, and then as they were."""
     settings = scene.render.image_settings
     before = [(name, getattr(settings, name)) for name in SETTINGS if hasattr(settings, name)]
     try:
-        if MEDIA_TYPES:
-            settings.media_type = "MULTI_LAYER_IMAGE"
-        settings.file_format = "OPEN_EXR_MULTILAYER"
-        settings.color_depth, settings.exr_codec = "32", "NONE"
+        set_format(scene, "OPEN_EXR_MULTILAYER")
         yield
     finally:
         for name, value in before:
