@@ -5,6 +5,7 @@ that Blender only composites. File Output nodes write, too. The artist's scene a
 """
 import contextlib
 import os
+import shutil
 
 import bpy
 
@@ -48,6 +49,21 @@ def run(context, scene, frame: str, picture: str):
         bpy.data.scenes.remove(copy)
         if versions.COMPOSITOR_IS_A_GROUP:
             bpy.data.node_groups.remove(tree)
+
+
+def write_still(context, scene, frame: str, image):
+    """A generator: the denoised still goes where the scene's output goes, in its format, composited as a render would be.
+    Returns the path. frame: the denoised multilayer EXR; image: the denoised picture.
+    """
+    place = os.path.splitext(scene.render.frame_path(frame=scene.frame_current))[0]
+    os.makedirs(os.path.dirname(place) or ".", exist_ok=True)
+    path = target(scene, place)
+    if scene.render.image_settings.file_format == "OPEN_EXR_MULTILAYER":
+        shutil.copyfile(frame, f"{path}.partial")
+        os.replace(f"{path}.partial", path)
+    elif not does_something(scene) or not (yield from run(context, scene, frame, path)):
+        image.save_render(path, scene=scene)
+    return path
 
 
 def _replace_render_layers(tree, scenes, image) -> bool:

@@ -18,21 +18,25 @@ class N2N_OT_denoise(Job, bpy.types.Operator):
     """Denoise the last render: no second rendering. The result is shown, and used by the compositor"""
     bl_idname, bl_label, bl_options = "n2n.denoise", "Denoise", {"REGISTER"}
     title = "Denoising"
+    write_still: bpy.props.BoolProperty(
+        name="Write Still", description="Also write the picture to the scene's output path, as a render in background does")
 
     def work(self, context):
         scene, seconds = context.scene, {}
+        writes = self.write_still or (bpy.app.background and not self.properties.is_property_set("write_still"))
         LAST["seconds"] = seconds
         folder = tempfile.mkdtemp(prefix="n2n_", dir=bpy.app.tempdir)
         try:
             yield 0.0, "saving the render"
             lap = _clock()
             noisy = os.path.join(folder, "render.exr")
-            render_result.save(scene, noisy)
+            yield from _save_render(context, noisy)
             seconds["save"] = lap()
             yield 0.0, "starting"
             composites = scene.n2n.composite and composite.does_something(scene)
             whole = os.path.join(folder, "denoised.exr")
-            answer = yield from ask_denoise(scene, input=noisy, pictures=folder, output=whole if composites else None)
+            answer = yield from ask_denoise(scene, input=noisy, pictures=folder,
+                                            output=whole if composites or writes else None)
             seconds["worker"], seconds["inside"] = lap(), answer["seconds"]
             images = _take_over(scene, folder, answer["layers"])
             compositor.install(scene, images)
@@ -43,11 +47,28 @@ class N2N_OT_denoise(Job, bpy.types.Operator):
             if composites:
                 yield 1.0, "compositing"
                 yield from _composite_again(context, whole)
+            if writes:
+                path = yield from composite.write_still(context, scene, whole, next(iter(images.values()))[0])
+                self.report({"INFO"}, f"Wrote {path}")
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         total = seconds["save"] + seconds["worker"] + seconds["load"]
         self.report({"INFO"}, f"Denoised with {answer['engine']}: {total:.1f} s, "
                               f"of which the network {seconds['inside']['network']:.1f} s")
+
+
+def _save_render(context, path):
+    """In background, where nothing has been rendered yet, the scene is rendered first."""
+    try:
+        render_result.save(context.scene, path)
+    except Problem:
+        if not bpy.app.background:
+            raise
+        missing = render_result.what_is_missing(context.scene)
+        if missing:
+            raise Problem(missing[0], "Switch them on and save the file") from None
+        yield from render_result.render(context, context.scene)
+        render_result.save(context.scene, path)
 
 
 def _composite_again(context, whole):

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections import deque
 from pathlib import Path
 
@@ -46,8 +47,10 @@ class Worker:
     def __init__(self, blender: str | None, on_warning):
         self._on_warning = on_warning
         self._noise = deque(maxlen=40)  # what Blender printed last, shown when it dies
+        self._resources = tempfile.TemporaryDirectory(prefix="n2n_blender_")  # the user's settings and extensions stay out
         self._process = subprocess.Popen(find_blender(blender), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                          stderr=subprocess.STDOUT, text=True, errors="replace", bufsize=1,
+                                         env={**os.environ, "BLENDER_USER_RESOURCES": self._resources.name},
                                          start_new_session=True)  # Ctrl-C reaches us alone; we end the child
 
     def __enter__(self):
@@ -63,6 +66,7 @@ class Worker:
         with contextlib.suppress(OSError):  # what could not be sent to a dead child
             self._process.stdin.close()
         self._process.stdout.close()
+        self._resources.cleanup()
 
     def ask(self, request: dict) -> dict:
         """Sends one request and waits for its answer. Raises N2NError for an error event or a dead child."""
