@@ -79,7 +79,7 @@ def plan_frames(scene) -> list[tuple[int, str, str]]:
     if scene.n2n.source == "RENDER":
         missing = render_result.what_is_missing(scene)
         if missing:
-            raise Problem(missing[0], "Press Enable Passes" if missing[1] else "Denoising needs a render of Cycles")
+            raise Problem(*missing[:2])
         noisy = [os.path.join(folder, "noisy", f"frame_{frame:04d}.exr") for frame in frames]
     else:
         noisy = [_numbered(bpy.path.abspath(scene.n2n.frames), frame) for frame in frames]

@@ -16,7 +16,7 @@ LAST = {"seconds": {}}  # of the last picture, step by step; for benchmarks
 
 class N2N_OT_denoise(Job, bpy.types.Operator):
     """Denoise the last render: no second rendering. The result is shown, and used by the compositor"""
-    bl_idname, bl_label, bl_options = "n2n.denoise", "Denoise", {"REGISTER"}
+    bl_idname, bl_label, bl_options = "n2n.denoise", "Denoise", {"UNDO"}
     title = "Denoising"
     write_still: bpy.props.BoolProperty(
         name="Write Still", description="Also write the picture to the scene's output path, as a render in background does")
@@ -66,7 +66,7 @@ def _save_render(context, path):
             raise
         missing = render_result.what_is_missing(context.scene)
         if missing:
-            raise Problem(missing[0], "Switch them on and save the file") from None
+            raise Problem(*missing[:2]) from None
         yield from render_result.render(context, context.scene)
         render_result.save(context.scene, path)
 

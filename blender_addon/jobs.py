@@ -3,6 +3,7 @@
 `work` yields (share, text), or None when there is nothing new, and is closed when the artist presses Esc or Cancel.
 """
 import time
+import traceback
 
 import bpy
 
@@ -10,18 +11,16 @@ from .errors import Problem
 
 TICK_S = 0.05
 
-_running = {"operator": None}
-status = {"title": "", "share": 0.0, "text": "", "started": 0.0}
+status = {"running": False, "wants_to_end": False, "title": "", "share": 0.0, "text": "", "started": 0.0}
 
 
 def is_running() -> bool:
-    return _running["operator"] is not None
+    return status["running"]
 
 
 def cancel():
     """Asks the job in hand to end; it does so within a tick."""
-    if is_running():
-        _running["operator"].wants_to_end = True
+    status["wants_to_end"] = True
 
 
 def time_left() -> str:
@@ -36,7 +35,6 @@ def time_left() -> str:
 class Job:
     """Mix-in for operators: they have `title` and `work(context)`."""
     title = ""
-    wants_to_end = False
 
     @classmethod
     def poll(cls, context):
@@ -48,14 +46,14 @@ class Job:
         """To the end, for scripts and background renders. Ctrl-C cancels."""
         steps = self._begin(context)
         try:
-            while self._step(steps) is None:
+            while not self._is_done(steps):
                 time.sleep(TICK_S / 5)
-            return self._end(context)
+                if status["wants_to_end"]:
+                    raise KeyboardInterrupt
         except KeyboardInterrupt:
             steps.close()
-            self._failed = True
-            self.report({"ERROR"}, "Cancelled")
-            return self._end(context)
+            self._fail({"ERROR"}, f"{self.title}: cancelled")
+        return self._end(context)
 
     def invoke(self, context, event):
         if bpy.app.background:
@@ -66,17 +64,16 @@ class Job:
         return {"RUNNING_MODAL"}
 
     def modal(self, context, event):
-        if event.type == "ESC" and event.value == "PRESS" or self.wants_to_end:
+        if event.type == "ESC" and event.value == "PRESS" or status["wants_to_end"]:
             self._steps.close()
-            self._failed = True
-            self.report({"WARNING"}, f"{self.title}: cancelled")
+            self._fail({"WARNING"}, f"{self.title}: cancelled")
             return self._end(context)
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
-        if self._step(self._steps) is None:
-            redraw(context)
-            return {"RUNNING_MODAL"}
-        return self._end(context)
+        if self._is_done(self._steps):
+            return self._end(context)
+        redraw(context)
+        return {"RUNNING_MODAL"}
 
     def cancel(self, context):
         """Blender ends the operator: another file is opened, or the window closes."""
@@ -85,31 +82,35 @@ class Job:
         self._end(context)
 
     def _begin(self, context):
-        _running["operator"], self._failed, self._timer = self, False, None
-        status.update(title=self.title, share=0.0, text="", started=time.monotonic())
+        self._failed, self._timer = False, None
+        status.update(running=True, wants_to_end=False, title=self.title, share=0.0, text="", started=time.monotonic())
         return self.work(context)
 
-    def _step(self, steps):
-        """None while there is more to come."""
+    def _is_done(self, steps) -> bool:
+        """One step further."""
         try:
             found = next(steps)
         except StopIteration:
             return True
         except Problem as problem:
-            self._failed = True
-            self.report({"ERROR"}, str(problem))
-            return True
+            return self._fail({"ERROR"}, str(problem))
         except OSError as error:
-            self._failed = True
-            self.report({"ERROR"}, f"{error.filename or 'A file'} cannot be written or read ({error.strerror}). "
-                                   "Check that the folder is writable and the disk is not full")
-            return True
+            return self._fail({"ERROR"}, f"{error.filename or 'A file'} cannot be written or read ({error.strerror or error}). "
+                                         "Check that the folder is writable and the disk is not full")
+        except Exception as error:  # a mistake of ours must not leave the interface waiting for ever
+            traceback.print_exc()
+            return self._fail({"ERROR"}, f"Unexpected {type(error).__name__}: {error}. Please report this")
         if found is not None:
             status["share"], status["text"] = found
-        return None
+        return False
+
+    def _fail(self, level, sentence) -> bool:
+        self._failed = True
+        self.report(level, sentence)
+        return True
 
     def _end(self, context):
-        _running["operator"] = None
+        status["running"] = False
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None

@@ -21,8 +21,8 @@ class N2N_PT_denoise(_Panel, bpy.types.Panel):
         if missing:
             row = layout.row()
             row.label(text=missing[0], icon="ERROR")
-            if missing[1]:
-                row.operator(missing[1])
+            if missing[2]:
+                row.operator(missing[2])
         row = layout.row(align=True)
         row.scale_y = 1.4
         row.operator("n2n.denoise", icon="IMAGE_DATA")

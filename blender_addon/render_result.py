@@ -6,19 +6,22 @@ import uuid
 
 import bpy
 
-from . import session, versions
+from . import runtime, session, versions
 from .errors import Problem
 
 DENOISED, RENDERED = "N2N Denoised", "N2N Rendered"
 
 
-def what_is_missing(scene) -> tuple[str, str] | None:
-    """(sentence, operator that mends it or ""), or None when a render of the scene can be denoised with any model."""
+def what_is_missing(scene) -> tuple[str, str, str] | None:
+    """(what, what to do, operator that does it or ""), or None when a render of the scene can be denoised with any model."""
+    if session.is_missing():
+        return "Nothing here can denoise", runtime.SET_UP_HINT, "n2n.set_up"
     if scene.render.engine != "CYCLES":
-        return "The render engine is not Cycles", ""
+        return "The render engine is not Cycles", "Only Cycles renders the passes that denoising needs", ""
     without = [layer.name for layer in scene.view_layers if layer.use and not layer.cycles.denoising_store_passes]
     if without:
-        return f"Denoising passes are off in {', '.join(without)}", "n2n.enable_passes"
+        return (f"Denoising passes are off in {', '.join(without)}", "Press Enable Passes in the panel, save and render again",
+                "n2n.enable_passes")
     return None
 
 

@@ -11,6 +11,7 @@ from .worker import Worker
 
 STARTED = {}   # command → Worker
 KNOWN = {"models": [], "devices": {}}  # from the last `describe`
+_missing = {}
 BUILTIN = ("oidn-large", "oidn", "oidn-small")
 
 
@@ -33,6 +34,19 @@ def worker_for(model: str) -> Worker:
     return STARTED[key]
 
 
+def is_missing() -> bool:
+    """Whether nothing here can denoise; looked up once for each setting."""
+    chosen = preferences()
+    key = (chosen.program, chosen.engine)
+    if key not in _missing:
+        try:
+            runtime.serve_command("", bpy.path.abspath(chosen.program), chosen.engine)
+            _missing[key] = False
+        except Problem:
+            _missing[key] = True
+    return _missing[key]
+
+
 def stop():
     """Ends all processes."""
     while STARTED:
@@ -47,6 +61,7 @@ def model_folders() -> list[str]:
 def describe():
     """A generator: asks what there is, into KNOWN. An installed n2n-render is asked too, where there is one."""
     KNOWN["models"], KNOWN["devices"], problems = [], {}, []
+    _missing.clear()
     seen = set()
     for model in ("oidn", "x.pt"):
         try:

@@ -2,6 +2,7 @@
 
 The process starts with the first request and ends with Blender: its stdin closes. What it prints goes to a log file.
 """
+import contextlib
 import json
 import os
 import queue
@@ -99,12 +100,8 @@ class Worker:
 
     def stop(self):
         """Ends the process, whatever it is doing."""
-        for stream in (self._process.stdin, self._process.stdout):
-            try:
-                if stream is self._process.stdin:
-                    stream.close()
-            except OSError:
-                pass
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
         try:
             self._process.wait(timeout=1.0)
         except subprocess.TimeoutExpired:
