@@ -1,7 +1,7 @@
 """N2N Denoise, a Blender extension: the Denoise button. README.md beside this file says what each file is for."""
 import bpy
 
-from . import animation, denoise, handlers, panel, session, settings, training
+from . import animation, denoise, handlers, panel, programs, session, settings, training
 
 CLASSES = (*settings.CLASSES, *denoise.CLASSES, *animation.CLASSES, *training.CLASSES, *panel.CLASSES)
 
@@ -19,6 +19,7 @@ def unregister():
     panel.unregister()
     training.forget_preview()
     session.stop()
+    programs.stop()
     if not settings.preferences().keep_nodes:
         for scene in bpy.data.scenes:
             denoise.remove_from(scene)

@@ -9,6 +9,7 @@ import threading
 from .errors import Problem
 
 PATIENCE_S = 20.0  # for a cancelled program to save what it has
+RUNNING = set()
 
 
 def run(command: list[str], environment: dict[str, str], folder: str | None = None):
@@ -30,6 +31,7 @@ def run(command: list[str], environment: dict[str, str], folder: str | None = No
                threading.Thread(target=_read, args=(process.stdout, printed.append), daemon=True)]
     for reader in readers:
         reader.start()
+    RUNNING.add(process)
     total = 0.0
     try:
         while process.poll() is None or readers[0].is_alive() or not lines.empty():
@@ -49,8 +51,9 @@ def run(command: list[str], environment: dict[str, str], folder: str | None = No
             elif event["event"] == "note":
                 yield 0.0, event["message"]
     finally:
+        RUNNING.discard(process)
         if process.poll() is None:
-            _end(process, windows)
+            _end(process)
     if process.returncode:
         sentence = " ".join(" ".join(said[-3:]).split()).removeprefix("error: ")
         raise Problem(sentence or f"{os.path.basename(command[0])} ended with exit code {process.returncode}")
@@ -71,7 +74,14 @@ def _parse(line) -> dict | None:
     return event if isinstance(event, dict) and "event" in event else None
 
 
-def _end(process, windows):
+def stop():
+    """Ends what still runs: the add-on is disabled, or Blender ends."""
+    while RUNNING:
+        _end(RUNNING.pop())
+
+
+def _end(process):
+    windows = os.name == "nt"
     process.send_signal(signal.CTRL_BREAK_EVENT if windows else signal.SIGINT)
     try:
         process.wait(timeout=PATIENCE_S)
