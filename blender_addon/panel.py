@@ -19,10 +19,10 @@ class N2N_PT_denoise(_Panel, bpy.types.Panel):
         _draw_status(layout)
         missing = render_result.what_is_missing(context.scene)
         if missing:
-            row = layout.row()
-            row.label(text=missing[0], icon="ERROR")
+            column = layout.column(align=True)
+            column.label(text=missing[0], icon="ERROR")
             if missing[2]:
-                row.operator(missing[2])
+                column.operator(missing[2])
         row = layout.row(align=True)
         row.scale_y = 1.4
         row.operator("n2n.denoise", icon="IMAGE_DATA")

@@ -20,7 +20,7 @@ def what_is_missing(scene) -> tuple[str, str, str] | None:
         return "The render engine is not Cycles", "Only Cycles renders the passes that denoising needs", ""
     without = [layer.name for layer in scene.view_layers if layer.use and not layer.cycles.denoising_store_passes]
     if without:
-        return (f"Denoising passes are off in {', '.join(without)}", "Press Enable Passes in the panel, save and render again",
+        return (f"No denoising passes: {', '.join(without)}", "Press Enable Passes in the panel, save and render again",
                 "n2n.enable_passes")
     return None
 
