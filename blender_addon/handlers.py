@@ -11,7 +11,8 @@ def _denoise():
     """A timer of Blender's: runs on the main thread, once the render is over."""
     if bpy.app.is_job_running("RENDER") or jobs.is_running():
         return DELAY_S
-    bpy.ops.n2n.denoise("INVOKE_DEFAULT")
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):  # timers have none
+        bpy.ops.n2n.denoise("INVOKE_DEFAULT")
     return None
 
 
