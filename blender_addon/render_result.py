@@ -106,14 +106,21 @@ def pictures(scene=None) -> list:
 
 def show(context, image):
     """In an Image Editor: the one with the render, else any, else a new one as for a render."""
-    areas = [area for window in context.window_manager.windows for area in window.screen.areas
-             if area.type == "IMAGE_EDITOR" and area.spaces.active.mode == "VIEW"]
-    if not areas and not bpy.app.background:
+    places = _image_editors(context)
+    if not places and not bpy.app.background:
         bpy.ops.render.view_show("INVOKE_DEFAULT")
-        areas = [area for window in context.window_manager.windows for area in window.screen.areas
-                 if area.type == "IMAGE_EDITOR"]
-    shown = [area for area in areas if getattr(area.spaces.active.image, "type", "") == "RENDER_RESULT"
-             or (area.spaces.active.image and area.spaces.active.image.get("n2n"))]
-    for area in shown or areas[:1]:
-        area.spaces.active.image = image
+        places = _image_editors(context)
+    shown = [place for place in places if getattr(place[1].spaces.active.image, "type", "") == "RENDER_RESULT"
+             or (place[1].spaces.active.image and place[1].spaces.active.image.get("n2n"))]
+    for window, area in shown or places[:1]:
+        if area.spaces.active.image != image:
+            area.spaces.active.image = image
+            region = next(region for region in area.regions if region.type == "WINDOW")
+            with context.temp_override(window=window, area=area, region=region):
+                bpy.ops.image.view_all(fit_view=True)
         area.tag_redraw()
+
+
+def _image_editors(context) -> list[tuple]:
+    return [(window, area) for window in context.window_manager.windows for area in window.screen.areas
+            if area.type == "IMAGE_EDITOR" and area.spaces.active.mode == "VIEW"]
