@@ -11,7 +11,6 @@ import bpy
 
 from . import render_result, versions
 
-TITLE = "N2N Composite"
 STILLS = {"PNG": ".png", "JPEG": ".jpg", "TIFF": ".tif", "OPEN_EXR": ".exr", "WEBP": ".webp", "TARGA": ".tga", "BMP": ".bmp"}
 
 

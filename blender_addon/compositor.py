@@ -9,6 +9,7 @@ import bpy
 from . import versions
 
 GROUP = "N2N Denoise"
+GAP = 40  # between nodes
 SAME = 1e-5  # radiance: a render that was saved and read again differs by nothing, another one by its noise
 
 
@@ -70,11 +71,22 @@ def _insert(tree, socket, group):
     if any(is_ours(target.node) for target in targets):
         return  # what the artist linked past it since then stays so
     node = tree.nodes.new("CompositorNodeGroup")
-    node.node_tree, node.label = group, group.name
-    node.location = (socket.node.location.x + socket.node.width + 40, socket.node.location.y)
+    node.node_tree, node.label, node.select = group, group.name, False
+    node.location = (socket.node.location.x + socket.node.width + GAP, socket.node.location.y)
+    _make_room(tree, node, targets)
     tree.links.new(socket, node.inputs[0])
     for target in targets:
         tree.links.new(node.outputs[0], target)  # replaces the link that was there
+
+
+def _make_room(tree, node, targets):
+    """What follows moves to the right where the node would cover it; `remove` moves it back."""
+    nearest = min((target.node.location.x for target in targets), default=None)
+    shift = 0.0 if nearest is None else max(node.location.x + node.width + GAP - nearest, 0.0)
+    node["n2n_shift"] = shift
+    for other in tree.nodes if shift else ():
+        if other != node and other.parent is None and other.location.x >= nearest:
+            other.location.x += shift
 
 
 def is_ours(node) -> bool:
@@ -100,7 +112,11 @@ def remove(scene):
     for node in nodes(scene):
         source = node.inputs[0].links[0].from_socket if node.inputs[0].links else None
         targets = [link.to_socket for link in node.outputs[0].links]
+        shift, left = node.get("n2n_shift", 0.0), node.location.x
         tree.nodes.remove(node)
+        for other in tree.nodes if shift else ():
+            if other.parent is None and other.location.x - shift > left:
+                other.location.x -= shift
         for target in targets if source else ():
             tree.links.new(source, target)
     if scene.n2n.made_tree and {node.bl_idname for node in tree.nodes} <= versions.output_types():

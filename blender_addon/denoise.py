@@ -35,26 +35,36 @@ class N2N_OT_denoise(Job, bpy.types.Operator):
             yield 0.0, "starting"
             composites = scene.n2n.composite and composite.does_something(scene)
             whole = os.path.join(folder, "denoised.exr")
-            answer = yield from ask_denoise(scene, input=noisy, pictures=folder,
-                                            output=whole if composites or writes else None)
+            try:
+                answer = yield from ask_denoise(scene, input=noisy, pictures=folder,
+                                                output=whole if composites or writes else None)
+            except Problem as problem:
+                raise _about_the_render(problem, noisy) from None
             seconds["worker"], seconds["inside"] = lap(), answer["seconds"]
             images = _take_over(scene, folder, answer["layers"])
             compositor.install(scene, images)
             compositor.mute(scene, False)
-            if not bpy.app.background:
-                render_result.show(context, next(iter(images.values()))[0])
             seconds["load"] = lap()
-            if composites:
-                yield 1.0, "compositing"
-                yield from _composite_again(context, whole)
+            yield from _composite_again(context, whole if composites else None)
+            seconds["composite"] = lap()
+            if not bpy.app.background:
+                render_result.show(context, render_result.picture_to_show(scene))
             if writes:
                 path = yield from composite.write_still(context, scene, whole, next(iter(images.values()))[0])
                 self.report({"INFO"}, f"Wrote {path}")
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        total = seconds["save"] + seconds["worker"] + seconds["load"]
+        total = seconds["save"] + seconds["worker"] + seconds["load"] + seconds["composite"]
         self.report({"INFO"}, f"Denoised with {answer['engine']}: {total:.1f} s, "
                               f"of which the network {seconds['inside']['network']:.1f} s")
+
+
+def _about_the_render(problem, path):
+    """The worker's sentence, which names a file that the artist does not know, in words for Blender."""
+    text = str(problem)
+    if path in text and " pass" in text:
+        return Problem("The last render has no denoising passes", "Press Enable Passes, render again (F12), then press Denoise")
+    return Problem(text.replace(f"{path}: ", ""))
 
 
 def _save_render(context, path):
@@ -72,9 +82,16 @@ def _save_render(context, path):
 
 
 def _composite_again(context, whole):
-    kept = os.path.join(render_result.picture_folder(context.scene), "composite.exr")
-    if (yield from composite.run(context, context.scene, whole, kept)):
-        render_result.load(composite.TITLE, kept, context.scene)
+    """The image of an earlier time is replaced, or goes. whole: the denoised multilayer EXR; None: not this time."""
+    scene, title = context.scene, render_result.COMPOSITE
+    kept = os.path.join(render_result.picture_folder(scene), "composite.exr")
+    if whole:
+        yield 1.0, "compositing"
+        if (yield from composite.run(context, scene, whole, kept)):
+            render_result.load(title, kept, scene)
+            return
+    for image in [image for image in render_result.pictures(scene) if image["n2n"] == title]:
+        bpy.data.images.remove(image)
 
 
 def _replace(source, target):
@@ -146,7 +163,7 @@ class N2N_OT_toggle(bpy.types.Operator):
         to_noisy = not groups[0].mute if groups else not is_noisy_shown(context)
         compositor.mute(context.scene, to_noisy)
         image = bpy.data.images["Render Result"] if to_noisy and "Render Result" in bpy.data.images else \
-            render_result.pictures(context.scene)[0]
+            render_result.picture_to_show(context.scene)
         if not bpy.app.background:
             render_result.show(context, image)
         return {"FINISHED"}
@@ -249,6 +266,9 @@ class N2N_OT_cancel(bpy.types.Operator):
 class N2N_OT_clear_pictures(bpy.types.Operator):
     """Delete the denoised pictures that the add-on keeps for your files; the compositor then shows the noisy renders"""
     bl_idname, bl_label = "n2n.clear_pictures", "Delete Kept Pictures"
+
+    def invoke(self, context, event):
+        return context.window_manager.invoke_confirm(self, event)
 
     def execute(self, context):
         for image in render_result.pictures():

@@ -10,6 +10,8 @@ import bpy
 from .errors import Problem
 
 TICK_S = 0.05
+BUSY_S = 0.02    # of a tick: steps are taken one after the other as long as there is something new
+REDRAW_S = 0.2
 
 status = {"running": False, "wants_to_end": False, "title": "", "share": 0.0, "text": "", "started": 0.0}
 
@@ -72,7 +74,9 @@ class Job:
             return {"PASS_THROUGH"}
         if self._is_done(self._steps):
             return self._end(context)
-        redraw(context)
+        if time.monotonic() > self._redrawn + REDRAW_S:
+            self._redrawn = time.monotonic()
+            redraw(context)
         return {"RUNNING_MODAL"}
 
     def cancel(self, context):
@@ -82,14 +86,18 @@ class Job:
         self._end(context)
 
     def _begin(self, context):
-        self._failed, self._timer = False, None
+        self._failed, self._timer, self._redrawn = False, None, 0.0
         status.update(running=True, wants_to_end=False, title=self.title, share=0.0, text="", started=time.monotonic())
         return self.work(context)
 
     def _is_done(self, steps) -> bool:
-        """One step further."""
+        """As far as it goes now without waiting."""
+        until = time.monotonic() + BUSY_S
         try:
-            found = next(steps)
+            while (found := next(steps)) is not None:
+                status["share"], status["text"] = found
+                if time.monotonic() > until:
+                    break
         except StopIteration:
             return True
         except Problem as problem:
@@ -100,8 +108,6 @@ class Job:
         except Exception as error:  # a mistake of ours must not leave the interface waiting for ever
             traceback.print_exc()
             return self._fail({"ERROR"}, f"Unexpected {type(error).__name__}: {error}. Please report this")
-        if found is not None:
-            status["share"], status["text"] = found
         return False
 
     def _fail(self, level, sentence) -> bool:
@@ -121,5 +127,6 @@ class Job:
 def redraw(context):
     for window in context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type in {"PROPERTIES", "IMAGE_EDITOR"}:
-                area.tag_redraw()
+            for region in area.regions:
+                if area.type == "PROPERTIES" or (area.type == "IMAGE_EDITOR" and region.type == "HEADER"):
+                    region.tag_redraw()

@@ -27,8 +27,7 @@ class N2N_PT_denoise(_Panel, bpy.types.Panel):
         row.scale_y = 1.4
         row.operator("n2n.denoise", icon="IMAGE_DATA")
         if render_result.pictures(context.scene):
-            muted = any(node.mute for node in compositor.nodes(context.scene))
-            row.operator("n2n.toggle", text="", icon="HIDE_ON" if muted else "HIDE_OFF")
+            row.operator("n2n.toggle", text="", icon=_eye(context.scene))
             row.operator("n2n.remove", text="", icon="X")
         column = layout.column()
         _draw_choice(column, "Model", "n2n.choose_model", session.label(settings.model), "model")
@@ -38,15 +37,19 @@ class N2N_PT_denoise(_Panel, bpy.types.Panel):
         device = preferences(context).device
         name = session.KNOWN["devices"].get(device, "")
         _draw_choice(column, "Device", "n2n.choose_device", "Automatic" if device == "auto" else f"{device}: {name}", "device")
-        for name in ("strength", "prefilter", "keep_noisy", "composite", "after_render"):
+        for name in ("strength", "prefilter", "composite", "after_render"):
             column.prop(settings, name)
+
+
+def _eye(scene) -> str:
+    return "HIDE_ON" if any(node.mute for node in compositor.nodes(scene)) else "HIDE_OFF"
 
 
 def _draw_status(layout):
     if not jobs.is_running():
         return
     row = layout.row(align=True)
-    text = " ".join(part for part in (jobs.status["title"] + ":", jobs.status["text"], jobs.time_left()) if part)
+    text = ", ".join(part for part in (jobs.status["text"] or jobs.status["title"], jobs.time_left()) if part)
     row.progress(factor=jobs.status["share"], text=text)
     row.operator("n2n.cancel", text="", icon="CANCEL")
 
@@ -57,7 +60,8 @@ def _draw_choice(column, title, operator, text, name):
     split.label(text=title)
     row = split.row(align=True)
     row.operator_menu_enum(operator, name, text=text)
-    row.operator("n2n.set_up", text="", icon="FILE_REFRESH")
+    if name == "model":
+        row.operator("n2n.set_up", text="", icon="FILE_REFRESH")
 
 
 def _draw_note(column, note):
@@ -83,6 +87,7 @@ class N2N_PT_animation(_Panel, bpy.types.Panel):
         if settings.source == "EXISTING":
             layout.prop(settings, "frames")
         layout.prop(settings, "output")
+        layout.prop(settings, "keep_noisy")
         layout.operator("n2n.denoise_animation", icon="RENDER_ANIMATION")
 
 
@@ -112,7 +117,7 @@ def draw_header(self, context):
         row = self.layout.row(align=True)
         row.operator("n2n.denoise", text="Denoise")
         if render_result.pictures(context.scene):
-            row.operator("n2n.toggle", text="", icon="FILE_REFRESH")
+            row.operator("n2n.toggle", text="", icon=_eye(context.scene))
 
 
 CLASSES = (N2N_PT_denoise, N2N_PT_animation, N2N_PT_training)

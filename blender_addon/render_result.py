@@ -9,7 +9,7 @@ import bpy
 from . import runtime, session, versions
 from .errors import Problem
 
-DENOISED, RENDERED = "N2N Denoised", "N2N Rendered"
+DENOISED, RENDERED, COMPOSITE = "N2N Denoised", "N2N Rendered", "N2N Composite"
 
 
 def what_is_missing(scene) -> tuple[str, str, str] | None:
@@ -102,6 +102,13 @@ def pictures(scene=None) -> list:
     """The add-on's images, of one scene or of all."""
     return [image for image in bpy.data.images
             if image.get("n2n") and (scene is None or image["n2n_scene"] == scene.n2n.folder)]
+
+
+def picture_to_show(scene):
+    """The composited picture where there is one, as the render that it replaces on the screen is composited, too."""
+    found = pictures(scene)
+    return next((image for image in found if image["n2n"] == COMPOSITE), None) or \
+        next((image for image in found if image["n2n"].startswith(DENOISED)), None)
 
 
 def show(context, image):

@@ -61,12 +61,12 @@ class N2N_OT_sample(Job, bpy.types.Operator):
                                              "--out", out, *chosen, *blender), runtime.without_python_variables())
         finally:
             shutil.rmtree(copies, ignore_errors=True)
-        self.report({"INFO"}, f"Pairs are in {out}; now press Train on This Scene")
+        self.report({"INFO"}, f"Pairs are in {out}; now press Train")
 
 
 class N2N_OT_train(Job, bpy.types.Operator):
     """Train on the sampled pairs: the model starts from Open Image Denoise's weights and learns this scene"""
-    bl_idname, bl_label = "n2n.train", "Train on This Scene"
+    bl_idname, bl_label = "n2n.train", "Train"
     title = "Training"
 
     def work(self, context):

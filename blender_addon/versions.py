@@ -9,6 +9,7 @@ import contextlib
 
 import bpy
 
+RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (5, 0, 0) else set()  # paths that may start with //
 COMPOSITOR_IS_A_GROUP = bpy.app.version >= (5, 0, 0)
 MEDIA_TYPES = bpy.app.version >= (5, 0, 0)
 SETTINGS = ("media_type", "file_format", "color_mode", "color_depth", "exr_codec", "use_exr_interleave", "use_preview")

@@ -27,6 +27,7 @@ from pathlib import Path
 from . import __version__
 from .errors import N2NError
 
+PROGRESS_S = 0.1  # between two lines of progress
 GRACE_S = 5.0  # that a running request has to stop in when nobody listens any more
 
 
@@ -50,10 +51,14 @@ class Server:
         def tell(event, **values):
             self.answer({"id": identity, "event": event, **values})
 
+        told = [0.0]
+
         def on_share(share):
             if self.closing or identity in self.cancelled:
                 raise Cancelled
-            tell("progress", share=share)
+            if time.monotonic() > told[0] + PROGRESS_S:
+                told[0] = time.monotonic()
+                tell("progress", share=share)
         try:
             work = {"describe": self._describe, "check": self._check, "denoise": self._denoise}.get(request.get("do"))
             if work is None:
