@@ -47,7 +47,11 @@ def fetch_wheels(folder: Path, platform: str, pythons: list[str]):
     """Unmodified wheels for one platform and several Pythons."""
     folder.mkdir()
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", folder, HERE.parent], check=True)
+    with tempfile.TemporaryDirectory() as copy:  # what an earlier build left beside the sources must not get in
+        shutil.copytree(HERE.parent / "n2n_render", Path(copy) / "n2n_render", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(HERE.parent / name, copy)
+        subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", folder, copy], check=True)
     tags = [word for tag in PLATFORMS[platform] for word in ("--platform", tag)]
     for python in pythons:
         wanted = [f"{name}=={version}" if version else name for name, version in PACKAGES.items()]

@@ -1,7 +1,7 @@
 """A node group "N2N Denoise" between each Render Layers node and all that follows it.
 
-The group takes the denoised picture wherever what comes in is what was denoised, pixel by pixel, and otherwise lets it
-through as it is: after a new render, on another frame or another machine the compositor never shows an old picture.
+The group takes the denoised picture when what comes in is what was denoised, to the last bit of every pixel, and otherwise
+lets it through as it is: after a new render, on another frame or another machine the compositor never shows an old picture.
 Muted, it lets everything through.
 """
 import bpy
@@ -10,7 +10,7 @@ from . import versions
 
 GROUP = "N2N Denoise"
 GAP = 40  # between nodes
-SAME = 1e-5  # radiance: a render that was saved and read again differs by nothing, another one by its noise
+SAME = 1e-12  # mean difference: a render that was saved and read again differs by nothing, another one by its noise
 
 
 def group_for(layer: str, denoised, rendered, several: bool):
@@ -37,15 +37,16 @@ def _make_group(name):
         pictures[title].location = (-600, y)
     difference, factor, first, second, different = versions.new_mix(group, "DIFFERENCE")
     factor.default_value = 1.0
-    brightness, same = group.nodes.new("CompositorNodeRGBToBW"), versions.new_math(group, "LESS_THAN")
+    brightness, levels = group.nodes.new("CompositorNodeRGBToBW"), group.nodes.new("CompositorNodeLevels")
+    same = versions.new_math(group, "LESS_THAN")
     same.inputs[1].default_value = SAME
     choice, share, noisy, clean, chosen = versions.new_mix(group, "MIX")
-    for node, place in ((enter, (-600, 50)), (difference, (-300, 200)), (brightness, (-100, 200)), (same, (80, 200)),
-                        (choice, (280, 50)), (leave, (480, 50))):
+    for node, place in ((enter, (-600, 50)), (difference, (-300, 200)), (brightness, (-120, 200)), (levels, (50, 200)),
+                        (same, (220, 200)), (choice, (400, 50)), (leave, (600, 50))):
         node.location = place
     for source, target in ((enter.outputs[0], first), (pictures["Rendered"].outputs["Image"], second),
-                           (different, brightness.inputs[0]), (brightness.outputs[0], same.inputs[0]),
-                           (same.outputs[0], share), (enter.outputs[0], noisy),
+                           (different, brightness.inputs[0]), (brightness.outputs[0], levels.inputs[0]),
+                           (levels.outputs["Mean"], same.inputs[0]), (same.outputs[0], share), (enter.outputs[0], noisy),
                            (pictures["Denoised"].outputs["Image"], clean), (chosen, leave.inputs[0])):
         group.links.new(source, target)
     return group
@@ -68,7 +69,9 @@ def install(scene, found: dict[str, tuple]):
 
 def _insert(tree, socket, group):
     targets = [link.to_socket for link in tree.links if link.from_socket == socket]
-    if any(is_ours(target.node) for target in targets):
+    ours = [target.node for target in targets if is_ours(target.node)]
+    if ours:
+        ours[0].node_tree = group  # that of another scene, where this one is a copy of it
         return  # what the artist linked past it since then stays so
     node = tree.nodes.new("CompositorNodeGroup")
     node.node_tree, node.label, node.select = group, group.name, False

@@ -271,6 +271,8 @@ class N2N_OT_clear_pictures(bpy.types.Operator):
         return context.window_manager.invoke_confirm(self, event)
 
     def execute(self, context):
+        for scene in bpy.data.scenes:
+            compositor.mute(scene, True)
         for image in render_result.pictures():
             bpy.data.images.remove(image)
         shutil.rmtree(session.user_folder("pictures", create=False), ignore_errors=True)

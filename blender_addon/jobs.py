@@ -2,6 +2,7 @@
 
 `work` yields (share, text), or None when there is nothing new, and is closed when the artist presses Esc or Cancel.
 """
+import signal
 import time
 import traceback
 
@@ -47,6 +48,7 @@ class Job:
     def execute(self, context):
         """To the end, for scripts and background renders. Ctrl-C cancels."""
         steps = self._begin(context)
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # Blender's own would only set a flag
         try:
             while not self._is_done(steps):
                 time.sleep(TICK_S / 5)
@@ -55,6 +57,8 @@ class Job:
         except KeyboardInterrupt:
             steps.close()
             self._fail({"ERROR"}, f"{self.title}: cancelled")
+        finally:
+            signal.signal(signal.SIGINT, before or signal.SIG_DFL)
         return self._end(context)
 
     def invoke(self, context, event):

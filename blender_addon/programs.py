@@ -55,10 +55,16 @@ def run(command: list[str], environment: dict[str, str], folder: str | None = No
         if process.poll() is None:
             _end(process)
     if process.returncode:
-        sentence = " ".join(" ".join(said[-3:]).split()).removeprefix("error: ")
-        raise Problem(sentence or f"{os.path.basename(command[0])} ended with exit code {process.returncode}")
+        raise Problem(*_sentences(said) or (f"{os.path.basename(command[0])} ended with exit code {process.returncode}",))
     readers[1].join(timeout=1.0)
     return "".join(printed)
+
+
+def _sentences(said: list[str]) -> tuple[str, ...]:
+    """The last `error:` of what the program said, and the hint below it."""
+    starts = [index for index, line in enumerate(said) if line.startswith("error:")]
+    lines = [line.strip() for line in (said[starts[-1]:] if starts else said[-1:]) if line.strip()]
+    return (lines[0].removeprefix("error:").strip(), " ".join(lines[1:])) if lines else ()
 
 
 def _read(stream, take):

@@ -28,7 +28,10 @@ def what_is_missing(scene) -> tuple[str, str, str] | None:
 def render(context, scene):
     """A generator: renders the scene as F12 does, in the interface as a job of Blender's without a window of its own."""
     if bpy.app.background:
-        bpy.ops.render.render(scene=scene.name)
+        try:
+            bpy.ops.render.render(scene=scene.name)
+        except RuntimeError as error:
+            raise Problem(f"The scene cannot be rendered: {str(error).strip().removeprefix('Error: ')}") from None
         return
     view, cancelled = context.preferences.view, []
     display = view.render_display_type
@@ -68,10 +71,11 @@ def save(scene, path: str):
 
 def picture_folder(scene) -> str:
     """Where this scene's denoised pictures lie, so that they are still there when the file is opened again."""
-    if not scene.n2n.folder:
+    copied = any(other.n2n.folder == scene.n2n.folder for other in bpy.data.scenes if other != scene)
+    if not scene.n2n.folder or (copied and scene.n2n.owner != scene.name):
         scene.n2n.folder = uuid.uuid4().hex[:12]
-    # another copy of the file, or of the scene, has pictures of its own
-    key = hashlib.sha1(f"{bpy.data.filepath}|{scene.name}|{scene.n2n.folder}".encode()).hexdigest()[:12]
+    scene.n2n.owner = scene.name
+    key = hashlib.sha1(f"{bpy.data.filepath}|{scene.n2n.folder}".encode()).hexdigest()[:12]  # a copy of the file has its own
     return session.user_folder(os.path.join("pictures", key))
 
 

@@ -24,11 +24,14 @@ def _command(*arguments) -> list[str]:
     return [*program, "--progress", "json", *map(str, arguments)]
 
 
-def _next_folder(parent: str) -> str:
-    """parent/<file>-<n>, the first that is free: nothing that was made before is touched."""
+def _next_folder(parent: str, beside=lambda name: None) -> str:
+    """parent/<file>-<n>, the first that is free: nothing that was made before is touched. `beside` names another path that
+    must be free, too.
+    """
     stem = re.sub(r"\W+", "_", os.path.splitext(os.path.basename(bpy.data.filepath))[0]) or "untitled"
     number = 1
-    while os.path.exists(os.path.join(parent, f"{stem}-{number}")):
+    while any(path and os.path.exists(path) for path in (os.path.join(parent, f"{stem}-{number}"),
+                                                         beside(f"{stem}-{number}"))):
         number += 1
     return os.path.join(parent, f"{stem}-{number}")
 
@@ -49,7 +52,7 @@ class N2N_OT_sample(Job, bpy.types.Operator):
     def work(self, context):
         scene, settings = context.scene, context.scene.n2n
         out = _next_folder(os.path.join(output_folder(scene), SAMPLES))
-        copies = tempfile.mkdtemp(prefix="n2n_", dir=bpy.app.tempdir)
+        copies, complete = tempfile.mkdtemp(prefix="n2n_", dir=bpy.app.tempdir), False
         try:
             copy = os.path.join(copies, f"{os.path.basename(out)}.blend")
             bpy.ops.wm.save_as_mainfile(filepath=copy, copy=True, check_existing=False)
@@ -59,8 +62,11 @@ class N2N_OT_sample(Job, bpy.types.Operator):
             yield 0.0, "saving a copy"
             yield from programs.run(_command("sample", "--scene", copy, "--scene-name", scene.name, "--spp", settings.spp,
                                              "--out", out, *chosen, *blender), runtime.without_python_variables())
+            complete = True
         finally:
             shutil.rmtree(copies, ignore_errors=True)
+            if not complete:  # a part cannot be gone on with: the copy of the scene would be another file
+                shutil.rmtree(out, ignore_errors=True)
         self.report({"INFO"}, f"Pairs are in {out}; now press Train")
 
 
@@ -74,14 +80,15 @@ class N2N_OT_train(Job, bpy.types.Operator):
         samples = newest_samples(scene)
         if samples is None:
             raise Problem("There are no pairs to train on yet", "Press Sample Pairs first")
-        out = _next_folder(os.path.join(output_folder(scene), TRAINED))
+        models = session.user_folder("models")
+        out = _next_folder(os.path.join(output_folder(scene), TRAINED), lambda name: os.path.join(models, f"{name}.tza"))
         environment = runtime.without_python_variables()
         steps = programs.run(_command("adapt", samples, "-o", out, "--minutes", f"{settings.minutes:g}", "--average", 1),
                              environment)
         for found in steps:
             _update_preview(os.path.join(out, "preview.png"))
             yield found
-        model = os.path.join(session.user_folder("models"), f"{os.path.basename(out)}.tza")
+        model = os.path.join(models, f"{os.path.basename(out)}.tza")
         frame = next(entry.path for entry in os.scandir(out) if entry.name.endswith(".exr"))
         yield 1.0, "writing the model"
         yield from programs.run(_command("export", os.path.join(out, "adapted.pt"), "--format", "tza", "-o", model,

@@ -228,8 +228,7 @@ def denoise_files(denoiser: Denoiser, groups: list[list[Path]], outputs: list[Pa
             if neighbors:
                 frame.neighbors = neighbors.of(index)
             denoised = denoiser.denoise(frame, lambda share, index=index: on_progress(index, share))
-            if options.strength < 1.0:
-                denoised = frame.color + np.float32(options.strength) * (denoised - frame.color)
+            denoised = mix(frame, denoised, options.strength)
             del frame  # a very large frame does not fit twice
             image.replace_color(layer, denoised, options.keep_noisy)
             if written:
@@ -240,6 +239,11 @@ def denoise_files(denoiser: Denoiser, groups: list[list[Path]], outputs: list[Pa
             del image, denoised
         if written:
             written.result()
+
+
+def mix(frame: Frame, denoised: np.ndarray, strength: float) -> np.ndarray:
+    """strength 1: denoised as it is; 0: noisy."""
+    return denoised if strength >= 1.0 else frame.color + np.float32(strength) * (denoised - frame.color)
 
 
 def _read_ahead(features, groups, layer) -> Iterator[tuple[ExrImage, str, Frame]]:

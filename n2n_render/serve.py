@@ -96,7 +96,8 @@ class Server:
 
     def _denoise(self, request, on_share, warn):
         """Every view layer of one file."""
-        from .frame.exr import ExrImage
+        from .denoise import mix
+        from .frame.exr import ExrImage, write_picture
         clock = [time.perf_counter()]
 
         def lap():
@@ -111,12 +112,13 @@ class Server:
         for index, (layer, frame) in enumerate(zip(layers, frames, strict=True)):
             on_share(index / len(layers))
             denoised = denoiser.denoise(frame, lambda share, start=index: on_share((start + share) / len(layers)))
-            denoised = frame.color + (denoised - frame.color) * frame.color.dtype.type(request.get("strength", 1.0))
+            denoised = mix(frame, denoised, request.get("strength", 1.0))
             seconds["network"] += lap()
+            rendered = picture(image, layer)
+            image.replace_color(layer, denoised, request.get("keep_noisy", False))
             if request.get("pictures"):
-                write_pictures(image, layer, denoised, Path(request["pictures"]) / str(index))
-            if request.get("output"):
-                image.replace_color(layer, denoised, request.get("keep_noisy", False))
+                for kind, pixels in (("denoised", picture(image, layer)), ("rendered", rendered)):
+                    write_picture(Path(request["pictures"]) / f"{index}.{kind}.exr", pixels)
             seconds["write"] += lap()
         if request.get("output"):
             image.write(request["output"])
@@ -139,18 +141,12 @@ class Server:
         return self._denoisers[key]
 
 
-def write_pictures(image, layer: str, denoised, place: Path):
-    """`<place>.denoised.exr` and `<place>.rendered.exr`: plain RGBA pictures; alpha as it was rendered.
-
-    The rendered one is what the compositor sees of the layer (also where Cycles denoised it already).
-    """
+def picture(image, layer: str):
+    """(H, W, 4): what the compositor sees of the layer (also where Cycles denoised it already); alpha as it was rendered."""
     import numpy as np
-
-    from .frame.exr import write_picture
-    alpha = [f"{layer}.Combined.A"]
-    alpha = image.pixels(alpha) if image.has(alpha[0]) else np.ones((*denoised.shape[:2], 1), np.float32)
-    for kind, color in (("denoised", denoised), ("rendered", image.pixels([f"{layer}.Combined.{c}" for c in "RGB"]))):
-        write_picture(f"{place}.{kind}.exr", np.concatenate([color, alpha], axis=-1, dtype=np.float32))
+    color, alpha = image.pixels([f"{layer}.Combined.{channel}" for channel in "RGB"]), f"{layer}.Combined.A"
+    alpha = image.pixels([alpha]) if image.has(alpha) else np.ones_like(color[..., :1])
+    return np.concatenate([color, alpha], axis=-1)
 
 
 def _read_requests(stream, requests: queue.Queue, server: Server):

@@ -95,7 +95,8 @@ class ExrImage:
                                _how_to_get(feature))
 
     def replace_color(self, layer: str, color: np.ndarray, keep_noisy: bool = False):
-        """Puts `color` (H, W, 3) into the layer's Combined RGB, in the data type that the file has there.
+        """Puts `color` (H, W, 3) into the layer's Combined RGB, in the data type that the file has there. Where nothing was
+        rendered (outside a border, and transparent without light) nothing is put.
 
         `keep_noisy` adds what was there before as the pass `<layer>.Noisy`.
         """
@@ -103,10 +104,15 @@ class ExrImage:
         where = self._where()
         if keep_noisy:
             self._add_noisy(layer, names, where)
+        alpha = f"{layer}.Combined.A"
+        empty = np.logical_and.reduce([self.parts[where[name]][1][name].pixels == 0 for name in (*names, alpha)]) \
+            if alpha in where else None
         for index, name in enumerate(names):
             channel = self.parts[where[name]][1][name]
             dtype = channel.pixels.dtype
             values = color[..., index]
+            if empty is not None and empty.any():
+                values = np.where(empty, 0, values)
             if dtype == np.float16:
                 values = np.clip(values, -HALF_MAX, HALF_MAX)
             channel.pixels = np.ascontiguousarray(values, dtype=dtype)

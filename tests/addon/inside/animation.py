@@ -1,0 +1,163 @@
+"""Denoise Animation: three frames, on disk."""
+import os
+import shutil
+import signal
+import threading
+import time
+from pathlib import Path
+
+import bpy
+import numpy as np
+import room
+from room import sentence
+
+NAMES = [f"frame_{frame:04d}.exr" for frame in (1, 2, 3)]
+
+
+def _shot(folder):
+    """A box that moves through three frames."""
+    scene = room.build((64, 36), spp=2)
+    scene.frame_start, scene.frame_end, scene.n2n.output = 1, 3, str(folder)
+    box = bpy.data.objects["Box"]
+    for frame, x in ((1, -1), (3, 1)):
+        box.location.x = x
+        box.keyframe_insert("location", index=0, frame=frame)
+    return scene
+
+
+def _files(folder):
+    """Files and when they were written."""
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in Path(folder).rglob("*") if path.is_file()}
+
+
+def _pictures(folder, kind):
+    return sorted(name for name in _files(folder) if name.startswith(kind) and name.endswith(".exr"))
+
+
+def a_cancelled_animation_keeps_finished_frames_and_goes_on(folder):
+    scene = _shot(folder)
+    scene.frame_set(2)
+    steps = room.work(room.addon().animation.N2N_OT_denoise_animation)
+    for _, text in filter(None, steps):
+        if "frame 2" in text and "noisy/frame_0002.exr" in _files(folder):
+            break
+    steps.close()
+    assert _pictures(folder, "denoised") == ["denoised/frame_0001.exr"]
+    assert _pictures(folder, "noisy") == ["noisy/frame_0001.exr", "noisy/frame_0002.exr"]
+    assert scene.frame_current == 2
+    before = _files(folder)
+    assert bpy.ops.n2n.denoise_animation() == {"FINISHED"}
+    after = _files(folder)
+    assert _pictures(folder, "denoised") == [f"denoised/{name}" for name in NAMES]
+    assert {name for name in before if after.get(name) != before[name]} <= {"denoised/n2n.json"}
+    assert set(after) - set(before) == {"denoised/frame_0002.exr", "denoised/frame_0003.exr", "noisy/frame_0003.exr"}
+    assert bpy.ops.n2n.denoise_animation() == {"FINISHED"}
+    assert {name: time for name, time in _files(folder).items() if name.endswith(".exr")} == \
+           {name: time for name, time in after.items() if name.endswith(".exr")}
+    assert not room.groups(scene) and scene.frame_current == 2
+
+
+def an_animation_can_be_cancelled_from_elsewhere(folder):
+    _is_ended_by(room.addon().jobs.cancel, _shot(folder), folder)
+
+
+def an_interrupt_ends_the_animation(folder):
+    """Ctrl-C, where Blender runs without a window."""
+    _is_ended_by(lambda: os.kill(os.getpid(), signal.SIGINT), _shot(folder), folder)
+
+
+def _is_ended_by(end, scene, folder):
+    def after_the_first_frame():
+        while "denoised/frame_0001.exr" not in _files(folder):
+            time.sleep(.01)
+        end()
+    scene.frame_end = 20
+    threading.Thread(target=after_the_first_frame, daemon=True).start()
+    assert "cancelled" in sentence(bpy.ops.n2n.denoise_animation)
+    made = _pictures(folder, "denoised")
+    assert 1 <= len(made) < 19, made
+    assert not room.addon().jobs.is_running()
+
+
+def frames_that_were_rendered_before(folder):
+    """They are denoised as they are, by the numbers in their names; a missing one is named, before anything is done."""
+    scene = _shot(folder)
+    assert bpy.ops.n2n.denoise_animation() == {"FINISHED"}
+    noisy, out = Path(folder) / "noisy", Path(folder) / "second"
+    scene.n2n.source, scene.n2n.frames, scene.n2n.output = "EXISTING", f"{noisy}/frame_####.exr", str(out)
+    (noisy / NAMES[1]).rename(noisy / "away")
+    said = sentence(bpy.ops.n2n.denoise_animation)
+    assert str(noisy / NAMES[1]) in said and not _pictures(out, "denoised"), said
+    (noisy / NAMES[1]).write_bytes((noisy / "away").read_bytes()[:20000])
+    said = sentence(bpy.ops.n2n.denoise_animation)
+    assert NAMES[1] in said, said
+    (noisy / "away").replace(noisy / NAMES[1])
+    assert bpy.ops.n2n.denoise_animation() == {"FINISHED"}
+    for name in NAMES:
+        assert (out / "denoised" / name).read_bytes() == (Path(folder) / "denoised" / name).read_bytes()
+    scene.n2n.frames = f"{noisy}/frame.exr"
+    assert "#" in sentence(bpy.ops.n2n.denoise_animation)
+
+
+def frames_without_the_passes_are_named(folder):
+    scene = _shot(folder)
+    scene.view_layers[0].cycles.denoising_store_passes = False
+    said = sentence(bpy.ops.n2n.denoise_animation)
+    assert "Enable Passes" in said and not _pictures(folder, "noisy"), said
+    scene.n2n.model = "oidn-color"
+    bpy.ops.render.render()
+    with room.addon().versions.multilayer_settings(scene):
+        for name in NAMES:
+            bpy.data.images["Render Result"].save_render(f"{folder}/{name}", scene=scene)
+    scene.n2n.source, scene.n2n.frames = "EXISTING", f"{folder}/frame_####.exr"
+    scene.n2n.model = "oidn-small"
+    said = sentence(bpy.ops.n2n.denoise_animation)
+    assert NAMES[0] in said and "albedo" in said, said
+    assert not _pictures(folder, "denoised")
+
+
+def frames_of_other_settings_are_refused(folder):
+    scene = _shot(folder)
+    scene.frame_end = 1
+    assert bpy.ops.n2n.denoise_animation() == {"FINISHED"}
+    before = _files(folder)
+    scene.frame_end = 3
+    for name, value, before_it in (("strength", .5, 1.0), ("model", "oidn", "oidn-small"), ("keep_noisy", True, False),
+                                   ("prefilter", "OFF", "AUTO")):
+        setattr(scene.n2n, name, value)
+        said = sentence(bpy.ops.n2n.denoise_animation)
+        assert name.replace("_", " ") in said and folder in said, said
+        setattr(scene.n2n, name, before_it)
+    assert _files(folder) == before
+    shutil.rmtree(Path(folder) / "denoised")
+    scene.n2n.strength, scene.n2n.keep_noisy = .5, True
+    assert bpy.ops.n2n.denoise_animation() == {"FINISHED"}
+    assert (Path(folder) / "noisy" / NAMES[0]).stat().st_mtime_ns == before[f"noisy/{NAMES[0]}"]
+
+
+def the_frames_are_those_of_the_button(folder):
+    """A denoised frame holds what Denoise makes of the same frame."""
+    scene = _shot(folder)
+    scene.frame_start = scene.frame_end = 2
+    assert bpy.ops.n2n.denoise_animation() == {"FINISHED"}
+    scene.frame_set(2)
+    bpy.ops.render.render()
+    bpy.ops.n2n.denoise()
+    still = room.pixels("N2N Denoised")
+    tree, _, result = room.compositor(scene)
+    picture = tree.nodes.new("CompositorNodeImage")
+    picture.image = bpy.data.images.load(f"{folder}/denoised/{NAMES[1]}")
+    combined = next(socket for socket in picture.outputs if socket.name in ("Combined", "Image") and socket.enabled)
+    tree.links.new(combined, result)
+    found = room.composite(scene)
+    assert np.abs(found[..., :3] - still[..., :3]).max() < 1e-5
+
+
+def the_range_goes_to_disk_as_it_was_chosen(folder):
+    """The scene's frame step; keep_noisy; the artist's own image settings and output path stay."""
+    scene = _shot(folder)
+    scene.frame_step, scene.n2n.keep_noisy = 2, True
+    scene.render.filepath, scene.render.image_settings.file_format = "//mine_", "JPEG"
+    assert bpy.ops.n2n.denoise_animation() == {"FINISHED"}
+    assert _pictures(folder, "denoised") == [f"denoised/{NAMES[0]}", f"denoised/{NAMES[2]}"]
+    assert (scene.render.filepath, scene.render.image_settings.file_format) == ("//mine_", "JPEG")

@@ -1,0 +1,154 @@
+"""What goes wrong is one sentence that says what to do next; the scene and Blender stay as they were."""
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import bpy
+import room
+from room import sentence
+
+
+def nothing_rendered_yet(folder):
+    """Without a window the scene is rendered first; what stands against that is said."""
+    scene = room.build()
+    for name, value, expected in (("camera", None, "camera"), ("render.engine", "BLENDER_WORKBENCH", "Cycles")):
+        holder, name = (scene.render, "engine") if "." in name else (scene, name)
+        before = getattr(holder, name)
+        setattr(holder, name, value)
+        said = sentence(bpy.ops.n2n.denoise)
+        assert expected in said.lower() + said, said
+        setattr(holder, name, before)
+    assert bpy.ops.n2n.denoise() == {"FINISHED"}
+    assert room.same(room.composite(scene), room.pixels("N2N Denoised"))
+
+
+def passes_are_missing(folder):
+    scene = room.build(passes=False)
+    bpy.ops.render.render()
+    said = sentence(bpy.ops.n2n.denoise)
+    assert "Denoising Data" in said or "Enable Passes" in said, said
+    assert bpy.ops.n2n.enable_passes() == {"FINISHED"}
+    assert scene.view_layers[0].cycles.denoising_store_passes
+    bpy.ops.render.render()
+    assert bpy.ops.n2n.denoise() == {"FINISHED"}
+
+
+def a_model_without_auxiliaries_needs_no_passes(folder):
+    scene = room.build(passes=False)
+    scene.n2n.model = "oidn-color"
+    bpy.ops.render.render()
+    assert bpy.ops.n2n.denoise() == {"FINISHED"}
+
+
+def a_render_of_another_engine(folder):
+    scene = room.build((32, 18))
+    scene.render.engine = "BLENDER_WORKBENCH"
+    scene.n2n.source = "RENDER"
+    scene.n2n.output = folder
+    said = sentence(bpy.ops.n2n.denoise_animation)
+    assert "Cycles" in said, said
+
+
+def a_model_that_is_not_there_or_is_none(folder):
+    scene = room.build()
+    bpy.ops.render.render()
+    text = Path(folder) / "x.tza"
+    text.write_text("not a model")
+    images, trees = set(bpy.data.images), set(bpy.data.node_groups)
+    for model, expected in ((f"{folder}/gone.tza", "gone.tza"), (str(text), "x.tza"), ("nonsense", "nonsense"),
+                            ("", "No model")):
+        scene.n2n.model = model
+        said = sentence(bpy.ops.n2n.denoise)
+        assert expected in said, said
+    assert (set(bpy.data.images), set(bpy.data.node_groups)) == (images, trees)
+    scene.n2n.model = "oidn-small"
+    assert bpy.ops.n2n.denoise() == {"FINISHED"}
+
+
+def a_model_that_needs_pytorch(folder):
+    scene = room.build()
+    bpy.ops.render.render()
+    scene.n2n.model = f"{folder}/x.pt"
+    Path(scene.n2n.model).write_bytes(b"")
+    room.preferences().engine = "BUNDLED"
+    said = sentence(bpy.ops.n2n.denoise)
+    assert "PyTorch" in said and "x.pt" in said, said
+
+
+def an_installed_program_that_is_not_there(folder):
+    room.build()
+    bpy.ops.render.render()
+    room.preferences().engine = "EXTERNAL"
+    for program in (f"{folder}/none", f"{folder}/python3"):
+        room.preferences().program = program
+        said = sentence(bpy.ops.n2n.denoise)
+        assert program in said, said
+    room.preferences().engine = "AUTO"
+    assert bpy.ops.n2n.denoise() == {"FINISHED"}
+
+
+def a_device_that_is_not_there(folder):
+    room.build()
+    bpy.ops.render.render()
+    room.preferences().device = "sycl"
+    said = sentence(bpy.ops.n2n.denoise)
+    assert "sycl" in said, said
+
+
+def an_output_folder_that_cannot_be_written(folder):
+    scene = room.build()
+    scene.n2n.output = "//n2n/"
+    said = sentence(bpy.ops.n2n.denoise_animation)
+    assert "//n2n/" in said and "Save the file" in said, said
+    (Path(folder) / "file").write_text("")
+    scene.n2n.output = f"{folder}/file"
+    for operator in (bpy.ops.n2n.denoise_animation, bpy.ops.n2n.sample, bpy.ops.n2n.train):
+        said = sentence(operator)
+        assert f"{folder}/file" in said and "another folder" in said, said
+    (Path(folder) / "out").mkdir()
+    (Path(folder) / "out" / "noisy").write_text("")
+    scene.n2n.output = f"{folder}/out"
+    assert f"{folder}/out/noisy" in sentence(bpy.ops.n2n.denoise_animation)
+
+
+def training_without_pairs_or_program(folder):
+    scene = room.build()
+    scene.n2n.output = folder
+    said = sentence(bpy.ops.n2n.train)
+    assert "Sample Pairs" in said, said
+    os.environ["PATH"] = folder
+    said = sentence(bpy.ops.n2n.sample)
+    assert "n2n-render" in said and "not found" in said, said
+    room.preferences().program = f"{folder}/none"
+    said = sentence(bpy.ops.n2n.sample)
+    assert f"{folder}/none" in said, said
+
+
+def a_worker_that_was_killed_while_idle_is_replaced(folder):
+    room.denoised_room()
+    (before,) = room.children()
+    os.kill(before, signal.SIGKILL)
+    time.sleep(.2)
+    assert bpy.ops.n2n.denoise() == {"FINISHED"}
+    (after,) = room.children()
+    assert after != before
+
+
+def a_worker_that_is_killed_at_work_is_one_sentence(folder):
+    room.build()
+    bpy.ops.render.render()
+    before = room.children()
+
+    def kill():
+        while not room.children() - before:
+            time.sleep(.001)
+        os.kill(next(iter(room.children() - before)), signal.SIGKILL)
+    thread = threading.Thread(target=kill)
+    thread.start()
+    said = sentence(bpy.ops.n2n.denoise)
+    thread.join()
+    assert "ended unexpectedly" in said and "killed" in said, said
+    assert room.children() == before
+    assert bpy.ops.n2n.denoise() == {"FINISHED"}

@@ -1,0 +1,62 @@
+"""The archive that build.py makes."""
+import subprocess
+import tomllib
+import zipfile
+
+import pytest
+from addon_fixtures import BLENDER, REPOSITORY
+
+pytestmark = pytest.mark.blender
+
+
+@pytest.fixture
+def manifest(extension):
+    with zipfile.ZipFile(extension.archive) as archive:
+        return tomllib.loads(archive.read("blender_manifest.toml").decode()), archive.namelist()
+
+
+def test_the_manifest_is_what_blender_asks_for(manifest):
+    """Schema 1.0.0; nothing but what an extension's manifest may hold; a tagline without a full stop."""
+    found, _ = manifest
+    assert (found["schema_version"], found["id"], found["type"]) == ("1.0.0", "n2n_denoise", "add-on")
+    assert all(part.isdigit() for part in found["version"].split(".")) and found["blender_version_min"] == "4.2.0"
+    assert 0 < len(found["tagline"]) <= 64 and found["tagline"][-1].isalnum()
+    assert all(name.startswith("SPDX:") for name in found["license"])
+    assert set(found["permissions"]) <= {"files", "network", "clipboard", "camera", "microphone"}
+    assert all(0 < len(reason) <= 64 and reason[-1].isalnum() for reason in found["permissions"].values())
+    assert set(found["tags"]) <= {"Render", "Compositing"}
+
+
+def test_the_wheels_are_those_of_the_manifest(manifest):
+    found, names = manifest
+    assert sorted(found["wheels"]) == sorted(f"./{name}" for name in names if name.endswith(".whl"))
+    packages = {name.split("/")[-1].split("-")[0].lower() for name in found["wheels"]}
+    assert packages == {"n2n_render", "pyoidn", "cffi", "pycparser", "openexr"}
+    assert len(found["platforms"]) == 1
+
+
+def test_nothing_is_in_the_archive_that_does_not_belong_there(manifest):
+    _, names = manifest
+    modules = {path.name for path in (REPOSITORY / "blender_addon").glob("*.py")} - {"build.py"}
+    assert {name for name in names if "/" not in name} - {"LICENSE"} == modules | {"blender_manifest.toml"}
+    assert all(name.startswith("wheels/") for name in names if "/" in name)
+
+
+def test_the_wheel_of_n2n_render_is_what_this_repository_holds(extension, tmp_path):
+    with zipfile.ZipFile(extension.archive) as archive:
+        (wheel,) = (name for name in archive.namelist() if "n2n_render-" in name)
+        archive.extract(wheel, tmp_path)
+    with zipfile.ZipFile(tmp_path / wheel) as packed:
+        names = {name for name in packed.namelist() if name.startswith("n2n_render/") and name.endswith(".py")}
+        ours = {str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "n2n_render").rglob("*.py")}
+        assert names == ours
+        assert all(packed.read(name) == (REPOSITORY / name).read_bytes() for name in names)
+
+
+def test_blender_itself_accepts_it(extension):
+    """The program's own command; the bpy wheel has none, and has installed the archive instead."""
+    if BLENDER:
+        said = subprocess.run([BLENDER, "--command", "extension", "validate", str(extension.archive)],
+                              capture_output=True, text=True)
+        assert said.returncode == 0 and "rror" not in said.stdout + said.stderr, said.stdout + said.stderr
+    assert (extension.resources / "extensions" / "user_default" / "n2n_denoise" / "blender_manifest.toml").is_file()

@@ -1,0 +1,215 @@
+"""serve: one JSON object for each line, and a process that survives what is asked of it."""
+import json
+import queue
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from conftest import noisy_frame, true_frame
+
+from n2n_render.commands import main
+from n2n_render.frame.exr import ExrImage, write_frame
+
+TIMEOUT_S = 60
+
+
+class Served:
+    """A process; `ask` sends a line and `answer` takes the next one."""
+
+    def __init__(self, start):
+        self.process = subprocess.Popen([sys.executable, *start], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.lines = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.put(line)
+
+    def ask(self, **request):
+        self.send(json.dumps(request))
+
+    def send(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def answer(self):
+        return json.loads(self.lines.get(timeout=TIMEOUT_S))
+
+    def last(self, identity):
+        """The answer that ends the request, and all before it."""
+        before = []
+        while True:
+            found = self.answer()
+            assert found["id"] == identity
+            if found["event"] in ("done", "error", "cancelled"):
+                return found, before
+            before.append(found)
+
+    def end(self):
+        self.process.stdin.close()
+        return self.process.wait(timeout=TIMEOUT_S)
+
+
+@pytest.fixture
+def start_serving():
+    started = []
+
+    def start(*command):
+        started.append(Served(command or ("-m", "n2n_render.serve")))
+        return started[-1]
+    yield start
+    for served in started:
+        served.process.kill()
+        served.process.wait()
+
+
+@pytest.fixture
+def served(start_serving):
+    return start_serving()
+
+
+@pytest.fixture
+def noisy(tmp_path):
+    write_frame(tmp_path / "noisy.exr", noisy_frame(true_frame(72, 96), 1))
+    return tmp_path / "noisy.exr"
+
+
+def denoise(noisy, **more):
+    return {"do": "denoise", "model": "oidn-small", "device": "cpu", "input": str(noisy), **more}
+
+
+def test_describe_lists_engines_and_models(served, tmp_path):
+    (tmp_path / "mine.tza").write_text("not a model")
+    served.ask(id=1, do="describe", folders=[str(tmp_path)])
+    found, _ = served.last(1)
+    assert found["event"] == "done" and found["version"]
+    assert "cpu" in {kind for devices in found["engines"].values() for kind in devices}
+    models = {model["name"]: model for model in found["models"]}
+    assert models["oidn-small"]["features"] and not models["oidn-small"]["problem"]
+    assert models[str(tmp_path / "mine.tza")]["problem"]
+
+
+def test_denoise_is_what_the_command_does(served, noisy, tmp_path):
+    """Bit for bit, in the file and in the pictures."""
+    served.ask(id="a", **denoise(noisy, output=str(tmp_path / "out.exr"), pictures=str(tmp_path), engine="oidn"))
+    found, before = served.last("a")
+    assert found["event"] == "done" and found["layers"] == {"ViewLayer": 0}
+    shares = [event["share"] for event in before if event["event"] == "progress"]
+    assert shares == sorted(shares) and 0 <= shares[0] and shares[-1] <= 1
+    done = CliRunner().invoke(main, ["denoise", str(noisy), "--model", "oidn-small", "--device", "cpu", "--engine", "oidn",
+                                     "-o", str(tmp_path / "cli.exr")])
+    assert done.exit_code == 0, done.output
+    ours, theirs = ExrImage(tmp_path / "out.exr"), ExrImage(tmp_path / "cli.exr")
+    assert ours.frame().color.tobytes() == theirs.frame().color.tobytes()
+    assert ours.frame().color.tobytes() != ExrImage(noisy).frame().color.tobytes()
+    pictures = {kind: picture(tmp_path / f"0.{kind}.exr") for kind in ("denoised", "rendered")}
+    assert np.array_equal(pictures["denoised"][..., :3], theirs.frame().color)
+    assert np.array_equal(pictures["rendered"][..., :3], ExrImage(noisy).frame().color)
+    assert (pictures["denoised"][..., 3] == 1).all()
+
+
+def picture(path):
+    import OpenEXR
+    return OpenEXR.File(str(path)).parts[0].channels["RGBA"].pixels
+
+
+def test_strength_goes_from_noisy_to_denoised(served, noisy, tmp_path):
+    found = {}
+    for strength in (0.0, 0.5, 1.0):
+        served.ask(id=strength, **denoise(noisy, output=str(tmp_path / "out.exr"), strength=strength))
+        assert served.last(strength)[0]["event"] == "done"
+        found[strength] = ExrImage(tmp_path / "out.exr").frame().color
+    assert np.array_equal(found[0.0], ExrImage(noisy).frame().color)
+    assert np.allclose(found[0.5], (found[0.0] + found[1.0]) / 2, atol=1e-5)
+    assert not np.allclose(found[0.0], found[1.0], atol=.01)
+
+
+def test_check_says_which_file_lacks_a_pass(served, noisy, tmp_path):
+    served.ask(id=1, do="check", model="oidn-small", inputs=[str(noisy)] * 2)
+    assert served.last(1)[0]["event"] == "done"
+    bare = noisy_frame(true_frame(72, 96), 1)
+    bare.albedo = None
+    write_frame(tmp_path / "bare.exr", bare)
+    for identity, (name, expected) in enumerate((("bare.exr", "albedo"), ("none.exr", "no such file"))):
+        served.ask(id=identity, do="check", model="oidn-small", inputs=[str(noisy), str(tmp_path / name)])
+        found, _ = served.last(identity)
+        assert found["event"] == "error" and name in found["what"] and expected in found["what"] + found["hint"].lower()
+
+
+def test_a_request_can_be_cancelled_before_and_while_it_runs(served, noisy, tmp_path):
+    write_frame(tmp_path / "large.exr", noisy_frame(true_frame(720, 1280), 1))
+    served.ask(id="runs", **denoise(tmp_path / "large.exr", output=str(tmp_path / "runs.exr")))
+    served.ask(id="waits", **denoise(tmp_path / "large.exr", output=str(tmp_path / "waits.exr")))
+    served.ask(id="waits", do="cancel")
+    assert served.answer()["event"] == "progress"
+    served.ask(id="runs", do="cancel")
+    assert served.last("runs")[0]["event"] == "cancelled"
+    assert served.last("waits")[0]["event"] == "cancelled"
+    served.ask(id="next", **denoise(noisy, output=str(tmp_path / "next.exr")))
+    assert served.last("next")[0]["event"] == "done"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["large.exr", "next.exr", "noisy.exr"]
+
+
+def test_what_cannot_be_done_is_an_error_and_the_process_lives_on(served, noisy, tmp_path):
+    (tmp_path / "text.tza").write_text("not a model")
+    (tmp_path / "text.exr").write_text("not an image")
+    for identity, (request, expected) in enumerate((
+            ({"do": "dance"}, "dance"),
+            (denoise(tmp_path / "none.exr"), "none.exr"),
+            (denoise(tmp_path / "text.exr"), "text.exr"),
+            (denoise(noisy, model=str(tmp_path / "text.tza")), "text.tza"),
+            (denoise(noisy, model=str(tmp_path / "none.tza")), "none.tza"),
+            (denoise(noisy, device="toaster"), "toaster"),
+            (denoise(noisy, layers=["Nowhere"]), "Nowhere"),
+            (denoise(noisy, output=str(noisy / "folder.exr")), "noisy.exr"),
+            ({"do": "denoise"}, "model"))):
+        served.ask(id=identity, **request)
+        found, _ = served.last(identity)
+        assert found["event"] == "error" and expected in found["what"], found
+    for line in ("{", "[]", ""):
+        served.send(line)
+        found = served.answer()
+        assert (found["id"], found["event"]) == (None, "error") and "JSON" in found["what"]
+    served.ask(id="last", do="check", model="oidn-small", inputs=[str(noisy)])
+    assert served.last("last")[0]["event"] == "done"
+
+
+@pytest.mark.parametrize("how", ["end of stdin", "quit", "end of stdin at work"])
+def test_it_ends_with_who_asks(served, tmp_path, how):
+    served.ask(id=1, do="check", model="oidn-small", inputs=[])
+    served.last(1)
+    if how == "end of stdin at work":
+        write_frame(tmp_path / "large.exr", noisy_frame(true_frame(720, 1280), 1))
+        served.ask(id=2, **denoise(tmp_path / "large.exr"))
+        served.answer()
+    started = time.monotonic()
+    if how == "quit":
+        served.ask(do="quit")
+        code = served.process.wait(timeout=TIMEOUT_S)
+    else:
+        code = served.end()
+    assert code == 0 and time.monotonic() - started < 10
+
+
+def test_pytorch_is_not_needed(start_serving, noisy, tmp_path):
+    served = start_serving("-c", "import sys; sys.modules['torch'] = sys.modules['openvino'] = None\n"
+                                 "from n2n_render.serve import main; main()")
+    served.ask(id=1, do="describe", folders=[])
+    assert served.last(1)[0]["event"] == "done"
+    served.ask(id=2, **denoise(noisy, output=str(tmp_path / "out.exr")))
+    found, _ = served.last(2)
+    assert found["event"] == "done" and "OIDN" in found["engine"], found
+    assert np.isfinite(ExrImage(tmp_path / "out.exr").frame().color).all()
+
+
+def test_only_answers_go_to_stdout(served, noisy):
+    """Whatever a library prints there would break the protocol."""
+    served.ask(id=1, do="describe", folders=[])
+    served.ask(id=2, **denoise(noisy))
+    assert served.last(1)[0]["event"] == served.last(2)[0]["event"] == "done"
+    served.end()
+    assert served.lines.empty()
