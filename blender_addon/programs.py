@@ -1,4 +1,6 @@
-"""A command line of n2n-render → its progress, without waiting. No bpy here. Ctrl-C is what cancels: it then saves."""
+"""A command line of n2n-render → its progress, without waiting. No bpy here.
+
+A cancelled one is asked to end (SIGTERM, which it takes as Ctrl-C, also where a shell made it deaf to that), and saves."""
 import json
 import os
 import queue
@@ -88,7 +90,7 @@ def stop():
 
 def _end(process):
     windows = os.name == "nt"
-    process.send_signal(signal.CTRL_BREAK_EVENT if windows else signal.SIGINT)
+    process.send_signal(signal.CTRL_BREAK_EVENT if windows else signal.SIGTERM)
     try:
         process.wait(timeout=PATIENCE_S)
     except subprocess.TimeoutExpired:
