@@ -46,19 +46,18 @@ class Job:
         return not is_running()
 
     def execute(self, context):
-        """To the end, for scripts and background renders. Ctrl-C cancels."""
+        """To the end, for scripts and background renders. Ctrl-C cancels, once a frame that is being rendered is done."""
         steps = self._begin(context)
-        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # Blender's own would only set a flag
+        before = signal.signal(signal.SIGINT, lambda *_: cancel()) or signal.SIG_DFL  # Blender's own is deaf between renders
         try:
             while not self._is_done(steps):
                 time.sleep(TICK_S / 5)
                 if status["wants_to_end"]:
-                    raise KeyboardInterrupt
-        except KeyboardInterrupt:
-            steps.close()
-            self._fail({"ERROR"}, f"{self.title}: cancelled")
+                    steps.close()
+                    self._fail({"ERROR"}, f"{self.title}: cancelled")
+                    break
         finally:
-            signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+            signal.signal(signal.SIGINT, before)
         return self._end(context)
 
     def invoke(self, context, event):

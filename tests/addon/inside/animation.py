@@ -38,11 +38,12 @@ def a_cancelled_animation_keeps_finished_frames_and_goes_on(folder):
     scene = _shot(folder)
     scene.frame_set(2)
     steps = room.work(room.addon().animation.N2N_OT_denoise_animation)
-    for _, text in filter(None, steps):
-        if "frame 2" in text and "noisy/frame_0002.exr" in _files(folder):
+    for _ in steps:
+        if "noisy/frame_0002.exr" in _files(folder):
             break
     steps.close()
-    assert _pictures(folder, "denoised") == ["denoised/frame_0001.exr"]
+    done = set(_pictures(folder, "denoised"))
+    assert {"denoised/frame_0001.exr"} <= done <= {"denoised/frame_0001.exr", "denoised/frame_0002.exr"}
     assert _pictures(folder, "noisy") == ["noisy/frame_0001.exr", "noisy/frame_0002.exr"]
     assert scene.frame_current == 2
     before = _files(folder)
@@ -50,7 +51,7 @@ def a_cancelled_animation_keeps_finished_frames_and_goes_on(folder):
     after = _files(folder)
     assert _pictures(folder, "denoised") == [f"denoised/{name}" for name in NAMES]
     assert {name for name in before if after.get(name) != before[name]} <= {"denoised/n2n.json"}
-    assert set(after) - set(before) == {"denoised/frame_0002.exr", "denoised/frame_0003.exr", "noisy/frame_0003.exr"}
+    assert set(after) - set(before) == {"denoised/frame_0002.exr", "denoised/frame_0003.exr", "noisy/frame_0003.exr"} - done
     assert bpy.ops.n2n.denoise_animation() == {"FINISHED"}
     assert {name: time for name, time in _files(folder).items() if name.endswith(".exr")} == \
            {name: time for name, time in after.items() if name.endswith(".exr")}
