@@ -1,7 +1,7 @@
 """N2N Denoise, a Blender extension: the Denoise button. README.md beside this file says what each file is for."""
 import bpy
 
-from . import animation, denoise, handlers, panel, programs, session, settings, training
+from . import animation, denoise, handlers, jobs, panel, programs, session, settings, training
 
 CLASSES = (*settings.CLASSES, *denoise.CLASSES, *animation.CLASSES, *training.CLASSES, *panel.CLASSES)
 
@@ -15,6 +15,7 @@ def register():
 
 
 def unregister():
+    jobs.stop()
     handlers.unregister()
     panel.unregister()
     training.forget_preview()

@@ -5,8 +5,8 @@ import re
 
 import bpy
 
-from . import composite, render_result, session
-from .denoise import ask_denoise, model_path
+from . import composite, jobs, render_result, session
+from .denoise import ask_denoise
 from .errors import Problem
 from .jobs import Job
 
@@ -21,7 +21,9 @@ class N2N_OT_denoise_animation(Job, bpy.types.Operator):
     def work(self, context):
         scene = context.scene
         plan = plan_frames(scene)
-        settings_of(scene, os.path.dirname(plan[0][2]))
+        check_record(os.path.dirname(plan[0][2]), made_with(scene))
+        if scene.n2n.source == "RENDER":
+            check_record(os.path.dirname(plan[0][1]), whose(scene))
         if scene.n2n.source == "EXISTING":
             yield 0.0, "checking the frames"
             yield from _check(scene, [noisy for _, noisy, _ in plan])
@@ -35,14 +37,16 @@ class N2N_OT_denoise_animation(Job, bpy.types.Operator):
                 yield done / len(todo), text
                 if not os.path.isfile(denoised):
                     if scene.n2n.source == "RENDER" and not os.path.isfile(noisy):
-                        yield from _render(context, frame, noisy)
+                        yield from _render(context, scene, frame, noisy)
                     for found in ask_denoise(scene, input=noisy, output=denoised):
                         yield ((done + found[0]) / len(todo), text) if found else None
                 if composites:
                     scene.frame_set(frame)
                     picture = _composited(scene, denoised)
                     os.makedirs(os.path.dirname(picture), exist_ok=True)
-                    yield from composite.run(context, scene, denoised, picture)
+                    if not (yield from composite.run(context, scene, denoised, picture)):
+                        jobs.warn(composite.CANNOT)
+                        composites = False
         finally:
             if scene.frame_current != before:
                 scene.frame_set(before)
@@ -102,21 +106,30 @@ def _numbered(pattern: str, frame: int) -> str:
     return os.path.join(os.path.dirname(pattern), f"{name[:found.start()]}{frame:0{len(found[0])}d}{name[found.end():]}")
 
 
-def settings_of(scene, folder: str):
+def whose(scene) -> dict:
+    return {"file": os.path.basename(bpy.data.filepath), "scene": scene.name}
+
+
+def made_with(scene) -> dict:
+    chosen, model = scene.n2n, session.model_path(scene.n2n.model)
+    return {**whose(scene), "frames": chosen.frames if chosen.source == "EXISTING" else "rendered", "model": model,
+            "model time": os.path.getmtime(model) if os.path.exists(model) else 0.0, "strength": round(chosen.strength, 4),
+            "prefilter": chosen.prefilter, "keep noisy": chosen.keep_noisy}
+
+
+def check_record(folder: str, made_with: dict):
     """Writes down what the frames in `folder` are made with; raises Problem when some were made with something else."""
-    chosen = scene.n2n
-    model = model_path(chosen.model)
-    made_with = {"model": model, "model_time": os.path.getmtime(model) if os.path.exists(model) else 0.0,
-                 "strength": round(chosen.strength, 4), "prefilter": chosen.prefilter, "keep_noisy": chosen.keep_noisy}
     path = os.path.join(folder, RECORD)
     os.makedirs(folder, exist_ok=True)
-    frames_there = any(name.endswith(".exr") and not name.startswith(".") for name in os.listdir(folder))
-    if frames_there and os.path.isfile(path):
-        with open(path, encoding="utf-8") as file:
-            before = json.load(file)
+    if any(name.endswith(".exr") and not name.startswith(".") for name in os.listdir(folder)):
+        try:
+            with open(path, encoding="utf-8") as file:
+                before = json.load(file)
+        except (OSError, ValueError):
+            before = {}
         other = [name for name in made_with if before.get(name) != made_with[name]]
         if other:
-            raise Problem(f"{folder} holds frames made with another {other[0].replace('_', ' ')} ({before.get(other[0])})",
+            raise Problem(f"{folder} holds frames of another {other[0]} ({before.get(other[0], 'not known')})",
                           "Choose another output folder, or delete those frames")
     partial = f"{path}.partial"
     with open(partial, "w", encoding="utf-8") as file:
@@ -125,18 +138,16 @@ def settings_of(scene, folder: str):
 
 
 def _check(scene, files):
-    """Every frame is complete and has the passes that the model needs."""
-    model = model_path(scene.n2n.model)
+    """Every frame is an EXR with the passes that the model needs. One whose pixels are damaged is told of when it is read."""
+    model = session.model_path(scene.n2n.model)
     steps = session.worker_for(model).ask("check", model=model, inputs=files)
     for event in steps:
         yield (event["share"], "checking the frames") if event and event["event"] == "progress" else None
 
 
-def _render(context, frame, path):
+def _render(context, scene, frame, path):
     """Renders as F12 does, and saves all passes; a file is there complete or not at all."""
-    scene = context.scene
-    scene.frame_set(frame)
-    yield from render_result.render(context, scene)
+    yield from render_result.render(context, scene, frame)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     partial = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}")
     try:

@@ -4,6 +4,7 @@ Wheels are fetched from PyPI as they are, into a copy of the add-on, with a whee
 itself then validates and packs them. Without a Blender program the archive is packed here, from the same files.
 """
 import argparse
+import platform
 import shutil
 import subprocess
 import sys
@@ -40,10 +41,11 @@ def main():
 
 
 def _this_platform() -> str:
-    return {"win32": "windows-x64", "darwin": "macos-arm64"}.get(sys.platform, "linux-x64")
+    mac = "macos-arm64" if platform.machine() == "arm64" else "macos-x64"
+    return {"win32": "windows-x64", "darwin": mac}.get(sys.platform, "linux-x64")
 
 
-def fetch_wheels(folder: Path, platform: str, pythons: list[str]):
+def fetch_wheels(folder: Path, target: str, pythons: list[str]):
     """Unmodified wheels for one platform and several Pythons."""
     folder.mkdir()
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
@@ -52,25 +54,25 @@ def fetch_wheels(folder: Path, platform: str, pythons: list[str]):
         for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
             shutil.copy(HERE.parent / name, copy)
         subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", folder, copy], check=True)
-    tags = [word for tag in PLATFORMS[platform] for word in ("--platform", tag)]
+    tags = [word for tag in PLATFORMS[target] for word in ("--platform", tag)]
     for python in pythons:
         wanted = [f"{name}=={version}" if version else name for name, version in PACKAGES.items()]
         subprocess.run([*pip, "download", "--no-deps", "--only-binary=:all:", *tags, "--python-version", python,
                         "--dest", folder, *wanted], check=True)
 
 
-def complete_manifest(source: Path, platform: str):
+def complete_manifest(source: Path, target: str):
     """Adds what depends on the build: platform and wheels."""
     wheels = "".join(f'  "./wheels/{wheel.name}",\n' for wheel in sorted((source / "wheels").iterdir()))
     manifest = source / "blender_manifest.toml"
     head, table, rest = manifest.read_text().partition("[permissions]")
-    manifest.write_text(f'{head}platforms = ["{platform}"]\nwheels = [\n{wheels}]\n\n{table}{rest}')
+    manifest.write_text(f'{head}platforms = ["{target}"]\nwheels = [\n{wheels}]\n\n{table}{rest}')
 
 
-def pack(source: Path, out: Path, platform: str, blender: str | None) -> Path:
+def pack(source: Path, out: Path, target: str, blender: str | None) -> Path:
     version = next(line.split('"')[1] for line in (source / "blender_manifest.toml").read_text().splitlines()
                    if line.startswith("version"))
-    archive = out / f"n2n_denoise-{version}-{platform}.zip"
+    archive = out / f"n2n_denoise-{version}-{target}.zip"
     if blender:
         for step in (["validate", str(source)], ["build", "--source-dir", str(source), "--output-filepath", str(archive)]):
             subprocess.run([blender, "--command", "extension", *step], check=True)

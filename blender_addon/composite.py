@@ -9,8 +9,10 @@ import shutil
 
 import bpy
 
-from . import render_result, versions
+from . import compositor, render_result, versions
 
+COPY = "n2n_copy"
+CANNOT = "The compositor was not run again: its tree renders another scene, or has Render Layers inside a group"
 STILLS = {"PNG": ".png", "JPEG": ".jpg", "TIFF": ".tif", "OPEN_EXR": ".exr", "WEBP": ".webp", "TARGA": ".tga", "BMP": ".bmp"}
 
 
@@ -20,7 +22,7 @@ def does_something(scene) -> bool:
     if tree is None or not scene.render.use_compositing:
         return False
     idle = versions.output_types() | {"CompositorNodeGroup", "CompositorNodeViewer", "NodeReroute"}
-    own = [node for node in tree.nodes if not (node.type == "GROUP" and node.node_tree and "n2n_layer" in node.node_tree)]
+    own = [node for node in tree.nodes if not compositor.is_ours(node)]
     return any(node.bl_idname not in idle or node.type == "GROUP" for node in own)
 
 
@@ -29,25 +31,31 @@ def target(scene, place: str) -> str:
     return place + STILLS.get(scene.render.image_settings.file_format, ".exr")
 
 
-def run(context, scene, frame: str, picture: str):
-    """A generator. frame: a denoised multilayer EXR of the scene; picture: the composited picture that it becomes, an EXR
-    or in the scene's own format. Returns False where the tree renders something else, too, and nothing was done.
+def run(context, scene, frame: str, picture: str, exact: bool = False):
+    """A generator. frame: a denoised multilayer EXR of the scene; picture: the composited picture that it becomes, in the
+    scene's own format, or with `exact` an EXR that keeps every bit. Returns False where the tree renders something else,
+    too, and nothing was done.
     """
-    copy = scene.copy()
-    tree = versions.own_compositor_tree(copy)
-    image = bpy.data.images.load(frame)
-    try:
+    with contextlib.ExitStack() as stack:
+        copy = scene.copy()
+        copy[COPY] = True
+        stack.callback(forget_copies)
+        tree = versions.own_compositor_tree(copy)
+        image = bpy.data.images.load(frame)
+        tree[COPY] = image[COPY] = True
         if not _replace_render_layers(tree, (None, scene, copy), image):
             return False
         copy.n2n.after_render = False
         yield from render_result.render(context, copy)
-        _save(copy, picture)
+        _save(copy, picture, exact)
         return True
-    finally:
-        bpy.data.images.remove(image)
-        bpy.data.scenes.remove(copy)
-        if versions.COMPOSITOR_IS_A_GROUP:
-            bpy.data.node_groups.remove(tree)
+
+
+def forget_copies():
+    """Removes what `run` makes in the file; also what a file that was saved meanwhile has kept of it."""
+    for kind in (bpy.data.scenes, bpy.data.node_groups, bpy.data.images):
+        for data in [data for data in kind if data.get(COPY)]:
+            kind.remove(data)
 
 
 def write_still(context, scene, frame: str, image):
@@ -84,10 +92,11 @@ def _replace_render_layers(tree, scenes, image) -> bool:
     return True
 
 
-def _save(scene, path):
+def _save(scene, path, exact):
     partial = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}")
-    with versions.multilayer_settings(scene) if path.endswith(".exr") else contextlib.nullcontext():
-        if path.endswith(".exr"):
+    own = scene.render.image_settings.file_format in STILLS and not exact
+    with contextlib.nullcontext() if own else versions.multilayer_settings(scene):
+        if not own:
             versions.set_format(scene, "OPEN_EXR")
         bpy.data.images["Render Result"].save_render(partial, scene=scene)
     os.replace(partial, path)

@@ -4,6 +4,8 @@ The group takes the denoised picture when what comes in is what was denoised, to
 lets it through as it is: after a new render, on another frame or another machine the compositor never shows an old picture.
 Muted, it lets everything through.
 """
+import json
+
 import bpy
 
 from . import versions
@@ -68,8 +70,8 @@ def install(scene, found: dict[str, tuple]):
 
 
 def _insert(tree, socket, group):
-    targets = [link.to_socket for link in tree.links if link.from_socket == socket]
-    ours = [target.node for target in targets if is_ours(target.node)]
+    targets = _targets(tree, socket)
+    ours = [target.node for target in _targets(tree, socket, through_reroutes=True) if is_ours(target.node)]
     if ours:
         ours[0].node_tree = group  # that of another scene, where this one is a copy of it
         return  # what the artist linked past it since then stays so
@@ -82,14 +84,24 @@ def _insert(tree, socket, group):
         tree.links.new(node.outputs[0], target)  # replaces the link that was there
 
 
+def _targets(tree, socket, through_reroutes=False) -> list:
+    found = [link.to_socket for link in tree.links if link.from_socket == socket]
+    for target in list(found) if through_reroutes else ():
+        if target.node.type == "REROUTE":
+            found += _targets(tree, target.node.outputs[0], True)
+    return found
+
+
 def _make_room(tree, node, targets):
     """What follows moves to the right where the node would cover it; `remove` moves it back."""
-    nearest = min((target.node.location.x for target in targets), default=None)
+    free = [target.node for target in targets if target.node.parent is None]  # places in a frame are relative to it
+    nearest = min((other.location.x for other in free), default=None)
     shift = 0.0 if nearest is None else max(node.location.x + node.width + GAP - nearest, 0.0)
-    node["n2n_shift"] = shift
-    for other in tree.nodes if shift else ():
-        if other != node and other.parent is None and other.location.x >= nearest:
-            other.location.x += shift
+    moved = [other for other in tree.nodes if shift and other != node and other.parent is None
+             and other.location.x >= nearest]
+    for other in moved:
+        other.location.x += shift
+    node["n2n_shift"], node["n2n_moved"] = shift, json.dumps([other.name for other in moved])
 
 
 def is_ours(node) -> bool:
@@ -115,11 +127,11 @@ def remove(scene):
     for node in nodes(scene):
         source = node.inputs[0].links[0].from_socket if node.inputs[0].links else None
         targets = [link.to_socket for link in node.outputs[0].links]
-        shift, left = node.get("n2n_shift", 0.0), node.location.x
+        shift, moved = node.get("n2n_shift", 0.0), json.loads(node.get("n2n_moved", "[]"))
         tree.nodes.remove(node)
-        for other in tree.nodes if shift else ():
-            if other.parent is None and other.location.x - shift > left:
-                other.location.x -= shift
+        for name in moved:
+            if name in tree.nodes:
+                tree.nodes[name].location.x -= shift
         for target in targets if source else ():
             tree.links.new(source, target)
     if scene.n2n.made_tree and {node.bl_idname for node in tree.nodes} <= versions.output_types():

@@ -1,4 +1,5 @@
 """The Denoise button: last render → denoised picture, shown and put into the compositor. And what belongs to it."""
+import contextlib
 import os
 import shutil
 import tempfile
@@ -6,7 +7,7 @@ import time
 
 import bpy
 
-from . import composite, compositor, render_result, session
+from . import composite, compositor, jobs, render_result, session
 from .errors import Problem
 from .jobs import Job, cancel, is_running
 from .settings import preferences
@@ -30,7 +31,7 @@ class N2N_OT_denoise(Job, bpy.types.Operator):
             yield 0.0, "saving the render"
             lap = _clock()
             noisy = os.path.join(folder, "render.exr")
-            yield from _save_render(context, noisy)
+            yield from _save_render(context, scene, noisy)
             seconds["save"] = lap()
             yield 0.0, "starting"
             composites = scene.n2n.composite and composite.does_something(scene)
@@ -45,7 +46,7 @@ class N2N_OT_denoise(Job, bpy.types.Operator):
             compositor.install(scene, images)
             compositor.mute(scene, False)
             seconds["load"] = lap()
-            yield from _composite_again(context, whole if composites else None)
+            yield from _composite_again(context, scene, whole if composites else None)
             seconds["composite"] = lap()
             if not bpy.app.background:
                 render_result.show(context, render_result.picture_to_show(scene))
@@ -67,29 +68,30 @@ def _about_the_render(problem, path):
     return Problem(text.replace(f"{path}: ", ""))
 
 
-def _save_render(context, path):
+def _save_render(context, scene, path):
     """In background, where nothing has been rendered yet, the scene is rendered first."""
     try:
-        render_result.save(context.scene, path)
+        render_result.save(scene, path)
     except Problem:
         if not bpy.app.background:
             raise
-        missing = render_result.what_is_missing(context.scene)
+        missing = render_result.what_is_missing(scene)
         if missing:
             raise Problem(*missing[:2]) from None
-        yield from render_result.render(context, context.scene)
-        render_result.save(context.scene, path)
+        yield from render_result.render(context, scene)
+        render_result.save(scene, path)
 
 
-def _composite_again(context, whole):
+def _composite_again(context, scene, whole):
     """The image of an earlier time is replaced, or goes. whole: the denoised multilayer EXR; None: not this time."""
-    scene, title = context.scene, render_result.COMPOSITE
+    title = render_result.COMPOSITE
     kept = os.path.join(render_result.picture_folder(scene), "composite.exr")
     if whole:
         yield 1.0, "compositing"
-        if (yield from composite.run(context, scene, whole, kept)):
+        if (yield from composite.run(context, scene, whole, kept, exact=True)):
             render_result.load(title, kept, scene)
             return
+        jobs.warn(composite.CANNOT)
     for image in [image for image in render_result.pictures(scene) if image["n2n"] == title]:
         bpy.data.images.remove(image)
 
@@ -114,31 +116,23 @@ def _take_over(scene, folder, layers):
 def ask_denoise(scene, **request):
     """A generator: one request for the scene's model, with its progress; returns the worker's answer."""
     settings = scene.n2n
-    model = model_path(settings.model)
+    model = session.model_path(settings.model)
     worker = session.worker_for(model)
     steps = worker.ask("denoise", model=model, device=preferences().device or "auto", strength=settings.strength,
                        prefilter={"AUTO": None, "ON": True, "OFF": False}[settings.prefilter],
                        keep_noisy=settings.keep_noisy, **request)
-    while True:
-        try:
-            event = next(steps)
-        except StopIteration as stop:
-            return stop.value
-        if event is None:
-            yield None
-        elif event["event"] == "progress":
-            yield event["share"], "denoising"
-
-
-def model_path(name: str) -> str:
-    """Raises Problem when the chosen model is not there any more."""
-    path = bpy.path.abspath(name)
-    if not name:
-        raise Problem("No model is chosen", "Choose one in Render Properties > N2N Denoise")
-    looks_like_a_file = os.sep in path or path.endswith((".tza", ".pt"))
-    if looks_like_a_file and not os.path.exists(path):
-        raise Problem(f"The model {path} is not there any more", "Choose another one in Render Properties > N2N Denoise")
-    return path if looks_like_a_file else name
+    with contextlib.closing(steps):
+        while True:
+            try:
+                event = next(steps)
+            except StopIteration as stop:
+                return stop.value
+            if event is None:
+                yield None
+            elif event["event"] == "progress":
+                yield event["share"], "denoising"
+            else:
+                jobs.warn(event["message"])
 
 
 def _clock():
@@ -165,7 +159,7 @@ class N2N_OT_toggle(bpy.types.Operator):
         image = bpy.data.images["Render Result"] if to_noisy and "Render Result" in bpy.data.images else \
             render_result.picture_to_show(context.scene)
         if not bpy.app.background:
-            render_result.show(context, image)
+            render_result.show(context, image, fit=False)
         return {"FINISHED"}
 
 
@@ -188,6 +182,9 @@ class N2N_OT_remove(bpy.types.Operator):
 
 
 def remove_from(scene):
+    """What belongs to another scene, of which this one is a copy, stays."""
+    if render_result.is_copy(scene):
+        scene.n2n.folder = ""
     compositor.remove(scene)
     for image in render_result.pictures(scene):
         bpy.data.images.remove(image)

@@ -1,18 +1,26 @@
 """What happens by itself: denoise after a render, stop the processes at the end. The work is done on the main thread."""
+import os
+
 import bpy
 from bpy.app.handlers import persistent
 
-from . import compositor, jobs, render_result
+from . import composite, compositor, jobs, render_result
 
 DELAY_S = 0.2
+
+
+_rendered = {"scene": ""}
 
 
 def _denoise():
     """A timer of Blender's: runs on the main thread, once the render is over."""
     if bpy.app.is_job_running("RENDER") or jobs.is_running():
         return DELAY_S
-    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):  # timers have none
-        bpy.ops.n2n.denoise("INVOKE_DEFAULT")
+    for window in bpy.context.window_manager.windows:
+        if window.scene.name == _rendered["scene"]:
+            with bpy.context.temp_override(window=window):  # timers have none
+                bpy.ops.n2n.denoise("INVOKE_DEFAULT")
+            break
     return None
 
 
@@ -21,8 +29,9 @@ def after_render(scene, *_):
     """In the interface this is called in the render's thread: only a timer is set here."""
     if not scene.n2n.after_render or jobs.is_running():
         return
+    _rendered["scene"] = scene.name
     if bpy.app.background:
-        bpy.ops.n2n.denoise()
+        bpy.ops.n2n.denoise(write_still=False)  # after an animation the current frame is not the one that was rendered
     elif not bpy.app.timers.is_registered(_denoise):
         bpy.app.timers.register(_denoise, first_interval=DELAY_S)
 
@@ -30,7 +39,7 @@ def after_render(scene, *_):
 @persistent
 def after_load(*_):
     """Pictures that are not on this machine must not leave holes in the compositor."""
-    import os
+    composite.forget_copies()
     for scene in bpy.data.scenes:
         images = render_result.pictures(scene)
         if images and not all(os.path.isfile(bpy.path.abspath(image.filepath)) for image in images):

@@ -14,7 +14,9 @@ TICK_S = 0.05
 BUSY_S = 0.02    # of a tick: steps are taken one after the other as long as there is something new
 REDRAW_S = 0.2
 
-status = {"running": False, "wants_to_end": False, "title": "", "share": 0.0, "text": "", "started": 0.0}
+IDLE = {"running": False, "wants_to_end": False, "blocking": False, "title": "", "share": 0.0, "text": "", "started": 0.0}
+status, warnings = dict(IDLE), []
+_steps = []  # of the job in hand
 
 
 def is_running() -> bool:
@@ -24,6 +26,26 @@ def is_running() -> bool:
 def cancel():
     """Asks the job in hand to end; it does so within a tick."""
     status["wants_to_end"] = True
+
+
+def warn(sentence: str):
+    """Reported with the job's end, once."""
+    if sentence not in warnings:
+        warnings.append(sentence)
+
+
+def stop():
+    """Closes the job in hand without its operator: the add-on is disabled."""
+    while _steps:
+        _close(_steps.pop())
+    status.update(IDLE)
+
+
+def _close(steps):
+    try:
+        steps.close()
+    except Exception:  # whatever goes wrong at the end of a job must not leave the interface waiting for ever
+        traceback.print_exc()
 
 
 def time_left() -> str:
@@ -47,13 +69,12 @@ class Job:
 
     def execute(self, context):
         """To the end, for scripts and background renders. Ctrl-C cancels, once a frame that is being rendered is done."""
-        steps = self._begin(context)
+        self._begin(context, blocking=True)
         before = signal.signal(signal.SIGINT, lambda *_: cancel()) or signal.SIG_DFL  # Blender's own is deaf between renders
         try:
-            while not self._is_done(steps):
+            while not self._is_done():
                 time.sleep(TICK_S / 5)
                 if status["wants_to_end"]:
-                    steps.close()
                     self._fail({"ERROR"}, f"{self.title}: cancelled")
                     break
         finally:
@@ -63,19 +84,22 @@ class Job:
     def invoke(self, context, event):
         if bpy.app.background:
             return self.execute(context)
-        self._steps = self._begin(context)
+        self._begin(context)
         self._timer = context.window_manager.event_timer_add(TICK_S, window=context.window)
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
     def modal(self, context, event):
-        if event.type == "ESC" and event.value == "PRESS" or status["wants_to_end"]:
-            self._steps.close()
+        if event.type == "ESC" and event.value == "PRESS":
+            status["wants_to_end"] = True
+        if status["wants_to_end"] and not bpy.app.is_job_running("RENDER"):  # what is being rendered must not go away
             self._fail({"WARNING"}, f"{self.title}: cancelled")
             return self._end(context)
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
-        if self._is_done(self._steps):
+        if status["wants_to_end"]:
+            status["text"] = "ends with the frame that is being rendered"
+        elif self._is_done():
             return self._end(context)
         if time.monotonic() > self._redrawn + REDRAW_S:
             self._redrawn = time.monotonic()
@@ -84,20 +108,22 @@ class Job:
 
     def cancel(self, context):
         """Blender ends the operator: another file is opened, or the window closes."""
-        self._steps.close()
         self._failed = True
         self._end(context)
 
-    def _begin(self, context):
+    def _begin(self, context, blocking=False):
         self._failed, self._timer, self._redrawn = False, None, 0.0
-        status.update(running=True, wants_to_end=False, title=self.title, share=0.0, text="", started=time.monotonic())
-        return self.work(context)
+        warnings.clear()
+        status.update(IDLE, running=True, blocking=blocking, title=self.title, started=time.monotonic())
+        _steps.append(self.work(context))
 
-    def _is_done(self, steps) -> bool:
+    def _is_done(self) -> bool:
         """As far as it goes now without waiting."""
         until = time.monotonic() + BUSY_S
         try:
-            while (found := next(steps)) is not None:
+            while (found := next(_steps[-1])) is not None:
+                if found[0] < status["share"]:
+                    status["started"] = time.monotonic()  # another part begins
                 status["share"], status["text"] = found
                 if time.monotonic() > until:
                     break
@@ -119,7 +145,9 @@ class Job:
         return True
 
     def _end(self, context):
-        status["running"] = False
+        stop()
+        for sentence in warnings:
+            self.report({"WARNING"}, sentence)
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None

@@ -1,6 +1,7 @@
 """A command line of n2n-render → its progress, without waiting. No bpy here.
 
 A cancelled one is asked to end (SIGTERM, which it takes as Ctrl-C, also where a shell made it deaf to that), and saves."""
+import contextlib
 import json
 import os
 import queue
@@ -14,15 +15,16 @@ PATIENCE_S = 20.0  # for a cancelled program to save what it has
 RUNNING = set()
 
 
-def run(command: list[str], environment: dict[str, str], folder: str | None = None):
+def run(command: list[str], environment: dict[str, str], warn=lambda sentence: None):
     """A generator: yields None, or (share, text); returns what the program printed. Closing it cancels the program.
+    warn(sentence) is called for its warnings.
 
     Raises Problem with the program's own sentence when it fails.
     """
     windows = os.name == "nt"
     try:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   text=True, encoding="utf-8", errors="replace", cwd=folder,
+                                   text=True, encoding="utf-8", errors="replace",
                                    env={**os.environ, **environment}, start_new_session=not windows,
                                    creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if windows else 0)
     except OSError as error:
@@ -50,6 +52,8 @@ def run(command: list[str], environment: dict[str, str], folder: str | None = No
                 yield 0.0, event["task"]
             elif event["event"] == "progress":
                 yield min(event["done"] / max(total, 1e-9), 1.0), " ".join((event["task"], event["text"])).strip()
+            elif event["event"] == "warning":
+                warn(event["message"])
             elif event["event"] == "note":
                 yield 0.0, event["message"]
     finally:
@@ -90,7 +94,8 @@ def stop():
 
 def _end(process):
     windows = os.name == "nt"
-    process.send_signal(signal.CTRL_BREAK_EVENT if windows else signal.SIGTERM)
+    with contextlib.suppress(OSError):
+        process.send_signal(signal.CTRL_BREAK_EVENT if windows else signal.SIGTERM)
     try:
         process.wait(timeout=PATIENCE_S)
     except subprocess.TimeoutExpired:

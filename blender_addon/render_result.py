@@ -6,7 +6,7 @@ import uuid
 
 import bpy
 
-from . import runtime, session, versions
+from . import jobs, runtime, session, versions
 from .errors import Problem
 
 DENOISED, RENDERED, COMPOSITE = "N2N Denoised", "N2N Rendered", "N2N Composite"
@@ -16,6 +16,10 @@ def what_is_missing(scene) -> tuple[str, str, str] | None:
     """(what, what to do, operator that does it or ""), or None when a render of the scene can be denoised with any model."""
     if session.is_missing():
         return "Nothing here can denoise", runtime.SET_UP_HINT, "n2n.set_up"
+    try:
+        session.model_path(scene.n2n.model)
+    except Problem:
+        return "The chosen model is not there", "Choose another one", ""
     if scene.render.engine != "CYCLES":
         return "The render engine is not Cycles", "Only Cycles renders the passes that denoising needs", ""
     without = [layer.name for layer in scene.view_layers if layer.use and not layer.cycles.denoising_store_passes]
@@ -25,14 +29,23 @@ def what_is_missing(scene) -> tuple[str, str, str] | None:
     return None
 
 
-def render(context, scene):
+def render(context, scene, frame: int | None = None):
     """A generator: renders the scene as F12 does, in the interface as a job of Blender's without a window of its own."""
-    if bpy.app.background:
-        try:
+    blocking = bpy.app.background or jobs.status["blocking"]
+    while not blocking and bpy.app.is_job_running("RENDER"):
+        yield None  # the artist's own
+    if frame is not None:
+        scene.frame_set(frame)
+    try:
+        if blocking:
             bpy.ops.render.render(scene=scene.name)
-        except RuntimeError as error:
-            raise Problem(f"The scene cannot be rendered: {str(error).strip().removeprefix('Error: ')}") from None
-        return
+        else:
+            yield from _render_as_job(context, scene)
+    except RuntimeError as error:
+        raise Problem(f"The scene cannot be rendered: {str(error).strip().removeprefix('Error: ')}") from None
+
+
+def _render_as_job(context, scene):
     view, cancelled = context.preferences.view, []
     display = view.render_display_type
 
@@ -41,7 +54,8 @@ def render(context, scene):
     bpy.app.handlers.render_cancel.append(on_cancel)
     view.render_display_type = "NONE"
     try:
-        bpy.ops.render.render("INVOKE_DEFAULT", scene=scene.name)
+        if bpy.ops.render.render("INVOKE_DEFAULT", scene=scene.name) != {"RUNNING_MODAL"}:
+            raise Problem("Blender does not render now", "Wait until what it does is over, and press the button again")
         while bpy.app.is_job_running("RENDER"):
             yield None
     finally:
@@ -71,20 +85,30 @@ def save(scene, path: str):
 
 def picture_folder(scene) -> str:
     """Where this scene's denoised pictures lie, so that they are still there when the file is opened again."""
-    copied = any(other.n2n.folder == scene.n2n.folder for other in bpy.data.scenes if other != scene)
-    if not scene.n2n.folder or (copied and scene.n2n.owner != scene.name):
+    if not scene.n2n.folder or is_copy(scene):
         scene.n2n.folder = uuid.uuid4().hex[:12]
     scene.n2n.owner = scene.name
     key = hashlib.sha1(f"{bpy.data.filepath}|{scene.n2n.folder}".encode()).hexdigest()[:12]  # a copy of the file has its own
     return session.user_folder(os.path.join("pictures", key))
 
 
+def is_copy(scene) -> bool:
+    """Whether the scene was copied from one that has pictures, and has none of its own."""
+    return bool(scene.n2n.folder) and scene.n2n.owner != scene.name and any(
+        other.n2n.folder == scene.n2n.folder for other in bpy.data.scenes if other != scene)
+
+
 def load_pictures(scene, folder: str, layers: dict[str, int]) -> dict[str, tuple]:
     """View layer → (denoised image, rendered image); images of an earlier time are used again."""
     several = len(layers) > 1
-    return {layer: tuple(load(f"{title}: {layer}" if several else title, os.path.join(folder, f"{index}.{kind}.exr"), scene)
-                         for title, kind in ((DENOISED, "denoised"), (RENDERED, "rendered")))
-            for layer, index in layers.items()}
+    found = {layer: tuple(load(f"{title}: {layer}" if several else title, os.path.join(folder, f"{index}.{kind}.exr"), scene)
+                          for title, kind in ((DENOISED, "denoised"), (RENDERED, "rendered")))
+             for layer, index in layers.items()}
+    kept = [image for images in found.values() for image in images]
+    for image in pictures(scene):
+        if image not in kept and image["n2n"] != COMPOSITE:  # of view layers that are not rendered any more
+            bpy.data.images.remove(image)
+    return found
 
 
 def load(name: str, path: str, scene):
@@ -96,9 +120,12 @@ def load(name: str, path: str, scene):
         image["n2n"], image["n2n_scene"] = name, scene.n2n.folder
         image.use_view_as_render = True
     else:
+        if image.packed_file:
+            image.unpack(method="REMOVE")
         image.filepath = path
         image.reload()
     image.alpha_mode = "PREMUL"
+    versions.set_working_space(image)
     return image
 
 
@@ -115,20 +142,23 @@ def picture_to_show(scene):
         next((image for image in found if image["n2n"].startswith(DENOISED)), None)
 
 
-def show(context, image):
-    """In an Image Editor: the one with the render, else any, else a new one as for a render."""
+def show(context, image, fit: bool = True):
+    """In an Image Editor: this one, else the one with the render, else any, else a new one as for a render."""
     places = _image_editors(context)
     if not places and not bpy.app.background:
         bpy.ops.render.view_show("INVOKE_DEFAULT")
         places = _image_editors(context)
     shown = [place for place in places if getattr(place[1].spaces.active.image, "type", "") == "RENDER_RESULT"
              or (place[1].spaces.active.image and place[1].spaces.active.image.get("n2n"))]
-    for window, area in shown or places[:1]:
+    shown = [place for place in shown if place[1].spaces.active.image == image] or shown or places
+    here = [place for place in places if place[1] == context.area]
+    for window, area in (here or shown)[:1]:
         if area.spaces.active.image != image:
             area.spaces.active.image = image
             region = next(region for region in area.regions if region.type == "WINDOW")
             with context.temp_override(window=window, area=area, region=region):
-                bpy.ops.image.view_all(fit_view=True)
+                if fit:
+                    bpy.ops.image.view_all(fit_view=True)
         area.tag_redraw()
 
 

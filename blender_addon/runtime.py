@@ -28,7 +28,7 @@ def bundled() -> tuple[list[str], dict[str, str]] | None:
         folders.append(str(place.parent if found.submodule_search_locations else place))
     if not is_python(sys.executable):
         return None
-    return ([sys.executable, "-u", "-m", "n2n_render.serve"],
+    return ([sys.executable, "-P", "-m", "n2n_render.serve"],  # -P: no module of the folder where Blender was started
             {"PYTHONPATH": os.pathsep.join(dict.fromkeys(folders)), "PYTHONNOUSERSITE": "1"})
 
 
@@ -44,11 +44,6 @@ def is_python(program: str) -> bool:
     return Path(program or "").stem.lower().startswith("python")
 
 
-def clean_environment() -> dict[str, str]:
-    """What an outside Python must not inherit from Blender's."""
-    return {"PYTHONPATH": "", "PYTHONHOME": ""}
-
-
 def serve_command(model: str, named: str, choice: str) -> tuple[list[str], dict[str, str]]:
     """What denoises with `model`. choice: "AUTO", "BUNDLED", "EXTERNAL". Raises Problem that says what is missing."""
     needs_torch = model.endswith(".pt") or os.path.isdir(model)
@@ -57,15 +52,16 @@ def serve_command(model: str, named: str, choice: str) -> tuple[list[str], dict[
         return inside
     outside = external(named)
     if outside and choice != "BUNDLED":
-        return [*outside, "serve"], without_python_variables()
+        return [*outside, "serve"], outside_environment()
     if needs_torch:
         raise Problem(f"The model {os.path.basename(model)} needs an installed n2n-render with PyTorch", SET_UP_HINT)
     raise Problem("There is nothing here that can denoise: the extension was built without its wheels for this Blender",
                   SET_UP_HINT)
 
 
-def without_python_variables() -> dict[str, str]:
-    return {name: value for name, value in clean_environment().items() if name in os.environ}
+def outside_environment() -> dict[str, str]:
+    """What another Python must not inherit from Blender's."""
+    return {name: "" for name in ("PYTHONPATH", "PYTHONHOME") if name in os.environ}
 
 
 def check_version(found: str):

@@ -1,4 +1,5 @@
 """The warm process and what it told: what is known until Blender ends. One process for each command line."""
+import json
 import os
 import tempfile
 
@@ -60,28 +61,27 @@ def model_folders() -> list[str]:
 
 def describe():
     """A generator: asks what there is, into KNOWN. An installed n2n-render is asked too, where there is one."""
-    KNOWN["models"], KNOWN["devices"], problems = [], {}, []
+    KNOWN["models"], KNOWN["devices"], problems, answered = [], {}, [], []
     _missing.clear()
-    seen = set()
-    for model in ("oidn", "x.pt"):
+    outside = runtime.external(bpy.path.abspath(preferences().program))
+    if not outside:
+        problems.append(Problem("No installed n2n-render was found; training needs one", runtime.SET_UP_HINT))
+    for model in ("oidn", "any.pt") if outside else ("oidn",):
         try:
             worker = worker_for(model)
-            if id(worker) in seen:
-                continue
-            seen.add(id(worker))
-            answer = yield from worker.ask("describe", folders=model_folders())
-            if model == "x.pt":
+            if worker not in answered:
+                answer = yield from worker.ask("describe", folders=model_folders())
                 runtime.check_version(answer["version"])
+                remember(answer)
+                answered.append(worker)
         except Problem as problem:
             problems.append(problem)
-            continue
-        _remember(answer)
-    if not seen:
-        raise problems[0]
+    if not answered:
+        raise problems[-1]
     return problems
 
 
-def _remember(answer):
+def remember(answer):
     for devices in answer["engines"].values():
         for kind, name in devices.items():
             KNOWN["devices"].setdefault(kind, name)
@@ -94,9 +94,33 @@ def _remember(answer):
 
 def model_choices() -> list[tuple[str, str, str]]:
     """(identifier, label, tooltip) of what can be chosen."""
-    if not KNOWN["models"]:
-        return [(name, label(name), "Open Image Denoise's weights") for name in BUILTIN]
-    return [(model["name"], label(model["name"]), model_note(model)) for model in KNOWN["models"]]
+    return [(model["name"], label(model["name"]), model_note(model)) for model in KNOWN["models"] or _models_by_files()]
+
+
+def _models_by_files() -> list[dict]:
+    """What can be told without asking: the built-in ones, and what `n2n-render export` wrote beside archives."""
+    found = [{"name": name, "features": ["albedo", "normal"], "origin": "Open Image Denoise's weights", "problem": ""}
+             for name in BUILTIN]
+    for path in [os.path.join(folder, name) for folder in model_folders() for name in sorted(os.listdir(folder))]:
+        if path.endswith(".tza"):
+            try:
+                with open(f"{path}.json", encoding="utf-8") as file:
+                    notes = json.load(file)
+                found.append({"name": path, "features": notes["model"]["features"], "origin": notes["origin"], "problem": ""})
+            except (OSError, ValueError, KeyError, TypeError):
+                found.append({"name": path, "features": [], "origin": "An archive without a description", "problem": ""})
+    return found
+
+
+def model_path(name: str) -> str:
+    """Raises Problem when the chosen model is not there any more."""
+    path = bpy.path.abspath(name)
+    if not name:
+        raise Problem("No model is chosen", "Choose one in Render Properties > N2N Denoise")
+    looks_like_a_file = os.sep in path or path.endswith((".tza", ".pt"))
+    if looks_like_a_file and not os.path.exists(path):
+        raise Problem(f"The model {path} is not there any more", "Choose another one in Render Properties > N2N Denoise")
+    return path if looks_like_a_file else name
 
 
 def label(name: str) -> str:
@@ -111,4 +135,6 @@ def model_note(model: dict) -> str:
 
 
 def note_on(name: str) -> str:
-    return next((model_note(model) for model in KNOWN["models"] if model["name"] == name), "")
+    """For the panel: of what is known, and else of an archive of the artist's own."""
+    models = KNOWN["models"] or (_models_by_files() if name.endswith(".tza") else [])
+    return next((model_note(model) for model in models if model["name"] == name), "")

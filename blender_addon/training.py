@@ -1,4 +1,5 @@
 """Sample pairs and Train on this scene: an installed n2n-render does both, outside Blender; the new model joins the list."""
+import contextlib
 import os
 import re
 import shutil
@@ -6,13 +7,14 @@ import tempfile
 
 import bpy
 
-from . import programs, runtime, session
+from . import jobs, programs, runtime, session
 from .animation import output_folder
 from .errors import Problem
 from .jobs import Job
 from .settings import preferences
 
 SAMPLES, TRAINED, PREVIEW = "samples", "trained", "N2N Training"
+NOTHING_LEARNED = "training made nothing better"  # as `n2n-render adapt` says it
 _preview = {"collection": None, "time": 0.0}
 
 
@@ -28,19 +30,24 @@ def _next_folder(parent: str, beside=lambda name: None) -> str:
     """parent/<file>-<n>, the first that is free: nothing that was made before is touched. `beside` names another path that
     must be free, too.
     """
-    stem = re.sub(r"\W+", "_", os.path.splitext(os.path.basename(bpy.data.filepath))[0]) or "untitled"
-    number = 1
+    stem, number = _stem(), 1
     while any(path and os.path.exists(path) for path in (os.path.join(parent, f"{stem}-{number}"),
                                                          beside(f"{stem}-{number}"))):
         number += 1
     return os.path.join(parent, f"{stem}-{number}")
 
 
+def _stem() -> str:
+    """Of the file, and of the scene where there are several."""
+    scene = f"_{bpy.context.scene.name}" if len(bpy.data.scenes) > 1 else ""
+    return re.sub(r"\W+", "_", os.path.splitext(os.path.basename(bpy.data.filepath))[0] + scene) or "untitled"
+
+
 def newest_samples(scene) -> str | None:
-    """The last complete folder of pairs, or None."""
+    """The last folder of pairs of this scene, or None."""
     parent = os.path.join(output_folder(scene), SAMPLES)
-    found = [entry.path for entry in os.scandir(parent) if os.path.isfile(os.path.join(entry.path, "manifest.json"))] \
-        if os.path.isdir(parent) else []
+    found = [entry.path for entry in os.scandir(parent) if re.fullmatch(re.escape(_stem()) + r"-\d+", entry.name)
+             and os.path.isfile(os.path.join(entry.path, "manifest.json"))] if os.path.isdir(parent) else []
     return max(found, key=os.path.getmtime, default=None)
 
 
@@ -61,7 +68,7 @@ class N2N_OT_sample(Job, bpy.types.Operator):
             blender = ["--blender", bpy.app.binary_path] if bpy.app.binary_path else []
             yield 0.0, "saving a copy"
             yield from programs.run(_command("sample", "--scene", copy, "--scene-name", scene.name, "--spp", settings.spp,
-                                             "--out", out, *chosen, *blender), runtime.without_python_variables())
+                                             "--out", out, *chosen, *blender), runtime.outside_environment(), jobs.warn)
             complete = True
         finally:
             shutil.rmtree(copies, ignore_errors=True)
@@ -82,12 +89,12 @@ class N2N_OT_train(Job, bpy.types.Operator):
             raise Problem("There are no pairs to train on yet", "Press Sample Pairs first")
         models = session.user_folder("models")
         out = _next_folder(os.path.join(output_folder(scene), TRAINED), lambda name: os.path.join(models, f"{name}.tza"))
-        environment = runtime.without_python_variables()
+        environment = runtime.outside_environment()
         steps = programs.run(_command("adapt", samples, "-o", out, "--minutes", f"{settings.minutes:g}", "--average", 1),
-                             environment)
-        for found in steps:
-            _update_preview(os.path.join(out, "preview.png"))
-            yield found
+                             environment, jobs.warn)
+        printed = yield from _with_preview(steps, os.path.join(out, "preview.png"))
+        if NOTHING_LEARNED in printed:
+            jobs.warn("Training made nothing better on this scene: the new model is as good as the one that it started from")
         model = os.path.join(models, f"{os.path.basename(out)}.tza")
         frame = next(entry.path for entry in os.scandir(out) if entry.name.endswith(".exr"))
         yield 1.0, "writing the model"
@@ -96,6 +103,17 @@ class N2N_OT_train(Job, bpy.types.Operator):
         yield from session.describe()
         settings.model = model
         self.report({"INFO"}, f"The model {os.path.basename(model)} is ready and chosen; press Denoise")
+
+
+def _with_preview(steps, path):
+    with contextlib.closing(steps):
+        while True:
+            try:
+                found = next(steps)
+            except StopIteration as stop:
+                return stop.value
+            _update_preview(path)
+            yield found
 
 
 def _update_preview(path):

@@ -58,6 +58,13 @@ def own_compositor_tree(scene_copy):
     return scene_copy.node_tree
 
 
+def set_working_space(image):
+    """The picture's numbers are those of the render, whatever space the file is worked in (5.0 lets artists choose)."""
+    if hasattr(bpy.data, "colorspace"):
+        with contextlib.suppress(TypeError):
+            image.colorspace_settings.name = bpy.data.colorspace.working_space
+
+
 def output_types() -> set[str]:
     """Node types that a tree of ours may hold and still be just ours."""
     return {"CompositorNodeRLayers", "NodeGroupOutput" if COMPOSITOR_IS_A_GROUP else "CompositorNodeComposite"}

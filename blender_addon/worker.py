@@ -18,14 +18,14 @@ class Worker:
     """One process. `poll` and `ask` are for the main thread; a thread of ours only reads lines."""
 
     def __init__(self, command: list[str], environment: dict[str, str], log_path: str):
-        self.command, self._log_path = command, log_path
+        self._log_path = log_path
         self._answers, self._next_id = queue.Queue(), 0
         flags = subprocess.CREATE_NO_WINDOW if os.name == "nt" else 0
         try:
             with open(log_path, "wb") as log:
                 self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
                                                  env={**os.environ, **environment}, text=True, encoding="utf-8",
-                                                 creationflags=flags, start_new_session=True)
+                                                 cwd=os.path.dirname(log_path), creationflags=flags, start_new_session=True)
         except OSError as error:
             raise Problem(f"The denoising process cannot be started: {command[0]} ({error.strerror or error})",
                           "Press Set Up, or name another program in the add-on's preferences") from None
@@ -68,23 +68,22 @@ class Worker:
                     raise Problem(*self._last_words())
                 if answer.get("id") != identity:
                     continue  # of a request that was cancelled
-                finished = answer["event"] in ("done", "error", "cancelled")
+                finished = answer["event"] in ("done", "error")
                 if answer["event"] == "done":
                     return answer
                 if answer["event"] == "error":
                     raise Problem(answer["what"], answer["hint"])
-                if answer["event"] == "cancelled":
-                    raise Problem("Cancelled")
                 yield answer
         finally:
-            if not finished and self.alive:
-                self._send({"do": "cancel", "id": identity})
+            if not finished:
+                with contextlib.suppress(Problem):
+                    self._send({"do": "cancel", "id": identity})
 
     def _send(self, request):
         try:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
-        except OSError:
+        except (OSError, ValueError):  # it has ended, or was ended
             raise Problem(*self._last_words()) from None
 
     def _last_words(self) -> tuple[str, str]:

@@ -20,6 +20,8 @@ class _Commands(click.Group):
         from . import console
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _terminate)
+            if hasattr(signal, "SIGBREAK"):  # how a program asks on Windows
+                signal.signal(signal.SIGBREAK, _terminate)
         try:
             return super().invoke(ctx)
         except N2NError as error:

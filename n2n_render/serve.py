@@ -90,7 +90,7 @@ class Server:
         for index, path in enumerate(request["inputs"]):
             on_share(index / len(request["inputs"]))
             image = ExrImage(path, header_only=True)
-            for layer in image.rendered_layers:
+            for layer in image.rendered_layers or [image.layer(None)]:
                 image.check(layer, features)
         return {}
 
