@@ -131,6 +131,7 @@ def check_record(folder: str, made_with: dict):
         if other:
             raise Problem(f"{folder} holds frames of another {other[0]} ({before.get(other[0], 'not known')})",
                           "Choose another output folder, or delete those frames")
+        return
     partial = f"{path}.partial"
     with open(partial, "w", encoding="utf-8") as file:
         json.dump(made_with, file, indent=1)
