@@ -1,4 +1,5 @@
 """Runs a network with OpenVINO on the CPU: in bfloat16 where the processor has it, else in float32."""
+import sys
 import warnings
 
 import numpy as np
@@ -22,6 +23,10 @@ def find_devices() -> dict[str, str]:
 
 
 def load():
+    """OpenVINO's converter would report each use to its maker, from a forked process that can outlive us; without its
+    telemetry package it does not.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)
     try:
         with warnings.catch_warnings(action="ignore"):
             import openvino

@@ -1,6 +1,8 @@
 """Engines: all give the same picture, the fastest that is there is taken, and what cannot run says why."""
 import dataclasses
 import functools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -289,3 +291,11 @@ def test_frames_with_little_noise_are_denoised_in_float32_unless_half_is_asked_f
     np.testing.assert_array_equal(image, exact)
     forced = Denoiser(checkpoint, "cpu", engine="openvino", precision="half")
     assert not np.array_equal(forced.denoise(nearly_clean), exact) and forced.engine.coarse
+
+
+def test_nobody_is_told_that_openvino_is_used():
+    """Its converter sends statistics, by default."""
+    code = ("import sys; from n2n_render.denoise import load_denoiser; load_denoiser('oidn-small-noisy-aux', engine='openvino'); "
+            "print(sys.modules['openvino_telemetry'], 'openvino_telemetry.main' in sys.modules)")
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.split() == ["None", "False"]
