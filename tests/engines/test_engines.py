@@ -295,7 +295,8 @@ def test_frames_with_little_noise_are_denoised_in_float32_unless_half_is_asked_f
 
 def test_nobody_is_told_that_openvino_is_used():
     """Its converter sends statistics, by default."""
-    code = ("import sys; from n2n_render.denoise import load_denoiser; load_denoiser('oidn-small-noisy-aux', engine='openvino'); "
+    code = ("import sys; from n2n_render.denoise import load_denoiser; "
+            "load_denoiser('oidn-small-noisy-aux', engine='openvino'); "
             "print(sys.modules['openvino_telemetry'], 'openvino_telemetry.main' in sys.modules)")
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.split() == ["None", "False"]
