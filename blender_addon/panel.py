@@ -49,9 +49,11 @@ def _draw_status(layout):
     if not jobs.is_running():
         return
     row = layout.row(align=True)
-    text = ", ".join(part for part in (jobs.status["text"] or jobs.status["title"], jobs.time_left()) if part)
+    text = ", ".join(part for part in (jobs.status["title"], jobs.time_left()) if part)
     row.progress(factor=jobs.status["share"], text=text)
     row.operator("n2n.cancel", text="", icon="CANCEL")
+    if jobs.status["text"]:
+        _draw_note(layout.column(), jobs.status["text"])
 
 
 def _draw_choice(column, title, operator, text, name):
