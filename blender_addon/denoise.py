@@ -58,6 +58,13 @@ class N2N_OT_denoise(Job, bpy.types.Operator):
         total = seconds["save"] + seconds["worker"] + seconds["load"] + seconds["composite"]
         self.report({"INFO"}, f"Denoised with {answer['engine']}: {total:.1f} s, "
                               f"of which the network {seconds['inside']['network']:.1f} s")
+        if not bpy.app.background:
+            yield from _in_silence(session.get_to_know(session.model_path(scene.n2n.model)))
+
+
+def _in_silence(steps):
+    for _ in steps:
+        yield None
 
 
 def _about_the_render(problem, path):

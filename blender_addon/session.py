@@ -1,4 +1,5 @@
 """The warm process and what it told: what is known until Blender ends. One process for each command line."""
+import contextlib
 import json
 import os
 import tempfile
@@ -79,6 +80,13 @@ def describe():
     if not answered:
         raise problems[-1]
     return problems
+
+
+def get_to_know(model: str):
+    """A generator: asks the process that has just denoised, once, so that the lists are full without Set Up."""
+    if not KNOWN["models"]:
+        with contextlib.suppress(Problem):
+            remember((yield from worker_for(model).ask("describe", folders=model_folders())))
 
 
 def remember(answer):
