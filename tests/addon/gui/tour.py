@@ -14,7 +14,7 @@ import bpy
 OUT, ARCHIVE = Path(os.environ["N2N_SHOTS"]), os.environ["N2N_ZIP"]
 REPOSITORY = Path(__file__).resolve().parents[3]
 VERSION = "{}.{}".format(*bpy.app.version)
-SCENE = "n2n_render/sample/worker/demo_scene.py"
+SCENE = os.path.join("n2n_render", "sample", "worker", "demo_scene.py")
 PANEL_WIDTH = 0.25  # of the window
 PATIENCE_S = 180.0
 
