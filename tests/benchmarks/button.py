@@ -1,6 +1,6 @@
 """From the click on Denoise to the picture, cold and warm, split into its steps. Run inside Blender, or with the bpy wheel:
 
-BLENDER_USER_RESOURCES=$(mktemp -d) blender -b --factory-startup --python tests/benchmarks/click.py -- ZIP [1920x1080 [MODEL]]
+BLENDER_USER_RESOURCES=$(mktemp -d) blender -b --factory-startup --python tests/benchmarks/button.py -- ZIP [1920x1080 [MODEL]]
 """
 import statistics
 import sys
