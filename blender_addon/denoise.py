@@ -1,5 +1,4 @@
 """The Denoise button: last render → denoised picture, shown and put into the compositor. And what belongs to it."""
-import contextlib
 import os
 import shutil
 import tempfile
@@ -59,12 +58,7 @@ class N2N_OT_denoise(Job, bpy.types.Operator):
         self.report({"INFO"}, f"Denoised with {answer['engine']}: {total:.1f} s, "
                               f"of which the network {seconds['inside']['network']:.1f} s")
         if not bpy.app.background:
-            yield from _in_silence(session.get_to_know(session.model_path(scene.n2n.model)))
-
-
-def _in_silence(steps):
-    for _ in steps:
-        yield None
+            yield from jobs.each(session.get_to_know(session.model_path(scene.n2n.model)), lambda _: None)
 
 
 def _about_the_render(problem, path):
@@ -128,18 +122,12 @@ def ask_denoise(scene, **request):
     steps = worker.ask("denoise", model=model, device=preferences().device or "auto", strength=settings.strength,
                        prefilter={"AUTO": None, "ON": True, "OFF": False}[settings.prefilter],
                        keep_noisy=settings.keep_noisy, **request)
-    with contextlib.closing(steps):
-        while True:
-            try:
-                event = next(steps)
-            except StopIteration as stop:
-                return stop.value
-            if event is None:
-                yield None
-            elif event["event"] == "progress":
-                yield event["share"], "denoising"
-            else:
-                jobs.warn(event["message"])
+
+    def told(event):
+        if event and event["event"] == "warning":
+            jobs.warn(event["message"])
+        return (event["share"], "denoising") if event and event["event"] == "progress" else None
+    return (yield from jobs.each(steps, told))
 
 
 def _clock():

@@ -2,6 +2,7 @@
 
 `work` yields (share, text), or None when there is nothing new, and is closed when the artist presses Esc or Cancel.
 """
+import contextlib
 import signal
 import time
 import traceback
@@ -26,6 +27,17 @@ def is_running() -> bool:
 def cancel():
     """Asks the job in hand to end; it does so within a tick."""
     status["wants_to_end"] = True
+
+
+def each(steps, change):
+    """A generator: change(what `steps` yields), one after the other; returns what `steps` returns."""
+    with contextlib.closing(steps):
+        while True:
+            try:
+                found = next(steps)
+            except StopIteration as stop:
+                return stop.value
+            yield change(found)
 
 
 def warn(sentence: str):

@@ -1,5 +1,4 @@
 """Sample pairs and Train on this scene: an installed n2n-render does both, outside Blender; the new model joins the list."""
-import contextlib
 import os
 import re
 import shutil
@@ -92,7 +91,8 @@ class N2N_OT_train(Job, bpy.types.Operator):
         environment = runtime.outside_environment()
         steps = programs.run(_command("adapt", samples, "-o", out, "--minutes", f"{settings.minutes:g}", "--average", 1),
                              environment, jobs.warn)
-        printed = yield from _with_preview(steps, os.path.join(out, "preview.png"))
+        preview_path = os.path.join(out, "preview.png")
+        printed = yield from jobs.each(steps, lambda found: _update_preview(preview_path) or found)
         if NOTHING_LEARNED in printed:
             jobs.warn("Training made nothing better on this scene: the new model is as good as the one that it started from")
         model = os.path.join(models, f"{os.path.basename(out)}.tza")
@@ -103,17 +103,6 @@ class N2N_OT_train(Job, bpy.types.Operator):
         yield from session.describe()
         settings.model = model
         self.report({"INFO"}, f"The model {os.path.basename(model)} is ready and chosen; press Denoise")
-
-
-def _with_preview(steps, path):
-    with contextlib.closing(steps):
-        while True:
-            try:
-                found = next(steps)
-            except StopIteration as stop:
-                return stop.value
-            _update_preview(path)
-            yield found
 
 
 def _update_preview(path):
