@@ -30,6 +30,10 @@ class _Commands(click.Group):
         except PermissionError as error:
             console.show_error(N2NError(f"{error.filename}: may not be read or written", "Check who owns it."))
             sys.exit(1)
+        except MemoryError as error:
+            console.show_error(N2NError(f"the memory is full{f' ({error})' if str(error) else ''}",
+                                        "Close other programs, or take smaller or fewer frames, or a smaller --tile."))
+            sys.exit(1)
         except KeyboardInterrupt:
             console.say("interrupted; what was finished is kept")
             sys.exit(130)

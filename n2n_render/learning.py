@@ -76,6 +76,9 @@ def train(ctx, resume, features, widths, minutes, data, shots, **options):
         if options["init"]:
             refuse_given(ctx, {"network", "norm", "head", "encoding", "levels", "widths"}, "cannot be chosen with --init",
                           "The model to start from decides it.")
+        if options["network"] != "paper":
+            refuse_given(ctx, {"norm", "head", "encoding", "levels", "widths"}, f"is not for --network {options['network']}",
+                         "Open Image Denoise's topology decides it; leave it out, or use --network paper.")
         _check_shots(options["temporal"], shots)
         config = TrainConfig(**options, data=data, features=parse_features(features), minutes=minutes or 20.0,
                              encoder_width=encoder, decoder_width=decoder, shots=tuple(parse_shots(shots)))

@@ -66,6 +66,7 @@ def test_commands_of_the_readme_exist():
     (["train", "--init", "missing.tza"], "missing.tza"),
     (["train", "--init", "oidn", "--norm", "none"], "--norm"),
     (["train", "--network", "oidn"], "--hdr"),
+    (["train", "--hdr", "--network", "oidn", "--levels", "3"], "--levels"),
     (["export", "missing.pt", "--format", "tza", "-o", "a.tza"], "missing.pt"),
     (["evaluate", "--data", "nowhere"], "nowhere"),
 ])
@@ -75,6 +76,14 @@ def test_bad_input_is_one_sentence_with_a_hint(arguments, says, tmp_path, monkey
     assert result.exit_code == 1 and says in result.output and "error:" in result.output
     assert "Traceback" not in result.output and len(result.output.strip().splitlines()) >= 2
     assert not list(tmp_path.iterdir())
+
+
+def test_a_full_memory_is_one_sentence_too(monkeypatch):
+    def fill(*arguments):
+        raise MemoryError("Unable to allocate 12 GiB")
+    monkeypatch.setattr("n2n_render.network.models.list_models", fill)
+    result = run("models")
+    assert result.exit_code == 1 and "12 GiB" in result.output and "Traceback" not in result.output
 
 
 @pytest.mark.parametrize("ignored", ["", "trap '' INT; "], ids=["foreground", "background"])

@@ -188,6 +188,12 @@ def test_a_file_may_have_any_name(frame, tmp_path, kind, half):
     assert {path.name for path in tmp_path.iterdir()} == {"weights.bin", "weights.bin.json"}
 
 
+def test_the_name_of_another_format_is_refused(frame, tmp_path):
+    with pytest.raises(N2NError, match=".onnx"):
+        export(checkpoint_of(OIDN), "tza", tmp_path / "shot.onnx", frame)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_checkpoint_is_not_overwritten_by_a_torchscript(frame, tmp_path):
     with pytest.raises(N2NError, match="best.pt"):
         export(checkpoint_of(PAPER), "torchscript", tmp_path / "best.pt", frame)

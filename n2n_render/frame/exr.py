@@ -144,7 +144,8 @@ class ExrImage:
 
 def _how_to_get(feature: str) -> str:
     if feature == "vector":
-        return "Turn on View Layer > Passes > Data > Vector (and Motion Blur off) and render again, or leave out --temporal."
+        return ("Turn on View Layer > Passes > Data > Vector (and Motion Blur off) and render again (`sample`: into a new "
+                "folder), or leave out --temporal.")
     return ("Turn on View Layer > Passes > Data > Denoising Data and render again, or use a model without the feature "
             f"{feature!r} (`n2n-render models` lists them; oidn-color needs none).")
 

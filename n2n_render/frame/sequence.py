@@ -45,6 +45,8 @@ def match_pairs(paths: list[Path], others: list[list[Path]]) -> list[list[Path]]
             if frame_number(path) != frame_number(file):
                 raise N2NError(f"--pair would average {path.name} with {file.name}, another frame",
                                "A frame is missing on one side; pass sequences of the same frames.")
+            if len({parsed.view for parsed in map(parse_name, (path.name, file.name)) if parsed}) > 1:
+                raise N2NError(f"--pair would average {path.name} with {file.name}, another view", "Pass the same views twice.")
     return [[path, *rest] for path, *rest in zip(paths, *others, strict=True)]
 
 

@@ -95,7 +95,7 @@ def _reconcile(folder: Path, manifest: dict) -> dict:
     different = plan.differences(old, manifest)
     if different:
         raise N2NError(f"{folder} holds renders of other settings: {'; '.join(different)}",
-                       "Pass another folder with --out, or the settings of before.")
+                       "Choose another output folder, or the settings of before.")
     return plan.merged(old, manifest)
 
 
@@ -104,10 +104,10 @@ def _prepare_folder(folder: Path, needed: int, manifest: dict):
         folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        raise N2NError(f"{folder}: cannot be made ({error.strerror})", "Pass a writable folder with --out.") from None
+        raise N2NError(f"{folder}: cannot be made ({error.strerror})", "Choose a writable output folder.") from None
     if needed > free:
         raise N2NError(f"{folder}: needs about {needed / 2**20:,.0f} MiB, but {free / 2**20:,.0f} MiB are free",
-                       "Free some space, pass another --out, or render fewer or smaller frames.")
+                       "Free some space, choose another output folder, or render fewer or smaller frames.")
     write_manifest(folder, manifest)
     _remove_abandoned(folder)
 

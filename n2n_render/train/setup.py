@@ -44,7 +44,8 @@ def start_model(config: TrainConfig) -> tuple[ModelConfig, Checkpoint | None]:
     clean = start.model.clean_guides if config.prefilter is None else config.prefilter
     features = config.features or in_files(start.model.features)
     if NEIGHBORS in start.model.features and not config.temporal:
-        raise N2NError(f"--init {config.init} is a model that looks at neighbouring frames", "Pass --temporal 2 too.")
+        raise N2NError(f"--init {config.init} is a model that looks at neighbouring frames",
+                       "Pass --temporal 2 too (train, adapt), or start from a model of single frames.")
     start = widen(start, (*features, NEIGHBORS) if config.temporal else features)
     return replace(start.model, clean_guides=clean), start
 
