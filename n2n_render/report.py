@@ -12,6 +12,8 @@ from .frame.metrics import RELMSE_EPSILON
 from .frame.transfer import encode_tonemap
 
 CAPTION_PX = 18
+CROPS = 2           # magnified places in a comparison
+MAGNIFIED = 4       # times
 ERROR_WHITE = 0.1   # RMS error on T: 25 of 255, which everybody sees
 HEADINGS = ("PSNR on T [dB] ↑", "SSIM ↑", "relMSE ↓", "SMAPE ↓", "FLIP ↓")
 
@@ -67,21 +69,47 @@ def write_fly_through(points, path: Path):
 
 
 def comparison(result: ViewResult):
-    """A picture: all images side by side with captions, their FLIP error maps below (dark: no error)."""
+    """A picture: all images side by side with captions, below them their FLIP error maps (dark: no error), then magnified
+    the places where the denoised ones are worst; every column is one image.
+    """
     image_module, draw_module = _pillow()
     names = [name for name in result.images if name != "noisy, one seed"]
     height, width = result.images[names[0]].shape[:2]
-    picture = image_module.new("RGB", (width * len(names), 2 * height + CAPTION_PX), "black")
+    size = max(1, min(width // (CROPS * MAGNIFIED), height))
+    places = worst_places([result.errors[name] for name in names if name in result.errors and "noisy" not in name], size)
+    picture = image_module.new("RGB", (width * len(names), 2 * height + CAPTION_PX + size * MAGNIFIED), "black")
     draw = draw_module.Draw(picture)
     for column, name in enumerate(names):
-        picture.paste(image_module.fromarray(display(result.images[name])), (column * width, CAPTION_PX))
+        left = column * width
+        shown = image_module.fromarray(display(result.images[name]))
+        picture.paste(shown, (left, CAPTION_PX))
         caption = name
         if name in result.errors:
             caption += f"   {result.scores[name]['psnr_db']:.2f} dB"
             heat = image_module.fromarray(heat_map(result.errors[name]))
-            picture.paste(heat, (column * width, CAPTION_PX + height))
-        draw.text((column * width + 4, 3), caption, fill="white")
+            picture.paste(heat, (left, CAPTION_PX + height))
+        draw.text((left + 4, 3), caption, fill="white")
+        for index, (y, x) in enumerate(places):
+            crop = shown.crop((x, y, x + size, y + size)).resize((size * MAGNIFIED,) * 2, image_module.Resampling.NEAREST)
+            picture.paste(crop, (left + index * size * MAGNIFIED, CAPTION_PX + 2 * height))
+            draw.rectangle((left + x, CAPTION_PX + y, left + x + size - 1, CAPTION_PX + y + size - 1), outline="white")
     return picture
+
+
+def worst_places(errors: list[np.ndarray], size: int) -> list[tuple[int, int]]:
+    """Top left corners (y, x) of the CROPS windows of `size` pixels, apart from each other, where the mean of the error maps
+    (H, W) is largest.
+    """
+    if not errors:
+        return []
+    sums = np.pad(np.mean(errors, axis=0, dtype=np.float64), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    windows = sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
+    places = []
+    while len(places) < CROPS and np.isfinite(windows).any():
+        y, x = (int(index) for index in np.unravel_index(np.nanargmax(windows), windows.shape))
+        places.append((y, x))
+        windows[max(0, y - size + 1):y + size, max(0, x - size + 1):x + size] = np.nan
+    return places
 
 
 def write_comparison(result: ViewResult, folder: Path) -> Path:

@@ -15,7 +15,7 @@ from n2n_render.frame.frame import mean_frame
 from n2n_render.network.checkpoint import Checkpoint
 from n2n_render.network.model import ModelConfig
 from n2n_render.network.unet import UNet
-from n2n_render.report import comparison, samples_lines, table_rows, write_json
+from n2n_render.report import comparison, display, samples_lines, table_rows, worst_places, write_json
 
 
 @pytest.fixture
@@ -46,10 +46,23 @@ def test_open_image_denoise_gets_the_mean_of_the_seeds(make_dataset):
 
 def test_pictures_tables_and_json_hold_all_of_it(result, tmp_path):
     picture = comparison(result)
-    assert picture.size == (80 * 4, 2 * 64 + 18)
+    assert picture.size == (80 * 4, 2 * 64 + 18 + 4 * 10)  # images, error maps, caption, two crops of 10² magnified 4 times
+    y, x = worst_places([result.errors[name] for name in ("ours", "OIDN")], 10)[0]
+    crop = np.asarray(picture)[-40:, -80:-40]              # of the reference, the last column
+    np.testing.assert_array_equal(crop[::4, ::4], display(result.images["reference"])[y:y + 10, x:x + 10])
     assert [row[0] for row in table_rows(result.scores)] == list(result.scores)
     write_json([result], means([result]), tmp_path / "a.json")
     assert json.loads((tmp_path / "a.json").read_text())["mean"]["OIDN"] == result.scores["OIDN"]
+
+
+def test_crops_show_the_places_that_are_worst_for_all():
+    one, two = np.zeros((40, 60)), np.zeros((40, 60))
+    one[5:9, 7:11], two[5:9, 7:11] = 0.5, 0.5    # bad in both
+    one[30:34, 50:54] = 0.8                      # bad in one
+    two[20, 20] = 0.9                            # a single pixel
+    assert worst_places([one, two], 4) == [(5, 7), (30, 50)]
+    assert len(worst_places([one], 40)) == 1     # there is no second place apart from the first
+    assert worst_places([], 4) == []
 
 
 def test_no_references_is_a_clear_error(make_dataset):
