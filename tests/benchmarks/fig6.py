@@ -36,12 +36,12 @@ def run(job):
 
     from n2n_render.config import TrainConfig
     from n2n_render.train.loop import train
-    name, data, steps, learning_rate, crop_px, seed = job
+    name, data, steps, learning_rate, crop_px, seed, norm = job
     encoding, loss, target, head = VARIANTS[name]
     with tempfile.TemporaryDirectory() as folder:
         config = TrainConfig(data=(data,), out=f"{folder}/run", hdr=True, features=("albedo", "normal"), encoding=encoding,
                              loss=loss, target=target, head=head, steps=steps, learning_rate=learning_rate, crop_px=crop_px,
-                             threads=1, firefly_clamp=0, validations=4, seed=seed, validation_share=0.1)
+                             threads=1, firefly_clamp=0, validations=4, seed=seed, validation_share=0.1, norm=norm)
         folder = train(config, Quiet())
         last = json.loads((Path(folder) / "metrics.jsonl").read_text().splitlines()[-1])
     return name, last["psnr_db"], last["relmse"], last["seconds"]
@@ -69,12 +69,13 @@ def noisy_input(data):
 @click.option("--learning-rate", default=1e-3)
 @click.option("--crop", default=64)
 @click.option("--seed", default=1)
+@click.option("--norm", type=click.Choice(["none", "batch"]), default="none", help="none: as in the paper.")
 @click.option("--clean/--no-clean", default=True, help="Noise-to-clean too; needs references on training views.")
 @click.option("--processes", default=2, help="Variants trained at a time, one thread each.")
-def main(data, steps, learning_rate, crop, seed, clean, processes):
+def main(data, steps, learning_rate, crop, seed, norm, clean, processes):
     names = [name for name in VARIANTS if clean or VARIANTS[name][2] == "noisy"]
-    jobs = [(name, data, steps, learning_rate, crop, seed) for name in names]
-    print(f"{data}: {steps} steps, crops of {crop}, learning rate {learning_rate:g}, seed {seed}", flush=True)
+    jobs = [(name, data, steps, learning_rate, crop, seed, norm) for name in names]
+    print(f"{data}: {steps} steps, crops of {crop}, learning rate {learning_rate:g}, seed {seed}, norm {norm}", flush=True)
     psnr, relmse = noisy_input(data)
     print("| variant | PSNR on T [dB] | relMSE | seconds |\n|---|---|---|---|")
     print(f"| noisy input | {psnr:.2f} | {relmse:.4f} | |", flush=True)
