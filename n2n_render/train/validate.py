@@ -5,6 +5,7 @@ import torch.nn.functional as F
 
 from ..frame.metrics import psnr, relmse
 from ..frame.passes import NEIGHBORS, guide_channels
+from ..frame.tiles import cut
 from ..frame.transfer import CURVES, LOG_EPSILON, encode_neighbors, encode_unit
 from ..network.model import decode_output
 from ..network.unet import OidnUNet, UNet
@@ -12,6 +13,7 @@ from .dataset import Batches, CachedPair, guide_slice
 
 WINDOW_PX = 512     # of each held-out frame at most this much is looked at, in the middle
 MAX_PAIRS = 12      # and at most so many frames, evenly spaced
+TILE_PX = 768       # a network is run on at a time
 
 
 def encode_input(model, noisy, guides):
@@ -50,14 +52,19 @@ def set_norms_fixed(network: UNet | OidnUNet):
             module.eval()
 
 
-def denoise_array(network: UNet | OidnUNet, image, device, precision: str = "float32"):
-    """(H, W, 10) of a cached pair → exposed radiance (H, W, 3) float32."""
-    pixels = torch.from_numpy(np.array(image, np.float32)).permute(2, 0, 1)[None].to(device)
-    guides = [pixels[:, 3:][:, guide_slice(feature)] for feature in network.config.features]
-    guides = torch.cat(guides, dim=1) if guides else pixels[:, :0]
-    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-        output = network(encode_input(network.config, pixels[:, :3], guides))
-    return decode_output(network.config, output.float(), torch)[0].permute(1, 2, 0).cpu().numpy()
+def denoise_array(network: UNet | OidnUNet, image, device, precision: str = "float32", tile_px: int = TILE_PX):
+    """(H, W, 10) of a cached pair → exposed radiance (H, W, 3) float32, in tiles: it fits a frame of any size."""
+    height, width = image.shape[:2]
+    output = np.empty((height, width, 3), np.float32)
+    for tile in cut(height, width, tile_px, network.config.receptive_radius, network.config.alignment):
+        pixels = torch.from_numpy(np.array(image[tile.outer], np.float32)).permute(2, 0, 1)[None].to(device)
+        guides = [pixels[:, 3:][:, guide_slice(feature)] for feature in network.config.features]
+        guides = torch.cat(guides, dim=1) if guides else pixels[:, :0]
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            predicted = network(encode_input(network.config, pixels[:, :3], guides))
+        decoded = decode_output(network.config, predicted.float(), torch)[0].permute(1, 2, 0)
+        output[tile.inner] = decoded[tile.crop].cpu().numpy()
+    return output
 
 
 def pair_error(denoised, noisy, other) -> float:

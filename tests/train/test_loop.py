@@ -115,6 +115,14 @@ def test_single_view_and_no_features_and_display_referred_work(make_dataset, tmp
     assert checkpoint.model.output == "display" and radiance.shape == (48, 64, 3) and (radiance >= 0).all()
 
 
+def test_frames_are_looked_at_in_tiles_without_a_seam(make_dataset, tmp_path, silent):
+    folder = make_dataset(views=1)
+    network = load_network(read_checkpoint(train(config(folder, tmp_path / "run", steps=3), silent)))
+    image = np.random.default_rng(1).random((150, 210, 10), np.float32)
+    whole, tiled = (denoise_array(network, image, torch.device("cpu"), tile_px=size) for size in (1000, 64))
+    np.testing.assert_allclose(tiled, whole, atol=1e-4)
+
+
 def test_noise_to_clean_needs_references(make_dataset, tmp_path, silent):
     with pytest.raises(N2NError, match="references"):
         train(config(make_dataset(), tmp_path / "run", target="reference"), silent)
