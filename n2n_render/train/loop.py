@@ -103,7 +103,7 @@ class Trainer:
                     if self._validations_due() > validated and self._share() < 1.0:
                         validated = self._validations_due()
                         self._validate()
-                    elif time.time() > next_record:
+                    elif time.time() > next_record and self._share() < 1.0:  # the last record is the last validation's
                         next_record = time.time() + RECORD_EVERY_S
                         self._record({})
                 self._validate()

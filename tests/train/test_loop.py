@@ -115,6 +115,12 @@ def test_single_view_and_no_features_and_display_referred_work(make_dataset, tmp
     assert checkpoint.model.output == "display" and radiance.shape == (48, 64, 3) and (radiance >= 0).all()
 
 
+def test_the_last_record_is_a_validation_however_often_it_records(make_dataset, tmp_path, silent, monkeypatch):
+    monkeypatch.setattr("n2n_render.train.loop.RECORD_EVERY_S", 0.0)
+    found = records(train(config(make_dataset(views=2), tmp_path / "run", steps=6, validations=2), silent))
+    assert found[-1]["step"] == 6 and "pair_error" in found[-1]
+
+
 def test_frames_are_looked_at_in_tiles_without_a_seam(make_dataset, tmp_path, silent):
     folder = make_dataset(views=1)
     network = load_network(read_checkpoint(train(config(folder, tmp_path / "run", steps=3), silent)))
