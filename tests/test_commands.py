@@ -86,6 +86,7 @@ def test_a_full_memory_is_one_sentence_too(monkeypatch):
     assert result.exit_code == 1 and "12 GiB" in result.output and "Traceback" not in result.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ignored", ["", "trap '' INT; "], ids=["foreground", "background"])
 def test_sigterm_saves_the_training_as_ctrl_c_does(make_dataset, tmp_path, ignored):
     """Also in a background job, whose shell makes it ignore Ctrl-C."""

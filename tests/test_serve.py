@@ -117,6 +117,7 @@ def picture(path):
     return OpenEXR.File(str(path)).parts[0].channels["RGBA"].pixels
 
 
+@pytest.mark.slow
 def test_strength_goes_from_noisy_to_denoised(served, noisy, tmp_path):
     found = {}
     for strength in (0.0, 0.5, 1.0):
@@ -140,6 +141,7 @@ def test_check_says_which_file_lacks_a_pass(served, noisy, tmp_path):
         assert found["event"] == "error" and name in found["what"] and expected in found["what"] + found["hint"].lower()
 
 
+@pytest.mark.slow
 def test_a_request_can_be_cancelled_before_and_while_it_runs(served, noisy, tmp_path):
     write_frame(tmp_path / "large.exr", noisy_frame(true_frame(720, 1280), 1))
     served.ask(id="runs", **denoise(tmp_path / "large.exr", output=str(tmp_path / "runs.exr")))
@@ -154,6 +156,7 @@ def test_a_request_can_be_cancelled_before_and_while_it_runs(served, noisy, tmp_
     assert sorted(path.name for path in tmp_path.iterdir()) == ["large.exr", "next.exr", "noisy.exr"]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_done_is_an_error_and_the_process_lives_on(served, noisy, tmp_path):
     (tmp_path / "text.tza").write_text("not a model")
     (tmp_path / "text.exr").write_text("not an image")
@@ -178,6 +181,7 @@ def test_what_cannot_be_done_is_an_error_and_the_process_lives_on(served, noisy,
     assert served.last("last")[0]["event"] == "done"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["end of stdin", "quit", "end of stdin at work"])
 def test_it_ends_with_who_asks(served, tmp_path, how):
     served.ask(id=1, do="check", model="oidn-small", inputs=[])
@@ -206,6 +210,7 @@ def test_pytorch_is_not_needed(start_serving, noisy, tmp_path):
     assert np.isfinite(ExrImage(tmp_path / "out.exr").frame().color).all()
 
 
+@pytest.mark.slow
 def test_only_answers_go_to_stdout(served, noisy):
     """Whatever a library prints there would break the protocol."""
     served.ask(id=1, do="describe", folders=[])

@@ -139,6 +139,7 @@ def test_the_expected_error_is_about_the_true_one(shot, tmp_path):
         assert 0.7 < expected / found < 1.4
 
 
+@pytest.mark.slow
 def test_nothing_is_a_start_too(shot, tmp_path, monkeypatch):
     monkeypatch.setattr(tune, "REESTIMATE_BATCHES", 2)
     adapted(shot, tmp_path / "out", "nothing")
@@ -210,6 +211,7 @@ def test_the_picture_goes_into_the_layer_that_it_was_made_from(start, tmp_path):
     assert not np.allclose(after.pixels(layers[1]), before.pixels(layers[1])) and after.pixels(["B.Error.V"]).any()
 
 
+@pytest.mark.slow
 def test_an_extreme_pixel_leaves_all_numbers_finite(make_dataset, tmp_path):
     """From nothing, where the pilot is the blurred picture itself."""
     shot = make_dataset(views=2, size=SIZE)
@@ -223,6 +225,7 @@ def test_an_extreme_pixel_leaves_all_numbers_finite(make_dataset, tmp_path):
     report(tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_an_adapted_model_is_listed_with_what_it_was_adapted_to(shot, tmp_path):
     adapted(shot, tmp_path / "out", "nothing")
     result = CliRunner().invoke(main, ["models", str(tmp_path / "out")])

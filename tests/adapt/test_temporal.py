@@ -216,6 +216,7 @@ def test_the_adapted_model_can_be_adapted_further(done, tmp_path):
     assert_refused(adapt(shot, tmp_path / "not", out / "adapted.pt"), "looks at neighbouring frames")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("init", ["nothing", "oidn-small", "oidn-color"])
 def test_other_networks_can_look_at_neighbors(moving, tmp_path, init):
     adapted(moving, tmp_path / "out", init, "--temporal", "1", "--train-frames", "1")
@@ -233,12 +234,14 @@ def test_a_network_of_ones_own_can_look_at_neighbors_and_be_adapted_further(movi
     adapted(moving, tmp_path / "further", tmp_path / "out" / "adapted.pt", "--temporal", "1")
 
 
+@pytest.mark.slow
 def test_a_network_with_norms_can_look_at_neighbors(moving, tmp_path):
     """As `train` makes them, and as adapting from nothing leaves them."""
     adapted(moving, tmp_path / "plain", "nothing", "--train-frames", "1")
     adapted(moving, tmp_path / "out", tmp_path / "plain" / "adapted.pt", "--temporal", "1", "--train-frames", "1")
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(moving, tmp_path):
     for name in ("one", "two"):
         adapted(moving, tmp_path / name, "oidn-small", "--temporal", "1")

@@ -293,6 +293,7 @@ def test_frames_with_little_noise_are_denoised_in_float32_unless_half_is_asked_f
     assert not np.array_equal(forced.denoise(nearly_clean), exact) and forced.engine.coarse
 
 
+@pytest.mark.slow
 def test_nobody_is_told_that_openvino_is_used():
     """Its converter sends statistics, by default."""
     code = ("import sys; from n2n_render.denoise import load_denoiser; "

@@ -143,6 +143,7 @@ def test_training_sees_what_denoising_does(make_dataset, tmp_path, silent):
     assert np.abs(seen - expected).mean() < 0.01 * expected.mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network, steps", [("oidn-small", 120), ("oidn-large", 2)])
 def test_open_image_denoises_topology_trains_from_nothing(make_dataset, tmp_path, silent, network, steps):
     """With BatchNorm, which folds away: into tensors that its runtime can be given. The small one is let learn something."""
