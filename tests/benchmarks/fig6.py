@@ -71,9 +71,10 @@ def noisy_input(data):
 @click.option("--seed", default=1)
 @click.option("--norm", type=click.Choice(["none", "batch"]), default="none", help="none: as in the paper.")
 @click.option("--clean/--no-clean", default=True, help="Noise-to-clean too; needs references on training views.")
+@click.option("--first", default=len(VARIANTS), help="Only so many variants, from the top of the list.")
 @click.option("--processes", default=2, help="Variants trained at a time, one thread each.")
-def main(data, steps, learning_rate, crop, seed, norm, clean, processes):
-    names = [name for name in VARIANTS if clean or VARIANTS[name][2] == "noisy"]
+def main(data, steps, learning_rate, crop, seed, norm, clean, first, processes):
+    names = [name for name in list(VARIANTS)[:first] if clean or VARIANTS[name][2] == "noisy"]
     jobs = [(name, data, steps, learning_rate, crop, seed, norm) for name in names]
     print(f"{data}: {steps} steps, crops of {crop}, learning rate {learning_rate:g}, seed {seed}, norm {norm}", flush=True)
     psnr, relmse = noisy_input(data)
