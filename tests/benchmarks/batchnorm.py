@@ -11,17 +11,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from fig6 import Quiet
+
 from n2n_render.train.loop import Trainer, resumed_config
 from n2n_render.train.validate import reestimate_norms, validate
 
 BATCHES = (32, 256)
-
-
-class Quiet:
-    def start(self, total, count=0):
-        pass
-
-    advance = note = warn = lambda self, *arguments, **options: None
 
 
 def main(run: str):
