@@ -4,6 +4,8 @@ Cycles' Vector pass, in pixels, y up: X, Y from a pixel to where its surface was
 will be in the next. Without motion blur only: with it the pass is zero (`sample` renders it separately then, for shutters
 that are open around the frame's middle).
 """
+from dataclasses import replace
+
 import numpy as np
 
 from .frame import Frame
@@ -12,9 +14,11 @@ from .transfer import encode_tonemap, exposure
 STRAY_PX = 1.0            # there and back again: farther apart than this is another surface
 ALBEDO_APART = 0.12       # standard deviations of Gaussians: how alike albedo …
 NORMAL_APART = 0.4        # … normal …
+FARTHEST = 1e9            # depth of the background, infinite in a Frame
 DEPTH_APART = 0.1         # … depth (of its logarithm, for each frame between) of one surface are
 PICTURES_APART = 0.08     # … and on T what the frames on either side show of it: a reflection moves otherwise
 AGREEMENT_PX = 5          # window over which the latter is averaged
+BAND_ROWS = 128           # are brought over at a time: in between they take a hundred bytes a pixel and neighbour
 
 
 def neighbor_guides(window: list[Frame | None], pictures: list[np.ndarray | None]) -> np.ndarray:
@@ -25,43 +29,56 @@ def neighbor_guides(window: list[Frame | None], pictures: list[np.ndarray | None
     here knows its noise. Channels: mean of the neighbours' pictures 3, mean of their noisy colours 3, both radiance; and the
     share that they would have in a plain mean with the frame itself, 0 (nothing is seen in them) to 1.
     """
+    center = window[len(window) // 2]
+    factor = np.float32(exposure(center.color))
+    window = [frame if frame is None or frame.depth is None else replace(frame, depth=np.minimum(frame.depth, FARTHEST))
+              for frame in window]
+    guides = np.empty((center.height, center.width, 7), np.float32)
+    near = AGREEMENT_PX // 2
+    for start in range(0, center.height, BAND_ROWS):
+        stop = min(center.height, start + BAND_ROWS)
+        band = slice(max(0, start - near), min(center.height, stop + near))
+        guides[start:stop] = _guides_of_band(window, pictures, band, factor)[start - band.start:stop - band.start]
+    return guides
+
+
+def _guides_of_band(window, pictures, band: slice, factor) -> np.ndarray:
+    """The rows `band` of `neighbor_guides`."""
     middle = len(window) // 2
-    center = window[middle]
-    height, width = center.color.shape[:2]
+    center = Frame(**{name: None if image is None else image[band] for name, image in vars(window[middle]).items()})
     seen = []
     for step in [*range(-middle, 0), *range(1, middle + 1)]:
         way = window[middle:middle + step:1 if step > 0 else -1]
         other = window[middle + step]
         if other is None or any(frame is None for frame in way):
             continue
-        rows, columns, trust = follow([frame.vector for frame in (*way, other)], step > 0)
+        rows, columns, trust = follow([frame.vector for frame in (*way, other)], step > 0, band)
         trust *= _same_surface(center, other, rows, columns, abs(step))
         shown, noisy = warp(pictures[middle + step], rows, columns), warp(other.color, rows, columns)
         seen.append((step > 0, shown, noisy, trust))
     if not seen:
-        return np.zeros((height, width, 7), np.float32)
-    weights = _agreeing(seen, np.float32(exposure(center.color)))
+        return np.zeros((center.height, center.width, 7), np.float32)
+    weights = _agreeing(seen, factor)
     total = sum(weights)
     means = [sum(weight * entry[index] for weight, entry in zip(weights, seen, strict=True)) / np.maximum(total, 1e-3)
              for index in (1, 2)]
     return np.concatenate([*means, total / (1 + total)], axis=-1)
 
 
-def follow(vectors: list[np.ndarray], forward: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def follow(vectors: list[np.ndarray], forward: bool,
+           band: slice = slice(None)) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where the pixels of the first frame lie in the last: rows, columns (H, W), and trust (H, W) in [0, 1].
 
     vectors: the Vector passes (H, W, 4) of the frames on the way, first and last included. Trust is lost where the way back
-    leads elsewhere (the surface is hidden, or new) and out of the picture.
+    leads elsewhere (the surface is hidden, or new) and out of the picture. band: rows of the first frame, all by default.
     """
     height, width = vectors[0].shape[:2]
-    rows, columns = (grid.astype(np.float32) for grid in np.mgrid[:height, :width])
-    trust = np.ones((height, width), np.float32)
+    rows, columns = (grid.astype(np.float32) for grid in np.mgrid[slice(*band.indices(height)), :width])
+    trust = np.ones(rows.shape, np.float32)
     for index, (here, there) in enumerate(zip(vectors, vectors[1:], strict=False)):
-        ahead = motion(here, forward)
-        if index:
-            ahead = warp(ahead, rows, columns)
+        ahead = motion(warp(here, rows, columns) if index else here[band], forward)
         rows, columns = rows + ahead[..., 0], columns + ahead[..., 1]
-        stray = ((ahead + warp(motion(there, not forward), rows, columns)) ** 2).sum(-1)
+        stray = ((ahead + motion(warp(there, rows, columns), not forward)) ** 2).sum(-1)
         inside = (rows >= -0.5) & (rows <= height - 0.5) & (columns >= -0.5) & (columns <= width - 0.5)
         trust *= np.exp(-stray / STRAY_PX ** 2) * inside
     return rows, columns, trust
@@ -104,14 +121,10 @@ def _same_surface(center, other, rows, columns, frames: int) -> np.ndarray:
             difference = warp(getattr(other, name), rows, columns) - getattr(center, name)
             alike *= np.exp(-(difference ** 2).sum(-1) / (2 * apart ** 2))
     if center.depth is not None:
-        depths = [np.log(np.clip(depth[..., 0], 1e-6, 1e9)) for depth in (warp(_finite(other.depth), rows, columns),
-                                                                          _finite(center.depth))]
+        depths = [np.log(np.clip(depth[..., 0], 1e-6, 1e9)) for depth in (warp(other.depth, rows, columns),
+                                                                          center.depth)]
         alike *= np.exp(-(depths[0] - depths[1]) ** 2 / (2 * (DEPTH_APART * frames) ** 2))
     return alike
-
-
-def _finite(depth):
-    return np.minimum(depth, 1e9)
 
 
 def _agreeing(seen, factor) -> list[np.ndarray]:

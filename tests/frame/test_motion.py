@@ -231,6 +231,17 @@ def test_vectors_beyond_all_bounds_leave_everything_finite():
     assert np.isfinite(found).all() and (found[5:9, 5:9, 6] == 0).all()
 
 
+def test_it_makes_no_difference_how_many_rows_are_brought_over_at_a_time(monkeypatch):
+    frames, pictures = animation((0, 0), (2.5, -1), (6, 1), (5, 5.5), (9, 8))
+    pictures[1] = pictures[1] + 0.3 * (np.mgrid[:SIZE[0], :SIZE[1]][0] % 9 == 0)[..., None]  # disagrees in some rows
+    found = []
+    for rows in (7, 1000):
+        monkeypatch.setattr("n2n_render.frame.motion.BAND_ROWS", rows)
+        found.append(neighbor_guides(frames, pictures))
+    np.testing.assert_allclose(*found, atol=1e-6)
+    assert np.ptp(found[0][..., 6]) > 0.1
+
+
 @pytest.mark.parametrize("size, at", [((1, 1), 0.0), ((1, 5), 3.5), ((6, 1), 0.0)])
 def test_tiny_pictures_can_be_warped(size, at):
     image = np.arange(size[0] * size[1], dtype=np.float32).reshape(*size, 1)
