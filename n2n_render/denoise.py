@@ -222,9 +222,11 @@ def denoise_files(denoiser: Denoiser, groups: list[list[Path]], outputs: list[Pa
     A group: one file, or renders of the same frame with other seeds, averaged first; the first one's other passes are kept.
     neighbors: see neighbors.py, for models that look at them. What is finished stays when a later frame fails.
     """
+    large_pixels = LARGE_FRAME_PIXELS // (neighbors.frames_held if neighbors else 1)  # so many frames are held besides
     with ThreadPoolExecutor(1) as writer:
         written = None
-        for index, (image, layer, frame) in enumerate(_read_ahead(in_files(denoiser.features), groups, options.layer)):
+        for index, (image, layer, frame) in enumerate(_read_ahead(in_files(denoiser.features), groups, options.layer,
+                                                                  large_pixels)):
             if neighbors:
                 frame.neighbors = neighbors.of(index)
             denoised = denoiser.denoise(frame, lambda share, index=index: on_progress(index, share))
@@ -234,7 +236,7 @@ def denoise_files(denoiser: Denoiser, groups: list[list[Path]], outputs: list[Pa
             if written:
                 written.result()
             written = writer.submit(image.write, outputs[index])
-            if denoised.size > 3 * LARGE_FRAME_PIXELS:
+            if denoised.size > 3 * large_pixels:
                 written.result()
             del image, denoised
         if written:
@@ -246,12 +248,12 @@ def mix(frame: Frame, denoised: np.ndarray, strength: float) -> np.ndarray:
     return denoised if strength >= 1.0 else frame.color + np.float32(strength) * (denoised - frame.color)
 
 
-def _read_ahead(features, groups, layer) -> Iterator[tuple[ExrImage, str, Frame]]:
+def _read_ahead(features, groups, layer, large_pixels) -> Iterator[tuple[ExrImage, str, Frame]]:
     with ThreadPoolExecutor(1) as reader:
         ahead = reader.submit(_read, features, groups[0], layer)
         for index in range(len(groups)):
             found = ahead.result()
-            small = found[2].color.size <= 3 * LARGE_FRAME_PIXELS
+            small = found[2].color.size <= 3 * large_pixels
             if small and index + 1 < len(groups):
                 ahead = reader.submit(_read, features, groups[index + 1], layer)
             yield found

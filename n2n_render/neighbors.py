@@ -51,6 +51,11 @@ class Neighbors:
         self._warned = False
         self._known: dict[int, tuple[Frame, np.ndarray]] = {}
 
+    @property
+    def frames_held(self) -> int:
+        """In memory at a time: those of one window."""
+        return len(self.windows[0])
+
     def of(self, index: int) -> np.ndarray:
         """(H, W, 7), see `neighbor_guides`, of frame `index`. Raises N2NError where a frame has no Vector pass."""
         window = self.windows[index]
