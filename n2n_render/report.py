@@ -76,7 +76,8 @@ def comparison(result: ViewResult):
     names = [name for name in result.images if name != "noisy, one seed"]
     height, width = result.images[names[0]].shape[:2]
     size = max(1, min(width // (CROPS * MAGNIFIED), height))
-    places = worst_places([result.errors[name] for name in names if name in result.errors and "noisy" not in name], size)
+    denoised = [name for name in result.errors if not name.startswith("noisy, ")]
+    places = worst_places([result.errors[name] for name in denoised], size)
     picture = image_module.new("RGB", (width * len(names), 2 * height + CAPTION_PX + size * MAGNIFIED), "black")
     draw = draw_module.Draw(picture)
     for column, name in enumerate(names):
