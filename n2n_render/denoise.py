@@ -231,14 +231,15 @@ def denoise_files(denoiser: Denoiser, groups: list[list[Path]], outputs: list[Pa
                 frame.neighbors = neighbors.of(index)
             denoised = denoiser.denoise(frame, lambda share, index=index: on_progress(index, share))
             denoised = mix(frame, denoised, options.strength)
+            noisy = frame.color if options.keep_noisy else None
             del frame  # a very large frame does not fit twice
-            image.replace_color(layer, denoised, options.keep_noisy)
+            image.replace_color(layer, denoised, noisy)
             if written:
                 written.result()
             written = writer.submit(image.write, outputs[index])
             if denoised.size > 3 * large_pixels:
                 written.result()
-            del image, denoised
+            del image, denoised, noisy
         if written:
             written.result()
 

@@ -115,7 +115,7 @@ class Server:
             denoised = mix(frame, denoised, request.get("strength", 1.0))
             seconds["network"] += lap()
             rendered = picture(image, layer)
-            image.replace_color(layer, denoised, request.get("keep_noisy", False))
+            image.replace_color(layer, denoised, frame.color if request.get("keep_noisy") else None)
             if request.get("pictures"):
                 for kind, pixels in (("denoised", picture(image, layer)), ("rendered", rendered)):
                     write_picture(Path(request["pictures"]) / f"{index}.{kind}.exr", pixels)

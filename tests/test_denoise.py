@@ -1,4 +1,6 @@
 """Denoising: tiled = untiled, scale, orientations, strength, pairs, names, bad input."""
+from dataclasses import replace
+
 import numpy as np
 import OpenEXR
 import pytest
@@ -126,6 +128,22 @@ def test_a_file_keeps_its_other_channels(frame, tmp_path):
     noisy = after.pixels([f"ViewLayer.Noisy.{channel}" for channel in "RGB"])
     np.testing.assert_array_equal(noisy, frame.color)
     np.testing.assert_allclose(after.frame().color, denoiser().denoise(read_frame(tmp_path / "in.exr", CONFIG.features)))
+
+
+def test_the_noisy_picture_that_is_kept_is_what_was_denoised(frame, tmp_path):
+    """The mean of a pair; and Cycles' Noisy Image where it denoised the frame itself, not its denoised Combined."""
+    other = replace(frame, color=frame.color * 2)
+    for name, image in (("a", frame), ("b", other)):
+        write_frame(tmp_path / f"{name}.exr", image)
+    denoised_by_cycles = ExrImage(tmp_path / "a.exr")
+    denoised_by_cycles.add_pass("ViewLayer", "Noisy Image", {letter: np.ascontiguousarray(frame.color[..., index] * 3)
+                                                             for index, letter in enumerate("RGB")})
+    denoised_by_cycles.write(tmp_path / "c.exr")
+    groups = [[tmp_path / "a.exr", tmp_path / "b.exr"], [tmp_path / "c.exr"]]
+    denoise_files(denoiser(), groups, [tmp_path / "1.exr", tmp_path / "2.exr"], FileOptions(keep_noisy=True))
+    for path, times in ((tmp_path / "1.exr", 1.5), (tmp_path / "2.exr", 3)):
+        noisy = ExrImage(path).pixels([f"ViewLayer.Noisy.{channel}" for channel in "RGB"])
+        np.testing.assert_allclose(noisy, frame.color * times, rtol=1e-6)
 
 
 def test_strength_goes_from_the_noisy_to_the_denoised_picture(frame, tmp_path):

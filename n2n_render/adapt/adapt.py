@@ -16,10 +16,11 @@ from ..engines.choice import make_engine
 from ..errors import N2NError
 from ..files import write_beside
 from ..frame.exr import ExrImage
+from ..frame.frame import mean_frame
 from ..frame.pairs import MANIFEST, spaced
 from ..frame.passes import FEATURES, NEIGHBORS
 from ..frame.sequence import check_overwrites, find_windows
-from ..neighbors import Neighbors, picture_model
+from ..neighbors import GUIDES_VERSION, Neighbors, picture_model
 from ..network.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from ..network.device import pick_device
 from ..network.model import OIDN_NETWORKS, ModelConfig
@@ -143,7 +144,8 @@ def _key(config, model, start, trained) -> str:
     kept = {name: value for name, value in to_dict(config).items()
             if name not in ("average", "keep_noisy", "engine", "precision", "threads", "device")}
     files = [_facts(group) for group in trained]
-    return hashlib.sha256(repr((__version__, kept, model, _digest(start), files)).encode()).hexdigest()
+    made_by = __version__, GUIDES_VERSION if config.temporal else 0
+    return hashlib.sha256(repr((made_by, kept, model, _digest(start), files)).encode()).hexdigest()
 
 
 def _digest(start: Checkpoint | None) -> str:
@@ -189,7 +191,7 @@ def _load(config, groups, chosen: list[int], cache, model, plain, prefilter, nei
     """The frames to train on, as arrays in the cache."""
     make_pilot = pilot_maker(config, plain)
     windows = [neighbors.windows[index] for index in chosen] if neighbors else ()
-    key = repr((_digest(plain), model, prefilter.name if prefilter else "",
+    key = repr((_digest(plain), model, prefilter.name if prefilter else "", neighbors.name if neighbors else "",
                 [[_facts(groups[there]) if there is not None else None for there in window] for window in windows]))
     with make_reporter("reading") as progress:
         progress.start(len(chosen), len(chosen))
@@ -263,17 +265,17 @@ def _denoise(config, groups, outputs, adapted, plain, prefilter, neighbors, make
                 done[0] = share
             picture = painter.paint(frames, held_out_pixels(*frames[0].color.shape[:2]), on_progress,
                                     neighbors.of(index) if neighbors else None)
-            _write(group[0], output, picture, config, features)
+            _write(group[0], output, picture, config, features, mean_frame(frames).color if config.keep_noisy else None)
             on_picture(output, picture)
             report.add(FrameResult(output, picture.psnr_db, picture.shares), looked_at)
             progress.advance(1 - done[0], f"{output.name}: about {picture.psnr_db:.1f} dB")
     return [report.frames[output.name] for output in outputs]
 
 
-def _write(source: Path, output: Path, picture: Picture, config, features):
+def _write(source: Path, output: Path, picture: Picture, config, features, noisy):
     image = ExrImage(source)
     layer = image.layer(config.layer, features)
-    image.replace_color(layer, picture.color, config.keep_noisy)
+    image.replace_color(layer, picture.color, noisy)
     image.add_pass(layer, ERROR_PASS, {"V": picture.error})
     image.write(output)
 

@@ -94,32 +94,27 @@ class ExrImage:
                 raise N2NError(f"{self.path}: view layer {layer!r} has no {PASSES[feature].names[-1]!r} pass",
                                _how_to_get(feature))
 
-    def replace_color(self, layer: str, color: np.ndarray, keep_noisy: bool = False):
+    def replace_color(self, layer: str, color: np.ndarray, noisy: np.ndarray | None = None):
         """Puts `color` (H, W, 3) into the layer's Combined RGB, in the data type that the file has there. Where nothing was
         rendered (outside a border, and transparent without light) nothing is put.
 
-        `keep_noisy` adds what was there before as the pass `<layer>.Noisy`.
+        noisy: what was denoised (H, W, 3), if it is to be kept as the pass `<layer>.Noisy`.
         """
         names = [f"{layer}.Combined.{channel}" for channel in "RGB"]
         where = self._where()
-        if keep_noisy:
-            self._add_noisy(layer, names, where)
+        if noisy is not None:
+            dtype = self.parts[where[names[0]]][1][names[0]].pixels.dtype
+            self.add_pass(layer, "Noisy", {letter: _stored(noisy[..., index], dtype) for index, letter in enumerate("RGB")})
+            where = self._where()
         alpha = f"{layer}.Combined.A"
         empty = np.logical_and.reduce([self.parts[where[name]][1][name].pixels == 0 for name in (*names, alpha)]) \
             if alpha in where else None
         for index, name in enumerate(names):
             channel = self.parts[where[name]][1][name]
-            dtype = channel.pixels.dtype
             values = color[..., index]
             if empty is not None and empty.any():
                 values = np.where(empty, 0, values)
-            if dtype == np.float16:
-                values = np.clip(values, -HALF_MAX, HALF_MAX)
-            channel.pixels = np.ascontiguousarray(values, dtype=dtype)
-
-    def _add_noisy(self, layer, source_names, where):
-        pixels = {source[-1]: self.parts[where[source]][1][source].pixels.copy() for source in source_names}
-        self.add_pass(layer, "Noisy", pixels)
+            channel.pixels = _stored(values, channel.pixels.dtype)
 
     def add_pass(self, layer: str, name: str, channels: dict[str, np.ndarray]):
         """Adds the pass `<layer>.<name>`, channel letter → (H, W), or replaces it where the file has it already."""
@@ -140,6 +135,13 @@ class ExrImage:
             kept = {key: value for key, value in header.items() if key != "channels"}
             parts.append(OpenEXR.Part(kept, channels, header.get("name", "")))
         write_beside(path, lambda temporary: OpenEXR.File(parts).write(temporary))
+
+
+def _stored(values: np.ndarray, dtype) -> np.ndarray:
+    """One channel as a file holds it: half floats end at 65504."""
+    if dtype == np.float16:
+        values = np.clip(values, -HALF_MAX, HALF_MAX)
+    return np.ascontiguousarray(values, dtype=dtype)
 
 
 def _how_to_get(feature: str) -> str:
