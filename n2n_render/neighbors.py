@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .denoise import Denoiser
+from .denoise import Denoiser, Prefilter
 from .errors import N2NError
 from .frame.exr import ExrImage
 from .frame.frame import Frame, mean_frame
@@ -14,8 +14,8 @@ from .frame.sequence import find_windows
 from .network.checkpoint import Checkpoint
 from .network.models import open_model
 
-GUIDES_VERSION = 1               # counts what changes in frame/motion.py: cached guides are made anew
-FEATURES = ("albedo", "normal")  # that surfaces are told apart by, and that the neighbours' pictures are made with
+GUIDES_VERSION = 2               # counts what changes in frame/motion.py: cached guides are made anew
+FEATURES = ("albedo", "normal")  # that the neighbours' pictures are made with, and surfaces told apart by; and by depth
 
 
 def picture_model(model) -> Checkpoint:
@@ -39,15 +39,19 @@ def open_neighbors(denoiser: Denoiser, groups, shots, layer: str | None, **optio
 class Neighbors:
     """groups: the files of each frame, one for each seed; windows: see frame.sequence.find_windows.
 
-    Frames that were read and denoised are kept as long as a window reaches.
+    prefilter: what cleans the model's own guides, to be shared if it cleans all that is needed here. Frames that were read
+    and denoised are kept as long as a window reaches.
     """
 
     def __init__(self, model, groups: list[tuple[Path, ...]], windows: list[list[int | None]], layer: str | None, prefilter,
                  **options):
-        self.name = f"{GUIDES_VERSION} {model.topology == 'oidn_large'} {prefilter and prefilter.name}"
-        self.denoiser = Denoiser(picture_model(model), prefilter=None if prefilter is None else False, **options)
+        pictures = picture_model(model)
+        self.name = f"{GUIDES_VERSION} {pictures.model.topology}"
+        self.denoiser = Denoiser(pictures, prefilter=False, **options)
+        shared = prefilter and set(FEATURES) <= set(prefilter.denoisers)
+        self.prefilter = prefilter if shared else Prefilter(pictures.model, **options)
         self.features = tuple(dict.fromkeys((*FEATURES, *in_files(model.features))))
-        self.groups, self.windows, self.layer, self.prefilter = groups, windows, layer, prefilter
+        self.groups, self.windows, self.layer = groups, windows, layer
         self._warned = False
         self._known: dict[int, tuple[Frame, np.ndarray]] = {}
 
@@ -86,7 +90,14 @@ class Neighbors:
 
     def _look_at(self, index: int) -> tuple[Frame, np.ndarray]:
         if index not in self._known:
-            frame = mean_frame([ExrImage(path).frame(self.layer, (*self.features, "vector")) for path in self.groups[index]])
-            clean = self.prefilter(frame) if self.prefilter else frame
+            frame = mean_frame([self._read(path) for path in self.groups[index]])
+            clean = self.prefilter(frame)
             self._known[index] = replace(clean, depth=frame.depth), self.denoiser.denoise(clean)
         return self._known[index]
+
+    def _read(self, path: Path) -> Frame:
+        """With depth where the file has it: surfaces are told apart by it too."""
+        image, features = ExrImage(path), (*self.features, "vector")
+        layer = image.layer(self.layer, features)
+        found = ("depth",) if "depth" not in features and image.find(layer, "depth") else ()
+        return image.frame(layer, (*features, *found))

@@ -15,7 +15,7 @@ STRAY_PX = 1.0            # there and back again: farther apart than this is ano
 ALBEDO_APART = 0.12       # standard deviations of Gaussians: how alike albedo …
 NORMAL_APART = 0.4        # … normal …
 FARTHEST = 1e9            # depth of the background, infinite in a Frame
-DEPTH_APART = 0.1         # … depth (of its logarithm, for each frame between) of one surface are
+DEPTH_APART = 0.4         # … depth (of its logarithm, for each frame between) of one surface are
 PICTURES_APART = 0.08     # … and on T what the frames on either side show of it: a reflection moves otherwise
 AGREEMENT_PX = 5          # window over which the latter is averaged
 BAND_ROWS = 128           # are brought over at a time: in between they take a hundred bytes a pixel and neighbour
@@ -26,8 +26,9 @@ def neighbor_guides(window: list[Frame | None], pictures: list[np.ndarray | None
 
     window: an odd number of consecutive frames, clean guides and `vector` given; None before the shot's first and after its
     last. pictures: a denoised picture (H, W, 3) of each, radiance; that of the middle is not looked at, so that nothing
-    here knows its noise. Channels: mean of the neighbours' pictures 3, mean of their noisy colours 3, both radiance; and the
-    share that they would have in a plain mean with the frame itself, 0 (nothing is seen in them) to 1.
+    here knows the noise of its colour (of that of its guides, which the weights ask, a little: docs/temporal.md).
+    Channels: mean of the neighbours' pictures 3, mean of their noisy colours 3, both radiance; and the share that they would
+    have in a plain mean with the frame itself, 0 (nothing is seen in them) to 1.
     """
     center = window[len(window) // 2]
     factor = np.float32(exposure(center.color))
@@ -117,10 +118,10 @@ def _same_surface(center, other, rows, columns, frames: int) -> np.ndarray:
     """(H, W) in [0, 1]: how alike the guides are. Denoising guides follow mirrors and glass to what is seen in them."""
     alike = np.ones(rows.shape, np.float32)
     for name, apart in (("albedo", ALBEDO_APART), ("normal", NORMAL_APART)):
-        if getattr(center, name) is not None:
+        if getattr(center, name) is not None and getattr(other, name) is not None:
             difference = warp(getattr(other, name), rows, columns) - getattr(center, name)
             alike *= np.exp(-(difference ** 2).sum(-1) / (2 * apart ** 2))
-    if center.depth is not None:
+    if center.depth is not None and other.depth is not None:
         depths = [np.log(np.clip(depth[..., 0], 1e-6, 1e9)) for depth in (warp(other.depth, rows, columns),
                                                                           center.depth)]
         alike *= np.exp(-(depths[0] - depths[1]) ** 2 / (2 * (DEPTH_APART * frames) ** 2))

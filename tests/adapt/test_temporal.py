@@ -1,5 +1,6 @@
 """Adapting with the frames before and after: what is learned, written and used again, and what is refused."""
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,13 +9,15 @@ from adapt_fixtures import COMBINED, ERROR, adapt, adapted, assert_refused, repo
 from click.testing import CliRunner
 from conftest import noisy_frame, true_frame
 
+from n2n_render.adapt.shot import find_groups
 from n2n_render.commands import main
-from n2n_render.denoise import Denoiser
+from n2n_render.denoise import Denoiser, Prefilter
 from n2n_render.frame import metrics
 from n2n_render.frame.exr import ExrImage, read_frame, write_frame
 from n2n_render.frame.frame import Frame
 from n2n_render.frame.pairs import FrameName, write_manifest
 from n2n_render.frame.transfer import exposure
+from n2n_render.neighbors import Neighbors
 from n2n_render.network.checkpoint import read_checkpoint
 from n2n_render.network.models import open_model
 
@@ -247,6 +250,34 @@ def test_the_same_seed_gives_the_same_weights(moving, tmp_path):
         adapted(moving, tmp_path / name, "oidn-small", "--temporal", "1")
     one, two = (read_checkpoint(tmp_path / name / "adapted.pt").weights for name in ("one", "two"))
     assert all(torch.equal(tensor, two[key]) for key, tensor in one.items())
+
+
+@pytest.mark.parametrize("has_depth", [True, False])
+def test_depth_tells_surfaces_apart_where_the_files_have_it(moving, has_depth):
+    """Open Image Denoise's networks do not look at depth themselves. Here the left half is far away in the next frame."""
+    for frame in FRAMES:
+        for seed in (1, 2):
+            changed = noisy(frame, 10 * frame + seed)
+            changed.depth[:, :40] = changed.depth[:, :40] * (1 + 20 * (frame > 1))
+            changed.depth = changed.depth if has_depth else None
+            write_frame(moving / file_of(frame, seed), changed)
+    model = open_model("oidn").model
+    assert "depth" not in model.features
+    neighbors = Neighbors(model, find_groups([str(moving)], [])[0], [[None, 0, 1]], None, None)
+    share = neighbors.of(0)[:, :, 6]
+    assert share[:, 50:70].min() > 0.3
+    assert share[:, 10:30].max() < 0.05 if has_depth else share[:, 10:30].min() > 0.3
+
+
+def test_guides_are_cleaned_alike_whatever_the_model_itself_wants_clean(moving):
+    """A model of albedo alone brings a prefilter of albedo alone; one that wants guides as rendered brings none."""
+    model = open_model("oidn").model
+    albedo_only = Prefilter(replace(model, features=("albedo",)))
+    groups, guides = find_groups([str(moving)], [])[0], []
+    for prefilter in (Prefilter(model), albedo_only, None):
+        guides.append(Neighbors(model, groups, [[0, 1, 2]], None, prefilter).of(0))
+    for other in guides[1:]:
+        np.testing.assert_array_equal(other, guides[0])
 
 
 def test_longer_windows_than_the_shot_do_no_harm(moving, tmp_path):
