@@ -77,7 +77,7 @@ def train(ctx, resume, features, widths, minutes, data, shots, **options):
             refuse_given(ctx, {"network", "norm", "head", "encoding", "levels", "widths"}, "cannot be chosen with --init",
                           "The model to start from decides it.")
         if options["network"] != "paper":
-            refuse_given(ctx, {"norm", "head", "encoding", "levels", "widths"}, f"is not for --network {options['network']}",
+            refuse_given(ctx, {"head", "encoding", "levels", "widths"}, f"is not for --network {options['network']}",
                          "Open Image Denoise's topology decides it; leave it out, or use --network paper.")
         _check_shots(options["temporal"], shots)
         config = TrainConfig(**options, data=data, features=parse_features(features), minutes=minutes or 20.0,

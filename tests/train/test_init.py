@@ -2,8 +2,10 @@
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from test_loop import config, interrupt_at
 
+from n2n_render.commands import main
 from n2n_render.denoise import Denoiser, Prefilter
 from n2n_render.engines.oidn import archive_tensors
 from n2n_render.errors import N2NError
@@ -160,6 +162,16 @@ def test_open_image_denoises_topology_trains_from_nothing(make_dataset, tmp_path
     tensors = archive_tensors(found)
     assert list(tensors) == list(archive_tensors(open_model(network)))
     assert all(np.isfinite(tensor).all() for tensor in tensors.values())
+
+
+def test_that_topology_trains_without_norms_too(make_dataset, tmp_path):
+    data = make_dataset(views=2)
+    result = CliRunner().invoke(main, ["train", "--hdr", "--features", "--data", str(data), "--network", "oidn-small", "--norm",
+                                       "none", "--steps", "2", "--crop", "32", "--out", str(tmp_path / "run")])
+    assert result.exit_code == 0, result.output
+    found = read_checkpoint(tmp_path / "run" / "last.pt")
+    assert found.model.norm == "none" and found.model.topology == "oidn"
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in load_network(found).modules())
 
 
 @pytest.mark.parametrize("changes, says", [
