@@ -1,4 +1,4 @@
-"""What happens by itself: denoise after a render, stop the processes at the end. The work is done on the main thread."""
+"""What happens by itself: denoise after a render, forget the last file. The work is done on the main thread."""
 import os
 
 import bpy

@@ -27,7 +27,7 @@ class SampleConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """What `train` does. The network's own knobs are in network/unet.py's ModelConfig."""
+    """What `train` does. The network's own knobs are in network/model.py's ModelConfig."""
     data: tuple[str, ...] = ("datasets",)
     out: str | None = None              # run folder; None: runs/<date>-<name>
     name: str | None = None             # None: the dataset's name

@@ -32,7 +32,7 @@ MAX_CHECKED = 12              # frames
 
 @dataclass
 class Check:
-    """What the held-out tiles say at one moment. change: of the squared error, relative to the start's; error: of that."""
+    """What the held-out tiles say at one moment. change: of the squared error, relative to the start's; its uncertainty."""
     step: int
     change: float
     uncertainty: float
@@ -51,7 +51,7 @@ class Tuned:
 @dataclass
 class _Sight:
     """One direction of one checked frame: an input, and the other seeds that judge what is made of it."""
-    image: np.ndarray       # (h, w, 10)
+    image: np.ndarray       # (h, w, 10 or 17)
     judge: np.ndarray       # (h, w, 3)
     start: np.ndarray       # (h, w, 3)
     residual: np.ndarray    # (h, w, 3), of the start by the judge

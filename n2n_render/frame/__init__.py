@@ -1,1 +1,1 @@
-"""What an image is: frames, files, passes, radiance transfer, tiles, metrics, pairs. numpy and OpenEXR only."""
+"""What an image is: frames, files, passes, transfer, tiles, metrics, pairs. numpy and OpenEXR only, but for two metrics."""

@@ -87,7 +87,7 @@ def make_jobs(views: list[str], frames: list[int], spp: int, seeds: int, referen
               reference_frames: list[int] | None, chunk: tuple[int, int] = (1, 1)) -> list[RenderJob]:
     """All jobs of this chunk, noisy ones first. A chunk takes whole frames, so that a pair stays on one machine.
 
-    `reference_frames` are frame numbers of an animation, view numbers of a still; None is the first.
+    `reference_frames` are frame numbers of an animation, view numbers of a still with several; None is the first.
     """
     places = [(view, frame) for view in views for frame in frames]
     share = places[chunk[0] - 1::chunk[1]]

@@ -10,7 +10,7 @@ from ..frame.transfer import encode_tonemap
 
 
 class Journal:
-    """Appends to a run folder. Pictures need the `report` extra; without it only metrics.jsonl is written."""
+    """Appends to a run folder. Pictures need the `report` extra; without it there are none."""
 
     def __init__(self, folder: Path, warn):
         self.folder = folder

@@ -53,7 +53,7 @@ def set_norms_fixed(network: UNet | OidnUNet):
 
 
 def denoise_array(network: UNet | OidnUNet, image, device, precision: str = "float32", tile_px: int = TILE_PX):
-    """(H, W, 10) of a cached pair → exposed radiance (H, W, 3) float32, in tiles: it fits a frame of any size."""
+    """(H, W, 10 or 17) of a cached pair → exposed radiance (H, W, 3) float32, in tiles: it fits a frame of any size."""
     height, width = image.shape[:2]
     output = np.empty((height, width, 3), np.float32)
     for tile in cut(height, width, tile_px, network.config.receptive_radius, network.config.alignment):

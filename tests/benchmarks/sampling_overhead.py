@@ -1,6 +1,6 @@
-"""How much longer `sample` takes than plain Blender for the same frames: N frames × 2 seeds, interleaved runs.
+"""How much longer `sample` takes than plain Blender for the same frames: one view, N seeds, interleaved runs.
 
-    python tests/benchmarks/sampling_overhead.py scene.blend --views 4 --size 384x216 --spp 8
+    python tests/benchmarks/sampling_overhead.py scene.blend --seeds 8 --size 384x216 --spp 8
 
 Plain Blender: one process that opens the scene once, persistent data on, and renders the same number of frames with the
 same settings to EXR. Prints seconds of both and the ratio of the medians; goal: at most 1.1.
