@@ -252,7 +252,7 @@ def evaluate(ctx, models, frames, data, more, out, json_path, oidn, engine, devi
                    f"squared errors with two independent reference halves of {results[0].reference_spp} spp")
     console.result(f"pictures in {out}")
     if json_path:
-        report.write_json(results, mean, json_path, changes)
+        report.write_json(results, mean, json_path, changes, ladder)
 
 
 @main.command()

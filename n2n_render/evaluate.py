@@ -24,7 +24,8 @@ METRICS = ("psnr_db", "ssim", "relmse", "smape", "flip")
 class ViewResult:
     """One view. images: method → exposed radiance (H, W, 3); errors: method → FLIP map (H, W).
 
-    held_out: no model was trained on this view. reference_spp: of each half. halves: of the reference, exposed by `factor`.
+    held_out: no `--model` was trained on this view; what made finished frames is not known.
+    reference_spp: of each half. halves: of the reference, exposed by `factor`.
     """
     name: str
     held_out: bool

@@ -144,9 +144,11 @@ def check_matplotlib():
         raise N2NError("curves need Matplotlib, which is not installed", 'Run pip install "n2n-render[report]".')
 
 
-def write_json(results: list[ViewResult], mean: dict, path: str, changes=()):
+def write_json(results: list[ViewResult], mean: dict, path: str, changes=(), ladder: dict[int, float] | None = None):
+    """Everything that `evaluate` prints. oidn_psnr_db: samples per pixel → PSNR on T of Open Image Denoise at its best."""
     content = {"views": [{"name": result.name, "held_out": result.held_out, "scores": result.scores} for result in results],
-               "mean": mean, "change_mse": list(changes), "tone_map": "(v/(1+v))^(1/2.2)", "relmse_epsilon": RELMSE_EPSILON}
+               "mean": mean, "change_mse": list(changes), "oidn_psnr_db": ladder or {},
+               "tone_map": "(v/(1+v))^(1/2.2)", "relmse_epsilon": RELMSE_EPSILON}
     write_beside(path, lambda temporary: Path(temporary).write_text(json.dumps(content, indent=1) + "\n"))
 
 

@@ -51,8 +51,9 @@ def test_pictures_tables_and_json_hold_all_of_it(result, tmp_path):
     crop = np.asarray(picture)[-40:, -80:-40]              # of the reference, the last column
     np.testing.assert_array_equal(crop[::4, ::4], display(result.images["reference"])[y:y + 10, x:x + 10])
     assert [row[0] for row in table_rows(result.scores)] == list(result.scores)
-    write_json([result], means([result]), tmp_path / "a.json")
-    assert json.loads((tmp_path / "a.json").read_text())["mean"]["OIDN"] == result.scores["OIDN"]
+    write_json([result], means([result]), tmp_path / "a.json", ladder={16: 20.0})
+    written = json.loads((tmp_path / "a.json").read_text())
+    assert written["mean"]["OIDN"] == result.scores["OIDN"] and written["oidn_psnr_db"] == {"16": 20.0}
 
 
 def test_crops_show_the_places_that_are_worst_for_all():
