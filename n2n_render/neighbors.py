@@ -14,7 +14,7 @@ from .frame.sequence import find_windows
 from .network.checkpoint import Checkpoint
 from .network.models import open_model
 
-GUIDES_VERSION = 2               # counts what changes in frame/motion.py: cached guides are made anew
+GUIDES_VERSION = 3               # counts what changes in frame/motion.py: cached guides are made anew
 FEATURES = ("albedo", "normal")  # that the neighbours' pictures are made with, and surfaces told apart by; and by depth
 
 

@@ -160,7 +160,7 @@ def test_no_way_leads_over_a_frame_that_is_missing():
 @pytest.mark.parametrize("change", [
     {"albedo": np.full((*SIZE, 3), 5, np.float32)},
     {"normal": np.broadcast_to(np.float32([1, 0, 0]), (*SIZE, 3))},
-    {"depth": np.full((*SIZE, 1), 9, np.float32)},
+    {"depth": np.full((*SIZE, 1), 30, np.float32)},
     {"depth": np.full((*SIZE, 1), np.inf, np.float32)}], ids=["albedo", "normal", "depth", "background"])
 def test_another_surface_gets_no_share(change):
     frames, pictures = still(2, **change)
