@@ -221,7 +221,7 @@ def _blurred(color):
 def _checkpoint(config, model, start, tuning, tuned, chosen, key) -> Checkpoint:
     provenance = {"config": to_dict(config), "adapt_key": key,
                   "adapted_to": f"{len(chosen)} frame(s) of {chosen[0][0].resolve().parent.name}",
-                  "share": tuned.share, "error_ratio": tuning.calibration.ratio(),
+                  "share": tuned.share, "error_ratio": tuning.calibration.ratio(), "shared_error": tuning.shared,
                   "trained_on": _names(chosen), "step": tuned.steps, "seconds": tuned.seconds,
                   "checks": [[check.step, check.change, check.uncertainty] for check in tuned.checks],
                   "origin": describe_origin(start) if start else None}
@@ -248,7 +248,7 @@ def _denoise(config, groups, outputs, adapted, plain, prefilter, neighbors, make
     with make_reporter("denoising") as progress:
         options["warn"] = progress.warn
         painter = Painter(Denoiser(adapted, **options), Denoiser(plain, **options) if plain else None, prefilter,
-                          provenance["share"], provenance["error_ratio"])
+                          provenance["share"], provenance["error_ratio"], provenance.get("shared_error", 0.0))
         progress.note(f"denoising with {painter.adapted.engine.description}")
         progress.start(len(groups), len(groups))
         for index, (group, output) in enumerate(zip(groups, outputs, strict=True)):
@@ -286,8 +286,8 @@ class _Report:
     def __init__(self, path: Path, config, adapted: Checkpoint):
         self.path, told = path, adapted.provenance
         self.content = {"n2n_render": __version__, "adapt_key": told["adapt_key"], "config": to_dict(config),
-                        "share": told["share"], "error_ratio": told["error_ratio"], "steps": told["step"],
-                        "seconds": told["seconds"],
+                        "share": told["share"], "error_ratio": told["error_ratio"],
+                        "shared_error": told.get("shared_error", 0.0), "steps": told["step"], "seconds": told["seconds"],
                         "checks": [dict(zip(("step", "change", "uncertainty"), check, strict=True))
                                    for check in told["checks"]]}
         self.frames: dict[str, FrameResult] = {}

@@ -25,8 +25,8 @@ FIREFLY_CLAMP = 16.0     # as in training, see config.py
 ERROR_CELL_PX = 4
 DIFFERENCE_TO_ERROR = 1.8         # MSE of f(A) / (½ |f(A) - f(B)|²): the usual ratio; the rest is what both get wrong
 DIFFERENCE_TO_ERROR_SPREAD = 0.3
-TEMPORAL_TO_ERROR = 4.0           # the same of pictures that share what their neighbours show
-TEMPORAL_TO_ERROR_SPREAD = 3.0
+SHARED_ERROR = 0.8                # with neighbours: what both get wrong alike, as a share of the start's difference
+SHARED_ERROR_SPREAD = 0.4
 ERROR_OF_MEAN = 0.7      # MSE of f(mean of both halves) / MSE of f(one half)
 
 
@@ -96,20 +96,15 @@ def difference(one, two) -> np.ndarray:
 class Calibration:
     """How much larger the error is than what two independent pictures differ by; collected over frames."""
 
-    def __init__(self, temporal: bool = False):
+    def __init__(self):
         self.errors, self.differences = [], []
-        self.usual, self.spread = (TEMPORAL_TO_ERROR, TEMPORAL_TO_ERROR_SPREAD) if temporal else \
-            (DIFFERENCE_TO_ERROR, DIFFERENCE_TO_ERROR_SPREAD)
 
     def add(self, pictures, judges, pilot, known=1.0):
         """pictures: made from either half; judges: the *other* half of each. None of them may have been trained on it where
         `known` (H, W) is.
         """
         known = np.broadcast_to(known, pilot.shape[:2])
-        weight = known[..., None] * tonemap_slope(pilot, np) ** 2
-        pair = sum(weight * (picture - judge) ** 2 for picture, judge in zip(pictures, judges, strict=True)) / 2
-        pair -= weight * (judges[0] - judges[1]) ** 2 / 2
-        self.errors.append(_cells(pair.mean(-1), CELL_PX).ravel())
+        self.errors.append(_pair_errors(pictures, judges, pilot, known))
         self.differences.append(_cells(known * difference(*pictures), CELL_PX).ravel())
 
     def forget_all_but(self, newest: int):
@@ -117,32 +112,77 @@ class Calibration:
 
     def ratio(self) -> float:
         """The measured ratio and the usual one, each weighed by how sure it is; the usual one without any frame."""
-        if not self.errors:
-            return self.usual
-        errors, differences = np.concatenate(self.errors), np.concatenate(self.differences)
-        total = max(differences.sum(), 1e-12)
-        measured = errors.sum() / total
-        variance = ((errors - measured * differences) ** 2).sum() / total ** 2
-        trust = self.spread ** 2 / (self.spread ** 2 + variance)
-        return float(np.clip(trust * measured + (1 - trust) * self.usual, 1.0, 3 * self.usual))
+        found = _weighed(self.errors, self.differences, DIFFERENCE_TO_ERROR, DIFFERENCE_TO_ERROR_SPREAD)
+        return float(np.clip(found, 1.0, 3 * DIFFERENCE_TO_ERROR))
 
 
-def error_map(one, two, ratio: float) -> np.ndarray:
-    """(H, W) expected squared error on T of the picture of all seeds, from those of its two halves."""
-    return _expected(difference(one, two), ratio)
+class SharedError:
+    """What the pictures of both halves get wrong alike, because they look at the same neighbours; collected over frames.
+
+    MSE of f(one half) = usual ratio · ½ |f(A) - f(B)|² + share · ½ |start(A) - start(B)|². The second part is as large for
+    the mean of both halves: more samples of a frame do not change what its neighbours show. On four shots this is right
+    within 4 % in each frame, once the share is known (0.3 on one, 1.2 on another).
+    usual: the share where nothing is measured.
+    """
+
+    def __init__(self, usual: float = SHARED_ERROR):
+        self.usual, self.errors, self.differences = usual, [], []
+
+    def add(self, pictures, starts, judges, pilot, known=1.0):
+        """As in `Calibration`; starts: the start's pictures of either half, which do not look at neighbours."""
+        known = np.broadcast_to(known, pilot.shape[:2])
+        own = DIFFERENCE_TO_ERROR * _cells(known * difference(*pictures), CELL_PX).ravel()
+        self.errors.append(_pair_errors(pictures, judges, pilot, known) - own)
+        self.differences.append(_cells(known * difference(*starts), CELL_PX).ravel())
+
+    def share(self) -> float:
+        return float(np.clip(_weighed(self.errors, self.differences, self.usual, SHARED_ERROR_SPREAD), 0.0, 3.0))
 
 
-def radiance_error_map(one, two, ratio: float) -> np.ndarray:
+def _pair_errors(pictures, judges, pilot, known):
+    """Squared error of pictures of halves, sums over cells: what the judges see, less their own noise."""
+    weight = known[..., None] * tonemap_slope(pilot, np) ** 2
+    pair = sum(weight * (picture - judge) ** 2 for picture, judge in zip(pictures, judges, strict=True)) / 2
+    pair -= weight * (judges[0] - judges[1]) ** 2 / 2
+    return _cells(pair.mean(-1), CELL_PX).ravel()
+
+
+def _weighed(errors, differences, usual: float, spread: float) -> float:
+    """errors / differences, drawn towards the usual number as far as it is uncertain."""
+    if not errors:
+        return usual
+    errors, differences = np.concatenate(errors), np.concatenate(differences)
+    total = max(differences.sum(), 1e-12)
+    measured = errors.sum() / total
+    variance = ((errors - measured * differences) ** 2).sum() / total ** 2
+    trust = spread ** 2 / (spread ** 2 + variance)
+    return trust * measured + (1 - trust) * usual
+
+
+def error_map(one, two, ratio: float, starts=None, shared=0.0) -> np.ndarray:
+    """(H, W) expected squared error on T of the picture of all seeds, from those of its two halves.
+
+    starts, shared: with neighbours, the start's pictures of the halves, and the share of `SharedError`, a number or (H, W).
+    """
+    return _expected(difference, (one, two), ratio, starts, shared)
+
+
+def radiance_error_map(one, two, ratio: float, starts=None, shared=0.0) -> np.ndarray:
     """(H, W) the same of the radiance itself. Smoothed as a relative error: a lamp's error is not that of what it lights."""
     level = ((one + two) / 2).mean(-1) + SLOPE_SHIFT
-    relative = ((one - two) ** 2).mean(-1) / 2 / level ** 2
-    return _expected(relative, ratio) * level ** 2
+
+    def relative(one, two):
+        return ((one - two) ** 2).mean(-1) / 2 / level ** 2
+    return _expected(relative, (one, two), ratio, starts, shared) * level ** 2
 
 
-def _expected(apart, ratio):
+def _expected(difference_of, halves, ratio, starts, shared):
+    apart = ratio * ERROR_OF_MEAN * difference_of(*halves)
+    if starts is not None:
+        apart = apart + shared * difference_of(*starts)
     means = _cells(apart, ERROR_CELL_PX) / _cells(np.ones_like(apart), ERROR_CELL_PX)
     small = _smooth(means, ERROR_SMOOTH_CELLS, keep_sum=False)
-    return ratio * ERROR_OF_MEAN * _enlarge(small.astype(np.float32), ERROR_CELL_PX, apart.shape)
+    return _enlarge(small.astype(np.float32), ERROR_CELL_PX, apart.shape)
 
 
 def noise_share_map(picture, mean, halves, pictures, known, error) -> np.ndarray:

@@ -25,11 +25,13 @@ class Picture:
 class Painter:
     """What all frames of a shot have in common. start None: the adapted network began from nothing.
 
-    usual: the share of the adapted network that is best for the whole shot. ratio: of error and difference.
+    usual: the share of the adapted network that is best for the whole shot. ratio: of error and difference. shared: see
+    `judge.SharedError`, 0 without neighbours.
     """
 
-    def __init__(self, adapted: Denoiser, start: Denoiser | None, prefilter, usual: float, ratio: float):
-        self.adapted, self.start, self.prefilter, self.usual, self.ratio = adapted, start, prefilter, usual, ratio
+    def __init__(self, adapted: Denoiser, start: Denoiser | None, prefilter, usual: float, ratio: float, shared: float = 0.0):
+        self.adapted, self.start, self.prefilter, self.usual = adapted, start, prefilter, usual
+        self.ratio, self.shared = ratio, shared
 
     def paint(self, frames: list[Frame], known: np.ndarray, on_progress=lambda share: None,
               neighbors: np.ndarray | None = None) -> Picture:
@@ -51,9 +53,10 @@ class Painter:
             mixed, share = self._mix(start, adapted, noisy, known)
         else:
             mixed, share = adapted, np.ones((*known.shape, 1), np.float32)
-        squared = judge.error_map(mixed[1], mixed[2], self.ratio)
+        wrong_alike = start[1:], self.shared * share[..., 0] ** 2
+        squared = judge.error_map(*mixed[1:], self.ratio, *wrong_alike)
         color, noise_share = self._add_noisy(mixed, noisy, known, squared)
-        radiance = judge.radiance_error_map(mixed[1], mixed[2], self.ratio)
+        radiance = judge.radiance_error_map(*mixed[1:], self.ratio, *wrong_alike)
         return Picture(color / factor, np.sqrt(radiance) / factor, np.sqrt(squared),
                        float(-10 * np.log10(max(squared.mean(), 1e-12))),
                        {"adapted": float(share.mean()), "noisy": float(noise_share.mean())})

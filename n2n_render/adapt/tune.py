@@ -96,6 +96,7 @@ class Tuning:
             self.precision = faster_precision(self.network, self.device, lambda precision: self._loss(batch, precision))
         self.seconds = 0.0
         self.calibration = judge.Calibration()
+        self.shared = 0.0  # see `judge.SharedError`
         self.sights = [sight for frame in spaced(frames, MAX_CHECKED) for sight in self._look_at(frame)]
         self.checks: list[Check] = []
         # Until something is better, the start is the best; from nothing, the first check is.
@@ -257,11 +258,13 @@ class Tuning:
 
     def _calibrate(self):
         """By the best weights' own pictures: both halves of a frame see the same neighbours, so that they differ by less."""
-        self.calibration = judge.Calibration(temporal=True)
+        found = judge.SharedError(0.0) if self.new else judge.SharedError()
+        self.calibration = judge.Calibration()  # the usual ratio
         self.network.load_state_dict(self.best.weights)
         for one, two in zip(self.sights[::2], self.sights[1::2], strict=True):
             pictures = [denoise_array(self.network.eval(), sight.image, self.device) for sight in (one, two)]
-            self.calibration.add(pictures, (one.judge, two.judge), one.pilot, one.known)
+            found.add(pictures, (one.start, two.start), (one.judge, two.judge), one.pilot, one.known)
+        self.shared = found.share()
 
     def _least_change(self) -> float:
         """Of the best so far: of the start it is 0."""

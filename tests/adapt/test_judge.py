@@ -181,6 +181,32 @@ def test_little_evidence_leaves_the_usual_ratio(rng):
     assert calibration(0.02, 0.02, 1.0, (32, 32), rng).ratio() == pytest.approx(judge.DIFFERENCE_TO_ERROR, abs=0.1)
 
 
+@pytest.mark.parametrize("own", [0.0, 0.01])
+def test_what_both_halves_get_wrong_alike_is_measured_and_expected_of_their_mean_too(rng, own):
+    """Neighbours bring the same error into both halves' pictures; more samples of the frame itself do not lessen it."""
+    common, start_spread, render_spread, size = 0.02, 0.03, 0.03, (256, 256)
+    true = np.full((*size, 3), 0.5, np.float32)
+    wrong = noisy(true, common, rng)
+    pictures, starts, judges = ([noisy(image, spread, rng) for _ in range(2)]
+                                for image, spread in ((wrong, own), (true, start_spread), (true, render_spread)))
+    found = judge.SharedError()
+    found.add(pictures, starts, judges, true)
+    expected = (common ** 2 + (1 - judge.DIFFERENCE_TO_ERROR) * own ** 2) / start_spread ** 2
+    assert found.share() == pytest.approx(expected, rel=0.1)
+    whole = judge.error_map(*pictures, judge.DIFFERENCE_TO_ERROR, starts, found.share())
+    truly = (common ** 2 + (1 + judge.DIFFERENCE_TO_ERROR * (judge.ERROR_OF_MEAN - 1)) * own ** 2)
+    assert whole.mean() == pytest.approx(truly * (tonemap_slope(true, np) ** 2).mean(), rel=0.1)
+
+
+def test_little_evidence_leaves_the_usual_share_of_what_halves_get_wrong_alike(rng):
+    assert judge.SharedError().share() == judge.SHARED_ERROR and judge.SharedError(0.0).share() == 0.0
+    true = np.full((32, 32, 3), 0.5, np.float32)
+    pictures, starts, judges = ([noisy(true, spread, rng) for _ in range(2)] for spread in (0.01, 0.03, 1.0))
+    found = judge.SharedError()
+    found.add(pictures, starts, judges, true)
+    assert found.share() == pytest.approx(judge.SHARED_ERROR, abs=0.05)
+
+
 @pytest.mark.parametrize("size", [(64, 96), (37, 53), (3, 2)])
 def test_the_error_map_has_the_size_and_the_mean_of_the_frame(rng, size):
     one, two = (np.abs(noisy(truth(size), 0.05, rng)) for _ in range(2))

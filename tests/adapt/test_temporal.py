@@ -89,6 +89,7 @@ def test_frames_model_and_report_are_written_and_nothing_else(done):
     told = report(out)
     assert told["config"]["temporal"] == 1 and [frame["file"] for frame in told["frames"]] == NAMES
     assert all(0 <= frame["adapted"] <= 1 for frame in told["frames"]) and told["error_ratio"] > 0
+    assert 0 < told["shared_error"] < 3
     for frame, name in zip(FRAMES, NAMES, strict=True):
         before, after = ExrImage(shot / file_of(frame, 1)), ExrImage(out / name)
         (_, old), (_, new) = before.parts[0], after.parts[0]
