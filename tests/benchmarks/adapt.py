@@ -59,7 +59,7 @@ def main(data: str, out: str):
     options = {"prefilter": False, "average": told["config"]["average"]}
     prefilter = Prefilter(start.model) if start.model.clean_guides else None
     painter = Painter(Denoiser(checkpoint, **options), Denoiser(start, **options), prefilter, told["share"],
-                      told["error_ratio"], told["shared_error"])
+                      told["error_ratio"])
     rows, calibration, ranks = [], [], []
     for pair in find_views([Path(data)]):
         frames = read_group(pair.noisy, None, checkpoint.model.features)
