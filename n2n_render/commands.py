@@ -55,6 +55,8 @@ def _terminate(*_):
 @click.option("--progress", type=click.Choice(["bar", "json"]), default="bar", help="How progress is written to stderr.")
 def main(progress):
     """Learn to denoise path-traced images from noisy renders only."""
+    from . import console
+    console.show_doubts(progress)
 
 
 for learning in (train, adapt, online):

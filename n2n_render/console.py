@@ -1,5 +1,6 @@
 """What the user sees while things run: the only module that knows rich. Talk goes to stderr, results to stdout."""
 import json
+import logging
 import sys
 import time
 
@@ -7,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+
+from .errors import LOGGER
 
 _talk = Console(stderr=True, highlight=False)
 _results = Console(highlight=False, soft_wrap=True)
@@ -119,3 +122,24 @@ class JsonReporter:
 def reporter(title: str, style: str):
     """`style`: "bar" or "json"."""
     return JsonReporter(title) if style == "json" else BarReporter(title)
+
+
+class _Doubts(logging.Handler):
+    """Warnings of the library, each sentence once."""
+
+    def __init__(self, style: str):
+        super().__init__(logging.WARNING)
+        self._reporter, self._told = reporter("doubts", style), set()
+
+    def emit(self, record):
+        message = record.getMessage()
+        if message not in self._told:
+            self._told.add(message)
+            self._reporter.warn(message)
+
+
+def show_doubts(style: str):
+    """From here on what the library doubts is shown, as `reporter` of that style shows warnings."""
+    for handler in [handler for handler in LOGGER.handlers if isinstance(handler, _Doubts)]:
+        LOGGER.removeHandler(handler)
+    LOGGER.addHandler(_Doubts(style))

@@ -1,4 +1,7 @@
-"""The one exception that users are meant to read."""
+"""What users are meant to read: the one exception, and doubts that do not stop the work."""
+import logging
+
+LOGGER = logging.getLogger("n2n_render")
 
 
 class N2NError(Exception):
@@ -11,3 +14,11 @@ class N2NError(Exception):
 
     def __str__(self) -> str:
         return f"{self.what}\n{self.hint}" if self.hint else self.what
+
+
+def doubt(message: str):
+    """Something about the input that the user should know although the work goes on: which file, what, what was done about it.
+
+    A warning of the logger "n2n_render". The command line shows each sentence once; a program may attach a handler.
+    """
+    LOGGER.warning(message)

@@ -22,7 +22,7 @@ ALLOWED = {
     "evaluate": FREE | {"frame", "network", "engines", "denoise"},
     "serve": FREE | {"frame", "network", "engines", "denoise"},
     "report": FREE | {"frame", "evaluate"},
-    "config": {"errors"}, "files": {"errors"}, "errors": set(), "console": set(), "__init__": set(),
+    "config": {"errors"}, "files": {"errors"}, "errors": set(), "console": {"errors"}, "__init__": set(),
 }
 COMPOSERS = {"commands", "options", "demo", "online", "learning"}  # these put stations together
 # Heavy neighbour → where it may be imported.
