@@ -16,6 +16,10 @@ class N2NError(Exception):
         return f"{self.what}\n{self.hint}" if self.hint else self.what
 
 
+class UnreadableFile(N2NError):
+    """A file that is missing, damaged or of another kind: work on many files goes on with the others."""
+
+
 def doubt(message: str):
     """Something about the input that the user should know although the work goes on: which file, what, what was done about it.
 

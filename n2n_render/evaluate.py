@@ -10,6 +10,7 @@ from .errors import N2NError
 from .frame import metrics
 from .frame.exr import ExrImage
 from .frame.frame import mean_frame
+from .frame.independence import check_independent, look_at
 from .frame.motion import follow
 from .frame.pairs import Pair, find_datasets, find_pairs, parse_name
 from .frame.passes import FEATURES
@@ -93,12 +94,14 @@ def evaluate_view(pair: Pair, denoisers: dict[str, Denoiser], with_oidn: bool, h
         features |= {"albedo", "normal"}
     wanted = tuple(feature for feature in FEATURES if feature in features)
     frames = [ExrImage(path).frame(None, wanted) for path in pair.noisy]
+    for count in range(2, len(frames) + 1):
+        check_independent([look_at(frame, path) for frame, path in zip(frames[:count], pair.noisy, strict=False)])
     halves = [ExrImage(path).frame().color for path in pair.references]
     factor = np.float32(exposure((halves[0] + halves[1]) / 2))
     mean = mean_frame(frames)
     images = {"noisy, one seed": frames[0].color, f"noisy, mean of {len(frames)}": mean.color}
     images.update({name: denoiser.denoise(mean) for name, denoiser in denoisers.items()})
-    images.update({name: ExrImage(path).frame().color for name, path in (finished or {}).items()})
+    images.update({name: _finished_picture(path) for name, path in (finished or {}).items()})
     if with_oidn:
         images["OIDN"] = oidn.denoise_best(mean)
     wrong = next((name for name, image in images.items() if image.shape != mean.color.shape), None)
@@ -112,6 +115,15 @@ def evaluate_view(pair: Pair, denoisers: dict[str, Denoiser], with_oidn: bool, h
     images["reference"] = (halves[0] + halves[1]) / 2
     return ViewResult(pair.name, held_out, parse_name(pair.references[0].name).spp, scores, images, errors,
                       halves, float(factor))
+
+
+def _finished_picture(path: Path) -> np.ndarray:
+    """(H, W, 3): what a finished file shows, also where it still holds the noisy picture that Cycles put beside its own."""
+    image = ExrImage(path)
+    color = image.picture(image.layer(None))[..., :3]
+    if not np.isfinite(color).all():
+        raise N2NError(f"{path}: its picture holds pixels that are no numbers", "Denoise it again, or leave it out.")
+    return np.maximum(color, 0)
 
 
 def score(*, image, reference_a, reference_b) -> tuple[dict[str, float], np.ndarray]:

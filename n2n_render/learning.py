@@ -132,8 +132,12 @@ def adapt(ctx, inputs, pair, out, shots, **options):
             share = f": {done.tuned.share:.0%} of the way from the start to it is best for the shot"
             console.result(f"best on held-out tiles after {done.tuned.steps} steps"
                            + (share if options["init"] != "nothing" else ""))
-    mean = sum(frame.psnr_db for frame in done.frames) / len(done.frames)
-    worst = min(done.frames, key=lambda frame: frame.psnr_db)
+    noisy = [frame for frame in done.frames if frame.psnr_db is not None]
+    if not noisy:
+        console.result(f"wrote {len(done.frames)} frame(s) to {out}; none holds any noise, so they are as they were")
+        return
+    mean = sum(frame.psnr_db for frame in noisy) / len(noisy)
+    worst = min(noisy, key=lambda frame: frame.psnr_db)
     console.result(f"wrote {len(done.frames)} frame(s) to {out}, expected PSNR on T {mean:.1f} dB in the mean, least "
                    f"{worst.psnr_db:.1f} dB in {worst.output.name}; error maps beside them, numbers in report.json")
     console.result(f"model for other frames of this shot: {done.model}")

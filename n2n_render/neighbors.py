@@ -1,20 +1,22 @@
 """Frames of an animation → for each what its neighbours show of it, for networks that have been given eyes for that."""
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from .denoise import Denoiser, Prefilter
-from .errors import N2NError
+from .errors import N2NError, UnreadableFile, doubt
 from .frame.exr import ExrImage
 from .frame.frame import Frame, mean_frame
 from .frame.motion import neighbor_guides, share_noise
 from .frame.passes import NEIGHBORS, in_files
 from .frame.sequence import find_windows
+from .frame.windows import Window, place
 from .network.checkpoint import Checkpoint
 from .network.models import open_model
 
 GUIDES_VERSION = 3               # counts what changes in frame/motion.py: cached guides are made anew
+BESIDE_PX = 1e5                  # a motion vector that leads out of every picture
 FEATURES = ("albedo", "normal")  # that the neighbours' pictures are made with, and surfaces told apart by; and by depth
 
 
@@ -36,8 +38,25 @@ def open_neighbors(denoiser: Denoiser, groups, shots, layer: str | None, **optio
     return Neighbors(denoiser.model, groups, find_windows(groups, denoiser.reach, shots), layer, denoiser.prefilter, **options)
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A frame that was read and denoised: its data window, the mean of its seeds with clean guides, its picture (H, W, 3)."""
+    window: Window
+    frame: Frame
+    picture: np.ndarray
+
+    def placed(self, window: Window) -> tuple[Frame, np.ndarray]:
+        """Both on the pixels of another data window; beyond its own nothing is trusted, for the vectors lead out of it."""
+        if window == self.window:
+            return self.frame, self.picture
+        images = {name: image if image is None else place(image, self.window, window, BESIDE_PX if name == "vector" else 0.0)
+                  for name, image in vars(self.frame).items()}
+        return Frame(**images), place(self.picture, self.window, window)
+
+
 class Neighbors:
-    """groups: the files of each frame, one for each seed; windows: see frame.sequence.find_windows.
+    """groups: the files of each frame, one for each seed; windows: see frame.sequence.find_windows; layer: the view layer of
+    those who do not name one.
 
     prefilter: what cleans the model's own guides, to be shared if it cleans all that is needed here. Frames that were read
     and denoised are kept as long as a window reaches.
@@ -53,29 +72,46 @@ class Neighbors:
         self.features = tuple(dict.fromkeys((*FEATURES, *in_files(model.features))))
         self.groups, self.windows, self.layer = groups, windows, layer
         self._warned = False
-        self._known: dict[int, tuple[Frame, np.ndarray]] = {}
+        self._known: dict[tuple[int, str | None], Seen] = {}
 
     @property
     def frames_held(self) -> int:
         """In memory at a time: those of one window."""
         return len(self.windows[0])
 
-    def of(self, index: int) -> np.ndarray:
-        """(H, W, 7), see `neighbor_guides`, of frame `index`. Raises N2NError where a frame has no Vector pass."""
-        window = self.windows[index]
-        self._known = {there: known for there, known in self._known.items() if there in window}
-        seen = [None if there is None else self._look_at(there) for there in window]
-        sizes = {frame[0].color.shape for frame in seen if frame}
-        if len(sizes) > 1:
-            raise N2NError(f"{self.groups[index][0]}: its neighbours have another size", "Pass frames of one animation.")
-        return neighbor_guides(*([frame and frame[part] for frame in seen] for part in (0, 1)))
+    def of(self, index: int, layer: str | None = None) -> np.ndarray:
+        """(H, W, 7), see `neighbor_guides`, of frame `index`. A neighbour that cannot be read is not there, which is said.
 
-    def check(self, index: int, warn):
+        Raises N2NError where the frame itself has no Vector pass.
+        """
+        layer = layer or self.layer
+        window = self.windows[index]
+        self._known = {key: known for key, known in self._known.items() if key[0] in window}
+        center = self._look_at(index, layer)
+        seen = [center if there == index else self._try_to_look_at(there, layer) for there in window]
+        sizes = {(one.window.height, one.window.width) for one in seen if one and one.window != center.window
+                 and (one.window.left, one.window.top) == (center.window.left, center.window.top)}
+        if sizes - {(center.window.height, center.window.width)}:
+            raise N2NError(f"{self.groups[index][0]}: its neighbours have another size", "Pass frames of one animation.")
+        placed = [one and one.placed(center.window) for one in seen]
+        return neighbor_guides(*([one and one[part] for one in placed] for part in (0, 1)))
+
+    def _try_to_look_at(self, index: int | None, layer) -> Seen | None:
+        if index is None:
+            return None
+        try:
+            return self._look_at(index, layer)
+        except UnreadableFile as error:
+            doubt(f"{error.what}; the frames beside it do without it")
+            return None
+
+    def check(self, index: int, warn, layer: str | None = None):
         """Raises N2NError where frame `index` and the next differ in size or share their noise: for training only."""
         there = self.windows[index][len(self.windows[index]) // 2 + 1]
         if there is None:
             return
-        seeds = [[ExrImage(path).frame(self.layer, ("vector",)) for path in self.groups[place]] for place in (index, there)]
+        seeds = [[ExrImage(path).frame(layer or self.layer, ("vector",)) for path in self.groups[number]]
+                 for number in (index, there)]
         if len({seed.color.shape for frame in seeds for seed in frame}) > 1:
             raise N2NError(f"{self.groups[index][0]} and {self.groups[there][0]}, or their seeds, differ in size",
                            "Pass renders of one animation.")
@@ -88,16 +124,24 @@ class Neighbors:
                            "Render every frame with another seed (the clock beside Render Properties > Sampling > Advanced > "
                            "Seed), or leave --temporal out.")
 
-    def _look_at(self, index: int) -> tuple[Frame, np.ndarray]:
-        if index not in self._known:
-            frame = mean_frame([self._read(path) for path in self.groups[index]])
+    def _look_at(self, index: int, layer: str | None) -> Seen:
+        key = index, layer
+        if key not in self._known:
+            window, *frames = self._read(self.groups[index], layer)
+            frame = mean_frame(frames)
             clean = self.prefilter(frame)
-            self._known[index] = replace(clean, depth=frame.depth), self.denoiser.denoise(clean)
-        return self._known[index]
+            self._known[key] = Seen(window, replace(clean, depth=frame.depth), self.denoiser.denoise(clean))
+        return self._known[key]
 
-    def _read(self, path: Path) -> Frame:
-        """With depth where the file has it: surfaces are told apart by it too."""
-        image, features = ExrImage(path), (*self.features, "vector")
-        layer = image.layer(self.layer, features)
-        found = ("depth",) if "depth" not in features and image.find(layer, "depth") else ()
-        return image.frame(layer, (*features, *found))
+    def _read(self, paths: tuple[Path, ...], layer: str | None) -> list:
+        """The first file's data window, then all files as frames, on its pixels; with depth where they have it: surfaces are
+        told apart by it too.
+        """
+        images, features, found = [ExrImage(path) for path in paths], (*self.features, "vector"), []
+        layers = [image.layer(layer, features) for image in images]
+        window = images[0].window(layers[0])
+        if "depth" not in features and all(image.find(name, "depth") for image, name in zip(images, layers, strict=True)):
+            features = (*features, "depth")
+        for image, name in zip(images, layers, strict=True):
+            found.append(image.frame(name, features, window))
+        return [window, *found]

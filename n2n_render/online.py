@@ -178,7 +178,8 @@ def _compare(points: list[Point], dataset: Path, folder: Path):
             halves = [ExrImage(path).frame().color for path in pair.references]
             factor = np.float32(exposure(sum(halves) / 2))
             mean = sum(seed.color for seed in read_group(pair.noisy, None, ())) / 2
-            ours = ExrImage(folder / f"{pair.view}_f{pair.frame:04d}.exr").frame().color
+            finished = ExrImage(folder / f"{pair.view}_f{pair.frame:04d}.exr")
+            ours = finished.picture(finished.layer(None))[..., :3]
             both = {"reference_a": halves[0] * factor, "reference_b": halves[1] * factor}
             values = [psnr(image=image * factor, **both) for image in (mean, ours)]
             point.noisy_true, point.true = (value if np.isfinite(value) else None for value in values)

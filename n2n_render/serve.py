@@ -114,10 +114,10 @@ class Server:
             denoised = denoiser.denoise(frame, lambda share, start=index: on_share((start + share) / len(layers)))
             denoised = mix(frame, denoised, request.get("strength", 1.0))
             seconds["network"] += lap()
-            rendered = picture(image, layer)
+            rendered = image.picture(layer)
             image.replace_color(layer, denoised, frame.color if request.get("keep_noisy") else None)
             if request.get("pictures"):
-                for kind, pixels in (("denoised", picture(image, layer)), ("rendered", rendered)):
+                for kind, pixels in (("denoised", image.picture(layer)), ("rendered", rendered)):
                     write_picture(Path(request["pictures"]) / f"{index}.{kind}.exr", pixels)
             seconds["write"] += lap()
         if request.get("output"):
@@ -139,14 +139,6 @@ class Server:
             self._denoisers[key] = load_denoiser(request["model"], key[2], engine=key[3], prefilter=key[4],
                                                  warn=lambda message: self._warn(message))
         return self._denoisers[key]
-
-
-def picture(image, layer: str):
-    """(H, W, 4): what the compositor sees of the layer (also where Cycles denoised it already); alpha as it was rendered."""
-    import numpy as np
-    color, alpha = image.pixels([f"{layer}.Combined.{channel}" for channel in "RGB"]), f"{layer}.Combined.A"
-    alpha = image.pixels([alpha]) if image.has(alpha) else np.ones_like(color[..., :1])
-    return np.concatenate([color, alpha], axis=-1)
 
 
 def _read_requests(stream, requests: queue.Queue, server: Server):

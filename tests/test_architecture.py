@@ -27,7 +27,7 @@ ALLOWED = {
 COMPOSERS = {"commands", "options", "demo", "online", "learning"}  # these put stations together
 # Heavy neighbour → where it may be imported.
 DOORS = {
-    "bpy": {"sample/worker"}, "mathutils": {"sample/worker"}, "OpenEXR": {"frame/exr.py"}, "Imath": {"frame/exr.py"},
+    "bpy": {"sample/worker"}, "mathutils": {"sample/worker"}, "OpenEXR": {"frame/exr_parts.py"},
     "rich": {"console.py"}, "click": {"commands.py", "learning.py", "options.py"},
     "torch": {"network", "train", "adapt", "engines", "export.py"},
     "pyoidn": {"engines/runtime.py"}, "openvino": {"engines/openvino_engine.py"},

@@ -1,5 +1,4 @@
 """Denoising: tiled = untiled, scale, orientations, strength, pairs, names, bad input."""
-from dataclasses import replace
 
 import numpy as np
 import OpenEXR
@@ -111,7 +110,7 @@ def test_running_out_of_memory_halves_the_tiles_and_then_says_so(frame, monkeypa
             raise MemoryError("too large")
         return run(encoded)
     monkeypatch.setattr(limited.engine, "run", small_only)
-    monkeypatch.setattr("n2n_render.denoise.SMALLEST_TILE_PX", 32)
+    monkeypatch.setattr("n2n_render.denoise.denoiser.SMALLEST_TILE_PX", 32)
     np.testing.assert_allclose(limited.denoise(frame), whole, rtol=1e-4, atol=1e-6)
     monkeypatch.setattr(limited.engine, "run", lambda encoded, on_progress: (_ for _ in ()).throw(MemoryError("no")))
     with pytest.raises(N2NError, match="not enough memory"):
@@ -132,7 +131,7 @@ def test_a_file_keeps_its_other_channels(frame, tmp_path):
 
 def test_the_noisy_picture_that_is_kept_is_what_was_denoised(frame, tmp_path):
     """The mean of a pair; and Cycles' Noisy Image where it denoised the frame itself, not its denoised Combined."""
-    other = replace(frame, color=frame.color * 2)
+    other = noisy_frame(true_frame(150, 210), 2)
     for name, image in (("a", frame), ("b", other)):
         write_frame(tmp_path / f"{name}.exr", image)
     denoised_by_cycles = ExrImage(tmp_path / "a.exr")
@@ -141,9 +140,9 @@ def test_the_noisy_picture_that_is_kept_is_what_was_denoised(frame, tmp_path):
     denoised_by_cycles.write(tmp_path / "c.exr")
     groups = [[tmp_path / "a.exr", tmp_path / "b.exr"], [tmp_path / "c.exr"]]
     denoise_files(denoiser(), groups, [tmp_path / "1.exr", tmp_path / "2.exr"], FileOptions(keep_noisy=True))
-    for path, times in ((tmp_path / "1.exr", 1.5), (tmp_path / "2.exr", 3)):
+    for path, expected in ((tmp_path / "1.exr", (frame.color + other.color) / 2), (tmp_path / "2.exr", frame.color * 3)):
         noisy = ExrImage(path).pixels([f"ViewLayer.Noisy.{channel}" for channel in "RGB"])
-        np.testing.assert_allclose(noisy, frame.color * times, rtol=1e-6)
+        np.testing.assert_allclose(noisy, expected, rtol=1e-6)
 
 
 def test_strength_goes_from_the_noisy_to_the_denoised_picture(frame, tmp_path):

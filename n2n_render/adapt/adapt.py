@@ -11,12 +11,13 @@ import numpy as np
 
 from .. import __version__
 from ..config import AdaptConfig, TrainConfig, to_dict
-from ..denoise import Denoiser, Prefilter
+from ..denoise import Denoiser, FileOptions, Prefilter
+from ..denoise.files import put_picture, raise_failures
 from ..engines.choice import make_engine
-from ..errors import N2NError
+from ..errors import N2NError, UnreadableFile, doubt
 from ..files import write_beside
 from ..frame.exr import ExrImage
-from ..frame.frame import mean_frame
+from ..frame.frame import Frame, mean_frame
 from ..frame.pairs import MANIFEST, spaced
 from ..frame.passes import FEATURES, NEIGHBORS
 from ..frame.sequence import check_overwrites, find_windows
@@ -28,8 +29,8 @@ from ..network.models import describe_origin, open_model
 from ..network.unet import build_network
 from ..network.widen import widen
 from ..train.setup import start_model
-from .picture import Painter, Picture
-from .shot import ShotFrame, check_sizes, held_out_pixels, load_frame, read_group
+from .picture import Painter, Picture, finished_picture, psnr_of
+from .shot import ShotFrame, Subject, find_subjects, held_out_pixels, load_frame, read_group
 from .tune import Tuned, Tuning
 
 MODEL, REPORT, CACHE, PREVIEW = "adapted.pt", "report.json", ".adapt-cache", "preview.png"
@@ -39,16 +40,21 @@ NOTHING = "nothing"
 
 @dataclass
 class FrameResult:
-    """One denoised frame: its file, the PSNR on T that is expected of it, and how much of what it is made of."""
+    """One denoised frame: its file, the PSNR on T that is expected of it, and how much of what it is made of.
+
+    psnr_db None: there was no noise in it, and it is as it was.
+    """
     output: Path
-    psnr_db: float
+    psnr_db: float | None
     shares: dict[str, float]
 
 
 @dataclass
 class Adaptation:
-    """What a run gave. tuned None: the model in OUT was that of an earlier run with the same frames and settings."""
-    model: Path
+    """What a run gave. tuned None: the model in OUT was that of an earlier run with the same frames and settings. model None:
+    no frame held noise, so that there was nothing to learn.
+    """
+    model: Path | None
     tuned: Tuned | None
     frames: list[FrameResult]
 
@@ -60,19 +66,21 @@ def adapt(config: AdaptConfig, groups: list[tuple[Path, ...]], names: list[str],
 
     groups: the files of each frame, one for each seed, see `shot.find_groups`; make_reporter(title): as in console.py;
     on_picture(path of the denoised frame, Picture) is told of each, on_look(path, images), see `Tuning`, while it trains.
-    Run again with the same arguments after an interruption, it uses the weights and the frames that were finished.
+    Run again with the same arguments after an interruption, it uses the weights and the frames that were finished. A frame
+    that cannot be read does not keep the others from being done; it is named in the N2NError at the end.
     """
     folder = Path(out)
     outputs = [folder / name for name in names]
     _check(folder, groups, outputs, names)
     model, start, plain = start_of(config)
+    subjects, failed = _find_subjects(groups, config.layer, _features(model, plain))
     windows = find_windows(groups, config.temporal, list(config.shots)) if config.temporal else None
     options = {"device": config.device, "engine": config.engine, "precision": config.precision}
     make_prefilter = (lambda: Prefilter(model, **options)) if model.clean_guides else (lambda: None)
 
     def make_neighbors(prefilter):
         return Neighbors(model, groups, windows, config.layer, prefilter, **options) if windows else None
-    chosen = spaced(list(range(len(groups))), config.train_frames)
+    chosen = spaced([index for index, found in enumerate(subjects) if found], config.train_frames)
     looked_at = sorted({there for index in chosen for there in (windows[index] if windows else [index]) if there is not None})
     key = _key(config, model, start, [groups[index] for index in looked_at])
     adapted, tuned = _earlier(folder / MODEL, key), None
@@ -80,16 +88,37 @@ def adapt(config: AdaptConfig, groups: list[tuple[Path, ...]], names: list[str],
         _check_devices(config, model)
         _make_folder(folder / CACHE)
         prefilter = make_prefilter()
-        frames = _load(config, groups, chosen, folder / CACHE, model, plain, prefilter, make_neighbors(prefilter),
-                       make_reporter)
-        adapted, tuned = _tune(config, frames, folder, model, start, plain, key, make_reporter,
-                               partial(on_look, folder / PREVIEW))
+        frames = _load(config, [subject for index in chosen for subject in subjects[index]], folder / CACHE, model, plain,
+                       prefilter, make_neighbors(prefilter), make_reporter)
+        if frames:
+            adapted, tuned = _tune(config, frames, folder, model, start, plain, key, make_reporter,
+                                   partial(on_look, folder / PREVIEW))
     shutil.rmtree(folder / CACHE, ignore_errors=True)
     report = _Report(folder / REPORT, config, adapted)
     prefilter = make_prefilter()
-    frames = _denoise(config, groups, outputs, adapted, plain, prefilter, make_neighbors(prefilter), make_reporter, on_picture,
-                      report)
-    return Adaptation(folder / MODEL, tuned, frames)
+    frames = _denoise(config, subjects, outputs, adapted, plain, prefilter, make_neighbors(prefilter), make_reporter,
+                      on_picture, report, failed)
+    raise_failures(list(failed.items()), len(groups))
+    return Adaptation(folder / MODEL if adapted else None, tuned, frames)
+
+
+def _find_subjects(groups, wanted, features) -> tuple[list[list[Subject]], dict[Path, N2NError]]:
+    """What there is to denoise in each frame, and first file → why a frame cannot be denoised, by the headers alone.
+
+    Raises N2NError where no frame can.
+    """
+    subjects, failed = [], {}
+    for index, group in enumerate(groups):
+        try:
+            subjects.append(find_subjects(index, group, wanted, features))
+        except UnreadableFile as error:
+            subjects.append([])
+            failed[group[0]] = error
+            if len(failed) == len(groups):
+                raise
+    for error in failed.values():
+        doubt(f"left out: {error.what}")
+    return subjects, failed
 
 
 def _check_devices(config, model):
@@ -108,7 +137,6 @@ def _check(folder, groups, outputs, names):
     if (folder / MANIFEST).exists():
         raise N2NError(f"{folder} is a dataset; denoised frames do not belong among its renders",
                        "Pass another folder with -o.")
-    check_sizes(groups)
 
 
 def _make_folder(folder: Path):
@@ -187,22 +215,43 @@ def _tune(config, frames: list[ShotFrame], folder, model, start, plain, key, mak
     return checkpoint, tuned
 
 
-def _load(config, groups, chosen: list[int], cache, model, plain, prefilter, neighbors, make_reporter) -> list[ShotFrame]:
-    """The frames to train on, as arrays in the cache."""
+def _load(config, chosen: list[Subject], cache, model, plain, prefilter, neighbors, make_reporter) -> list[ShotFrame]:
+    """The frames to train on, as arrays in the cache; those without noise, and those that cannot be read, are left out.
+
+    Raises UnreadableFile where none can be read.
+    """
     make_pilot = pilot_maker(config, plain)
-    windows = [neighbors.windows[index] for index in chosen] if neighbors else ()
-    key = repr((_digest(plain), model, prefilter.name if prefilter else "", neighbors.name if neighbors else "",
-                [[_facts(groups[there]) if there is not None else None for there in window] for window in windows]))
+    frames, finished, unreadable = [], [], []
     with make_reporter("reading") as progress:
         progress.start(len(chosen), len(chosen))
-        frames = []
-        for index in chosen:
-            if neighbors:
-                neighbors.check(index, progress.warn)
-            frames.append(load_frame(groups[index], config.layer, _features(model, plain), prefilter, make_pilot, cache, key,
-                                     partial(neighbors.of, index) if neighbors else None))
-            progress.advance(1, groups[index][0].name)
+        for subject in chosen:
+            try:
+                if neighbors:
+                    neighbors.check(subject.index, progress.warn, subject.layer)
+                frame = load_frame(subject.paths, subject.layer, _features(model, plain), prefilter, make_pilot, cache,
+                                   _cache_key(subject, model, plain, prefilter, neighbors),
+                                   partial(neighbors.of, subject.index, subject.layer) if neighbors else None)
+            except UnreadableFile as error:
+                unreadable.append(error)
+                if len(unreadable) == len(chosen):
+                    raise
+                progress.warn(f"not trained on: {error.what}")
+                frame = None
+            else:
+                finished += [subject] if frame is None else []
+            frames += [frame] if frame else []
+            progress.advance(1, subject.paths[0].name)
+        if finished:
+            progress.note(f"{len(finished)} of {len(chosen)} frames hold no noise, like {finished[0].paths[0].name}: they are "
+                          "finished as they are, and nothing is learned from them")
     return frames
+
+
+def _cache_key(subject: Subject, model, plain, prefilter, neighbors) -> str:
+    """Everything but its own files that the arrays of a frame depend on."""
+    seen = [[_facts(neighbors.groups[there]) if there is not None else None for there in neighbors.windows[subject.index]]
+            ] if neighbors else []
+    return repr((_digest(plain), model, prefilter.name if prefilter else "", neighbors.name if neighbors else "", seen))
 
 
 def pilot_maker(config: AdaptConfig, start: Checkpoint | None):
@@ -239,57 +288,94 @@ def _features(model: ModelConfig, plain: Checkpoint | None) -> tuple[str, ...]:
     return tuple(feature for feature in FEATURES if feature in wanted)
 
 
-def _denoise(config, groups, outputs, adapted, plain, prefilter, neighbors, make_reporter, on_picture,
-             report) -> list[FrameResult]:
-    """All frames that are not there yet. Prefiltering is done once for both networks."""
-    features, provenance = _features(adapted.model, plain), adapted.provenance
-    options = {"device": config.device, "engine": config.engine, "prefilter": False, "precision": config.precision,
-               "average": config.average}
+def _denoise(config, subjects: list[list[Subject]], outputs, adapted: Checkpoint | None, plain, prefilter, neighbors,
+             make_reporter, on_picture, report, failed) -> list[FrameResult]:
+    """All frames that are not there yet; those that cannot be read go to `failed`. Prefiltering is done once for both networks.
+
+    adapted None: no frame held any noise.
+    """
     with make_reporter("denoising") as progress:
-        options["warn"] = progress.warn
-        painter = Painter(Denoiser(adapted, **options), Denoiser(plain, **options) if plain else None, prefilter,
-                          provenance["share"], provenance["error_ratio"], provenance.get("shared_error", 0.0))
-        progress.note(f"denoising with {painter.adapted.engine.description}")
-        progress.start(len(groups), len(groups))
-        for index, (group, output) in enumerate(zip(groups, outputs, strict=True)):
-            looked_at = [path for there in (neighbors.windows[index] if neighbors else [index]) if there is not None
-                         for path in groups[there]]
-            if report.has(output, looked_at):
-                progress.advance(1, f"{output.name}: was there")
+        artist = _Artist(config, adapted, plain, prefilter, neighbors, progress, on_picture)
+        progress.start(len(subjects), len(subjects))
+        for found, output in zip(subjects, outputs, strict=True):
+            looked_at = artist.looks_at(found)
+            if not found or report.has(output, looked_at):
+                progress.advance(1, f"{output.name}: {'was there' if found else 'left out'}")
                 continue
-            frames = read_group(group, config.layer, features)
             done = [0.0]
 
             def on_progress(share, done=done):
                 progress.advance(share - done[0], finished=False)
                 done[0] = share
-            picture = painter.paint(frames, held_out_pixels(*frames[0].color.shape[:2]), on_progress,
-                                    neighbors.of(index) if neighbors else None)
-            _write(group[0], output, picture, config, features, mean_frame(frames).color if config.keep_noisy else None)
-            on_picture(output, picture)
-            report.add(FrameResult(output, picture.psnr_db, picture.shares), looked_at)
-            progress.advance(1 - done[0], f"{output.name}: about {picture.psnr_db:.1f} dB")
-    return [report.frames[output.name] for output in outputs]
+            try:
+                result = artist.denoise(found, output, on_progress)
+            except UnreadableFile as error:
+                if len(subjects) == 1:
+                    raise
+                failed[found[0].paths[0]] = error
+                progress.advance(1 - done[0], f"{output.name}: failed")
+                continue
+            report.add(result, looked_at)
+            expected = "no noise" if result.psnr_db is None else f"about {result.psnr_db:.1f} dB"
+            progress.advance(1 - done[0], f"{output.name}: {expected}")
+    return [report.frames[output.name] for output in outputs if output.name in report.frames]
 
 
-def _write(source: Path, output: Path, picture: Picture, config, features, noisy):
-    image = ExrImage(source)
-    layer = image.layer(config.layer, features)
-    image.replace_color(layer, picture.color, noisy)
-    image.add_pass(layer, ERROR_PASS, {"V": picture.error})
-    image.write(output)
+class _Artist:
+    """Denoises one frame after the other, all its view layers, into files."""
+
+    def __init__(self, config, adapted, plain, prefilter, neighbors, progress, on_picture):
+        self.config, self.neighbors, self.on_picture = config, neighbors, on_picture
+        self.features: tuple[str, ...] = ()
+        self.painter = self.alpha = None
+        if adapted is None:
+            return
+        self.features, told = _features(adapted.model, plain), adapted.provenance
+        options = {"device": config.device, "engine": config.engine, "prefilter": False, "precision": config.precision,
+                   "average": config.average, "warn": progress.warn}
+        self.painter = Painter(Denoiser(adapted, **options), Denoiser(plain, **options) if plain else None, prefilter,
+                               told["share"], told["error_ratio"], told.get("shared_error", 0.0))
+        self.alpha = self.painter.adapted.alpha
+        progress.note(f"denoising with {self.painter.adapted.engine.description}")
+
+    def looks_at(self, subjects: list[Subject]) -> list[Path]:
+        """The files that the picture depends on."""
+        if not self.neighbors:
+            return list(subjects[0].paths) if subjects else []
+        places = {there for subject in subjects for there in self.neighbors.windows[subject.index] if there is not None}
+        return [path for there in sorted(places) for path in self.neighbors.groups[there]]
+
+    def denoise(self, subjects: list[Subject], output: Path, on_progress) -> FrameResult:
+        image = ExrImage(subjects[0].paths[0])
+        pictures = []
+        for number, subject in enumerate(subjects):
+            frames = read_group(subject.paths, subject.layer, self.features)
+            picture = self._paint(subject, frames, lambda share, start=number: on_progress((start + share) / len(subjects)))
+            mean = mean_frame(frames)
+            put_picture(image, subject.layer, mean, picture.color, self.alpha(mean) if self.alpha else None,
+                        FileOptions(keep_noisy=self.config.keep_noisy))
+            image.add_pass(subject.layer, ERROR_PASS, {"V": picture.error})
+            pictures.append((subject.layer, picture))
+        image.write(output)
+        for layer, picture in pictures:
+            named = output if len(pictures) == 1 else output.with_name(f"{output.stem}.{layer}{output.suffix}")
+            self.on_picture(named, picture)
+        shares = {name: float(np.mean([picture.shares[name] for _, picture in pictures])) for name in pictures[0][1].shares}
+        return FrameResult(output, psnr_of(float(np.mean([picture.squared_error for _, picture in pictures]))), shares)
+
+    def _paint(self, subject, frames: list[Frame], on_progress) -> Picture:
+        if self.painter is None:
+            return finished_picture(frames)
+        neighbors = self.neighbors.of(subject.index, subject.layer) if self.neighbors else None
+        return self.painter.paint(frames, held_out_pixels(*frames[0].color.shape[:2]), on_progress, neighbors)
 
 
 class _Report:
     """Everything that the run says in numbers, as JSON beside the frames; also which frames are done."""
 
     def __init__(self, path: Path, config, adapted: Checkpoint):
-        self.path, told = path, adapted.provenance
-        self.content = {"n2n_render": __version__, "adapt_key": told["adapt_key"], "config": to_dict(config),
-                        "share": told["share"], "error_ratio": told["error_ratio"],
-                        "shared_error": told.get("shared_error", 0.0), "steps": told["step"], "seconds": told["seconds"],
-                        "checks": [dict(zip(("step", "change", "uncertainty"), check, strict=True))
-                                   for check in told["checks"]]}
+        self.path = path
+        self.content = {"n2n_render": __version__, "config": to_dict(config), **_told(adapted)}
         self.frames: dict[str, FrameResult] = {}
         self.sources: dict[str, list] = {}
         self.content = json.loads(json.dumps(self.content))  # tuples are lists there
@@ -317,6 +403,16 @@ class _Report:
                   for name, done in self.frames.items()]
         content = json.dumps({**self.content, "frames": frames}, indent=1) + "\n"
         write_beside(self.path, lambda temporary: Path(temporary).write_text(content))
+
+
+def _told(adapted: Checkpoint | None) -> dict:
+    """What the model says of its training."""
+    if adapted is None:
+        return {"adapt_key": ""}
+    told = adapted.provenance
+    return {"adapt_key": told["adapt_key"], "share": told["share"], "error_ratio": told["error_ratio"],
+            "shared_error": told.get("shared_error", 0.0), "steps": told["step"], "seconds": told["seconds"],
+            "checks": [dict(zip(("step", "change", "uncertainty"), check, strict=True)) for check in told["checks"]]}
 
 
 def _facts(files) -> list:

@@ -5,7 +5,8 @@ import numpy as np
 
 from ..denoise import Denoiser
 from ..frame.frame import Frame, mean_frame
-from ..frame.transfer import exposure
+from ..frame.independence import noise_free
+from ..frame.transfer import RADIANCE_MAX, exposure
 from . import judge
 
 
@@ -13,13 +14,29 @@ from . import judge
 class Picture:
     """color: radiance (H, W, 3). error: expected RMS error of the radiance (H, W); error_display: the same on T.
 
-    shares: how much of the picture is the adapted network's and how much the noisy mean, means over the frame.
+    squared_error: expected on T, its mean over the frame; 0 where there was no noise. shares: how much of the picture is the
+    adapted network's and how much the noisy mean, means over the frame.
     """
     color: np.ndarray
     error: np.ndarray
     error_display: np.ndarray
-    psnr_db: float
+    squared_error: float
     shares: dict[str, float]
+
+    @property
+    def psnr_db(self) -> float | None:
+        return psnr_of(self.squared_error)
+
+
+def psnr_of(squared_error: float) -> float | None:
+    """On T; None where there is no error to expect."""
+    return float(-10 * np.log10(max(squared_error, 1e-12))) if squared_error > 0 else None
+
+
+def finished_picture(frames: list[Frame]) -> Picture:
+    """Of a frame without noise: the frame."""
+    nothing = np.zeros(frames[0].color.shape[:2], np.float32)
+    return Picture(mean_frame(frames).color, nothing, nothing, 0.0, {"adapted": 0.0, "noisy": 1.0})
 
 
 class Painter:
@@ -37,14 +54,18 @@ class Painter:
               neighbors: np.ndarray | None = None) -> Picture:
         """frames: the seeds of one frame, guides as rendered; known (H, W): pixels that were held out of the training.
 
-        neighbors (H, W, 7), for a network that looks at them: see frame/motion.py.
+        neighbors (H, W, 7), for a network that looks at them: see frame/motion.py. Where there is no noise, the picture is
+        the renders' own.
         """
+        finished = noise_free(frames)
+        if finished.all():
+            return finished_picture(frames)
         middle = len(frames) // 2
         versions = [mean_frame(part) for part in (frames, frames[:middle], frames[middle:])]
         first = middle / len(frames)  # share of the first half: less than ½ of three seeds
         versions = [replace(self.prefilter(frame) if self.prefilter else frame, neighbors=neighbors) for frame in versions]
         factor = np.float32(exposure(versions[0].color))
-        noisy = [frame.color * factor for frame in versions]
+        noisy = [np.minimum(frame.color * factor, RADIANCE_MAX) for frame in versions]  # as in training
         total = 2 if self.start else 1
         adapted = self._pictures(self.adapted, versions, first, factor, lambda share: on_progress(share / total))
         start = noisy
@@ -57,8 +78,9 @@ class Painter:
         squared = judge.error_map(*mixed[1:], self.ratio, *wrong_alike)
         color, noise_share = self._add_noisy(mixed, noisy, known, squared)
         radiance = judge.radiance_error_map(*mixed[1:], self.ratio, *wrong_alike)
-        return Picture(color / factor, np.sqrt(radiance) / factor, np.sqrt(squared),
-                       float(-10 * np.log10(max(squared.mean(), 1e-12))),
+        color = color / factor
+        color[finished], squared[finished], radiance[finished] = versions[0].color[finished], 0, 0
+        return Picture(color, np.sqrt(radiance) / factor, np.sqrt(squared), float(squared.mean()),
                        {"adapted": float(share.mean()), "noisy": float(noise_share.mean())})
 
     def _pictures(self, denoiser, versions, first, factor, on_progress):

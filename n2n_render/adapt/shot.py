@@ -1,17 +1,19 @@
 """The frames that are to be denoised become arrays: all seeds with cleaned guides, the start's picture, pixels held out."""
 import hashlib
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
+from ..denoise.files import layers_to_denoise
 from ..errors import N2NError
-from ..frame.exr import ExrImage, read_size
+from ..frame.exr import ExrImage
 from ..frame.frame import Frame, mean_frame
+from ..frame.independence import check_independent, has_noise, look_at
 from ..frame.pairs import MANIFEST, find_pairs, parse_name
 from ..frame.sequence import find_inputs, match_pairs
 from ..frame.transfer import RADIANCE_MAX
+from ..frame.windows import Window, common
 from ..train.augment import augment
 from ..train.dataset import ArrayFile, Prefetched, guide_slice, save_array, stack_seeds
 
@@ -90,36 +92,63 @@ def _refuse_single_seeds(inputs, pairs):
         raise N2NError(f"{', '.join(inputs)}: {what}", "Finish `n2n-render sample` first: adapting needs two of each.")
 
 
-def check_sizes(groups: list[tuple[Path, ...]]):
-    """Raises N2NError for a file that is missing, or of another size than the first of its frame: only headers are read."""
-    for first, *others in groups:
-        height, width = read_size(first)
-        for path in others:
-            found = read_size(path)
-            if found != (height, width):
-                raise N2NError(f"{path} is {found[1]}×{found[0]}, but {first} is {width}×{height}",
-                               "Pass renders of the same frame.")
+@dataclass(frozen=True)
+class Subject:
+    """One view layer of one frame, as one view shows it: what is trained on and denoised at a time. index: of the frame."""
+    index: int
+    paths: tuple[Path, ...]
+    layer: str
+
+
+def find_subjects(index: int, paths: tuple[Path, ...], wanted: str | None, features: tuple[str, ...]) -> list[Subject]:
+    """What there is to denoise in one frame, by the headers of its files alone.
+
+    Raises N2NError for a file that is missing, lacks a pass, or does not cover the first one's pixels.
+    """
+    images = [ExrImage(path, header_only=True) for path in paths]
+    layers = layers_to_denoise(images[0], wanted, features)
+    for image in images[1:]:
+        for layer in layers:
+            image.check(image.layer(layer), features)
+            here = images[0].window(layer)
+            _check_covered(here, common(here, image.window(layer), paths[0], image.path), image.path)
+    return [Subject(index, paths, layer) for layer in layers]
+
+
+def _check_covered(here: Window, both: Window, path):
+    if both != here:
+        raise N2NError(f"{path} covers only a part of the other render ({both} of {here}), and adapting needs two renders of "
+                       "every pixel", "Render both with the same border, or average them with `denoise --pair`.")
 
 
 def read_group(paths, layer: str | None, features: tuple[str, ...]) -> list[Frame]:
-    """The renders of one frame. Raises N2NError where two of them hold the same noise."""
-    frames = [ExrImage(path).frame(layer, features) for path in paths]
-    for (first, one), (path, two) in combinations(zip(paths, frames, strict=True), 2):
-        if np.array_equal(one.color, two.color):
-            raise N2NError(f"{path} and {first} hold the same noise", "Render one of them with another seed.")
+    """The renders of one frame, on the first one's pixels. Raises N2NError where two of them hold the same noise."""
+    images = [ExrImage(path) for path in paths]
+    layer = images[0].layer(layer, features)
+    window = images[0].window(layer)
+    frames, looks = [], []
+    for image in images:
+        _check_covered(window, common(window, image.window(image.layer(layer)), paths[0], image.path), image.path)
+        frames.append(image.frame(layer, features, window))
+        looks.append(look_at(frames[-1], image.path))
+        check_independent(looks)
     return frames
 
 
-def load_frame(paths, layer, features, prefilter, make_pilot, folder: Path, key: str, find_neighbors=None) -> ShotFrame:
-    """Decodes one frame into `folder` unless that has been done. `key` says what else the arrays depend on.
+def load_frame(paths, layer, features, prefilter, make_pilot, folder: Path, key: str,
+               find_neighbors=None) -> ShotFrame | None:
+    """Decodes one frame into `folder` unless that has been done; None for a frame without noise, which teaches nothing.
 
-    make_pilot(mean Frame with cleaned guides) → radiance (H, W, 3). find_neighbors() → (H, W, 7), see frame/motion.py.
+    key: says what else the arrays depend on. make_pilot(mean Frame with cleaned guides) → radiance (H, W, 3).
+    find_neighbors() → (H, W, 7), see frame/motion.py.
     """
     facts = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
     name = hashlib.sha256(repr((key, layer, features, facts)).encode()).hexdigest()[:16]
     images_path, pilot_path = folder / f"{name}.npy", folder / f"{name}.pilot.npy"
     if not (images_path.exists() and pilot_path.exists()):
         frames = read_group(paths, layer, features)
+        if not has_noise(frames):
+            return None
         images, factor = stack_seeds(frames, features, prefilter, find_neighbors() if find_neighbors else None)
         mean = mean_frame(frames)
         save_array(pilot_path, np.minimum(make_pilot(prefilter(mean) if prefilter else mean) * factor, RADIANCE_MAX)

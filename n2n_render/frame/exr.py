@@ -1,91 +1,155 @@
-"""EXR files ⇄ Frame, with every other part, channel and attribute kept. The only module that knows OpenEXR."""
+"""EXR files ⇄ Frame, with every other part, channel and attribute kept.
+
+A channel is (part, view, name): Blender writes the two eyes of a stereo render under the same names in parts of their own,
+or under names that hold the view into one part. A pixel has its place in the data window of its part.
+"""
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import OpenEXR
 
-from ..errors import N2NError
-from ..files import first_line, write_beside
+from ..errors import N2NError, doubt
+from .exr_parts import make_channel, read_parts, write_image, write_parts
 from .frame import Frame, sanitize
-from .passes import PASSES, split_channel
+from .passes import PASSES, split_channel, split_view
+from .repair import repair
+from .windows import Window, place
 
 HALF_MAX = 65504.0
+COMPOSITE = "Composite"
+Place = tuple[int, str]  # of a channel: index of its part, and its full name there
+
+
+@dataclass(frozen=True)
+class LayerName:
+    """A view layer as one view (eye) shows it; view "" in files of a single one. As text, which is how callers name it:
+    "Layer", and "Layer.left" in stereo files.
+    """
+    layer: str
+    view: str
+
+    def __str__(self) -> str:
+        return f"{self.layer}.{self.view}" if self.view else self.layer
 
 
 class ExrImage:
-    """A whole EXR file in memory: Blender 4.x' single part as well as 5.x' one part a pass."""
+    """A whole EXR file in memory: Blender 4.x' single part as well as 5.x' one part a pass, mono and stereo.
+
+    parts: [(header, channels)], see frame/exr_parts.py.
+    """
 
     def __init__(self, path: str | os.PathLike, header_only: bool = False):
         """Raises N2NError when the file is missing, truncated, deep, or not an EXR. header_only: names without pixels."""
         self.path = Path(path)
-        if not self.path.is_file():
-            raise N2NError(f"{path}: no such file", "Check the path; folders and frame_####.exr patterns work too.")
-        try:
-            headers = OpenEXR.File(str(path), header_only=True).parts
-            parts = headers if header_only else OpenEXR.File(str(path), separate_channels=True).parts
-            self.parts = [(dict(part.header), {channel.name: None for channel in part.header["channels"]} if header_only
-                           else dict(part.channels)) for part in parts]
-        except (RuntimeError, ValueError, TypeError) as error:
-            raise N2NError(f"{path}: cannot be read as an EXR image ({first_line(error)})",
-                           "The file is damaged or of another kind; render it again.") from None
-        if len(parts) < len(headers):  # OpenEXR 3.5 leaves out parts whose pixels it cannot read
-            raise N2NError(f"{path}: is incomplete or damaged", "Render or copy it again.")
-        if any("deep" in str(header.get("type", "")) for header, _ in self.parts):
-            raise N2NError(f"{path}: deep EXR images are not supported", "Render a flat multilayer EXR.")
+        self.parts, self._text = read_parts(path, header_only)
+        self._passes: dict[tuple[str, str], list[dict[str, Place]]] = {}  # (layer, pass) → letter → place, a dict a part
+        for index, (_, channels) in enumerate(self.parts):
+            for name in channels:
+                self._index(index, name)
 
-    def _where(self) -> dict[str, int]:
-        """Channel name → index of its part."""
-        return {name: index for index, (_, channels) in enumerate(self.parts) for name in channels}
+    def _index(self, index: int, name: str):
+        header = self.parts[index][0]
+        view = header.get("view") or ""
+        plain, named = split_view(name, list(header.get("multiView") or ()))
+        layer, pass_name, letter = split_channel(plain)
+        places = self._passes.setdefault((str(LayerName(layer, view or named)), pass_name), [])
+        here = next((found for found in places if any(place[0] == index for place in found.values())), None)
+        if here is None:
+            here = {}
+            places.append(here)
+        here[letter] = index, name
 
     @property
     def layers(self) -> list[str]:
-        """View layers that hold a Combined pass, in file order; `Composite` too, where compositing was on."""
-        found = [split_channel(name) for name in self._where()]
-        layers = [layer for layer, pass_name, channel in found if pass_name == "Combined" and channel == "R"]
-        return list(dict.fromkeys(layers))
+        """View layers that hold a Combined pass, in file order; `Composite` too, where compositing was on. Each view of a
+        stereo file is one of its own.
+        """
+        return [layer for layer, pass_name in self._passes if pass_name == "Combined" and self.find(layer, "picture")]
 
     @property
     def rendered_layers(self) -> list[str]:
-        return [layer for layer in self.layers if layer != "Composite"]
+        return [layer for layer in self.layers if layer != COMPOSITE and not layer.startswith(f"{COMPOSITE}.")]
 
     def layer(self, wanted: str | None, features: tuple[str, ...] = ()) -> str:
-        """The view layer to denoise: the wanted one, or the first that has all the features."""
+        """The first of `layers_with`."""
+        return self.layers_with(wanted, features)[0]
+
+    def layers_with(self, wanted: str | None, features: tuple[str, ...] = ()) -> list[str]:
+        """The view layers to denoise: the wanted one (all its views), or all that have all the features; where none has, the
+        first, so that what it lacks can be named. Raises N2NError when there is none.
+        """
         layers = self.layers
         if not layers:
             raise N2NError(f"{self.path}: holds no Combined pass, so it is not a multilayer render of Blender's",
                            "Set the output to OpenEXR MultiLayer with View Layer > Passes > Denoising Data on.")
-        if wanted is None:
-            rendered = self.rendered_layers or layers
-            usable = [layer for layer in rendered if all(self.find(layer, feature) for feature in features)]
-            return (usable or rendered)[0]
-        if wanted not in layers:
-            raise N2NError(f"{self.path}: has no view layer {wanted!r}", f"It has: {', '.join(layers)}.")
-        return wanted
+        if wanted is not None:
+            views = [layer for layer in layers if layer == wanted or
+                     (layer.startswith(f"{wanted}.") and layer[len(wanted) + 1:] in self._views())]
+            if not views:
+                raise N2NError(f"{self.path}: has no view layer {wanted!r}", f"It has: {', '.join(layers)}.")
+            return views
+        rendered = self.rendered_layers or layers
+        usable = [layer for layer in rendered if all(self.find(layer, feature) for feature in features)]
+        return usable or rendered[:1]
 
-    def find(self, layer: str, feature: str) -> list[str] | None:
-        """The channel names of one feature of a layer, or None."""
-        where = self._where()
+    def _views(self) -> set[str]:
+        return {view for header, _ in self.parts for view in (header.get("view"), *(header.get("multiView") or ())) if view}
+
+    def find(self, layer: str, feature: str) -> list[Place] | None:
+        """Where the channels of one feature of a layer are, all in one part, or None. feature: of frame/passes.py."""
         for pass_name in PASSES[feature].names:
-            for channels in PASSES[feature].channels:
-                names = [f"{layer}.{pass_name}.{channel}" for channel in channels]
-                if all(name in where for name in names):
-                    return names
+            for letters in PASSES[feature].channels:
+                for places in self._passes.get((layer, pass_name), ()):
+                    if all(letter in places for letter in letters):
+                        return [places[letter] for letter in letters]
         return None
 
-    def has(self, name: str) -> bool:
-        return name in self._where()
+    def pixels(self, places: list) -> np.ndarray:
+        """(H, W, len(places)) float32, for places of one part, or full names (of the first part that has each)."""
+        found = [self._place(name) if isinstance(name, str) else name for name in places]
+        return np.stack([self.parts[part][1][name].pixels for part, name in found], axis=-1, dtype=np.float32)
 
-    def pixels(self, names: list[str]) -> np.ndarray:
-        """(H, W, len(names)) float32."""
-        where = self._where()
-        return np.stack([self.parts[where[name]][1][name].pixels for name in names], axis=-1, dtype=np.float32)
+    def _place(self, name: str) -> Place:
+        return next((index, name) for index, (_, channels) in enumerate(self.parts) if name in channels)
 
-    def frame(self, layer: str | None = None, features: tuple[str, ...] = ()) -> Frame:
-        """The layer's colour and the named features. Raises N2NError that names a missing pass."""
+    def window(self, layer: str) -> Window:
+        """The data window of the layer's picture."""
+        return Window.of(self.parts[self.find(layer, "picture")[0][0]][0])
+
+    def picture(self, layer: str) -> np.ndarray:
+        """(H, W, 4) of the Combined pass as it is: what the compositor sees, and what a finished file shows. Alpha is 1 where
+        the file has none.
+        """
+        color, alpha = self.pixels(self.find(layer, "picture")), self.find(layer, "alpha")
+        return np.concatenate([color, self.pixels(alpha) if alpha else np.ones_like(color[..., :1])], axis=-1)
+
+    def frame(self, layer: str | None = None, features: tuple[str, ...] = (), window: Window | None = None) -> Frame:
+        """What there is to denoise: the layer's noisy colour and the named features, on the pixels of `window`, by default
+        the layer's own. Pixels that carry no information are filled, and that is said.
+
+        Raises N2NError that names a missing pass, or one that lies elsewhere.
+        """
         layer = self.layer(layer, features)
         self.check(layer, features)
-        return Frame(**{feature: sanitize(feature, self.pixels(self.find(layer, feature))) for feature in ("color", *features)})
+        window = window or self.window(layer)
+        return Frame(**{feature: self._feature(layer, feature, window) for feature in ("color", *features)})
+
+    def _feature(self, layer: str, feature: str, window: Window) -> np.ndarray:
+        places = self.find(layer, feature)
+        there = Window.of(self.parts[places[0][0]][0])
+        if there.overlap(window) is None:
+            raise N2NError(f"{self.path}: {_name_of(feature)} of {layer!r} ({there}) lies beside the picture ({window})",
+                           "Render both with the same border.")
+        pixels = self.pixels(places)
+        try:
+            count = repair(feature, pixels)
+        except ValueError as error:
+            raise N2NError(f"{self.path}: {_name_of(feature)} of {layer!r}: {error}", "Render it again.") from None
+        if count:
+            doubt(f"{self.path}: {count} pixel(s) of {_name_of(feature)} of {layer!r} hold no number that can be meant (NaN, "
+                  "infinity, or beyond all light); they were filled from their neighbours")
+        return place(sanitize(feature, pixels), there, window, np.inf if feature == "depth" else 0.0)
 
     def check(self, layer: str, features: tuple[str, ...]):
         """Raises N2NError that names a pass that the layer lacks."""
@@ -94,54 +158,66 @@ class ExrImage:
                 raise N2NError(f"{self.path}: view layer {layer!r} has no {PASSES[feature].names[-1]!r} pass",
                                _how_to_get(feature))
 
-    def replace_color(self, layer: str, color: np.ndarray, noisy: np.ndarray | None = None):
-        """Puts `color` (H, W, 3) into the layer's Combined RGB, in the data type that the file has there. Where nothing was
-        rendered (outside a border, and transparent without light) nothing is put.
+    def replace_color(self, layer: str, color: np.ndarray, noisy: np.ndarray | None = None, alpha: np.ndarray | None = None):
+        """Puts `color` (H, W, 3), and `alpha` (H, W, 1) if it is given, into the layer's Combined pass, in the data type that
+        the file has there.
 
-        noisy: what was denoised (H, W, 3), if it is to be kept as the pass `<layer>.Noisy`.
+        noisy: what was denoised (H, W, 3), if it is to be kept as the pass `<layer>.Noisy`. Raises N2NError for a picture
+        that is not finite.
         """
-        names = [f"{layer}.Combined.{channel}" for channel in "RGB"]
-        where = self._where()
+        places = self.find(layer, "picture")
         if noisy is not None:
-            dtype = self.parts[where[names[0]]][1][names[0]].pixels.dtype
-            self.add_pass(layer, "Noisy", {letter: _stored(noisy[..., index], dtype) for index, letter in enumerate("RGB")})
-            where = self._where()
-        alpha = f"{layer}.Combined.A"
-        empty = np.logical_and.reduce([self.parts[where[name]][1][name].pixels == 0 for name in (*names, alpha)]) \
-            if alpha in where else None
-        for index, name in enumerate(names):
-            channel = self.parts[where[name]][1][name]
-            values = color[..., index]
-            if empty is not None and empty.any():
-                values = np.where(empty, 0, values)
-            channel.pixels = _stored(values, channel.pixels.dtype)
+            dtype = self.parts[places[0][0]][1][places[0][1]].pixels.dtype
+            self.add_pass(layer, "Noisy", {letter: self._stored(plane, dtype)
+                                           for letter, plane in zip("RGB", np.moveaxis(noisy, -1, 0), strict=True)})
+        planes = np.moveaxis(color, -1, 0)
+        if alpha is not None:
+            places, planes = [*places, *self.find(layer, "alpha")], [*planes, alpha[..., 0]]
+        for (part, name), plane in zip(places, planes, strict=True):
+            channel = self.parts[part][1][name]
+            channel.pixels = self._stored(plane, channel.pixels.dtype)
 
     def add_pass(self, layer: str, name: str, channels: dict[str, np.ndarray]):
-        """Adds the pass `<layer>.<name>`, channel letter → (H, W), or replaces it where the file has it already."""
-        where = self._where()
-        added = {f"{layer}.{name}.{letter}": np.ascontiguousarray(pixels) for letter, pixels in channels.items()}
-        added = {full: OpenEXR.Channel(full, pixels) for full, pixels in added.items()}
-        if len(self.parts) == 1 or next(iter(added)) in where:  # into the only part, or over an earlier pass
-            for full, channel in added.items():
-                self.parts[where.get(full, 0)][1][full] = channel
-        else:
-            header, _ = self.parts[where[f"{layer}.Combined.R"]]
-            self.parts.append(({**header, "name": f"{layer}.{name}"}, added))
+        """Adds the pass `<layer>.<name>`, channel letter → (H, W) in the picture's window, or replaces it where the file has
+        it already. Raises N2NError for numbers that are not finite.
+        """
+        index, combined = self.find(layer, "picture")[0]
+        header, plain = self.parts[index][0], LayerName(layer, "")
+        view = header.get("view") or split_view(combined, list(header.get("multiView") or ()))[1]
+        if view:
+            plain = LayerName(layer.removesuffix(f".{view}"), view)
+        inside = f".{view}" if view and not header.get("view") else ""  # of a name in a part that several views share
+        earlier = self._passes.get((layer, name))
+        target = next(iter(earlier[0].values()))[0] if earlier else index if len(self.parts) == 1 else len(self.parts)
+        if target == len(self.parts):
+            suffix = f"-{view}" if view else ""
+            self.parts.append(({**header, "name": f"{plain.layer}.{name}{suffix}"}, {}))
+        for letter, plane in channels.items():
+            full = earlier[0][letter][1] if earlier and letter in earlier[0] else f"{plain.layer}.{name}{inside}.{letter}"
+            self.parts[target][1][full] = make_channel(full, self._stored(plane, plane.dtype))
+            if not earlier or letter not in earlier[0]:
+                self._index(target, full)
 
     def write(self, path: str | os.PathLike):
-        """Writes all parts to `path`: first beside it, then moved into place."""
-        parts = []
-        for header, channels in self.parts:
-            kept = {key: value for key, value in header.items() if key != "channels"}
-            parts.append(OpenEXR.Part(kept, channels, header.get("name", "")))
-        write_beside(path, lambda temporary: OpenEXR.File(parts).write(temporary))
+        """Writes all parts to `path`: first beside it, read back, then moved into place."""
+        write_parts(path, self.parts, self._text)
+
+    def _stored(self, values: np.ndarray, dtype) -> np.ndarray:
+        """One channel as a file holds it: half floats end at 65504."""
+        return _stored(values, dtype, self.path)
 
 
-def _stored(values: np.ndarray, dtype) -> np.ndarray:
-    """One channel as a file holds it: half floats end at 65504."""
+def _stored(values: np.ndarray, dtype, path) -> np.ndarray:
+    if not np.isfinite(values.sum(dtype=np.float64)) and not np.isfinite(values).all():
+        raise N2NError(f"{path}: its denoised picture would hold pixels that are no numbers, so it was not written",
+                       "Please report this; --precision float32 or another model may help.")
     if dtype == np.float16:
         values = np.clip(values, -HALF_MAX, HALF_MAX)
     return np.ascontiguousarray(values, dtype=dtype)
+
+
+def _name_of(feature: str) -> str:
+    return f"{PASSES[feature].names[-1]}{' alpha' if feature == 'alpha' else ''}"
 
 
 def _how_to_get(feature: str) -> str:
@@ -150,18 +226,6 @@ def _how_to_get(feature: str) -> str:
                 "folder), or leave out --temporal.")
     return ("Turn on View Layer > Passes > Data > Denoising Data and render again, or use a model without the feature "
             f"{feature!r} (`n2n-render models` lists them; oidn-color needs none).")
-
-
-def read_size(path) -> tuple[int, int]:
-    """(height, width) by the header alone. Raises N2NError like `ExrImage`."""
-    if not Path(path).is_file():
-        raise N2NError(f"{path}: no such file", "Check the path; folders and frame_####.exr patterns work too.")
-    try:
-        low, high = OpenEXR.File(str(path), header_only=True).parts[0].header["dataWindow"]
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        raise N2NError(f"{path}: cannot be read as an EXR image ({first_line(error)})",
-                       "The file is damaged or of another kind; render it again.") from None
-    return int(high[1] - low[1] + 1), int(high[0] - low[0] + 1)
 
 
 def read_frame(path, features: tuple[str, ...] = (), layer: str | None = None) -> Frame:
@@ -173,19 +237,17 @@ def write_frame(path, frame: Frame, layer: str = "ViewLayer"):
     """Writes a Frame as a single-part multilayer EXR with Blender's channel names, 32-bit, ZIP."""
     channels = {}
     for feature, entry in PASSES.items():
-        image = getattr(frame, feature)
+        image = getattr(frame, feature, None)
         if image is not None:
             for index, channel in enumerate(entry.channels[0]):
                 name = f"{layer}.{entry.names[-1]}.{channel}"
                 channels[name] = np.ascontiguousarray(image[..., index], dtype=np.float32)
-    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
-    write_beside(path, lambda temporary: OpenEXR.File(header, channels).write(temporary))
+    write_image(path, channels)
 
 
 def write_picture(path, pixels: np.ndarray):
     """(H, W, 4) float32, premultiplied, as a plain RGBA image, 32-bit. Not compressed: it is read again at once."""
-    header = {"compression": OpenEXR.NO_COMPRESSION, "type": OpenEXR.scanlineimage}
-    write_beside(path, lambda temporary: OpenEXR.File(header, {"RGBA": np.ascontiguousarray(pixels)}).write(temporary))
+    write_image(path, {"RGBA": np.ascontiguousarray(pixels)}, compressed=False)
 
 
 def is_readable(path) -> bool:

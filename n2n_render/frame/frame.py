@@ -12,14 +12,15 @@ class Frame:
 
     color: radiance [0, ∞). albedo: [0, 1]. normal: camera space, length ≤ 1, zero where nothing was hit. depth: scene
     units along the ray, +inf where nothing was hit. vector: motion in pixels, see frame/motion.py, which also makes
-    neighbors (7 channels, radiance and a share) from the frames before and after. Features that were not read are None.
-    Alpha is no business of a denoiser: it stays in the file.
+    neighbors (7 channels, radiance and a share) from the frames before and after. alpha: [0, 1], 1 channel; colour is
+    premultiplied by it. Features that were not read are None.
     """
     color: np.ndarray
     albedo: np.ndarray | None = None
     normal: np.ndarray | None = None
     depth: np.ndarray | None = None
     vector: np.ndarray | None = None
+    alpha: np.ndarray | None = None
     neighbors: np.ndarray | None = None
 
     @property
@@ -32,19 +33,15 @@ class Frame:
 
 
 def sanitize(feature: str, pixels: np.ndarray) -> np.ndarray:
-    """Brings one feature into the range that `Frame` promises, in place. NaN → 0, +inf → the largest half float.
+    """Brings one feature, whose pixels all carry information (frame/repair.py), into the range that `Frame` promises, in place.
 
-    Depth keeps +inf for the background: Cycles' 1e10, its 0, and anything not finite.
+    Depth becomes +inf for the background: Cycles' 1e10, its 0, and what is infinite in the file.
     """
     if feature == "depth":
-        background = ~np.isfinite(pixels) | (pixels >= BACKGROUND_DEPTH) | (pixels <= 0)
-        pixels[background] = np.inf
-        return pixels
-    if not np.isfinite(pixels.sum(dtype=np.float64)):  # one fast pass; the repair takes many
-        np.nan_to_num(pixels, copy=False, nan=0.0, posinf=65504.0, neginf=0.0)
-    if feature == "color":
+        pixels[(pixels >= BACKGROUND_DEPTH) | (pixels <= 0)] = np.inf
+    elif feature == "color":
         np.maximum(pixels, 0.0, out=pixels)
-    elif feature == "albedo":
+    elif feature in ("albedo", "alpha"):
         np.clip(pixels, 0.0, 1.0, out=pixels)
     elif feature == "normal":
         length = np.sqrt(np.einsum("...c,...c->...", pixels, pixels))[..., None]
@@ -66,3 +63,8 @@ def mean_frame(frames: list[Frame], weights: list[float] | None = None) -> Frame
             total += image * share
         return total
     return Frame(**{name: mean(name) for name in vars(frames[0])})
+
+
+def crop(frame: Frame, place: tuple[slice, slice]) -> Frame:
+    """Views of a part of every feature."""
+    return Frame(**{name: image if image is None else image[place] for name, image in vars(frame).items()})

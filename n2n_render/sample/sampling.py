@@ -147,7 +147,7 @@ def _put_vectors(source: Path, path: Path):
     image, vectors = ExrImage(path), ExrImage(source)
     names = vectors.find(vectors.layer(None), "vector")
     image.add_pass(image.layer(None), PASSES["vector"].names[0],
-                   {name[-1]: plane for name, plane in zip(names, np.moveaxis(vectors.pixels(names), -1, 0), strict=True)})
+                   {name[-1]: plane for (_, name), plane in zip(names, np.moveaxis(vectors.pixels(names), -1, 0), strict=True)})
     image.write(path)
 
 

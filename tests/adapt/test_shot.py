@@ -4,7 +4,7 @@ import pytest
 from conftest import noisy_frame, true_frame
 
 from n2n_render.adapt import shot
-from n2n_render.adapt.shot import TILE_PX, Crops, ShotFrame, check_sizes, find_groups, held_out_pixels, load_frame, read_group
+from n2n_render.adapt.shot import TILE_PX, Crops, ShotFrame, find_groups, find_subjects, held_out_pixels, load_frame, read_group
 from n2n_render.errors import N2NError
 from n2n_render.frame.exr import read_frame, write_frame
 from n2n_render.frame.frame import mean_frame
@@ -176,8 +176,8 @@ def test_other_files_need_the_same_frames_with_another_seed(make_dataset, tmp_pa
 def test_the_same_noise_and_other_sizes_are_no_seeds(tmp_path):
     for name, size in (("a", 40), ("same", 40), ("other", 44)):
         write_frame(tmp_path / f"{name}.exr", noisy_frame(true_frame(40, size), 1))
-    check_sizes([(tmp_path / "a.exr", tmp_path / "same.exr")])
+    assert find_subjects(0, (tmp_path / "a.exr", tmp_path / "same.exr"), None, ())[0].layer == "ViewLayer"
     with pytest.raises(N2NError, match="44×40"):
-        check_sizes([(tmp_path / "a.exr", tmp_path / "other.exr")])
+        find_subjects(0, (tmp_path / "a.exr", tmp_path / "other.exr"), None, ())
     with pytest.raises(N2NError, match="same noise"):
         read_group([tmp_path / "a.exr", tmp_path / "same.exr"], None, ())

@@ -1,0 +1,160 @@
+"""An EXR file ⇄ its parts. The only module that knows OpenEXR.
+
+A part is (header, channels): the attributes, and channel name → `OpenEXR.Channel` with its pixels; None by the header alone.
+"""
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import OpenEXR
+
+from ..errors import UnreadableFile, doubt
+from ..files import first_line, write_beside
+from .exr_text import MAGIC, Carried, mask_text
+
+LOSSY = {OpenEXR.DWAA_COMPRESSION, OpenEXR.DWAB_COMPRESSION, OpenEXR.B44_COMPRESSION, OpenEXR.B44A_COMPRESSION}
+READ_BACK_BYTES = 2 ** 29   # of pixels; a larger file is read back only in part: it would not fit twice
+MEMORY_SHARE = 0.9          # of the machine's: a header that claims more is not believed
+HINT = "Check the path; folders and frame_####.exr patterns work too."
+
+
+def read_parts(path: str | os.PathLike, header_only: bool = False) -> tuple[list, Carried]:
+    """All parts of a file, and the header text that is carried through.
+
+    Raises UnreadableFile, which says what is wrong, when the file is missing, truncated, deep, or not an EXR.
+    """
+    path = Path(path)
+    _check_kind(path)
+    try:
+        return _read(path, header_only), Carried()
+    except UnicodeDecodeError:
+        pass
+    with tempfile.TemporaryDirectory(prefix="n2n_exr_") as folder:
+        try:
+            masked = Path(folder) / path.name
+            carried = mask_text(path, masked)
+            return _read(masked, header_only, path), carried
+        except (UnicodeDecodeError, ValueError, IndexError) as error:
+            raise UnreadableFile(f"{path}: its header cannot be read ({first_line(error)})",
+                                 "Render or copy it again.") from None
+
+
+def _check_kind(path: Path):
+    if not path.is_file():
+        raise UnreadableFile(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}", HINT)
+    try:
+        with open(path, "rb") as file:
+            begin = file.read(len(MAGIC))
+    except OSError as error:
+        raise UnreadableFile(f"{path}: cannot be read ({error.strerror})", "Check who may read it, and the disk.") from None
+    if begin != MAGIC:
+        raise UnreadableFile(f"{path}: cannot be read: it is {'empty' if not begin else 'not an EXR image'}",
+                             "Pass a multilayer EXR.")
+
+
+def _read(file: Path, header_only: bool, path: Path | None = None) -> list:
+    """file: what is opened; path: what it is called, if that is another."""
+    path = path or file
+    try:
+        headers = [dict(part.header) for part in OpenEXR.File(str(file), header_only=True).parts]
+        _check_headers(path, headers)
+        if header_only:
+            return [(header, {channel.name: None for channel in header["channels"]}) for header in headers]
+        parts = [(dict(part.header), dict(part.channels)) for part in OpenEXR.File(str(file), separate_channels=True).parts]
+    except UnicodeDecodeError:
+        raise
+    except (RuntimeError, ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
+        raise UnreadableFile(f"{path}: cannot be read as an EXR image ({first_line(error)})",
+                             "It is damaged, or of a kind that OpenEXR does not read; render or copy it again.") from None
+    if len(parts) < len(headers):  # OpenEXR 3.5 leaves out parts whose pixels it cannot read
+        raise UnreadableFile(f"{path}: is incomplete or damaged", "Render or copy it again.")
+    return parts
+
+
+def _check_headers(path: Path, headers: list[dict]):
+    """Before memory is taken for what they claim."""
+    if any("deep" in str(header.get("type", "")) for header in headers):
+        raise UnreadableFile(f"{path}: deep EXR images are not supported", "Render a flat multilayer EXR.")
+    claimed = sum(_pixel_count(header) * len(header["channels"]) * 4 for header in headers)
+    if hasattr(os, "sysconf") and claimed > MEMORY_SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
+        raise UnreadableFile(f"{path}: its header claims {claimed / 2**30:,.0f} GiB of pixels, more than this machine's memory",
+                             "The file is damaged, or needs a machine with more memory.")
+
+
+def _pixel_count(header: dict) -> int:
+    (left, top), (right, bottom) = header["dataWindow"]
+    return (int(right) - int(left) + 1) * (int(bottom) - int(top) + 1)
+
+
+def make_channel(name: str, pixels: np.ndarray):
+    return OpenEXR.Channel(name, np.ascontiguousarray(pixels))
+
+
+def write_parts(path: str | os.PathLike, parts: list, carried: Carried | None = None):
+    """Writes all parts beside `path`, reads them back, and moves the file into place.
+
+    Passes that are kept stay exactly what they were read as: a lossy compression would change them again at every writing,
+    and Cryptomatte's numbers with them, so ZIP takes its place. Of mip-mapped tiles the full resolution is written.
+    """
+    made = []
+    for header, channels in parts:
+        kept = _writable(header)
+        made.append(OpenEXR.Part(kept, channels, header.get("name", "")))
+
+    def write(temporary):
+        OpenEXR.File(made).write(temporary)
+        if carried:
+            carried.put_back(temporary)
+        _read_back(temporary, parts)
+    write_beside(path, write)
+
+
+def _writable(header: dict) -> dict:
+    kept = {key: value for key, value in header.items() if key != "channels"}
+    if kept.get("compression") in LOSSY:
+        doubt(f"lossy compression ({kept['compression'].name.removesuffix('_COMPRESSION')}) is written as ZIP: the passes that "
+              "are kept would lose a little more each time")
+        kept["compression"] = OpenEXR.ZIP_COMPRESSION
+        kept.pop("chunkCount", None)
+    tiles = kept.get("tiles")
+    if tiles is not None and tiles.mode != OpenEXR.ONE_LEVEL:
+        doubt("mip-mapped tiles: only the full resolution is written")
+        kept["tiles"] = OpenEXR.TileDescription()
+        kept["tiles"].xSize, kept["tiles"].ySize, kept["tiles"].mode = tiles.xSize, tiles.ySize, OpenEXR.ONE_LEVEL
+        kept.pop("chunkCount", None)
+    return kept
+
+
+def _read_back(path: str, parts: list):
+    """Raises RuntimeError where the written file does not hold what was to be written."""
+    size = sum(channel.pixels.nbytes for _, channels in parts for channel in channels.values())
+    try:
+        found, _ = read_parts(path, header_only=size > READ_BACK_BYTES)
+    except UnreadableFile as error:
+        raise RuntimeError(f"what was written cannot be read again: {error.what}") from None
+    for (_, wanted), (_, channels) in zip(parts, found, strict=False):
+        missing = [name for name in wanted if name not in channels]
+        wrong = [name for name, channel in channels.items() if channel is not None and name in wanted
+                 and channel.pixels.shape != wanted[name].pixels.shape]
+        if missing or wrong:
+            raise RuntimeError(f"the channel {[*missing, *wrong][0]} is not what was written")
+    if len(found) != len(parts):
+        raise RuntimeError(f"{len(found)} of {len(parts)} parts can be read again")
+    if size > READ_BACK_BYTES:
+        _decode_a_block(path)
+
+
+def _decode_a_block(path: str):
+    """The first scanline of the first part's first channel."""
+    image = OpenEXR.InputFile(path)
+    header = image.header()
+    image.channel(next(iter(header["channels"])), None, header["dataWindow"].min.y, header["dataWindow"].min.y)
+    image.close()
+
+
+def write_image(path: str | os.PathLike, channels: dict[str, np.ndarray], compressed: bool = True):
+    """A file of one part: channel name → (H, W), or "RGBA" → (H, W, 4). Not compressed is faster to read again."""
+    compression = OpenEXR.ZIP_COMPRESSION if compressed else OpenEXR.NO_COMPRESSION
+    header = {"compression": compression, "type": OpenEXR.scanlineimage}
+    write_beside(path, lambda temporary: OpenEXR.File(header, channels).write(temporary))

@@ -1,0 +1,80 @@
+"""Header text of an EXR file that is not UTF-8 (Latin-1 from older programs): masked for reading, put back on writing.
+
+The bytes are carried through as they are; nobody here knows what they mean. Layout: OpenEXR File Layout.
+"""
+import shutil
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MAGIC = b"\x76\x2f\x31\x01"
+MULTI_PART = 0x1000
+TEXT_TYPES = (b"string", b"stringvector", b"chlist")
+MASK = 0x7F  # stands for a byte that is no UTF-8; sorts after all ASCII, so that channels keep their order
+
+
+@dataclass
+class Carried:
+    """The masked value of an attribute → its own bytes, for every attribute that was masked, in file order."""
+    values: list[tuple[bytes, bytes, bytes]] = field(default_factory=list)  # name, masked, own
+
+    def put_back(self, path: str):
+        """Puts the bytes back into a file that was written with the masked values."""
+        waiting = list(self.values)
+        if not waiting:
+            return
+        with open(path, "r+b") as file:
+            data = file.read()
+            for name, start, end in text_attributes(data):
+                found = next((entry for entry in waiting if entry[:2] == (name, data[start:end])), None)
+                if found:
+                    waiting.remove(found)
+                    file.seek(start)
+                    file.write(found[2])
+
+
+def mask_text(path: Path, masked_path: Path) -> Carried:
+    """Copies the file with all text that is not UTF-8 masked, byte for byte. Raises ValueError for a broken header."""
+    shutil.copyfile(path, masked_path)
+    carried = Carried()
+    with open(masked_path, "r+b") as file:
+        data = file.read()
+        for name, start, end in text_attributes(data):
+            own = data[start:end]
+            masked = _masked(own)
+            if masked != own:
+                carried.values.append((name, masked, own))
+                file.seek(start)
+                file.write(masked)
+    return carried
+
+
+def _masked(value: bytes) -> bytes:
+    """Each byte that is part of no UTF-8 character becomes MASK; the length stays."""
+    text = value.decode("utf-8", "surrogateescape")
+    return "".join(chr(MASK) if "\udc80" <= letter <= "\udcff" else letter for letter in text).encode()
+
+
+def text_attributes(data: bytes) -> list[tuple[bytes, int, int]]:
+    """(name, start, end) of the value of every attribute of the headers that holds text.
+
+    Raises ValueError where the headers are not complete.
+    """
+    if data[:4] != MAGIC:
+        raise ValueError("this is not an EXR file")
+    many = bool(struct.unpack_from("<I", data, 4)[0] & MULTI_PART)
+    found, at = [], 8
+    while True:
+        if data[at:at + 1] == b"\0":  # the end of one header; an empty one ends the list of a multi-part file
+            at += 1
+            if not many or data[at:at + 1] == b"\0":
+                return found
+        name_end = data.index(b"\0", at)
+        type_end = data.index(b"\0", name_end + 1)
+        size = struct.unpack_from("<i", data, type_end + 1)[0]
+        start = type_end + 5
+        if size < 0 or start + size > len(data):
+            raise ValueError("an attribute reaches beyond the end of the file")
+        if data[name_end + 1:type_end] in TEXT_TYPES:
+            found.append((data[at:name_end], start, start + size))
+        at = start + size

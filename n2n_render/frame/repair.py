@@ -1,0 +1,74 @@
+"""Pixels that carry no information (NaN, ±Inf, numbers that cannot be meant) are filled from their neighbours."""
+import numpy as np
+
+# Beyond these a number means nothing. Radiance: the sun's disc in cd/m², 1.6e9, is the brightest thing that is rendered.
+MEANT = {"color": 1e10, "albedo": 100.0, "normal": 100.0, "vector": 1e5, "alpha": 100.0}
+RINGS = 8   # so many pixels from the edge of a hole each one is the mean of its neighbours; a larger hole is filled coarsely
+
+
+def without_information(feature: str, pixels: np.ndarray) -> np.ndarray:
+    """(H, W) bool, of an image (H, W, C). Depth may be infinite: that is the background."""
+    if feature == "depth":
+        return np.isnan(pixels).any(-1)
+    if np.abs(pixels).max(initial=0.0) <= MEANT[feature]:  # one fast pass, which NaN fails; most images end here
+        return np.zeros(pixels.shape[:2], bool)
+    return ~(np.abs(pixels) <= MEANT[feature]).all(-1)
+
+
+def fill(pixels: np.ndarray, holes: np.ndarray):
+    """Fills the holes (H, W) of an image (H, W, C) from around them, in place. Some pixel must be none.
+
+    Depths are averaged as 1 / depth, so that a background beside a surface does not swallow it: pass them like that.
+    """
+    height, width = holes.shape
+    holes = np.pad(holes, 1, constant_values=True)
+    for _ in range(RINGS):
+        rows, columns = (found - 1 for found in np.nonzero(holes[1:-1, 1:-1]))
+        if not rows.size:
+            return
+        total = np.zeros((rows.size, pixels.shape[-1]), np.float64)
+        count = np.zeros((rows.size, 1))
+        for down in (0, 1, 2):
+            for across in (0, 1, 2):
+                there = ~holes[rows + down, columns + across]
+                total[there] += pixels[rows[there] + down - 1, columns[there] + across - 1]
+                count[there] += 1
+        rim = count[:, 0] > 0
+        pixels[rows[rim], columns[rim]] = total[rim] / count[rim]
+        holes[rows[rim] + 1, columns[rim] + 1] = False
+    _fill_coarsely(pixels, holes[1:height + 1, 1:width + 1])
+
+
+def _fill_coarsely(pixels, holes):
+    """Each pixel in a hole becomes the mean of the smallest square around it, of the squares of a pyramid, that has any."""
+    sums, counts = np.where(holes[..., None], 0, pixels).astype(np.float64), (~holes).astype(np.float64)
+    rows, columns = np.nonzero(holes)
+    size = 1
+    while rows.size:
+        edges = [np.arange(0, length, 2) for length in counts.shape]
+        sums = np.add.reduceat(np.add.reduceat(sums, edges[0], axis=0), edges[1], axis=1)
+        counts = np.add.reduceat(np.add.reduceat(counts, edges[0], axis=0), edges[1], axis=1)
+        size *= 2
+        places = rows // size, columns // size
+        there = counts[places] > 0
+        pixels[rows[there], columns[there]] = (sums[places] / np.maximum(counts[places], 1)[:, None])[there]
+        rows, columns = rows[~there], columns[~there]
+
+
+def repair(feature: str, pixels: np.ndarray) -> int:
+    """Fills what carries no information in one feature's image (H, W, C), in place; returns how many pixels that were.
+
+    Raises ValueError where no pixel carries any.
+    """
+    holes = without_information(feature, pixels)
+    count = int(holes.sum())
+    if count == holes.size:
+        raise ValueError("no pixel holds a number")
+    if count and feature == "depth":
+        with np.errstate(divide="ignore"):
+            nearness = 1 / np.where(holes[..., None], 1, np.abs(pixels))
+            fill(nearness, holes)
+            pixels[holes] = 1 / nearness[holes]
+    elif count:
+        fill(pixels, holes)
+    return count

@@ -1,0 +1,74 @@
+"""Where pixels lie: the data window of an image, and images placed from one window into another."""
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import N2NError, doubt
+
+
+@dataclass(frozen=True)
+class Window:
+    """Columns left … right - 1 and rows top … bottom - 1 of the pixel plane that all parts and all renders of a shot share."""
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @classmethod
+    def of(cls, header: dict) -> "Window":
+        """The data window of an EXR header."""
+        (left, top), (right, bottom) = header["dataWindow"]
+        return cls(int(left), int(top), int(right) + 1, int(bottom) + 1)
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    def __str__(self) -> str:
+        return f"columns {self.left} to {self.right - 1}, rows {self.top} to {self.bottom - 1}"
+
+    def overlap(self, other: "Window") -> "Window | None":
+        """What both have; None where that is nothing."""
+        found = Window(max(self.left, other.left), max(self.top, other.top), min(self.right, other.right),
+                       min(self.bottom, other.bottom))
+        return found if found.width > 0 and found.height > 0 else None
+
+    def places(self, part: "Window") -> tuple[slice, slice]:
+        """Rows and columns of `part`, counted from this window's corner."""
+        return slice(part.top - self.top, part.bottom - self.top), slice(part.left - self.left, part.right - self.left)
+
+
+def place(image: np.ndarray, window: Window, into: Window, fill: float = 0.0) -> np.ndarray:
+    """(h, w, …), the pixels of `window` → the pixels of `into`; `fill` where the image has none.
+
+    The image itself where both windows are one. 0 is what a pixel outside of a data window means in EXR.
+    """
+    if window == into:
+        return image
+    placed = np.full((into.height, into.width, *image.shape[2:]), fill, image.dtype)
+    both = window.overlap(into)
+    if both:
+        placed[into.places(both)] = image[window.places(both)]
+    return placed
+
+
+def common(here: Window, there: Window, path, other_path) -> Window:
+    """What two renders of one frame share, `path` with the window `here` and `other_path` with `there`; both have that.
+
+    Raises N2NError where that is nothing, or where they differ in size alone; says it where the second has less than the first.
+    """
+    if here == there:
+        return here
+    if (here.left, here.top) == (there.left, there.top):
+        raise N2NError(f"{other_path} is {there.width}×{there.height}, but {path} is {here.width}×{here.height}",
+                       "A pair is the same frame rendered twice.")
+    both = here.overlap(there)
+    if both is None:
+        raise N2NError(f"{other_path} ({there}) lies beside {path} ({here})", "Render both with the same border.")
+    if both != here:
+        doubt(f"{other_path} ({there}) covers only a part of {path} ({here})")
+    return both
