@@ -1,0 +1,160 @@
+"""Are two renders of a frame a pair: the same picture, with independent noise? And where is there no noise at all?
+
+Every estimate of Noise2Noise stands on that, so it is measured. All on T(v) of windows that are spread over the frame,
+after a high-pass filter that leaves noise, which differs from pixel to pixel, and little of the picture. For independent
+renders of equal noise the mean (A + B) / 2 is then half as noisy as the difference A - B, in standard deviations; what
+they have in common adds to the mean and is missing in the difference. Of windows with a texture of single pixels the mean
+holds more; a low quantile over the windows passes those by.
+"""
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import N2NError, doubt
+from .frame import Frame
+from .transfer import encode_tonemap, exposure
+
+WINDOW_PX = 16
+MOST_WINDOWS = 400       # of a frame
+QUANTILE = 0.2           # of windows, by how much their mean holds beside their difference
+USUAL_RATIO = 0.82       # that quantile for independent renders (0.68 to 0.91 on 18 pairs of 9 scenes, 1 to 128 spp)
+CORRELATION_REFUSED, CORRELATION_DOUBTED = 0.5, 0.2
+SPREAD_REFUSED, SPREAD_DOUBTED = 12.0, 4.0   # squared mean of the difference over windows, times their pixels; of noise 1
+SPREAD_LIMIT = 4.0       # relative: so far a pixel's difference counts; fireflies would hide everything else
+STEP = 1e-3              # on T: pixels that differ by less are equal
+PEAKS = 0.12             # of pixels that differ from a neighbour: those above or below all four; white noise 0.4, a drawing 0
+NOISY_SHARE = 0.12       # of the windows that are not flat: where fewer hold peaks, it is small print
+SAME_SHARE = 0.9         # of the windows with noise that are equal: it is the same noise
+QUIET = 1e-4             # on T, RMS of the difference: less is no noise
+EQUAL = 2.0 ** -10       # relative: rounding to half floats
+EQUAL_PX = 7             # square in which two renders are equal everywhere where there is no noise
+
+HINT = "Render one of them with another seed (Render Properties > Sampling > Advanced > Seed)."
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is kept of a render to compare it with others: windows (N, k, k, 3) of its radiance, and its exposure."""
+    path: Path
+    windows: np.ndarray
+    exposure: float
+
+
+def look_at(frame: Frame, path) -> Look:
+    """Of at most MOST_WINDOWS windows, evenly spread; frames of one size are looked at in the same places."""
+    size = min(WINDOW_PX + 2, frame.height, frame.width)
+    count = min(MOST_WINDOWS, (frame.height // size) * (frame.width // size))
+    rows = max(1, min(frame.height // size, round((count * frame.height / frame.width) ** 0.5)))
+    columns = max(1, min(frame.width // size, count // rows))
+    windows = [frame.color[top:top + size, left:left + size]
+               for top in np.linspace(0, frame.height - size, rows).astype(int)
+               for left in np.linspace(0, frame.width - size, columns).astype(int)]
+    return Look(Path(path), np.stack(windows), exposure(frame.color))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """correlation of the noise of two renders, about 0 for independent ones; 1: the same noise; None: there is no noise.
+
+    spread: how much more their difference varies from window to window than noise would; 1 for the same picture.
+    """
+    correlation: float | None
+    spread: float
+
+
+def compare(one: Look, other: Look) -> Comparison:
+    factor = np.float32((one.exposure * other.exposure) ** 0.5)
+    exposed = [np.minimum(look.windows * factor, 1e6).astype(np.float64) for look in (one, other)]
+    a, b = (encode_tonemap(windows, np) for windows in exposed)
+    common, apart = _high_pass((a + b) / 2), _high_pass(a - b)
+    if not common.size:
+        return Comparison(None, 1.0)
+    variance = (apart ** 2).mean((1, 2, 3))
+    equal, (flat, noisy) = variance <= QUIET ** 2, _flat_and_noisy((a + b) / 2)
+    spread = 1.0 if equal.all() else _spread(*exposed)
+    if noisy.sum() >= max(1, NOISY_SHARE * (~flat).sum()) and (noisy & equal).sum() > SAME_SHARE * noisy.sum():
+        return Comparison(1.0, spread)
+    if equal.all():
+        return Comparison(None, spread)
+    ratio = np.quantile(4 * (common ** 2).mean((1, 2, 3))[~equal] / variance[~equal], QUANTILE) / USUAL_RATIO
+    return Comparison(float((ratio - 1) / (ratio + 1)), spread)
+
+
+def _high_pass(windows):
+    """(N, h, w, C) → (N, h - 2, w - 2, C): second differences each way, scaled so that white noise keeps its variance."""
+    windows = windows[:, :-2] - 2 * windows[:, 1:-1] + windows[:, 2:]
+    return (windows[:, :, :-2] - 2 * windows[:, :, 1:-1] + windows[:, :, 2:]) / 6
+
+
+def _flat_and_noisy(windows) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) bool twice: windows (N, h, w, C) in which hardly a pixel differs from its neighbours, and those that look like
+    noise, not like a drawing, in one render alone.
+    """
+    grey = windows.mean(-1)
+    center = grey[:, 1:-1, 1:-1]
+    steps = np.stack([grey[:, :-2, 1:-1], grey[:, 2:, 1:-1], grey[:, 1:-1, :-2], grey[:, 1:-1, 2:]]) - center
+    differing = (np.abs(steps) > STEP).any(0).mean((1, 2))
+    peaks = ((steps > STEP).all(0) | (steps < -STEP).all(0)).mean((1, 2))
+    flat = differing < 0.02
+    return flat, ~flat & (peaks > PEAKS * differing)
+
+
+def _spread(a, b) -> float:
+    """Of the difference of exposed radiance, relative to the windows' own: without a curve, so that two renders of unequal
+    noise are no different pictures.
+    """
+    level = (a + b).mean((1, 2), keepdims=True) / 2 + 0.01
+    apart = np.clip((a - b) / level, -SPREAD_LIMIT, SPREAD_LIMIT)
+    pixels = apart.shape[1] * apart.shape[2]
+    return float((apart.mean((1, 2)) ** 2).mean() * pixels / max((apart ** 2).mean(), 1e-12))
+
+
+def check_independent(looks: list[Look]):
+    """Compares the last render with all before it. Raises N2NError where they are no pair, doubts where that is not sure."""
+    newest = looks[-1]
+    for before in looks[:-1]:
+        names = f"{newest.path} and {before.path}"
+        found = compare(before, newest)
+        if found.spread > SPREAD_REFUSED + 40 / len(newest.windows) ** 0.5:
+            raise N2NError(f"{names} do not show the same picture: their difference varies {found.spread:.0f} times as much "
+                           "from place to place as noise", "A pair is the same frame, camera and light, rendered twice.")
+        if found.correlation is None:
+            continue
+        if found.correlation >= CORRELATION_REFUSED:
+            raise N2NError(f"{names} hold the same noise (correlation {found.correlation:.2f}; of independent renders 0)", HINT)
+        if found.correlation >= CORRELATION_DOUBTED:
+            doubt(f"{names} may share noise (correlation {found.correlation:.2f}; of independent renders 0): what is learned "
+                  "and expected from them is too good then")
+        if found.spread > SPREAD_DOUBTED + 20 / len(newest.windows) ** 0.5:
+            doubt(f"{names} may not show the same picture: their difference varies {found.spread:.1f} times as much from place "
+                  "to place as noise")
+
+
+def has_noise(frames: list[Frame]) -> bool:
+    """Whether renders of a frame differ anywhere."""
+    return not noise_free(frames).all()
+
+
+def noise_free(frames: list[Frame]) -> np.ndarray:
+    """(H, W) bool: where renders of a frame, known to be independent, are equal over a whole square: there is no noise, and
+    each of them is finished. False everywhere for a single render.
+    """
+    first = frames[0].color
+    if len(frames) < 2:
+        return np.zeros(first.shape[:2], bool)
+    equal = np.ones(first.shape[:2], bool)
+    for frame in frames[1:]:
+        equal &= (np.abs(frame.color - first) <= EQUAL * np.maximum(first, frame.color)).all(-1)
+    if equal.all() or not equal.any():
+        return equal
+    return _grow(_grow(equal, False), True)
+
+
+def _grow(mask: np.ndarray, value: bool) -> np.ndarray:
+    """Every pixel takes `value` that has a pixel of that value within EQUAL_PX // 2 of it, up or down and left or right."""
+    for axis in (0, 1):
+        edge = [(EQUAL_PX // 2,) * 2 if index == axis else (0, 0) for index in (0, 1)]
+        windows = np.lib.stride_tricks.sliding_window_view(np.pad(mask, edge, constant_values=not value), EQUAL_PX, axis)
+        mask = windows.any(-1) if value else windows.all(-1)
+    return mask
