@@ -125,15 +125,16 @@ class ExrImage:
         return np.concatenate([color, self.pixels(alpha) if alpha else np.ones_like(color[..., :1])], axis=-1)
 
     def frame(self, layer: str | None = None, features: tuple[str, ...] = (), window: Window | None = None) -> Frame:
-        """What there is to denoise: the layer's noisy colour and the named features, on the pixels of `window`, by default
-        the layer's own. Pixels that carry no information are filled, and that is said.
+        """What there is to denoise: the layer's noisy colour, alpha where it has one, and the named features, on the pixels of
+        `window`, by default the layer's own. Pixels that carry no information are filled, and that is said.
 
         Raises N2NError that names a missing pass, or one that lies elsewhere.
         """
         layer = self.layer(layer, features)
         self.check(layer, features)
         window = window or self.window(layer)
-        return Frame(**{feature: self._feature(layer, feature, window) for feature in ("color", *features)})
+        found = ("color", *features, *(("alpha",) if self.find(layer, "alpha") else ()))
+        return Frame(**{feature: self._feature(layer, feature, window) for feature in dict.fromkeys(found)})
 
     def _feature(self, layer: str, feature: str, window: Window) -> np.ndarray:
         places = self.find(layer, feature)

@@ -23,7 +23,7 @@ def fill(pixels: np.ndarray, holes: np.ndarray):
     height, width = holes.shape
     holes = np.pad(holes, 1, constant_values=True)
     for _ in range(RINGS):
-        rows, columns = (found - 1 for found in np.nonzero(holes[1:-1, 1:-1]))
+        rows, columns = np.nonzero(holes[1:-1, 1:-1])
         if not rows.size:
             return
         total = np.zeros((rows.size, pixels.shape[-1]), np.float64)
