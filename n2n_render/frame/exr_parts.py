@@ -58,9 +58,10 @@ def _read(file: Path, header_only: bool, path: Path | None = None) -> list:
     path = path or file
     try:
         headers = [dict(part.header) for part in OpenEXR.File(str(file), header_only=True).parts]
+        channel_names = [[channel.name for channel in header["channels"]] for header in headers]
         _check_headers(path, headers)
         if header_only:
-            return [(header, {channel.name: None for channel in header["channels"]}) for header in headers]
+            return [(header, dict.fromkeys(names)) for header, names in zip(headers, channel_names, strict=True)]
         parts = [(dict(part.header), dict(part.channels)) for part in OpenEXR.File(str(file), separate_channels=True).parts]
     except UnicodeDecodeError:
         raise
@@ -142,15 +143,19 @@ def _read_back(path: str, parts: list):
     if len(found) != len(parts):
         raise RuntimeError(f"{len(found)} of {len(parts)} parts can be read again")
     if size > READ_BACK_BYTES:
-        _decode_a_block(path)
+        _decode_ends(path)
 
 
-def _decode_a_block(path: str):
-    """The first scanline of the first part's first channel."""
-    image = OpenEXR.InputFile(path)
-    header = image.header()
-    image.channel(next(iter(header["channels"])), None, header["dataWindow"].min.y, header["dataWindow"].min.y)
-    image.close()
+def _decode_ends(path: str):
+    """The first and the last scanline of the first part's first channel. Raises RuntimeError where they cannot be decoded."""
+    try:
+        image = OpenEXR.InputFile(path)
+        header = image.header()
+        for row in (header["dataWindow"].min.y, header["dataWindow"].max.y):
+            image.channel(next(iter(header["channels"])), scanLine1=row, scanLine2=row)
+        image.close()
+    except (OSError, TypeError, ValueError) as error:
+        raise RuntimeError(f"what was written cannot be read again: {first_line(error)}") from None
 
 
 def write_image(path: str | os.PathLike, channels: dict[str, np.ndarray], compressed: bool = True):
