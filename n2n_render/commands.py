@@ -10,7 +10,7 @@ import click
 from . import __version__
 from .errors import N2NError
 from .learning import adapt, online, train
-from .options import engine_options, reporter
+from .options import engine_options, folder_name, reporter
 
 
 class _Commands(click.Group):
@@ -66,7 +66,7 @@ for learning in (train, adapt, online):
 @main.command()
 @click.option("--scene", required=True, metavar="FILE.blend", help="The scene; it is never changed.")
 @click.option("--spp", required=True, type=click.IntRange(1), help="Samples per pixel of each noisy frame.")
-@click.option("--out", metavar="FOLDER", help="Dataset folder.  [default: datasets/<scene>]")
+@click.option("--out", callback=folder_name, metavar="FOLDER", help="Dataset folder.  [default: datasets/<scene>]")
 @click.option("--seeds", type=click.IntRange(2), default=2, help="Independent renders of each frame; any two are a pair.")
 @click.option("--frames", metavar="1-100x5", help="Frames of an animation: 1-100, 1-100x5 or 1,7,20.")
 @click.option("--views", type=click.IntRange(1), default=1, help="Cameras around the authored one (view 0) of a still.")
@@ -127,10 +127,10 @@ def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, stre
     """Denoise multilayer EXR files, folders of them, or frame_####.exr patterns."""
     from . import console
     from .denoise import FileOptions, denoise_files, load_denoiser
-    from .frame.sequence import check_overwrites, find_inputs, match_pairs, parse_shots, plan_outputs
+    from .frame.sequence import are_named, check_overwrites, find_inputs, match_pairs, parse_shots, plan_outputs
     from .neighbors import open_neighbors
     paths = find_inputs(list(inputs))
-    groups = match_pairs(paths, [find_inputs([text]) for text in pair])
+    groups = match_pairs(paths, [find_inputs([text]) for text in pair], are_named(inputs, pair))
     outputs = plan_outputs(paths, output)
     check_overwrites(groups, outputs)
     with reporter(ctx, "denoising") as progress:
@@ -210,7 +210,7 @@ def export(ctx, model, kind, output, precision, check):
 @click.option("--data", multiple=True, default=["datasets"], metavar="FOLDER", help="Datasets with reference halves.")
 @click.option("--more", multiple=True, metavar="FOLDER", help="The same views with more samples: what is each method worth in "
               "samples of Open Image Denoise? Repeatable.")
-@click.option("--out", default="evaluation", metavar="FOLDER", help="Where the comparison pictures go.")
+@click.option("--out", default="evaluation", callback=folder_name, metavar="FOLDER", help="Where the comparison pictures go.")
 @click.option("--json", "json_path", metavar="FILE", help="Also write all numbers as JSON.")
 @click.option("--oidn/--no-oidn", default=True, help="Compare with Open Image Denoise.")
 @engine_options(average="1")
@@ -259,7 +259,8 @@ def evaluate(ctx, models, frames, data, more, out, json_path, oidn, engine, devi
 
 @main.command()
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), default=5.0, help="Time to train.")
-@click.option("--out", default="demo", metavar="FOLDER", help="Where everything goes; sampled frames there are used again.")
+@click.option("--out", default="demo", callback=folder_name, metavar="FOLDER",
+              help="Where everything goes; sampled frames there are used again.")
 @click.option("--blender", metavar="PATH", help="Blender 4.2 or newer.  [default: the bpy wheel, else blender on PATH]")
 @click.pass_context
 def demo(ctx, minutes, out, blender):

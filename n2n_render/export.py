@@ -15,6 +15,7 @@ from .errors import N2NError
 from .files import write_beside
 from .frame.frame import Frame
 from .frame.passes import NEIGHBORS
+from .frame.sequence import OTHER_IMAGES
 from .network.checkpoint import Checkpoint, load_network
 from .network.models import describe_origin, open_model, sidecar_path
 from .network.tza import write_tza
@@ -41,7 +42,7 @@ def export(checkpoint: Checkpoint, kind: str, path, frame: Frame, half: bool = F
     if path.is_dir() or not path.name or path.name in ("best.pt", "last.pt"):
         raise N2NError(f"{path}: is a folder, or the name of a checkpoint",
                        f"Pass another name with -o, like shot{SUFFIXES[kind]}.")
-    if path.suffix.lower() in set(SUFFIXES.values()) - {SUFFIXES[kind]}:
+    if path.suffix.lower() in OTHER_IMAGES | {".exr", *SUFFIXES.values()} - {SUFFIXES[kind]}:
         raise N2NError(f"{path}: {path.suffix} is not what --format {kind} writes", f"End its name in {SUFFIXES[kind]}.")
     write = {"tza": _write_tza, "onnx": _write_onnx, "torchscript": _write_torchscript}[kind]
     candidate = path.with_name(f".{path.stem}.candidate{SUFFIXES[kind]}")

@@ -4,7 +4,7 @@ from pathlib import Path
 import click
 
 from .errors import N2NError
-from .options import engine_options, is_given, parse_features, parse_numbers, refuse_given, reporter
+from .options import engine_options, folder_name, is_given, parse_features, parse_numbers, refuse_given, reporter
 
 
 def _temporal_options(command):
@@ -23,7 +23,7 @@ def _check_shots(temporal, shots):
 
 @click.command()
 @click.option("--data", multiple=True, default=["datasets"], metavar="FOLDER", help="Datasets, or folders of datasets.")
-@click.option("--out", metavar="FOLDER", help="Run folder.  [default: runs/<date>-<name>]")
+@click.option("--out", callback=folder_name, metavar="FOLDER", help="Run folder.  [default: runs/<date>-<name>]")
 @click.option("--name", help="Name of the run.  [default: the dataset's]")
 @click.option("--hdr/--no-hdr", default=False, help="Relative L2 on linear radiance; else L2 on display-referred images.")
 @click.option("--features", is_flag=False, flag_value="albedo,normal,depth", default="", metavar="[LIST]",
@@ -92,7 +92,8 @@ def train(ctx, resume, features, widths, minutes, data, shots, **options):
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT…")
-@click.option("--output", "-o", "out", required=True, metavar="FOLDER", help="Denoised frames, error maps, adapted model.")
+@click.option("--output", "-o", "out", required=True, callback=folder_name, metavar="FOLDER",
+              help="Denoised frames, error maps, adapted model.")
 @click.option("--pair", multiple=True, metavar="FILE", help="The same frames with another seed; repeatable. Datasets of "
               "`sample` need none.")
 @click.option("--init", default="oidn-large", metavar="MODEL", help="What to start from: oidn-large, oidn, oidn-small, a "
@@ -147,7 +148,8 @@ def adapt(ctx, inputs, pair, out, shots, **options):
 @click.option("--scene", required=True, metavar="FILE.blend", help="The scene; it is never changed.")
 @click.option("--frames", required=True, metavar="1-100", help="Frames of the fly-through: 1-100 or 1-100x2.")
 @click.option("--spp", required=True, type=click.IntRange(1), help="Samples per pixel of each of the two renders.")
-@click.option("--output", "-o", "out", required=True, metavar="FOLDER", help="Renders, denoised frames, model and curve.")
+@click.option("--output", "-o", "out", required=True, callback=folder_name, metavar="FOLDER",
+              help="Renders, denoised frames, model and curve.")
 @click.option("--size", metavar="WxH|P%", help="960x540, or 50% of the full resolution.  [default: as authored]")
 @click.option("--camera", metavar="NAME", help="Another camera than the scene's own.")
 @click.option("--init", default="oidn", metavar="MODEL", help="What to start from, as in `adapt`; or nothing.")

@@ -37,6 +37,14 @@ def parse_numbers(option, text, count):
     return [int(part) for part in parts]
 
 
+def folder_name(ctx, option, text):
+    """A click callback: an output folder with a file's name, like out.png, is a mistake."""
+    from .frame.sequence import check_output_name
+    if text is not None:
+        check_output_name(text, folder=True)
+    return text
+
+
 def _as_number(ctx, option, text):
     return int(text)
 

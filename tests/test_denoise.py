@@ -182,6 +182,8 @@ def test_pairs_of_other_frames_and_overwritten_inputs_are_refused(tmp_path):
     first, second = tmp_path / "a_0001.exr", tmp_path / "b_0002.exr"
     with pytest.raises(N2NError, match="another frame"):
         match_pairs([first], [[second]])
+    with pytest.raises(N2NError, match="another frame"):
+        match_pairs([tmp_path / "v000_f0001_s0001_0008spp.exr"], [[tmp_path / "v000_f0002_s0002_0008spp.exr"]], named=True)
     assert match_pairs([first], [[tmp_path / "b_0001.exr"]]) == [[first, tmp_path / "b_0001.exr"]]
     with pytest.raises(N2NError, match="another view"):
         match_pairs([tmp_path / "v000_f0001_s0001_0008spp.exr"], [[tmp_path / "v001_f0001_s0002_0008spp.exr"]])

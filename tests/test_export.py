@@ -191,6 +191,8 @@ def test_a_file_may_have_any_name(frame, tmp_path, kind, half):
 def test_the_name_of_another_format_is_refused(frame, tmp_path):
     with pytest.raises(N2NError, match=".onnx"):
         export(checkpoint_of(OIDN), "tza", tmp_path / "shot.onnx", frame)
+    with pytest.raises(N2NError, match=".png is not what"):
+        export(checkpoint_of(OIDN), "tza", tmp_path / "shot.png", frame)
     assert not list(tmp_path.iterdir())
 
 

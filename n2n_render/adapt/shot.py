@@ -11,7 +11,7 @@ from ..frame.exr import ExrImage
 from ..frame.frame import Frame, mean_frame
 from ..frame.independence import check_independent, has_noise, look_at
 from ..frame.pairs import MANIFEST, find_pairs, parse_name
-from ..frame.sequence import find_inputs, match_pairs
+from ..frame.sequence import are_named, find_inputs, match_pairs
 from ..frame.transfer import RADIANCE_MAX
 from ..frame.windows import Window, common
 from ..train.augment import augment
@@ -78,8 +78,8 @@ def find_groups(inputs: list[str], others: list[str]) -> tuple[list[tuple[Path, 
         raise N2NError("adapting needs every frame rendered twice, with different seeds",
                        "Pass the second renders with --pair, or a dataset of `n2n-render sample`.")
     paths = find_inputs(inputs)
-    return [tuple(group) for group in match_pairs(paths, [find_inputs([text]) for text in others])], \
-        [path.name for path in paths]
+    groups = match_pairs(paths, [find_inputs([text]) for text in others], are_named(inputs, others))
+    return [tuple(group) for group in groups], [path.name for path in paths]
 
 
 def _refuse_single_seeds(inputs, pairs):

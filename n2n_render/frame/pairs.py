@@ -12,7 +12,7 @@ from ..errors import N2NError
 from ..files import write_beside
 
 MANIFEST = "manifest.json"
-_NAME = re.compile(r"(?P<view>v\d{3,})_f(?P<frame>-?\d{4,})_(?P<kind>[sr])(?P<seed>\d{4,})_(?P<spp>\d{4,})spp\.exr")
+_NAME = re.compile(r"(?P<view>v\d{3,})_f(?P<frame>-\d{3,}|\d{4,})_(?P<kind>[sr])(?P<seed>\d{4,})_(?P<spp>\d{4,})spp\.(?i:exr)")
 
 
 @dataclass(frozen=True, order=True)
@@ -26,8 +26,16 @@ class FrameName:
 
     @property
     def filename(self) -> str:
-        sign = "-" if self.frame < 0 else ""
-        return f"{self.view}_f{sign}{abs(self.frame):04d}_{self.kind}{self.seed:04d}_{self.spp:04d}spp.exr"
+        return f"{self.picture}_{self.kind}{self.seed:04d}_{self.spp:04d}spp.exr"
+
+    @property
+    def picture(self) -> str:
+        return picture_name(self.view, self.frame)
+
+
+def picture_name(view: str, frame: int) -> str:
+    """What all renders of one view at one frame show: v000_f0001, v000_f-0001."""
+    return f"{view}_f{'-' if frame < 0 else ''}{abs(frame):04d}"
 
 
 def parse_name(filename: str) -> FrameName | None:
@@ -49,7 +57,7 @@ class Pair:
 
     @property
     def name(self) -> str:
-        return f"{self.dataset.name}/{self.view}_f{self.frame:04d}"
+        return f"{self.dataset.name}/{picture_name(self.view, self.frame)}"
 
 
 def read_manifest(folder: Path) -> dict:

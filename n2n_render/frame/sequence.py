@@ -1,62 +1,123 @@
 """File arguments: folders and frame_####.exr patterns → frames, their pairs of other seeds, and where results go."""
+import os
 import re
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
-from ..errors import N2NError
+from ..errors import N2NError, doubt
+from .numbering import Place, doubt_gaps, doubt_places, place_files
 from .pairs import parse_name
+from .patterns import UNDERSTOOD, match_pattern
 
-NUMBER = r"(?:(?<=[_. ])-)?\d+"  # "frame_-0001" is frame -1, "shot-0001" frame 1
+OTHER_IMAGES = {f".{kind}" for kind in (
+    "png jpg jpeg jpe tif tiff tga bmp gif webp hdr pfm dpx cin jp2 j2c jxl avif heic psd dds mp4 mov avi mkv webm").split()}
 
 
-def find_inputs(inputs: list[str]) -> list[Path]:
-    """Files, folders (all their .exr) and frame_####.exr patterns → files, sorted within each input."""
+def find_inputs(inputs: Sequence[str]) -> list[Path]:
+    """Files, folders (all their .exr) and patterns (see patterns.py) → files, by sequence and frame within each input.
+
+    What is there under the very name is no pattern. Says what frames are missing between others.
+    """
     found = []
     for text in inputs:
-        path = Path(text)
-        if path.is_dir():
-            files = sorted(file for file in path.glob("*.exr") if not file.name.startswith("."))
-        elif "#" in path.name:
-            files = _match_pattern(path)
+        if os.path.isdir(text):
+            files = [path for path in Path(text).iterdir()
+                     if path.suffix.lower() == ".exr" and not path.name.startswith(".") and not path.is_dir()]
+            if not files:
+                raise N2NError(f"{text}: holds no .exr file", f"Pass EXR files or folders of them. {UNDERSTOOD}")
+        elif os.path.isfile(text):
+            found.append(Path(text))
+            continue
         else:
-            files = [path]
-        if not files or not files[0].is_file():
-            raise N2NError(f"{text}: no such file" if not path.is_dir() else f"{text}: holds no .exr file",
-                           "Pass EXR files, folders of them, or patterns like frame_####.exr.")
-        found += files
+            files = match_pattern(text)
+            if not files:
+                raise N2NError(f"{text or 'an empty name'}: no such file", f"Pass EXR files or folders of them. {UNDERSTOOD}")
+        found += _sorted(files)
     return found
 
 
-def _match_pattern(path: Path) -> list[Path]:
-    """`#` runs stand for frame numbers with at least so many digits, as in Blender's output paths."""
-    pieces = re.split(r"(#+)", path.name)
-    expression = "".join(rf"-?\d{{{len(piece)},}}" if piece.startswith("#") else re.escape(piece) for piece in pieces)
-    if not path.parent.is_dir():
-        return []
-    return sorted(file for file in path.parent.iterdir() if re.fullmatch(expression, file.name))
+def _sorted(files: list[Path]) -> list[Path]:
+    files = sorted(files)
+    places = place_files(files)
+    doubt_gaps(files, places)
+    keys = [(str(place.sequence), place.frame is not None, place.frame or 0, path.name)
+            for path, place in zip(files, places, strict=True)]
+    return [path for _, path in sorted(zip(keys, files, strict=True))]
 
 
-def match_pairs(paths: list[Path], others: list[list[Path]]) -> list[list[Path]]:
-    """Each input with the renders of the same frame: every `--pair` must name as many files, in the same order."""
+def are_named(inputs: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether one file and its renders with other seeds are named one by one: then they are a pair by being named."""
+    return len(inputs) == 1 and all(os.path.isfile(text) for text in (*inputs, *others))
+
+
+def match_pairs(paths: list[Path], others: list[list[Path]], named: bool = False) -> list[list[Path]]:
+    """Each input with the renders of the same frame: every `--pair` must hold the same frames, whatever its order.
+
+    named: see `are_named`. Such files are not refused for being of another frame by their headers; it is only said.
+    """
+    groups = [[path] for path in paths]
+    left = place_files(paths)
     for files in others:
+        right = place_files(files)
+        by_header = all(place.by_header for place in (*left, *right))
         if len(files) != len(paths):
-            raise N2NError(f"--pair names {len(files)} file(s) for {len(paths)} input(s)",
-                           "Pass one file of the other seed for each input, in the same order.")
-        for path, file in zip(paths, files, strict=True):
-            if frame_number(path) != frame_number(file):
-                raise N2NError(f"--pair would average {path.name} with {file.name}, another frame",
-                               "A frame is missing on one side; pass sequences of the same frames.")
-            if len({parsed.view for parsed in map(parse_name, (path.name, file.name)) if parsed}) > 1:
-                raise N2NError(f"--pair would average {path.name} with {file.name}, another view", "Pass the same views twice.")
-    return [[path, *rest] for path, *rest in zip(paths, *others, strict=True)]
+            raise _other_count(left, right, by_header)
+        for group, place, index in zip(groups, left, _order(paths, left, files, right, by_header), strict=True):
+            _check_pair(group[0], place, files[index], right[index], by_header, named)
+            group.append(files[index])
+        doubt_places(files, right)
+    doubt_places(paths, left)
+    return groups
 
 
-def frame_number(path: Path) -> int | None:
-    """The frame that a file name tells: of our own grammar, or the last number in it; None without one."""
-    name = parse_name(path.name)
-    if name:
-        return name.frame
-    numbers = re.findall(NUMBER, path.stem)
-    return int(numbers[-1]) if numbers else None
+def _frame(place: Place, by_header: bool) -> int | None:
+    """Headers are compared with headers, else names with names: where one side has none, both are counted the same way."""
+    return place.stated if by_header else place.named
+
+
+def _other_count(left, right, by_header) -> N2NError:
+    first, second = ({_frame(place, by_header) for place in places} - {None} for places in (left, right))
+    alone = sorted(frame for frame in first ^ second if frame is not None)
+    return N2NError(f"--pair names {len(right)} file(s) for {len(left)} input(s)",
+                    "Pass one file of the other seed for each input, in the same order."
+                    + (f" Frame {alone[0]} is on one side only." if alone else ""))
+
+
+def _order(paths, left, files, right, by_header) -> list[int]:
+    """For each of the left files the index of its partner: the same view and frame, or name and frame, where that is clear;
+    else as they were passed.
+    """
+    def keys(some_paths, places, view_only):
+        names = [parse_name(path.name) for path in some_paths]
+        return [((name.view if name else "") if view_only else place.sequence[1:], _frame(place, by_header))
+                for name, place in zip(names, places, strict=True)]
+    for view_only in (True, False):
+        ours, theirs = keys(paths, left, view_only), keys(files, right, view_only)
+        if len(set(ours)) == len(ours) and set(ours) == set(theirs):
+            return [theirs.index(key) for key in ours]
+    return list(range(len(files)))
+
+
+def _check_pair(path, place, other, other_place, by_header, named):
+    ours, theirs = parse_name(path.name), parse_name(other.name)
+    numbered = place.named is not None and other_place.named is not None
+    if ours and theirs and ours.view != theirs.view:
+        raise N2NError(f"--pair would average {path.name} with {other.name}, another view", "Pass the same views twice.")
+    if (ours and theirs and ours.frame != theirs.frame) or (
+            numbered and not named and _frame(place, by_header) != _frame(other_place, by_header)):
+        raise N2NError(f"--pair would average {path.name} with {other.name}, another frame",
+                       "A frame is missing on one side; pass sequences of the same frames.")
+    # No error for files that were named: with Animate Seed on, another frame of a scene at rest is how artists get a seed.
+    if None not in (place.stated, other_place.stated):
+        where, differ = "by their headers", place.stated != other_place.stated
+    else:
+        where = "by their names"
+        differ = place.named != other_place.named and all(re.search(r"\D0\d\d+\Z", file.stem) for file in (path, other))
+    if differ:
+        doubt(f"{path.name} and {other.name} are different frames {where}: they are averaged as asked, which is right only if "
+              "nothing moves between them")
 
 
 def parse_shots(text: str | None) -> list[tuple[int, int]]:
@@ -76,8 +137,14 @@ def find_windows(groups: list[tuple[Path, ...]], reach: int, shots: list[tuple[i
     Neighbours have consecutive numbers in the same sequence (folder, and name but for the number; view of a dataset) and in
     the same shot: motion vectors lead nowhere across a cut. Raises N2NError where no frame has any.
     """
-    places = [_place(group[0], shots) for group in groups]
-    found = {place: index for index, place in enumerate(places) if place[-1] is not None}
+    firsts = [group[0] for group in groups]
+    read = place_files(firsts)
+    doubt_places(firsts, read)
+    places = [(place.sequence, _shot(path, place.frame, shots), place.frame) for path, place in zip(firsts, read, strict=True)]
+    found: dict[tuple, int] = {}
+    for index, place in enumerate(places):
+        if place[-1] is not None and found.setdefault(place, index) != index:
+            doubt(f"{firsts[index]}: {firsts[found[place]].name} is the same frame, and is looked at as a neighbour instead")
     windows = [[index if step == 0 else found.get((*place[:-1], place[-1] + step)) if place[-1] is not None else None
                 for step in range(-reach, reach + 1)] for index, place in enumerate(places)]
     if all(window[reach - 1] is None and window[reach + 1] is None for window in windows):
@@ -86,41 +153,77 @@ def find_windows(groups: list[tuple[Path, ...]], reach: int, shots: list[tuple[i
     return windows
 
 
-def _place(path: Path, shots) -> tuple:
-    """(folder, name without its number, shot, frame number)"""
-    name, number = parse_name(path.name), frame_number(path)
-    rest = name.view if name else re.sub(rf"{NUMBER}(?=\D*$)", "", path.stem)
-    shot = next((index for index, (first, last) in enumerate(shots) if number is not None and first <= number <= last), None)
-    if shots and number is not None and shot is None:
-        raise N2NError(f"--shots says nothing of frame {number} ({path.name})", "Name every frame's shot, like 1-48,49-120.")
-    return path.parent, rest, shot, number
+def _shot(path: Path, frame: int | None, shots) -> int | None:
+    shot = next((index for index, (first, last) in enumerate(shots) if frame is not None and first <= frame <= last), None)
+    if shots and frame is not None and shot is None:
+        raise N2NError(f"--shots says nothing of frame {frame} ({path.name})", "Name every frame's shot, like 1-48,49-120.")
+    return shot
 
 
 def check_overwrites(groups: list[list[Path]], outputs: list[Path]):
     """Refuses to write over any input."""
-    inputs = {path.resolve() for group in groups for path in group}
+    inputs = {_one_name(path.resolve()) for group in groups for path in group}
     for output in outputs:
-        if output.resolve() in inputs:
+        if _one_name(output.resolve()) in inputs:
             raise N2NError(f"{output} is an input; the noisy original would be lost", "Pass another file or folder with -o.")
 
 
 def plan_outputs(inputs: list[Path], output: str) -> list[Path]:
     """One output a file: `output` itself for a single file that is not to go into a folder, else output/<name>."""
+    check_output_name(output)
     target = Path(output)
     if len(inputs) == 1 and target.suffix.lower() == ".exr" and not target.is_dir():
         return [target]
     if target.suffix.lower() == ".exr":
         raise N2NError(f"{output} is one file, but there are {len(inputs)} inputs", "Pass a folder with -o.")
-    names = [path.name for path in inputs]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise N2NError(f"two inputs are named {twice}", "Denoise them into different folders.")
-    return [target / name for name in names]
+    outputs = [target / path.name for path in inputs]
+    check_output_names(outputs)
+    return outputs
+
+
+def check_output_name(output: str, folder: bool = False):
+    """Raises N2NError for no name, and for that of another kind of file, which would become a folder's. `folder`: not even
+    EXR files are written under the name itself.
+    """
+    if not output.strip():
+        raise N2NError("the output has no name", "Pass the name of a file or folder.")
+    suffix = Path(output).suffix.lower()
+    if os.path.isdir(output) or suffix not in OTHER_IMAGES | {".exr"} or (suffix == ".exr" and not folder):
+        return
+    if suffix == ".exr" or folder:
+        raise N2NError(f"{output} is the name of a file, but several are written", "Pass the name of a folder.")
+    raise N2NError(f"{output} is the name of another kind of image: EXR is what is read and written",
+                   "Pass a folder, or a name that ends in .exr.")
+
+
+def check_output_names(outputs: list[Path]):
+    """Raises N2NError where two files would get one name, also one that differs in letters' case where that is the same."""
+    seen: dict[str, Path] = {}
+    for output in outputs:
+        other = seen.setdefault(_one_name(output), output)
+        if other is not output:
+            also = "" if other.name == output.name else f" and {other.name}, which is the same name there"
+            raise N2NError(f"two inputs are named {output.name}{also}", "Denoise them into different folders.")
+
+
+def _one_name(path: Path) -> str:
+    """Equal for paths that are one file: some file systems tell neither case nor accents' spelling apart."""
+    return unicodedata.normalize("NFC", str(path)).casefold() if _ignores_case(path.parent) else str(path)
+
+
+@lru_cache
+def _ignores_case(folder: Path) -> bool:
+    """Whether the folder, or the nearest above it that is there, is on a file system that ignores case."""
+    for place in (folder, *folder.absolute().parents):
+        swapped = place.with_name(place.name.swapcase()) if place.name else place
+        if place.exists() and swapped.name != place.name:
+            return swapped.exists() and swapped.samefile(place)
+    return False
 
 
 def find_any_frame(root: str = "datasets") -> Path:
     """Some noisy frame of the datasets at hand, to try a model on."""
-    for path in sorted(Path(root).rglob("*.exr")):
+    for path in sorted(Path(root).rglob("*.[eE][xX][rR]")):
         name = parse_name(path.name)
         if name and name.kind == "s":
             return path

@@ -11,7 +11,7 @@ from ..errors import N2NError
 from ..files import write_beside
 from ..frame.exr import ExrImage
 from ..frame.frame import Frame, mean_frame
-from ..frame.pairs import Pair
+from ..frame.pairs import Pair, picture_name
 from ..frame.passes import FEATURES, GUIDES, NEIGHBORS, guide_channels, guide_count
 from ..frame.transfer import RADIANCE_MAX, depth_scale, encode_guides, expose_neighbors, exposure
 from .augment import augment
@@ -87,24 +87,24 @@ def cache_pair(pair: Pair, features: tuple[str, ...], prefilter=None, seen: Seen
     `prefilter(frame) -> Frame`, if any, cleans albedo and normal; its `name` says how.
     """
     kind = "-".join([*(feature[0] for feature in features), *(part.name for part in (prefilter, seen) if part)])
-    base = _cache_folder(pair) / f"{pair.view}_f{pair.frame:04d}-{_fingerprint(pair)}-{kind}"
+    name, fingerprint = picture_name(pair.view, pair.frame), _fingerprint(pair)
+    base = _cache_folder(pair) / f"{name}-{fingerprint}-{kind}"
     images_path, reference_path = base.with_suffix(".npy"), base.with_suffix(".reference.npy")
     if not images_path.exists() or (pair.references and not reference_path.exists()):
         images, reference = _decode(pair, features, prefilter, seen)
         if reference is not None:
             save_array(reference_path, reference)
         save_array(images_path, images)
-        _forget_others(base)
+        _forget_others(base.parent, name, fingerprint)
     images = ArrayFile.of(images_path)
     return CachedPair(pair, images, ArrayFile.of(reference_path) if pair.references else None, (0, images.shape[2]))
 
 
-def _forget_others(base: Path):
+def _forget_others(folder: Path, name: str, fingerprint: str):
     """Removes arrays of the same frame that were made from other files. Those with other guides stay: another training
     may be using them at this moment.
     """
-    name, fingerprint, _ = base.name.split("-", 2)
-    for path in base.parent.glob(f"{name}-*.npy"):
+    for path in folder.glob(f"{name}-*.npy"):
         if not path.name.startswith(f"{name}-{fingerprint}"):
             path.unlink(missing_ok=True)
 

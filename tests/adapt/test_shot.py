@@ -173,6 +173,13 @@ def test_other_files_need_the_same_frames_with_another_seed(make_dataset, tmp_pa
         find_groups([str(make_dataset("single", seeds=1))], [])
 
 
+def test_two_files_that_are_named_are_seeds_of_one_frame(tmp_path):
+    for name in ("still_s1.exr", "still_s2.exr"):
+        (tmp_path / name).touch()
+    groups, names = find_groups([str(tmp_path / "still_s1.exr")], [str(tmp_path / "still_s2.exr")])
+    assert groups == [(tmp_path / "still_s1.exr", tmp_path / "still_s2.exr")] and names == ["still_s1.exr"]
+
+
 def test_the_same_noise_and_other_sizes_are_no_seeds(tmp_path):
     for name, size in (("a", 40), ("same", 40), ("other", 44)):
         write_frame(tmp_path / f"{name}.exr", noisy_frame(true_frame(40, size), 1))

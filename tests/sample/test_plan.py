@@ -179,6 +179,12 @@ def test_file_names_can_be_read_back(name):
     assert parse_name(name.filename) == name
 
 
+def test_names_of_negative_frames_may_be_padded_with_their_sign():
+    """As printf and Python pad them."""
+    assert parse_name("v000_f-001_s0001_0008spp.exr") == parse_name("v000_f-0001_s0001_0008spp.EXR")
+    assert parse_name("v000_f001_s0001_0008spp.exr") is None
+
+
 @pytest.mark.parametrize("text", ["manifest.json", "v000_f0001_s0001_0008spp.png", "v000_f0001_x0001_0008spp.exr",
                                   ".v000_f0001_s0001_0008spp.exr.1.partial", "v0_f0001_s0001_0008spp.exr"])
 def test_other_files_have_no_frame_name(text):

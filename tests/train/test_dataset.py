@@ -5,7 +5,7 @@ from conftest import true_frame
 
 from n2n_render.errors import N2NError
 from n2n_render.frame.exr import write_frame
-from n2n_render.frame.pairs import find_pairs
+from n2n_render.frame.pairs import FrameName, find_pairs, parse_name
 from n2n_render.frame.passes import FEATURES
 from n2n_render.train.dataset import Batches, cache_pair, split_single_view
 
@@ -84,3 +84,15 @@ def test_seeds_of_different_size_are_an_error(make_dataset):
     write_frame(folder / "v000_f0001_s0002_0008spp.exr", true_frame(48, 50))
     with pytest.raises(N2NError, match="differ in size"):
         cache_pair(find_pairs(folder)[0], FEATURES)
+
+
+@pytest.mark.parametrize("frame", [-12, -1, 0, 1])
+def test_arrays_of_negative_frames_are_kept(make_dataset, frame):
+    folder = make_dataset(views=1)
+    for path in sorted(folder.glob("*.exr")):
+        path.rename(folder / FrameName("v000", frame, "s", parse_name(path.name).seed, 8).filename)
+    pair, = find_pairs(folder)
+    assert pair.name == f"data/v000_f{'-' * (frame < 0)}{abs(frame):04d}"
+    assert cache_pair(pair, FEATURES).images.shape == (2, 48, 64, 10)
+    assert cache_pair(pair, FEATURES[:1]).images.any() and cache_pair(pair, FEATURES).images.any()
+    assert len(list((folder / ".cache").glob("*.npy"))) == 2
