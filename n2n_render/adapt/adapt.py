@@ -1,6 +1,7 @@
 """Noisy renders of a shot → OUT: its frames denoised, how far each may be from the truth, and the model that did it."""
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from ..errors import N2NError, UnreadableFile, doubt
 from ..files import write_beside
 from ..frame.exr import ExrImage
 from ..frame.frame import Frame, mean_frame
-from ..frame.pairs import MANIFEST, spaced
+from ..frame.pairs import MANIFEST, parse_name, spaced
 from ..frame.passes import FEATURES, NEIGHBORS
 from ..frame.sequence import check_overwrites, find_windows
 from ..neighbors import GUIDES_VERSION, Neighbors, picture_model
@@ -278,8 +279,15 @@ def _checkpoint(config, model, start, tuning, tuned, chosen, key) -> Checkpoint:
 
 
 def _names(chosen) -> list[str]:
-    """Frames as `Pair.name` names them, so that everybody can tell what a model was trained on."""
-    return [f"{group[0].resolve().parent.name}/{group[0].stem.split('_s')[0]}" for group in chosen]
+    """Frames as `Pair.name` names them, so that everybody can tell what a model was trained on. Files of one's own have
+    names like render/frame_0001.exr in every shot: they are told apart by where they lie, without saying it.
+    """
+    names = []
+    for path in (group[0].resolve() for group in chosen):
+        name = parse_name(path.name)
+        place = "" if name else f" {hashlib.sha256(os.fsencode(path)).hexdigest()[:12]}"
+        names.append(f"{path.parent.name}/{name.picture if name else path.stem}{place}")
+    return names
 
 
 def _features(model: ModelConfig, plain: Checkpoint | None) -> tuple[str, ...]:

@@ -6,10 +6,12 @@ from adapt_fixtures import NAMES, SIZE, adapt, adapted, assert_refused, report, 
 from click.testing import CliRunner
 from conftest import noisy_frame, true_frame
 
+from n2n_render.adapt.adapt import _names
 from n2n_render.adapt.picture import Painter
 from n2n_render.adapt.tune import Tuning
 from n2n_render.commands import main
 from n2n_render.frame.exr import read_frame, write_frame
+from n2n_render.frame.pairs import FrameName
 from n2n_render.network.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from n2n_render.network.model import ModelConfig
 from n2n_render.network.unet import UNet
@@ -141,9 +143,10 @@ def test_an_engine_that_cannot_run_the_model_is_told_before_the_training(shot, s
     (["missing.exr"], ["--pair", "b_0001.exr"], "missing.exr: no such file"),
     (["a_0001.exr"], ["--pair", "missing.exr"], "missing.exr: no such file"),
     (["a_####.exr"], ["--pair", "b_0001.exr"], "--pair names 1 file(s) for 2"),
-    (["a_0001.exr"], ["--pair", "b_0002.exr"], "another frame"),
+    (["a_000[1].exr"], ["--pair", "b_000[2].exr"], "another frame"),
     (["a_0001.exr"], ["--pair", "b_0001.exr", "--minutes", "1"], "--steps and --minutes"),
     (["a_0001.exr"], ["--pair", "b_0001.exr", "-o", "x.exr"], "x.exr is the name of a file"),
+    (["a_0001.exr"], ["--pair", "b_0001.exr", "-o", "x.png"], "x.png is the name of a file"),
     (["a_0001.exr"], ["--pair", "b_0001.exr", "-o", "."], "a_0001.exr is an input"),
 ])
 def test_impossible_wishes_are_refused_before_anything_is_made(loose, start, monkeypatch, inputs, more, says):
@@ -202,3 +205,25 @@ def test_a_frame_with_one_seed_is_not_left_out_silently(shot, start, tmp_path):
 
 def test_denoised_frames_do_not_go_into_a_dataset(shot, start):
     assert_refused(adapt(shot, shot, start), "is a dataset")
+
+
+def test_a_model_knows_the_frames_that_it_was_adapted_to(loose, start):
+    """Also where names hold `_s`, and where other shots have frames of the same name."""
+    moved = {}
+    for name, source in (("cam_s1_0001", 1), ("cam_s1_0002", 2)):
+        for seed in "ab":
+            for folder in ("one", "two"):
+                place = loose / folder / "render" / f"{name}{seed}.exr"
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes((loose / f"{seed}_000{source}.exr").read_bytes())
+                moved[folder, source, seed] = place
+    adapted(moved["one", 1, "a"], loose / "first", start, "--pair", moved["one", 1, "b"])
+    model, says = loose / "first" / "adapted.pt", "trained on some of these very frames"
+    for index, (key, known) in enumerate({("one", 1): True, ("one", 2): False, ("two", 1): False}.items()):
+        result = adapted(moved[*key, "a"], loose / f"again{index}", model, "--pair", moved[*key, "b"])
+        assert (says in result.output) == known, key
+
+
+def test_frames_of_a_dataset_have_the_names_of_its_pairs(tmp_path):
+    names = [FrameName("v000", frame, "s", 1, 8).filename for frame in (-1, 1)]
+    assert _names([(tmp_path / "data_s" / name,) for name in names]) == ["data_s/v000_f-0001", "data_s/v000_f0001"]
