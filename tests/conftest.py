@@ -11,7 +11,7 @@ from n2n_render.frame.exr import write_frame
 from n2n_render.frame.frame import Frame
 from n2n_render.frame.pairs import FrameName, write_manifest
 
-pytest_plugins = ["blender_fixtures", "adapt_fixtures", "addon_fixtures"]
+pytest_plugins = ["blender_fixtures", "adapt_fixtures", "addon_fixtures", "reliability_fixtures"]
 
 
 class Silent:
