@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import N2NError
+from ..errors import UnreadableFile
 
 LEAST_BYTES = 2  # of a pixel in a channel: half floats
 LINES = {"ZIP": 16, "PXR24": 16, "PIZ": 32, "B44": 32, "B44A": 32, "DWAA": 32, "DWAB": 256, "HTJ2K32": 32, "HTJ2K256": 256}
@@ -16,9 +16,13 @@ LOSSY = ("DWA", "HTJ2K")
 ENTRY_BYTES = 8  # of the table of offsets
 
 
-def check_claims(path: str | os.PathLike, headers: Sequence[dict]):
-    """Raises N2NError where the headers of all parts claim more blocks or pixels than the file or the memory can hold."""
-    there, needed = Path(path).stat().st_size, 0
+def check_claims(file: str | os.PathLike, headers: Sequence[dict], path: str | os.PathLike | None = None):
+    """Raises UnreadableFile where the headers of all parts claim more blocks or pixels than the file or the memory can hold.
+
+    path: what the file is called, if that is another.
+    """
+    path = path or file
+    there, needed = Path(file).stat().st_size, 0
     for header in headers:
         (low_x, low_y), (high_x, high_y) = (map(int, corner) for corner in header["dataWindow"])
         width, height = high_x - low_x + 1, high_y - low_y + 1
@@ -27,12 +31,12 @@ def check_claims(path: str | os.PathLike, headers: Sequence[dict]):
         needed += LEAST_BYTES * values
         packed = LEAST_BYTES * values / (MOST_PACKED_LOSSY if method.startswith(LOSSY) else MOST_PACKED)
         if width < 1 or height < 1 or packed > there or ENTRY_BYTES * _blocks(header, method, width, height) > there:
-            raise N2NError(f"{path}: claims {width}×{height} pixels, which a file of {there:,} bytes cannot hold",
-                           "The file is damaged or not all there; render or copy it again.")
+            raise UnreadableFile(f"{path}: claims {width}×{height} pixels, which a file of {there:,} bytes cannot hold",
+                                 "The file is damaged or not all there; render or copy it again.")
     memory = _memory_bytes()
     if needed > memory:
-        raise N2NError(f"{path}: its pixels take at least {needed / 2**30:.0f} GiB, and this machine has {memory / 2**30:.0f}",
-                       "Render it in parts, or denoise it on a machine with more memory.")
+        raise UnreadableFile(f"{path}: its pixels take at least {needed / 2**30:.0f} GiB, and this machine has "
+                             f"{memory / 2**30:.0f}", "Render it in parts, or denoise it on a machine with more memory.")
 
 
 def _name(value) -> str:

@@ -11,11 +11,11 @@ import OpenEXR
 
 from ..errors import UnreadableFile, doubt
 from ..files import first_line, write_beside
+from .claims import check_claims
 from .exr_text import MAGIC, Carried, mask_text
 
 LOSSY = {OpenEXR.DWAA_COMPRESSION, OpenEXR.DWAB_COMPRESSION, OpenEXR.B44_COMPRESSION, OpenEXR.B44A_COMPRESSION}
 READ_BACK_BYTES = 2 ** 29   # of pixels; a larger file is read back only in part: it would not fit twice
-MEMORY_SHARE = 0.9          # of the machine's: a header that claims more is not believed
 HINT = "Check the path; folders and frame_####.exr patterns work too."
 
 
@@ -59,7 +59,9 @@ def _read(file: Path, header_only: bool, path: Path | None = None) -> list:
     try:
         headers = [dict(part.header) for part in OpenEXR.File(str(file), header_only=True).parts]
         channel_names = [[channel.name for channel in header["channels"]] for header in headers]
-        _check_headers(path, headers)
+        if any("deep" in str(header.get("type", "")) for header in headers):
+            raise UnreadableFile(f"{path}: deep EXR images are not supported", "Render a flat multilayer EXR.")
+        check_claims(file, headers, path)
         if header_only:
             return [(header, dict.fromkeys(names)) for header, names in zip(headers, channel_names, strict=True)]
         parts = [(dict(part.header), dict(part.channels)) for part in OpenEXR.File(str(file), separate_channels=True).parts]
@@ -71,21 +73,6 @@ def _read(file: Path, header_only: bool, path: Path | None = None) -> list:
     if len(parts) < len(headers):  # OpenEXR 3.5 leaves out parts whose pixels it cannot read
         raise UnreadableFile(f"{path}: is incomplete or damaged", "Render or copy it again.")
     return parts
-
-
-def _check_headers(path: Path, headers: list[dict]):
-    """Before memory is taken for what they claim."""
-    if any("deep" in str(header.get("type", "")) for header in headers):
-        raise UnreadableFile(f"{path}: deep EXR images are not supported", "Render a flat multilayer EXR.")
-    claimed = sum(_pixel_count(header) * len(header["channels"]) * 4 for header in headers)
-    if hasattr(os, "sysconf") and claimed > MEMORY_SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
-        raise UnreadableFile(f"{path}: its header claims {claimed / 2**30:,.0f} GiB of pixels, more than this machine's memory",
-                             "The file is damaged, or needs a machine with more memory.")
-
-
-def _pixel_count(header: dict) -> int:
-    (left, top), (right, bottom) = header["dataWindow"]
-    return (int(right) - int(left) + 1) * (int(bottom) - int(top) + 1)
 
 
 def make_channel(name: str, pixels: np.ndarray):

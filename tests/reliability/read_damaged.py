@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from n2n_render.commands import main
 from n2n_render.errors import N2NError
-from n2n_render.frame.exr import ExrImage, read_size
+from n2n_render.frame.exr import ExrImage
 from n2n_render.frame.numbering import frame_of_header, place_files
 
 FEATURES = ("albedo", "normal", "depth")
@@ -76,7 +76,7 @@ def read_all(paths: list[Path], model: str):
         try:
             place_files([path])
             frame_of_header(path)
-            outcome_of(lambda path=path: read_size(path))
+            outcome_of(lambda path=path: ExrImage(path, header_only=True).layers)
             outcome = outcome_of(lambda path=path: read_image(path))
             if int(path.stem.split("_")[0]) % DENOISED == 0:
                 denoise(path, model)
