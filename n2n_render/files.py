@@ -1,9 +1,24 @@
-"""Files that are whole or not there at all."""
+"""Files that are whole or not there at all, descriptions that are read with care, and folders that one run writes to."""
 import contextlib
+import json
 import os
+import stat
+import warnings
 from pathlib import Path
 
-from .errors import N2NError
+import filelock
+
+from .errors import N2NError, doubt
+
+LOCK = ".n2n-render.lock"
+
+
+class Busy(N2NError):
+    """Another process is at work there."""
+
+
+JSON_BYTES = 256 * 2 ** 20  # of a report of many thousand frames there are fewer
+JSON_DEPTH = 100            # lists in lists; ours have five
 
 
 def write_beside(path: str | os.PathLike, write) -> None:
@@ -20,6 +35,109 @@ def write_beside(path: str | os.PathLike, write) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Removes what processes of this machine that were killed have left beside their places."""
+    for path in folder.glob(".*.partial"):
+        pid = path.name.split(".")[-2]
+        if pid.isdigit() and not is_alive(int(pid)):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process on this machine; on Windows, where asking would end it, always true."""
+    if os.name == "nt":
+        return True
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
+
+
+@contextlib.contextmanager
+def locked_folder(folder: Path):
+    """Only one run at a time writes to `folder`. Raises Busy where another one does.
+
+    The system's own lock on a file: it ends with the process, however that ends. Where the file system has none, as some
+    network disks, the user is told and the work goes on.
+    """
+    with locked_file(folder / LOCK):
+        remove_abandoned(folder)
+        yield
+
+
+@contextlib.contextmanager
+def locked_file(path: Path):
+    """Holds the lock `path`, which is gone afterwards. Raises Busy at once where another process holds it."""
+    lock = filelock.FileLock(path, timeout=0, thread_local=False)
+    try:
+        with warnings.catch_warnings(action="ignore"):  # about locks that are files, for systems that have no others
+            lock.acquire()
+    except filelock.Timeout:
+        raise Busy(f"{path.parent}: another run is writing here", "Wait until it is done, or pass another folder.") from None
+    except (OSError, NotImplementedError) as error:
+        doubt(f"{path.parent}: cannot be locked ({first_line(error)}); start no second run that writes there")
+        yield
+        return
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # Windows keeps an open file; an empty one does no harm
+            path.unlink()
+        lock.release()
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """As `write_beside`."""
+    write_beside(path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
+
+
+def read_json(path: str | os.PathLike, hint: str = ""):
+    """What a JSON file holds: plain, finite, not nested too deep. Raises N2NError for anything else, and for no such file."""
+    try:
+        if check_regular(path).st_size > JSON_BYTES:
+            raise ValueError(f"it is larger than {JSON_BYTES >> 20} MiB")
+        found = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_refuse, parse_float=_finite)
+        _check_depth(found)
+        return found
+    except OSError as error:
+        raise N2NError(f"{path}: cannot be read ({error.strerror or error})", hint) from None
+    except RecursionError:
+        raise N2NError(f"{path}: is not JSON that this program wrote (nested too deep)", hint) from None
+    except ValueError as error:
+        raise N2NError(f"{path}: is not JSON, or is damaged ({first_line(error)})", hint) from None
+
+
+def check_regular(path: str | os.PathLike) -> os.stat_result:
+    """Facts about a file. Raises OSError where it is something else: a pipe would be waited for, a device has no end."""
+    facts = os.stat(path)
+    if not stat.S_ISREG(facts.st_mode):
+        raise OSError(None, "it is a folder" if stat.S_ISDIR(facts.st_mode) else "it is no file")
+    return facts
+
+
+def _refuse(name):
+    raise ValueError(f"{name} is no number")
+
+
+def _finite(text):
+    return float(text) if abs(float(text)) < float("inf") else _refuse(text)
+
+
+def _check_depth(found):
+    """Level by level: what is too deep for JSON's reader is too deep for everything that walks through it later."""
+    level = [found]
+    for _ in range(JSON_DEPTH):
+        level = [item for part in level if isinstance(part, (list, dict))
+                 for item in (part.values() if isinstance(part, dict) else part)]
+        if not level:
+            return
+    raise RecursionError
 
 
 def first_line(error: Exception) -> str:

@@ -7,7 +7,7 @@ from ..errors import N2NError
 from ..frame.frame import Frame
 from ..frame.passes import guide_channels
 from ..network.checkpoint import Checkpoint, load_network
-from ..network.model import oidn_channels
+from ..network.model import oidn_shapes
 from ..network.tza import format_tza
 from .runtime import Runtime, find_devices, load
 
@@ -33,10 +33,9 @@ def archive_tensors(checkpoint: Checkpoint, half: bool = True) -> dict[str, np.n
 
 def _check_weights(model, weights):
     """The library would read beyond the end of weights that do not fit."""
-    for name, (channels, width) in oidn_channels(model).items():
-        if weights[f"{name}.0.weight"].shape != (width, channels, 3, 3) or weights[f"{name}.0.bias"].shape != (width,):
-            raise N2NError(f"the weights of {name} do not fit the rest of the network",
-                           "The file is damaged; use another model.")
+    odd = next((name for name, shape in oidn_shapes(model).items() if weights[name].shape != shape), None)
+    if odd:
+        raise N2NError(f"the weights {odd} do not fit the rest of the network", "The file is damaged; use another model.")
     if not all(np.isfinite(weight).all() for weight in weights.values()):
         raise N2NError("the model's weights are not all finite numbers", "The file is damaged; use another model.")
 

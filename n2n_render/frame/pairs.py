@@ -5,11 +5,14 @@ The grammar is published in datasets/README.md.
 import json
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import N2NError
-from ..files import write_beside
+from ..config import Count, Number, Pixels, Samples
+from ..errors import N2NError, doubt
+from ..files import read_json, write_text
+from ..schema import check_items
 
 MANIFEST = "manifest.json"
 _NAME = re.compile(r"(?P<view>v\d{3,})_f(?P<frame>-\d{3,}|\d{4,})_(?P<kind>[sr])(?P<seed>\d{4,})_(?P<spp>\d{4,})spp\.(?i:exr)")
@@ -60,19 +63,31 @@ class Pair:
         return f"{self.dataset.name}/{picture_name(self.view, self.frame)}"
 
 
+Matrix = tuple[(float,) * 16]
+# What `sample` writes; other programs may leave out all but the scene's file and the samples, and add their own.
+_MANIFEST = {
+    "n2n_render": str, "scene": dict[str, str | None], "blender": str, "devices": list[str], "spp": Samples, "seeds": Count,
+    "size": tuple[Pixels, Pixels], "fps": float, "frames": list[Number], "views": dict[str, Matrix],
+    "reference_spp": Samples | None, "settings": dict,
+}
+_LEFT_OUT = {"blender": "unknown", "devices": [], "seeds": 2, "size": None, "frames": [], "views": {}, "reference_spp": None,
+             "settings": {}}
+_SCENE = {"sha256": "", "scene_name": None, "view_layer": None, "camera": None}
+_HINT = "Sample into a new folder."
+
+
 def read_manifest(folder: Path) -> dict:
-    """The manifest of a dataset folder."""
+    """The manifest of a dataset folder, with neutral values for what may be left out. Raises N2NError for a damaged one."""
     path = Path(folder) / MANIFEST
-    try:
-        manifest = json.loads(path.read_text())
-    except FileNotFoundError:
+    if not path.exists():
         raise N2NError(f"{folder}: no {MANIFEST}, so this is not a dataset",
-                       "Make one with `n2n-render sample --scene x.blend --spp 8`.") from None
-    except (ValueError, OSError) as error:
-        raise N2NError(f"{path}: cannot be read ({error})", "Sample into a new folder.") from None
+                       "Make one with `n2n-render sample --scene x.blend --spp 8`.")
+    manifest = read_json(path, _HINT)
     if not _is_ours(manifest):
-        raise N2NError(f"{path}: is not a manifest of n2n-render", "Sample into a new folder.")
-    return manifest
+        raise N2NError(f"{path}: is not a manifest of n2n-render", _HINT)
+    check_items(manifest, _MANIFEST, str(path), _HINT, required=("scene", "spp"))
+    check_items(manifest["scene"], {"file": str}, f"{path}: scene", _HINT, required=("file",))
+    return {**_LEFT_OUT, **manifest, "scene": {**_SCENE, **manifest["scene"]}}
 
 
 def _is_ours(manifest) -> bool:
@@ -82,29 +97,53 @@ def _is_ours(manifest) -> bool:
 def _is_manifest(path: Path) -> bool:
     """Whether it is ours; other programs name files manifest.json too. A damaged one counts, so that it is reported."""
     try:
-        return _is_ours(json.loads(path.read_text()))
-    except (ValueError, OSError):
-        return True
+        return _is_ours(read_json(path))
+    except N2NError:
+        return path.exists()
 
 
 def write_manifest(folder: Path, manifest: dict):
-    def write(temporary):
-        Path(temporary).write_text(json.dumps(manifest, indent=1) + "\n")
-    write_beside(Path(folder) / MANIFEST, write)
+    write_text(Path(folder) / MANIFEST, json.dumps(manifest, indent=1) + "\n")
 
 
 def find_datasets(roots: list[Path]) -> list[Path]:
-    """The dataset folders at or under each root, sorted; links are followed. Raises N2NError when there is none."""
-    found = []
+    """The dataset folders at or under each root, sorted; links are followed, and a folder that is reached in several ways
+    counts once. Raises N2NError when there is none.
+    """
+    found: dict[Path, Path] = {}  # where it really is → as it was reached
     for root in roots:
         if not Path(root).is_dir():
             raise N2NError(f"{root}: no such folder", "Make a dataset with `n2n-render sample --scene x.blend --spp 8`.")
-        places = [Path(place) for place, _, files in os.walk(root, followlinks=True) if MANIFEST in files]
-        found += [place for place in places if _is_manifest(place / MANIFEST)]
+        for place in _folders(Path(root)):
+            if os.path.exists(place / MANIFEST) and _is_manifest(place / MANIFEST):
+                found.setdefault(place.resolve(), place)
     if not found:
         raise N2NError(f"no dataset under {', '.join(map(str, roots))}",
                        "Make one with `n2n-render sample --scene x.blend --spp 8`.")
-    return sorted(set(found))
+    return sorted(found.values())
+
+
+def _folders(root: Path) -> Iterator[Path]:
+    """`root` and all folders below it, each once: real ones before those that links lead to, which may lead back."""
+    seen, waiting = set(), [root]
+    while waiting:
+        linked = []
+        for start in waiting:
+            for text, names, _ in os.walk(start, onerror=_doubt_folder):
+                place = Path(text)
+                facts = place.stat()
+                if (facts.st_dev, facts.st_ino) in seen:
+                    names.clear()
+                    continue
+                seen.add((facts.st_dev, facts.st_ino))
+                names.sort()
+                linked += [place / name for name in names if (place / name).is_symlink()]
+                yield place
+        waiting = linked
+
+
+def _doubt_folder(error: OSError):
+    doubt(f"{error.filename}: may hold datasets, but cannot be read ({error.strerror})")
 
 
 def find_pairs(folder: Path) -> list[Pair]:

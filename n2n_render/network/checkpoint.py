@@ -2,18 +2,30 @@
 
 Torch is imported where it is used: models of Open Image Denoise's runtime (archives) come without it.
 """
-import pickle
+import io
+import tempfile
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 from .. import __version__
-from ..config import from_dict, to_dict
+from ..config import Reach, Share, Steps, TrainPrecision, to_dict
 from ..errors import N2NError
-from ..files import write_beside
+from ..files import check_regular, write_beside
+from ..schema import Range, check_items, from_dict, shown
 from .model import ModelConfig
 
 FORMAT = 1
+Seconds = Annotated[float, Range(0)]
+# What the program uses of a checkpoint's provenance; anything else may be in it too.
+PROVENANCE = {
+    "origin": str | None, "adapted_to": str, "step": Steps, "seconds": Seconds, "trained_on": list[str], "adapt_key": str,
+    "datasets": list[dict[str, str | int | float]], "config": dict, "precision": TrainPrecision, "share": Share,
+    "error_ratio": float, "shared_error": float, "checks": list[tuple[int, float, float]],
+}
+HINT = "Pass a checkpoint that `n2n-render train` wrote, e.g. runs/<name>/best.pt."
+DAMAGED = "The file is damaged or of another program; use another model."
 
 
 @dataclass
@@ -33,32 +45,91 @@ class Checkpoint:
 
 
 def write_checkpoint(path, checkpoint: Checkpoint):
+    """Through memory: torch's own writer ends the process where the disk is full."""
     import torch
     content = {"format": FORMAT, "n2n_render": __version__, "model": to_dict(checkpoint.model),
                "weights": checkpoint.tensors(), "provenance": checkpoint.provenance, "training": checkpoint.training}
-    write_beside(path, lambda temporary: torch.save(content, temporary))
+    data = io.BytesIO()
+    torch.save(content, data)
+    write_beside(path, lambda temporary: Path(temporary).write_bytes(data.getbuffer()))
+
+
+def write_somewhere(path: Path, checkpoint: Checkpoint) -> Path:
+    """Like `write_checkpoint`; where that fails, into the temporary folder. Returns where it is; raises where it is nowhere."""
+    try:
+        write_checkpoint(path, checkpoint)
+        return path
+    except N2NError:
+        elsewhere = Path(tempfile.mkdtemp(prefix="n2n-render-kept-")) / path.name
+        write_checkpoint(elsewhere, checkpoint)
+        return elsewhere
 
 
 def read_checkpoint(path) -> Checkpoint:
-    """Raises N2NError for a missing, damaged or foreign file; nothing in the file is executed."""
+    """Raises N2NError for a missing, damaged or foreign file, and for one that contradicts itself; nothing in the file is
+    executed, and nothing is built that its weights do not fill.
+    """
     torch = _torch(path)
     if Path(path).is_dir():
         path = find_in_run(Path(path))
-    hint = "Pass a checkpoint that `n2n-render train` wrote, e.g. runs/<name>/best.pt."
+    content = _load(torch, path)
+    if not isinstance(content, dict) or not {"model", "weights", "provenance", "training"} <= set(content):
+        raise N2NError(f"{path}: is not a checkpoint of n2n-render", HINT)
+    if not isinstance(content.get("format"), int) or content["format"] != FORMAT:
+        raise N2NError(f"{path}: was written by n2n-render {shown(content.get('n2n_render'))}, format "
+                       f"{shown(content.get('format'))}", f"This version reads format {FORMAT}; install a newer n2n-render.")
+    model = from_dict(ModelConfig, content["model"], str(path), DAMAGED)
+    check_weights(model, content["weights"], str(path))
+    provenance, training = content["provenance"], content["training"]
+    check_items(provenance, PROVENANCE, f"{path}: provenance", DAMAGED)
+    check_items(provenance.get("config", {}), {"temporal": Reach}, f"{path}: provenance: config", DAMAGED)
+    for dataset in provenance.get("datasets", ()):
+        check_items(dataset, {"name": str}, f"{path}: provenance: datasets", DAMAGED)
+    if training is not None and not isinstance(training, dict):
+        raise N2NError(f"{path}: training is {shown(training)}, but must be names with values", DAMAGED)
+    return Checkpoint(model, content["weights"], provenance, training)
+
+
+def _load(torch, path):
     try:
+        check_regular(path)
         with warnings.catch_warnings(action="ignore"):  # about TorchScript files, which are refused anyway
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise N2NError(f"{path}: no such checkpoint", hint) from None
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError):
-        raise N2NError(f"{path}: is not a checkpoint, or is damaged", hint) from None
-    if not isinstance(content, dict) or "model" not in content or "weights" not in content:
-        raise N2NError(f"{path}: is not a checkpoint of n2n-render", hint)
-    if content.get("format") != FORMAT:
-        raise N2NError(f"{path}: was written by n2n-render {content.get('n2n_render')}, format {content.get('format')}",
-                       f"This version reads format {FORMAT}; install a newer n2n-render.")
-    return Checkpoint(from_dict(ModelConfig, content["model"]), content["weights"], content["provenance"],
-                      content["training"])
+        raise N2NError(f"{path}: no such checkpoint", HINT) from None
+    except PermissionError:
+        raise N2NError(f"{path}: may not be read", "Check who owns it.") from None
+    except Exception:  # a reader of damaged bytes raises anything
+        raise N2NError(f"{path}: is not a checkpoint, or is damaged", HINT) from None
+
+
+def check_weights(model: ModelConfig, weights, where: str):
+    """Raises N2NError unless `weights` are the tensors of that network: names, shapes and kinds, before it takes memory."""
+    import torch
+
+    from .unet import build_network
+    if not isinstance(weights, dict):
+        raise N2NError(f"{where}: the weights are {shown(weights)}, not names with tensors", DAMAGED)
+    with torch.device("meta"):
+        expected = build_network(model).state_dict()
+    odd = [name for name in [*expected, *weights] if name not in weights or name not in expected]
+    if odd:
+        raise N2NError(f"{where}: the weights do not fit the network that it describes ({shown(odd[0])} is "
+                       f"{'missing' if odd[0] in expected else 'not in it'})", DAMAGED)
+    for name, tensor in expected.items():
+        if not _is_like(weights[name], tensor):
+            raise N2NError(f"{where}: the weights do not fit the network that it describes ({name} is of another kind or "
+                           f"shape than {tuple(tensor.shape)})", DAMAGED)
+
+
+def _is_like(found, expected) -> bool:
+    """Whether it is an ordinary tensor of that shape, with memory of its own for each value."""
+    import torch
+    if not isinstance(found, torch.Tensor) or found.layout != torch.strided or found.device.type != "cpu":
+        return False
+    if found.is_quantized or found.is_complex() or (expected.is_floating_point() and not found.is_floating_point()):
+        return False
+    return found.shape == expected.shape and found.untyped_storage().nbytes() >= found.numel() * found.element_size()
 
 
 def _torch(path):

@@ -1,8 +1,11 @@
 """What network a model is and how it is fed, without the network itself: nothing here needs torch."""
 from dataclasses import dataclass
+from typing import Annotated
 
-from ..frame.passes import NEIGHBORS, guide_count
+from ..config import Head, Levels, Norm, Width
+from ..frame.passes import GUIDES, NEIGHBORS, guide_count
 from ..frame.transfer import CURVES, decode_tonemap
+from ..schema import Checked, OneOf
 
 # Names of Open Image Denoise's convolutions (its training/model.py, Apache-2.0), level by level: down, bottom, up.
 # Its runtime builds its graph from these names and the shapes of the weights, so that other widths run there too.
@@ -23,26 +26,41 @@ OIDN_NETWORKS = {
     "oidn": ("oidn", (32, 32, 48, 64, 80, 96, 96, 112, 112, 96, 96, 64, 64, 64, 32)),
     "oidn-large": ("oidn_large", (64, 64, 96, 96, 128, 128, 192, 192, 256, 256, 192, 192, 128, 128, 96, 96, 64, 64)),
 }
+Guide = Annotated[str, OneOf(GUIDES)]
+Curve = Annotated[str, OneOf(CURVES)]
+Output = Annotated[str, OneOf(("radiance", "display", "encoded"))]
+Topology = Annotated[str, OneOf(("paper", *OIDN_LAYERS))]
+Subject = Annotated[str, OneOf(("color", "albedo", "normal"))]
 
 
 @dataclass(frozen=True)
-class ModelConfig:
+class ModelConfig(Checked):
     """All that is needed to build the network and to feed it."""
-    features: tuple[str, ...] = ()      # guides beside colour, in channel order
-    encoding: str = "log"               # the curve on the input radiance, see frame/transfer.py
-    output: str = "radiance"            # "radiance": linear, [0, ∞); "display": [0, 1], tone-mapped (without --hdr);
-    #                                     "encoded": in the curve of the input
-    norm: str = "batch"                 # "batch" or "none"
-    topology: str = "paper"             # "paper": Noise2Noise's; "oidn", "oidn_large": Open Image Denoise's
-    widths: tuple[int, ...] = ()        # of Open Image Denoise's topologies: output channels of all but the last convolution
-    subject: str = "color"              # what is denoised: "color", or "albedo", "normal" in models that prefilter
-    unit_normals: bool = False          # normals are fed as [0, 1], not [-1, 1]
-    clean_guides: bool = False          # was trained with noise-free albedo and normals: prefilter them
-    head: str = "gated"                 # of "paper": "gated": a learned blend with the input, see UNet; "direct": as there
-    levels: int = 5                     # of "paper": max-pools
-    encoder_width: int = 48             # of "paper"
-    decoder_width: int = 96             # of "paper"
-    head_widths: tuple[int, int] = (64, 32)  # of "paper": the last two hidden convolutions
+    features: tuple[Guide, ...] = ()        # guides beside colour, in channel order
+    encoding: Curve = "log"                 # the curve on the input radiance, see frame/transfer.py
+    output: Output = "radiance"             # "radiance": linear, [0, ∞); "display": [0, 1], tone-mapped (without --hdr);
+                                            #                                     "encoded": in the curve of the input
+    norm: Norm = "batch"                    # "batch" or "none"
+    topology: Topology = "paper"            # "paper": Noise2Noise's; "oidn", "oidn_large": Open Image Denoise's
+    widths: tuple[Width, ...] = ()          # of Open Image Denoise's topologies: channels out of all but the last convolution
+    subject: Subject = "color"              # what is denoised: "color", or "albedo", "normal" in models that prefilter
+    unit_normals: bool = False              # normals are fed as [0, 1], not [-1, 1]
+    clean_guides: bool = False              # was trained with noise-free albedo and normals: prefilter them
+    head: Head = "gated"                    # of "paper": "gated": a learned blend with the input, see UNet; "direct": as there
+    levels: Levels = 5                      # of "paper": max-pools
+    encoder_width: Width = 48               # of "paper"
+    decoder_width: Width = 96               # of "paper"
+    head_widths: tuple[Width, Width] = (64, 32)  # of "paper": the last two hidden convolutions
+
+    def contradiction(self):
+        if len(set(self.features)) < len(self.features):
+            return "features names one twice"
+        if (self.topology == "paper") == (self.output == "encoded"):
+            return f"output is {self.output!r}, which is not for topology {self.topology!r}"
+        hidden = 0 if self.topology == "paper" else len(oidn_names(self.topology)) - 1
+        if len(self.widths) != hidden:
+            return f"widths has {len(self.widths)} values, but topology {self.topology!r} has {hidden}"
+        return None
 
     @property
     def in_channels(self) -> int:
@@ -76,6 +94,20 @@ def radius_of(convolutions: list[int]) -> int:
     grid = 2 ** (len(convolutions) - 1)
     radius = sum(count * 2 ** level for level, count in enumerate(convolutions)) + grid - 1
     return -(-radius // grid) * grid
+
+
+def oidn_names(topology: str) -> list[str]:
+    """The convolutions of one of Open Image Denoise's topologies, in its order."""
+    down, bottom, up = OIDN_LAYERS[topology]
+    return [name for stage in (*down, bottom, *up) for name in stage]
+
+
+def oidn_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """The tensors of such a network without BatchNorm, by their names in a checkpoint."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, (channels, width) in oidn_channels(config).items():
+        shapes |= {f"{name}.0.weight": (width, channels, 3, 3), f"{name}.0.bias": (width,)}
+    return shapes
 
 
 def oidn_channels(config: ModelConfig) -> dict[str, tuple[int, int]]:

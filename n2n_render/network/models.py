@@ -1,17 +1,18 @@
 """Which models can be used: by name (Open Image Denoise's weights), as runs of ours, or as files."""
-import json
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..config import from_dict
-from ..errors import N2NError
-from ..frame.transfer import CURVES
+from ..errors import N2NError, doubt
+from ..files import first_line, read_json
+from ..schema import from_dict
 from .checkpoint import Checkpoint, read_checkpoint
-from .model import ModelConfig
+from .model import ModelConfig, oidn_shapes
 from .oidn_weights import BUILTIN, oidn_checkpoint, recognise, weights_of
 from .tza import read_tza
 
+LINE_LENGTH = 1000
+SIDECAR_HINT = "Export the model again, or delete that file if the archive is of another program."
 FEATURES_BY_CHANNELS = {3: (), 6: ("albedo",), 9: ("albedo", "normal")}
 
 
@@ -25,11 +26,7 @@ def open_model(name: str) -> Checkpoint:
     if not path.exists():
         raise N2NError(f"{name}: no such model",
                        f"Pass a run folder, a checkpoint, a .tza file, or one of {', '.join(BUILTIN)}.")
-    try:
-        return read_checkpoint(path)
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
-        raise N2NError(f"{name}: does not describe itself as a checkpoint should ({error!r})",
-                       "The file is damaged or of another program; use another model.") from None
+    return read_checkpoint(path)
 
 
 def _open_tza(path: Path) -> Checkpoint:
@@ -42,15 +39,18 @@ def _open_tza(path: Path) -> Checkpoint:
                        "Networks of Open Image Denoise's topology with 3, 6 or 9 input channels can be used.") from None
     model = ModelConfig(features=features, encoding="pu", output="encoded", norm="none", topology=topology, widths=widths,
                         unit_normals=True, head="direct")
+    weights = weights_of(tensors)
+    odd = next((name for name, shape in oidn_shapes(model).items() if weights[name].shape != shape), None)
+    if odd:
+        raise N2NError(f"{path}: its tensors do not fit together (at {odd})", "The file is damaged; use another model.")
     notes = read_sidecar(path)
     if notes:  # what the tensors cannot say
-        told = from_dict(ModelConfig, notes["model"])
-        if told.encoding not in CURVES:
-            raise N2NError(f"{sidecar_path(path)}: names an unknown encoding {told.encoding!r}",
-                           f"Export the model again; known ones are {', '.join(CURVES)}.")
+        told = from_dict(ModelConfig, notes["model"], str(sidecar_path(path)), SIDECAR_HINT)
+        if (told.topology, told.widths, told.features) != (topology, widths, features):
+            raise N2NError(f"{sidecar_path(path)}: describes another network than the one in {path.name}", SIDECAR_HINT)
         model = replace(model, encoding=told.encoding, clean_guides=told.clean_guides, subject=told.subject,
                         unit_normals=told.unit_normals)
-    return Checkpoint(model, weights_of(tensors), {"origin": notes.get("origin") or f"archive {path.name}"})
+    return Checkpoint(model, weights, {"origin": notes.get("origin") or f"archive {path.name}"})
 
 
 def sidecar_path(path) -> Path:
@@ -58,12 +58,19 @@ def sidecar_path(path) -> Path:
 
 
 def read_sidecar(path) -> dict:
-    """What `n2n-render export` wrote beside a file; {} when there is nothing."""
-    try:
-        notes = json.loads(sidecar_path(path).read_text())
-    except (OSError, ValueError):
+    """What `n2n-render export` wrote beside a file; {} when there is nothing. Raises N2NError where it cannot be read: without
+    it the archive might be fed in another encoding.
+    """
+    beside = sidecar_path(path)
+    if not beside.exists():
         return {}
-    return notes if isinstance(notes, dict) and isinstance(notes.get("model"), dict) else {}
+    notes = read_json(beside, SIDECAR_HINT)
+    if not isinstance(notes, dict) or "model" not in notes:
+        doubt(f"{beside}: is not of n2n-render; the archive is used as if Open Image Denoise had written it")
+        return {}
+    if not isinstance(notes.get("origin"), str | None):
+        raise N2NError(f"{beside}: its origin is not a text", SIDECAR_HINT)
+    return notes
 
 
 @dataclass(frozen=True)
@@ -78,13 +85,23 @@ class Listed:
 
 def list_models(folders: list[Path]) -> list[Listed]:
     """The built-in models, then the runs, checkpoints and archives directly inside the folders."""
-    names = list(BUILTIN)
-    for folder in folders:
-        if folder.is_dir():
-            files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-            names += [str(path) for path in files if path.suffix in (".pt", ".tza") or
-                      any((path / name).is_file() for name in ("best.pt", "last.pt"))]
-    return [_list(name) for name in names]
+    return [_list(name) for name in [*BUILTIN, *(str(path) for folder in folders for path in _find_models(folder))]]
+
+
+def _find_models(folder: Path) -> list[Path]:
+    try:
+        files = sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
+    except OSError as error:
+        doubt(f"{folder}: cannot be read ({error.strerror})")
+        return []
+    return [path for path in files if path.suffix in (".pt", ".tza") or _is_run(path)]
+
+
+def _is_run(path: Path) -> bool:
+    try:
+        return any((path / name).is_file() for name in ("best.pt", "last.pt"))
+    except OSError:  # a folder of somebody else
+        return False
 
 
 def _list(name: str) -> Listed:
@@ -92,6 +109,8 @@ def _list(name: str) -> Listed:
         checkpoint = open_model(name)
     except N2NError as error:
         return Listed(name, (), 0, "", error.what)
+    except Exception as error:  # one bad file never hides the others
+        return Listed(name, (), 0, "", f"{type(error).__name__}: {first_line(error)}")
     count = sum(math.prod(tensor.shape) for key, tensor in checkpoint.weights.items() if key.endswith(("weight", "bias")))
     guides = tuple(f"{feature} (prefiltered)" if checkpoint.model.clean_guides and feature in ("albedo", "normal") else feature
                    for feature in checkpoint.model.features)
@@ -102,9 +121,16 @@ def describe_origin(checkpoint: Checkpoint) -> str:
     """Where the weights come from, in one line."""
     found = checkpoint.provenance
     start = f"; started from {found['origin']}" if found.get("origin") else ""
+    step = f", step {found['step']}" if "step" in found else ""
     if "adapted_to" in found:
-        return f"adapted to {found['adapted_to']}, step {found['step']}{start}"
+        return _line(f"adapted to {found['adapted_to']}{step}{start}")
     if "datasets" not in found:
-        return found.get("origin") or "unknown"
-    scenes = ", ".join(dataset["name"] for dataset in found["datasets"])
-    return f"trained on {scenes}, step {found['step']}{start}"
+        return _line(found.get("origin") or "unknown")
+    scenes = ", ".join(dataset.get("name", "a dataset") for dataset in found["datasets"])
+    return _line(f"trained on {scenes}{step}{start}")
+
+
+def _line(text: str) -> str:
+    """Fit to be shown: a file may say anything."""
+    text = "".join(character if character.isprintable() else "?" for character in text[:LINE_LENGTH + 1])
+    return text if len(text) <= LINE_LENGTH else text[:LINE_LENGTH] + "…"

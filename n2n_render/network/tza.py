@@ -1,11 +1,12 @@
 """Open Image Denoise's weight archives (.tza): bytes ⇄ {tensor name: array}. Format: its `training/tza.py` (Apache-2.0)."""
+import math
 import struct
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import N2NError
-from ..files import write_beside
+from ..files import check_regular, write_beside
 
 MAGIC = b"\xd7\x41"                 # 0x41D7, little-endian
 MAJOR, MINOR = 2, 0
@@ -50,7 +51,7 @@ def _parse_entry(data, start, at):
     if layout != LAYOUTS[dimensions]:
         raise ValueError(f"{name} has the layout {layout!r}")
     (offset,) = struct.unpack_from("<Q", data, at + dimensions + 1)
-    values = np.frombuffer(data, dtype, int(np.prod(shape)), start + offset)
+    values = np.frombuffer(data, dtype, math.prod(shape), start + offset)
     return name, values.reshape(shape), at + dimensions + 9
 
 
@@ -70,9 +71,10 @@ def find_archives(data: bytes) -> list[dict[str, np.ndarray]]:
 def read_tza(path) -> dict[str, np.ndarray]:
     """Raises N2NError for a missing or damaged file."""
     try:
+        check_regular(path)
         return parse_tza(Path(path).read_bytes())[0]
     except OSError as error:
-        raise N2NError(f"{path}: cannot be read ({error.strerror})", "Pass a .tza file.") from None
+        raise N2NError(f"{path}: cannot be read ({error.strerror or error})", "Pass a .tza file.") from None
     except ValueError as error:
         raise N2NError(f"{path}: is not a .tza archive, or is damaged ({error})",
                        "Pass one that `n2n-render export --format tza` or Open Image Denoise's training wrote.") from None

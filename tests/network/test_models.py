@@ -64,9 +64,13 @@ def test_a_sidecar_tells_what_the_tensors_cannot(tmp_path):
     sidecar_path(tmp_path / "a.tza").write_text(json.dumps(notes))
     found = open_model(str(tmp_path / "a.tza"))
     assert found.model == model and found.provenance["origin"] == "trained on a shot"
-    for foreign in ("no JSON", "[1]", '{"model": null}'):
+    for foreign in ("[1]", '{"layers": null}'):
         sidecar_path(tmp_path / "a.tza").write_text(foreign)
         assert not open_model(str(tmp_path / "a.tza")).model.clean_guides
+    for damaged in ("", "no JSON", '{"model": null}', json.dumps({"model": {**notes["model"], "features": ["albedo"]}})):
+        sidecar_path(tmp_path / "a.tza").write_text(damaged)
+        with pytest.raises(N2NError, match="a.tza.json"):
+            open_model(str(tmp_path / "a.tza"))
 
 
 def test_archives_of_strange_networks_are_refused(tmp_path):
