@@ -60,11 +60,11 @@ def train(ctx, resume, features, widths, minutes, data, shots, **options):
     """Train a denoiser on noisy pairs."""
     from . import console
     from .config import TrainConfig
-    from .denoise import Prefilter
     from .frame.sequence import parse_shots
-    from .neighbors import Neighbors
     from .train.loop import resumed_config
     from .train.loop import train as run
+    if options["steps"] and minutes:
+        raise N2NError("--steps and --minutes both say when to stop", "Pass one of them.")
     if resume:
         refuse_given(ctx, set(ctx.params) - {"resume", "steps", "minutes", "threads", "device"},
                       "cannot be changed when a run is resumed",
@@ -83,9 +83,7 @@ def train(ctx, resume, features, widths, minutes, data, shots, **options):
         config = TrainConfig(**options, data=data, features=parse_features(features), minutes=minutes or 20.0,
                              encoder_width=encoder, decoder_width=decoder, shots=tuple(parse_shots(shots)))
     with reporter(ctx, "training") as progress:
-        folder = run(config, progress, resume, lambda model: Prefilter(model, config.device),
-                     lambda model, groups, windows, prefilter: Neighbors(model, groups, windows, None, prefilter,
-                                                                         device=config.device))
+        folder = run(config, progress, resume)
     console.result(f"{folder}: best.pt, last.pt, training.png, metrics.jsonl")
     console.say(f"next: n2n-render denoise FRAMES --model {folder} -o OUT")
 

@@ -1,6 +1,5 @@
 """Noisy renders of a shot → OUT: its frames denoised, how far each may be from the truth, and the model that did it."""
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -12,42 +11,32 @@ import numpy as np
 
 from .. import __version__
 from ..config import AdaptConfig, TrainConfig, to_dict
-from ..denoise import Denoiser, FileOptions, Prefilter
-from ..denoise.files import put_picture, raise_failures
+from ..denoise import Denoiser, Prefilter
+from ..denoise.files import raise_failures
 from ..engines.choice import make_engine
 from ..errors import N2NError, UnreadableFile, doubt
-from ..files import write_beside
-from ..frame.exr import ExrImage
-from ..frame.frame import Frame, mean_frame
+from ..files import locked_folder
 from ..frame.pairs import MANIFEST, parse_name, spaced
-from ..frame.passes import FEATURES, NEIGHBORS
+from ..frame.passes import NEIGHBORS
 from ..frame.sequence import check_overwrites, find_windows
 from ..neighbors import GUIDES_VERSION, Neighbors, picture_model
-from ..network.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from ..network.device import pick_device
+from ..network.checkpoint import Checkpoint, read_checkpoint, write_somewhere
+from ..network.device import Float32, cpu_threads, pick_device
 from ..network.model import OIDN_NETWORKS, ModelConfig
 from ..network.models import describe_origin, open_model
 from ..network.unet import build_network
 from ..network.widen import widen
+from ..schema import check_items
 from ..train.setup import start_model
-from .picture import Painter, Picture, finished_picture, psnr_of
-from .shot import ShotFrame, Subject, find_subjects, held_out_pixels, load_frame, read_group
+from .painting import Artist, denoise_shot
+from .picture import Picture
+from .report import FrameResult, Report, facts
+from .shot import ShotFrame, Subject, features_of, find_all_subjects, load_frame
 from .tune import Tuned, Tuning
 
 MODEL, REPORT, CACHE, PREVIEW = "adapted.pt", "report.json", ".adapt-cache", "preview.png"
-ERROR_PASS = "Error"
 NOTHING = "nothing"
-
-
-@dataclass
-class FrameResult:
-    """One denoised frame: its file, the PSNR on T that is expected of it, and how much of what it is made of.
-
-    psnr_db None: there was no noise in it, and it is as it was.
-    """
-    output: Path
-    psnr_db: float | None
-    shares: dict[str, float]
+TOLD = ("share", "error_ratio", "step", "seconds", "checks")  # by a model, for painting the frames
 
 
 @dataclass
@@ -74,7 +63,7 @@ def adapt(config: AdaptConfig, groups: list[tuple[Path, ...]], names: list[str],
     outputs = [folder / name for name in names]
     _check(folder, groups, outputs, names)
     model, start, plain = start_of(config)
-    subjects, failed = _find_subjects(groups, config.layer, _features(model, plain))
+    subjects, failed = find_all_subjects(groups, config.layer, features_of(model, plain))
     windows = find_windows(groups, config.temporal, list(config.shots)) if config.temporal else None
     options = {"device": config.device, "engine": config.engine, "precision": config.precision}
     make_prefilter = (lambda: Prefilter(model, **options)) if model.clean_guides else (lambda: None)
@@ -84,42 +73,45 @@ def adapt(config: AdaptConfig, groups: list[tuple[Path, ...]], names: list[str],
     chosen = spaced([index for index, found in enumerate(subjects) if found], config.train_frames)
     looked_at = sorted({there for index in chosen for there in (windows[index] if windows else [index]) if there is not None})
     key = _key(config, model, start, [groups[index] for index in looked_at])
-    adapted, tuned = _earlier(folder / MODEL, key), None
-    if adapted is None:
+    if not (folder / MODEL).exists():
         _check_devices(config, model)
-        _make_folder(folder / CACHE)
+    _make_folder(folder)
+    with locked_folder(folder), Float32():
+        adapted, tuned = _earlier(folder / MODEL, key), None
+        kept = folder / MODEL
+        if adapted is None:
+            _make_folder(folder / CACHE)
+            prefilter = make_prefilter()
+            frames = _load(config, [subject for index in chosen for subject in subjects[index]], folder / CACHE, model, plain,
+                           prefilter, make_neighbors(prefilter), make_reporter)
+            if frames:
+                adapted, tuned, kept = _tune(config, frames, folder, model, start, plain, key, make_reporter,
+                                             optional(partial(on_look, folder / PREVIEW)))
+        shutil.rmtree(folder / CACHE, ignore_errors=True)
+        report = Report(folder / REPORT, config, adapted)
         prefilter = make_prefilter()
-        frames = _load(config, [subject for index in chosen for subject in subjects[index]], folder / CACHE, model, plain,
-                       prefilter, make_neighbors(prefilter), make_reporter)
-        if frames:
-            adapted, tuned = _tune(config, frames, folder, model, start, plain, key, make_reporter,
-                                   partial(on_look, folder / PREVIEW))
-    shutil.rmtree(folder / CACHE, ignore_errors=True)
-    report = _Report(folder / REPORT, config, adapted)
-    prefilter = make_prefilter()
-    frames = _denoise(config, subjects, outputs, adapted, plain, prefilter, make_neighbors(prefilter), make_reporter,
-                      on_picture, report, failed)
+        with make_reporter("denoising") as progress:
+            artist = Artist(config, adapted, plain, prefilter, make_neighbors(prefilter), optional(on_picture), progress)
+            painted = denoise_shot(artist, subjects, outputs, report, failed, progress)
+        report.finish()
+    if kept != folder / MODEL:
+        raise N2NError(f"{folder / MODEL} could not be written; the model is kept as {kept}",
+                       f"Free some space and move it to {folder / MODEL}: the frames are finished.")
     raise_failures(list(failed.items()), len(groups))
-    return Adaptation(folder / MODEL if adapted else None, tuned, frames)
+    return Adaptation(kept if adapted else None, tuned, painted)
 
 
-def _find_subjects(groups, wanted, features) -> tuple[list[list[Subject]], dict[Path, N2NError]]:
-    """What there is to denoise in each frame, and first file → why a frame cannot be denoised, by the headers alone.
-
-    Raises N2NError where no frame can.
-    """
-    subjects, failed = [], {}
-    for index, group in enumerate(groups):
+def optional(show):
+    """`show`, whose failures are told of once and end nothing: a preview, an error map."""
+    def attempt(*args):
         try:
-            subjects.append(find_subjects(index, group, wanted, features))
-        except UnreadableFile as error:
-            subjects.append([])
-            failed[group[0]] = error
-            if len(failed) == len(groups):
-                raise
-    for error in failed.values():
-        doubt(f"left out: {error.what}")
-    return subjects, failed
+            show(*args)
+        except (OSError, N2NError) as error:
+            if not told:
+                told.append(True)
+                doubt(f"{error.what if isinstance(error, N2NError) else error}; the work goes on without it")
+    told: list = []
+    return attempt
 
 
 def _check_devices(config, model):
@@ -153,8 +145,7 @@ def start_of(config: AdaptConfig) -> tuple[ModelConfig, Checkpoint | None, Check
     the network does. None: from nothing.
     """
     if config.init == NOTHING:
-        features = ("albedo", "normal") + (NEIGHBORS,) * bool(config.temporal)
-        return *start_model(TrainConfig(hdr=True, features=features, prefilter=True)), None
+        return *start_model(TrainConfig(hdr=True, features=("albedo", "normal"), temporal=config.temporal, prefilter=True)), None
     found = None if config.init in OIDN_NETWORKS else open_model(config.init).model
     if found and found.output == "display":
         raise N2NError(f"--init {config.init} is a model of display-referred images", "Start from one of linear radiance.")
@@ -172,7 +163,7 @@ def _key(config, model, start, trained) -> str:
     """Names everything that the adapted weights depend on."""
     kept = {name: value for name, value in to_dict(config).items()
             if name not in ("average", "keep_noisy", "engine", "precision", "threads", "device")}
-    files = [_facts(group) for group in trained]
+    files = [facts(group) for group in trained]
     made_by = __version__, GUIDES_VERSION if config.temporal else 0
     return hashlib.sha256(repr((made_by, kept, model, _digest(start), files)).encode()).hexdigest()
 
@@ -191,12 +182,14 @@ def _earlier(path: Path, key: str) -> Checkpoint | None:
         return None
     found = read_checkpoint(path)
     if found.provenance.get("adapt_key") == key:
+        check_items(found.provenance, {}, f"{path}: provenance", "Delete it and adapt again.", TOLD)
         return found
     raise N2NError(f"{path} was adapted to other frames or with other settings", "Pass another folder with -o, or delete it.")
 
 
 def _tune(config, frames: list[ShotFrame], folder, model, start, plain, key, make_reporter,
-          on_look) -> tuple[Checkpoint, Tuned]:
+          on_look) -> tuple[Checkpoint, Tuned, Path]:
+    """Also where the model was written: in `folder`, if that was possible."""
     chosen = [frame.paths for frame in frames]
     with make_reporter("adapting") as progress:
         if start and set(_names(chosen)) & set(start.provenance.get("trained_on", ())):
@@ -204,16 +197,20 @@ def _tune(config, frames: list[ShotFrame], folder, model, start, plain, key, mak
                           "will be adapted")
         tuning = Tuning(frames, model, start.tensors() if start else None, config, progress, plain, on_look)
         try:
-            tuned = tuning.run()
+            with cpu_threads(config.threads):
+                tuned = tuning.run()
         except KeyboardInterrupt:
             if tuning.best and (tuning.best.steps or tuning.best.share):
-                path = folder / f"interrupted-{MODEL}"
-                write_checkpoint(path, _checkpoint(config, model, start, tuning, tuning.best, chosen, ""))
+                path = write_somewhere(folder / f"interrupted-{MODEL}",
+                                       _checkpoint(config, model, start, tuning, tuning.best, chosen, ""))
                 progress.note(f"the best so far is in {path} for `denoise --model`; adapting again starts anew")
             raise
     checkpoint = _checkpoint(config, model, start, tuning, tuned, chosen, key)
-    write_checkpoint(folder / MODEL, checkpoint)
-    return checkpoint, tuned
+    kept = write_somewhere(folder / MODEL, checkpoint)
+    if kept != folder / MODEL:
+        doubt(f"{folder / MODEL} cannot be written; the model is kept as {kept}: with space, move it there and adapt again, "
+              "which goes on with the frames")
+    return checkpoint, tuned, kept
 
 
 def _load(config, chosen: list[Subject], cache, model, plain, prefilter, neighbors, make_reporter) -> list[ShotFrame]:
@@ -229,7 +226,7 @@ def _load(config, chosen: list[Subject], cache, model, plain, prefilter, neighbo
             try:
                 if neighbors:
                     neighbors.check(subject.index, progress.warn, subject.layer)
-                frame = load_frame(subject.paths, subject.layer, _features(model, plain), prefilter, make_pilot, cache,
+                frame = load_frame(subject.paths, subject.layer, features_of(model, plain), prefilter, make_pilot, cache,
                                    _cache_key(subject, model, plain, prefilter, neighbors),
                                    partial(neighbors.of, subject.index, subject.layer) if neighbors else None)
             except UnreadableFile as error:
@@ -250,7 +247,7 @@ def _load(config, chosen: list[Subject], cache, model, plain, prefilter, neighbo
 
 def _cache_key(subject: Subject, model, plain, prefilter, neighbors) -> str:
     """Everything but its own files that the arrays of a frame depend on."""
-    seen = [[_facts(neighbors.groups[there]) if there is not None else None for there in neighbors.windows[subject.index]]
+    seen = [[facts(neighbors.groups[there]) if there is not None else None for there in neighbors.windows[subject.index]]
             ] if neighbors else []
     return repr((_digest(plain), model, prefilter.name if prefilter else "", neighbors.name if neighbors else "", seen))
 
@@ -288,141 +285,3 @@ def _names(chosen) -> list[str]:
         place = "" if name else f" {hashlib.sha256(os.fsencode(path)).hexdigest()[:12]}"
         names.append(f"{path.parent.name}/{name.picture if name else path.stem}{place}")
     return names
-
-
-def _features(model: ModelConfig, plain: Checkpoint | None) -> tuple[str, ...]:
-    """What is read of each frame."""
-    wanted = {*model.features, *(plain.model.features if plain else ())}
-    return tuple(feature for feature in FEATURES if feature in wanted)
-
-
-def _denoise(config, subjects: list[list[Subject]], outputs, adapted: Checkpoint | None, plain, prefilter, neighbors,
-             make_reporter, on_picture, report, failed) -> list[FrameResult]:
-    """All frames that are not there yet; those that cannot be read go to `failed`. Prefiltering is done once for both networks.
-
-    adapted None: no frame held any noise.
-    """
-    with make_reporter("denoising") as progress:
-        artist = _Artist(config, adapted, plain, prefilter, neighbors, progress, on_picture)
-        progress.start(len(subjects), len(subjects))
-        for found, output in zip(subjects, outputs, strict=True):
-            looked_at = artist.looks_at(found)
-            if not found or report.has(output, looked_at):
-                progress.advance(1, f"{output.name}: {'was there' if found else 'left out'}")
-                continue
-            done = [0.0]
-
-            def on_progress(share, done=done):
-                progress.advance(share - done[0], finished=False)
-                done[0] = share
-            try:
-                result = artist.denoise(found, output, on_progress)
-            except UnreadableFile as error:
-                if len(subjects) == 1:
-                    raise
-                failed[found[0].paths[0]] = error
-                progress.advance(1 - done[0], f"{output.name}: failed")
-                continue
-            report.add(result, looked_at)
-            expected = "no noise" if result.psnr_db is None else f"about {result.psnr_db:.1f} dB"
-            progress.advance(1 - done[0], f"{output.name}: {expected}")
-    return [report.frames[output.name] for output in outputs if output.name in report.frames]
-
-
-class _Artist:
-    """Denoises one frame after the other, all its view layers, into files."""
-
-    def __init__(self, config, adapted, plain, prefilter, neighbors, progress, on_picture):
-        self.config, self.neighbors, self.on_picture = config, neighbors, on_picture
-        self.features: tuple[str, ...] = ()
-        self.painter = self.alpha = None
-        if adapted is None:
-            return
-        self.features, told = _features(adapted.model, plain), adapted.provenance
-        options = {"device": config.device, "engine": config.engine, "prefilter": False, "precision": config.precision,
-                   "average": config.average, "warn": progress.warn}
-        self.painter = Painter(Denoiser(adapted, **options), Denoiser(plain, **options) if plain else None, prefilter,
-                               told["share"], told["error_ratio"], told.get("shared_error", 0.0))
-        self.alpha = self.painter.adapted.alpha
-        progress.note(f"denoising with {self.painter.adapted.engine.description}")
-
-    def looks_at(self, subjects: list[Subject]) -> list[Path]:
-        """The files that the picture depends on."""
-        if not self.neighbors:
-            return list(subjects[0].paths) if subjects else []
-        places = {there for subject in subjects for there in self.neighbors.windows[subject.index] if there is not None}
-        return [path for there in sorted(places) for path in self.neighbors.groups[there]]
-
-    def denoise(self, subjects: list[Subject], output: Path, on_progress) -> FrameResult:
-        image = ExrImage(subjects[0].paths[0])
-        pictures = []
-        for number, subject in enumerate(subjects):
-            frames = read_group(subject.paths, subject.layer, self.features)
-            picture = self._paint(subject, frames, lambda share, start=number: on_progress((start + share) / len(subjects)))
-            mean = mean_frame(frames)
-            put_picture(image, subject.layer, mean, picture.color, self.alpha(mean) if self.alpha else None,
-                        FileOptions(keep_noisy=self.config.keep_noisy))
-            image.add_pass(subject.layer, ERROR_PASS, {"V": picture.error})
-            pictures.append((subject.layer, picture))
-        image.write(output)
-        for layer, picture in pictures:
-            named = output if len(pictures) == 1 else output.with_name(f"{output.stem}.{layer}{output.suffix}")
-            self.on_picture(named, picture)
-        shares = {name: float(np.mean([picture.shares[name] for _, picture in pictures])) for name in pictures[0][1].shares}
-        return FrameResult(output, psnr_of(float(np.mean([picture.squared_error for _, picture in pictures]))), shares)
-
-    def _paint(self, subject, frames: list[Frame], on_progress) -> Picture:
-        if self.painter is None:
-            return finished_picture(frames)
-        neighbors = self.neighbors.of(subject.index, subject.layer) if self.neighbors else None
-        return self.painter.paint(frames, held_out_pixels(*frames[0].color.shape[:2]), on_progress, neighbors)
-
-
-class _Report:
-    """Everything that the run says in numbers, as JSON beside the frames; also which frames are done."""
-
-    def __init__(self, path: Path, config, adapted: Checkpoint):
-        self.path = path
-        self.content = {"n2n_render": __version__, "config": to_dict(config), **_told(adapted)}
-        self.frames: dict[str, FrameResult] = {}
-        self.sources: dict[str, list] = {}
-        self.content = json.loads(json.dumps(self.content))  # tuples are lists there
-        earlier = self._read()
-        if all(earlier.get(name) == self.content[name] for name in ("adapt_key", "config")):
-            for frame in earlier.get("frames", []):
-                output = path.parent / frame.pop("file")
-                self.sources[output.name] = frame.pop("sources")
-                self.frames[output.name] = FrameResult(output, frame.pop("expected_psnr_db"), frame)
-
-    def _read(self) -> dict:
-        try:
-            found = json.loads(self.path.read_text())
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
-
-    def has(self, output: Path, files) -> bool:
-        """Whether the frame was denoised from these very files, its neighbours' included."""
-        return output.exists() and self.sources.get(output.name) == _facts(files)
-
-    def add(self, frame: FrameResult, files):
-        self.frames[frame.output.name], self.sources[frame.output.name] = frame, _facts(files)
-        frames = [{"file": name, "expected_psnr_db": done.psnr_db, **done.shares, "sources": self.sources[name]}
-                  for name, done in self.frames.items()]
-        content = json.dumps({**self.content, "frames": frames}, indent=1) + "\n"
-        write_beside(self.path, lambda temporary: Path(temporary).write_text(content))
-
-
-def _told(adapted: Checkpoint | None) -> dict:
-    """What the model says of its training."""
-    if adapted is None:
-        return {"adapt_key": ""}
-    told = adapted.provenance
-    return {"adapt_key": told["adapt_key"], "share": told["share"], "error_ratio": told["error_ratio"],
-            "shared_error": told.get("shared_error", 0.0), "steps": told["step"], "seconds": told["seconds"],
-            "checks": [dict(zip(("step", "change", "uncertainty"), check, strict=True)) for check in told["checks"]]}
-
-
-def _facts(files) -> list:
-    """What changes when a frame is rendered again."""
-    return [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in files]

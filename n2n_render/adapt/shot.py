@@ -6,14 +6,17 @@ from pathlib import Path
 import numpy as np
 
 from ..denoise.files import layers_to_denoise
-from ..errors import N2NError
+from ..errors import N2NError, UnreadableFile, doubt
 from ..frame.exr import ExrImage
 from ..frame.frame import Frame, mean_frame
 from ..frame.independence import check_independent, has_noise, look_at
 from ..frame.pairs import MANIFEST, find_pairs, parse_name
+from ..frame.passes import FEATURES
 from ..frame.sequence import are_named, find_inputs, match_pairs
 from ..frame.transfer import RADIANCE_MAX
 from ..frame.windows import Window, common
+from ..network.checkpoint import Checkpoint
+from ..network.model import ModelConfig
 from ..train.augment import augment
 from ..train.dataset import ArrayFile, Prefetched, guide_slice, save_array, stack_seeds
 
@@ -113,6 +116,31 @@ def find_subjects(index: int, paths: tuple[Path, ...], wanted: str | None, featu
             here = images[0].window(layer)
             _check_covered(here, common(here, image.window(layer), paths[0], image.path), image.path)
     return [Subject(index, paths, layer) for layer in layers]
+
+
+def find_all_subjects(groups, wanted, features) -> tuple[list[list[Subject]], dict[Path, N2NError]]:
+    """What there is to denoise in each frame, and first file → why a frame cannot be denoised, by the headers alone.
+
+    Raises N2NError where no frame can.
+    """
+    subjects, failed = [], {}
+    for index, group in enumerate(groups):
+        try:
+            subjects.append(find_subjects(index, group, wanted, features))
+        except UnreadableFile as error:
+            subjects.append([])
+            failed[group[0]] = error
+            if len(failed) == len(groups):
+                raise
+    for error in failed.values():
+        doubt(f"left out: {error.what}")
+    return subjects, failed
+
+
+def features_of(model: ModelConfig, plain: Checkpoint | None) -> tuple[str, ...]:
+    """What is read of each frame."""
+    wanted = {*model.features, *(plain.model.features if plain else ())}
+    return tuple(feature for feature in FEATURES if feature in wanted)
 
 
 def _check_covered(here: Window, both: Window, path):

@@ -11,7 +11,7 @@ from ..errors import N2NError
 from ..frame.pairs import spaced
 from ..frame.passes import NEIGHBORS
 from ..network.checkpoint import Checkpoint, load_network
-from ..network.device import describe_device, pick_device
+from ..network.device import Float32, describe_device, pick_device
 from ..network.model import decode_output
 from ..network.unet import build_network
 from ..train.descent import Descent, faster_precision, learning_rate_factor, stop_on_ctrl_c
@@ -66,16 +66,14 @@ class Tuning:
     on_look([noisy, start, adapted]), exposed radiance (h, w, 3) of a part of a frame, is called whenever tiles were judged.
     """
 
+    @Float32()
     def __init__(self, frames: list[ShotFrame], model, weights: dict | None, config: AdaptConfig, progress,
                  plain: Checkpoint | None = None, on_look=lambda images: None):
         self.model, self.config, self.progress, self.on_look = model, config, progress, on_look
         self.loss = None
         self.device = pick_device(config.device)
-        if config.threads:
-            torch.set_num_threads(config.threads)
-        torch.manual_seed(config.seed)
         self.new = weights is None
-        self.network = build_network(model).to(self.device, memory_format=torch.channels_last)
+        self.network = build_network(model, config.seed).to(self.device, memory_format=torch.channels_last)
         if weights:
             self.network.load_state_dict(weights)
         self.start = load_network(plain).to(self.device) if plain else copy.deepcopy(self.network)
@@ -85,8 +83,6 @@ class Tuning:
         self.descent = Descent(self.network, config.ema)
         self.learning_rate = config.learning_rate or (LEARNING_RATE_NEW if self.new else LEARNING_RATE)
         self.minutes = config.minutes or (20.0 if self.device.type == "cpu" else 5.0)
-        if self.device.type == "cuda":
-            torch.backends.cudnn.allow_tf32 = False  # float32 is meant: see `precision`
         if self.new:
             check_crops(self.network, config.batch, config.crop_px)
         self.crops = Crops(frames, model.features, config.batch, config.crop_px, config.seed)
@@ -102,6 +98,7 @@ class Tuning:
         # Until something is better, the start is the best; from nothing, the first check is.
         self.best = None if self.new else Tuned(self.descent.weights(), 0.0, self.checks, 0, 0.0)
 
+    @Float32()
     def run(self) -> Tuned:
         """Raises KeyboardInterrupt after Ctrl-C; `best` is then what was best so far. What goes wrong later than that
         ends the run with a warning.
@@ -180,6 +177,7 @@ class Tuning:
         self.descent.step(loss, rate, "Adapt with a lower --learning-rate.")
         self.loss = loss.item() if self.loss is None else 0.95 * self.loss + 0.05 * loss.item()
 
+    @Float32()
     def learn(self, frames: list[ShotFrame], steps: int):
         """Goes on with other frames, the newest of a sequence, at a constant rate: online training."""
         self.crops.close()
@@ -189,6 +187,7 @@ class Tuning:
             if not self.norms_fixed and self.descent.steps >= ONLINE_NORM_STEPS:
                 self._fix_norms()
 
+    @Float32()
     def pictures(self, frame: ShotFrame) -> list[np.ndarray]:
         """What the running mean of the weights makes of each seed: exposed radiance (H, W, 3)."""
         if not self.norms_fixed:
@@ -206,6 +205,7 @@ class Tuning:
         self.calibration.forget_all_but(count)
         return self.calibration.ratio()
 
+    @Float32()
     def final_weights(self) -> dict:
         """The running mean; its BatchNorm statistics are set."""
         if not self.norms_fixed:

@@ -1,11 +1,9 @@
 """Runs a network with torch: encoded pixels in, network output out. CUDA in half precision, MPS and CPU in single."""
-import contextlib
-
 import numpy as np
 import torch
 
 from ..network.checkpoint import Checkpoint, load_network
-from ..network.device import describe_device, pick_device
+from ..network.device import Float32, describe_device, pick_device
 from ..network.unet import fold
 
 
@@ -31,15 +29,14 @@ class TorchEngine:
         self.alignment = checkpoint.model.alignment
         self.receptive_radius = checkpoint.model.receptive_radius
         self.on_cpu = self.device.type == "cpu"
-        half = self.device.type == "cuda" and precision != "float32"
-        self.precision = torch.autocast("cuda", torch.float16) if half else contextlib.nullcontext()
-        self.description = f"PyTorch, {describe_device(self.device)}, {'float16' if half else 'float32'}"
+        self.half = self.device.type == "cuda" and precision != "float32"
+        self.description = f"PyTorch, {describe_device(self.device)}, {'float16' if self.half else 'float32'}"
 
     def run(self, encoded: np.ndarray, on_progress=None) -> np.ndarray:
         """(H, W, C_in) float32 → (H, W, 3) float32. Raises MemoryError when the device has too little."""
         tensor = torch.from_numpy(encoded).permute(2, 0, 1)[None]  # a view: NHWC memory is channels-last
         try:
-            with torch.inference_mode(), self.precision:
+            with torch.inference_mode(), Float32(), torch.autocast(self.device.type, torch.float16, enabled=self.half):
                 output = self.network(tensor.to(self.device))
         except RuntimeError as error:  # torch has one class on CUDA and none on the CPU
             if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):

@@ -30,7 +30,7 @@ Guide = Annotated[str, OneOf(GUIDES)]
 Curve = Annotated[str, OneOf(CURVES)]
 Output = Annotated[str, OneOf(("radiance", "display", "encoded"))]
 Topology = Annotated[str, OneOf(("paper", *OIDN_LAYERS))]
-Subject = Annotated[str, OneOf(("color", "albedo", "normal"))]
+Subject = Annotated[str, OneOf(("color", "albedo", "normal", "alpha"))]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class ModelConfig(Checked):
     norm: Norm = "batch"                    # "batch" or "none"
     topology: Topology = "paper"            # "paper": Noise2Noise's; "oidn", "oidn_large": Open Image Denoise's
     widths: tuple[Width, ...] = ()          # of Open Image Denoise's topologies: channels out of all but the last convolution
-    subject: Subject = "color"              # what is denoised: "color", or "albedo", "normal" in models that prefilter
+    subject: Subject = "color"              # what is denoised: "color"; "albedo", "normal", "alpha" in models beside it
     unit_normals: bool = False              # normals are fed as [0, 1], not [-1, 1]
     clean_guides: bool = False              # was trained with noise-free albedo and normals: prefilter them
     head: Head = "gated"                    # of "paper": "gated": a learned blend with the input, see UNet; "direct": as there

@@ -7,12 +7,16 @@ from torch import nn
 
 from ..frame.passes import NEIGHBORS, guide_channels
 from ..frame.transfer import CURVES, KEY, LOG_EPSILON, RADIANCE_MAX, encode_tonemap
+from .device import seeded
 from .model import OIDN_LAYERS, ModelConfig, oidn_channels
 
 GATE_FLOOR = 1e-4  # of LOG_EPSILON: black passes the gate as radiance 1e-6, which T shows as 0.002
 
-def build_network(config: ModelConfig) -> "UNet | OidnUNet":
-    return UNet(config) if config.topology == "paper" else OidnUNet(config)
+
+def build_network(config: ModelConfig, seed: int = 0) -> "UNet | OidnUNet":
+    """A new network; the same for the same `seed`."""
+    with seeded(seed):
+        return UNet(config) if config.topology == "paper" else OidnUNet(config)
 
 
 class Conv(nn.Sequential):

@@ -1,5 +1,8 @@
 """Pairs become crops: frames are decoded once into memory-mapped arrays, and batch k is a function of (seed, k)."""
+import contextlib
 import hashlib
+import os
+import secrets
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -8,15 +11,17 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import N2NError
-from ..files import write_beside
+from ..files import Busy, first_line, locked_file, remove_abandoned, write_beside
 from ..frame.exr import ExrImage
 from ..frame.frame import Frame, mean_frame
+from ..frame.independence import check_independent, look_at
 from ..frame.pairs import Pair, picture_name
 from ..frame.passes import FEATURES, GUIDES, NEIGHBORS, guide_channels, guide_count
 from ..frame.transfer import RADIANCE_MAX, depth_scale, encode_guides, expose_neighbors, exposure
 from .augment import augment
 
 CACHE_VERSION = 2
+READER = ".reader"                 # a lock that a training holds on a cache
 SINGLE_VIEW_TRAINING_SHARE = 0.8   # of the width, when a dataset has one view only; the rest is for validation
 
 
@@ -37,7 +42,11 @@ class ArrayFile:
         return cls(path, array.dtype, array.shape, array.offset)
 
     def map(self) -> np.ndarray:
-        return np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
+        try:
+            return np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
+        except (OSError, ValueError) as error:
+            raise N2NError(f"{self.path}: went away or was cut short while it was in use ({first_line(error)})",
+                           "Run the same command again: it is made anew.") from None
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,12 @@ class CachedPair:
     def images(self) -> np.ndarray:
         """(seeds, H, W, 10) float16: exposed radiance 3, then all encoded guides 7; 7 more with neighbours."""
         return self.images_file.map()
+
+    @property
+    def has_noise(self) -> bool:
+        """Whether its renders differ anywhere, by more than half floats are rounded."""
+        images = self.images
+        return any(not np.array_equal(images[0, ..., :3], image[..., :3]) for image in images[1:])
 
     @property
     def reference(self) -> np.ndarray | None:
@@ -87,33 +102,70 @@ def cache_pair(pair: Pair, features: tuple[str, ...], prefilter=None, seen: Seen
     `prefilter(frame) -> Frame`, if any, cleans albedo and normal; its `name` says how.
     """
     kind = "-".join([*(feature[0] for feature in features), *(part.name for part in (prefilter, seen) if part)])
-    name, fingerprint = picture_name(pair.view, pair.frame), _fingerprint(pair)
-    base = _cache_folder(pair) / f"{name}-{fingerprint}-{kind}"
-    images_path, reference_path = base.with_suffix(".npy"), base.with_suffix(".reference.npy")
-    if not images_path.exists() or (pair.references and not reference_path.exists()):
+    base = _cache_folder(pair) / f"{_place(pair)}-{kind}"
+    places = [base.with_suffix(".npy")] + [base.with_suffix(".reference.npy")] * bool(pair.references)
+    files = find_arrays(places)
+    if not files:
         images, reference = _decode(pair, features, prefilter, seen)
         if reference is not None:
-            save_array(reference_path, reference)
-        save_array(images_path, images)
-        _forget_others(base.parent, name, fingerprint)
-    images = ArrayFile.of(images_path)
-    return CachedPair(pair, images, ArrayFile.of(reference_path) if pair.references else None, (0, images.shape[2]))
+            save_array(places[-1], reference)
+        save_array(places[0], images)
+        files = [ArrayFile.of(place) for place in places]
+    return CachedPair(pair, files[0], files[1] if pair.references else None, (0, files[0].shape[2]))
 
 
-def _forget_others(folder: Path, name: str, fingerprint: str):
-    """Removes arrays of the same frame that were made from other files. Those with other guides stay: another training
-    may be using them at this moment.
+def find_arrays(places: list[Path]) -> list[ArrayFile]:
+    """The arrays at these places; none where one of them is missing or damaged: then all are made anew."""
+    try:
+        files = [ArrayFile.of(place) for place in places]
+        for file in files:
+            file.map()
+        return files
+    except (OSError, ValueError, EOFError, N2NError):
+        return []
+
+
+@contextlib.contextmanager
+def used_caches(pairs: list[Pair]):
+    """Inside, no other training removes what the caches of these pairs hold; before, what no file fits any more is removed,
+    unless another training that began earlier reads it. Trainings that begin later never want it.
     """
-    for path in folder.glob(f"{name}-*.npy"):
-        if not path.name.startswith(f"{name}-{fingerprint}"):
-            path.unlink(missing_ok=True)
+    with contextlib.ExitStack() as held:
+        for folder in sorted({_cache_folder(pair) for pair in pairs}):
+            if not _is_used(folder):
+                remove_abandoned(folder)
+                current = tuple(f"{_place(pair)}-" for pair in pairs if _cache_folder(pair) == folder)
+                for path in folder.glob("*.npy"):
+                    if not path.name.startswith(current):
+                        path.unlink(missing_ok=True)
+            held.enter_context(locked_file(folder / f".{os.getpid()}-{secrets.token_hex(4)}{READER}"))
+        yield
+
+
+def _is_used(folder: Path) -> bool:
+    for path in folder.glob(f".*{READER}"):
+        try:
+            with locked_file(path):
+                pass
+        except Busy:
+            return True
+    return False
+
+
+def _place(pair: Pair) -> str:
+    return f"{picture_name(pair.view, pair.frame)}-{_fingerprint(pair)}"
 
 
 def _decode(pair, features, prefilter, seen):
-    frames = [ExrImage(path).frame(None, features) for path in pair.noisy]
+    frames, looks = [], []
+    for path in pair.noisy:
+        frames.append(ExrImage(path).frame(None, features))
+        looks.append(look_at(frames[-1], path))
     if len({(frame.height, frame.width) for frame in frames}) > 1:
         raise N2NError(f"{pair.dataset}: the renders of {pair.view}, frame {pair.frame}, differ in size",
                        "Render them again with one --size into a new folder.")
+    for count in range(2, len(looks) + 1):
+        check_independent(looks[:count])
     images, factor = stack_seeds(frames, features, prefilter, seen.find() if seen else None)
     if not pair.references:
         return images, None

@@ -9,6 +9,7 @@ import time
 import torch
 
 from ..errors import N2NError
+from ..schema import problem
 
 CLIP_FACTOR = 2.0        # gradients longer than this times their usual length are shortened to it
 CLIP_MEMORY = 0.98       # of the running mean of the log of the gradient's length
@@ -19,11 +20,11 @@ STEP_DECAYS = 6          # … so many times in a run
 
 
 def learning_rate_factor(schedule: str, share: float, step: int, warmup_steps: int) -> float:
-    """What the learning rate is multiplied by at `share` (0 to 1) of a run."""
+    """What the learning rate is multiplied by at `share` (0 to 1) of a run. warmup_steps 0: no warm-up."""
     share = min(share, 1.0)
     factor = {"constant": 1.0, "step": STEP_DECAY ** int(share * (STEP_DECAYS + 1)),
               "cosine": FINAL_SHARE + (1 - FINAL_SHARE) * (1 + math.cos(math.pi * share)) / 2}[schedule]
-    return factor * min(1.0, (step + 1) / warmup_steps)
+    return factor * min(1.0, (step + 1) / max(warmup_steps, 1))
 
 
 class Descent:
@@ -87,12 +88,29 @@ class Descent:
         return {"network": self.network.state_dict(), "optimizer": self.adam.state_dict(),
                 "usual_log_norm": self._usual_log_norm}
 
-    def load(self, weights: dict, state: dict, steps: int):
-        """The inverse of `weights` and `state`."""
+    def load(self, weights: dict, state: dict, steps: int, where: str = "the checkpoint"):
+        """The inverse of `weights` and `state`. Raises N2NError, which names `where`, for an optimiser of other tensors."""
+        moments = state["optimizer"].get("state")
+        wrong = problem(moments, dict[int, dict], "state") or _wrong_moments(moments, self.parameters)
+        if wrong:
+            raise N2NError(f"{where}: training: optimizer: {wrong}", "The file is damaged; start a new run.")
         self.average.load_state_dict(weights)
         self.network.load_state_dict(state["network"])
-        self.adam.load_state_dict(state["optimizer"])
+        self.adam.load_state_dict({**self.adam.state_dict(), "state": moments})
         self._usual_log_norm, self.steps = state["usual_log_norm"], steps
+
+
+def _wrong_moments(moments: dict, parameters: list[torch.nn.Parameter]) -> str | None:
+    """What keeps Adam from going on with these; before the first step there are none."""
+    if moments and set(moments) != set(range(len(parameters))):
+        return f"has {len(moments)} states for {len(parameters)} tensors"
+    for index, found in moments.items():
+        shapes = {"step": torch.Size(()), "exp_avg": parameters[index].shape, "exp_avg_sq": parameters[index].shape}
+        if set(found) != set(shapes) or not all(
+                isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided and tensor.dtype == torch.float32
+                and tensor.shape == shapes[name] and torch.isfinite(tensor).all() for name, tensor in found.items()):
+            return f"the state of tensor {index} is of another kind or shape, or not finite"
+    return None
 
 
 def faster_precision(network: torch.nn.Module, device: torch.device, loss_of) -> str:

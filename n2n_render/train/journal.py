@@ -1,13 +1,20 @@
 """What a run leaves for people: metrics.jsonl, TensorBoard events, training.png and preview strips."""
+import contextlib
 import json
+import os
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
+from ..config import Steps
 from ..errors import N2NError
-from ..files import first_line, write_beside
+from ..files import check_regular, first_line, write_beside, write_text
 from ..frame.transfer import encode_tonemap
+from ..schema import Real, check_items
 
+ANY = Annotated[object, Real(nan=True)]
+REQUIRED = ("step", "loss", "learning_rate")  # of a record
 
 class Journal:
     """Appends to a run folder. Pictures need the `report` extra; without it there are none."""
@@ -15,38 +22,56 @@ class Journal:
     def __init__(self, folder: Path, warn):
         self.folder = folder
         self.path = folder / "metrics.jsonl"
-        self.records = _read_records(self.path)
-        self._warn = warn
-        self._events = None
+        self.records = _read_records(self.path, warn)
+        self._warn, self._told = warn, set()
         self._can_draw = _importable("matplotlib") and _importable("PIL")
         if not self._can_draw:
             warn('no training.png and no previews: install them with pip install "n2n-render[report]"')
+        self._events = None
         if _importable("tensorboard"):
             from torch.utils.tensorboard import SummaryWriter
-            self._events = SummaryWriter(str(folder / "events"))
+            with self._optional("TensorBoard's curves"):
+                self._events = SummaryWriter(str(folder / "events"))
+
+    @contextlib.contextmanager
+    def _optional(self, what: str):
+        """A full disk, a picture open in a viewer: no reason to lose the training. Each kind of thing is told of once."""
+        try:
+            yield
+        except (OSError, N2NError, ValueError) as error:
+            if what not in self._told:
+                self._told.add(what)
+                self._warn(f"{what} cannot be written ({first_line(error)}); the training goes on")
 
     def forget_after(self, step: int):
         """Drops records of steps that a resumed run will make again."""
         self.records = [record for record in self.records if record["step"] <= step]
         text = "".join(json.dumps(record) + "\n" for record in self.records)
-        write_beside(self.path, lambda temporary: Path(temporary).write_text(text))
+        with self._optional("metrics.jsonl"):
+            write_text(self.path, text)
 
     def record(self, values: dict, strip: list[np.ndarray] = ()):
         """One point of the curves. values: step, seconds, loss, learning_rate, …; strip: exposed radiance images."""
         self.records.append(values)
-        try:
-            with open(self.path, "a") as file:
-                file.write(json.dumps(values) + "\n")
-            if self._events:
+        with self._optional("metrics.jsonl"):
+            _append(self.path, json.dumps(values) + "\n")
+        self._add_events(values)
+        if self._can_draw and len(strip):
+            with self._optional("training.png"):
+                self._draw_curves()
+            with self._optional("a preview"):
+                self._draw_strip(strip, values["step"])
+
+    def _add_events(self, values: dict):
+        """Its thread writes later, so that it may speak of the record before; once it has failed it is left alone."""
+        events, self._events = self._events, None
+        if events:
+            with self._optional("TensorBoard's curves"):
                 for key, value in values.items():
                     if key != "step":
-                        self._events.add_scalar(key, value, values["step"])
-                self._events.flush()
-            if self._can_draw and len(strip):
-                self._draw_curves()
-                self._draw_strip(strip, values["step"])
-        except (OSError, N2NError) as error:  # a full disk, a picture open in a viewer: no reason to lose the training
-            self._warn(f"could not write the curves of step {values['step']}: {first_line(error)}")
+                        events.add_scalar(key, value, values["step"])
+                events.flush()
+                self._events = events
 
     def _draw_curves(self):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -82,17 +107,34 @@ class Journal:
 
     def close(self):
         if self._events:
-            self._events.close()
+            with self._optional("TensorBoard's curves"):
+                self._events.close()
 
 
-def _read_records(path: Path) -> list[dict]:
-    """The records of an earlier part of the run; a line that a kill cut short is left out."""
+def _append(path: Path, line: str):
+    """A whole line or nothing."""
+    before = path.stat().st_size if path.exists() else 0
+    try:
+        with open(path, "a") as file:
+            file.write(line)
+    except OSError:
+        os.truncate(path, before)
+        raise
+
+
+def _read_records(path: Path, warn) -> list[dict]:
+    """The records of an earlier part of the run. What follows a line that a kill cut short, or that is damaged, is left out."""
+    if not path.exists():
+        return []
     records = []
-    for line in path.read_text().splitlines() if path.exists() else ():
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            break
+    try:
+        check_regular(path)
+        for line in path.read_text(encoding="utf-8").splitlines():
+            record = json.loads(line)
+            check_items(record, dict.fromkeys(record, ANY) | {"step": Steps}, str(path), "", REQUIRED)
+            records.append(record)
+    except (OSError, ValueError, RecursionError, TypeError, N2NError) as error:
+        warn(f"{path}: only its first {len(records)} lines are used ({first_line(error)})")
     return records
 
 

@@ -1,17 +1,22 @@
 """Pairs → checkpoint: step, validate, save, resume."""
+import contextlib
 import math
 import time
 from pathlib import Path
+from typing import Annotated
 
 import torch
 
-from ..config import TrainConfig, from_dict, to_dict
+from ..config import TrainConfig, to_dict
+from ..denoise import Prefilter
 from ..errors import N2NError
-from ..network.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from ..network.device import describe_device, pick_device
+from ..files import locked_folder
+from ..network.checkpoint import DAMAGED, Checkpoint, check_weights, read_checkpoint, write_checkpoint, write_somewhere
+from ..network.device import Float32, cpu_threads, describe_device, pick_device
 from ..network.model import decode_output
 from ..network.models import describe_origin
 from ..network.unet import build_network
+from ..schema import Real, check_items, from_dict
 from .dataset import Batches
 from .descent import Descent, faster_precision, learning_rate_factor, stop_on_ctrl_c
 from .journal import Journal
@@ -23,39 +28,40 @@ LEARNING_RATE = 3e-4     # from nothing; paper: 0.0003 for Monte Carlo
 LEARNING_RATE_FROM_MODEL = 1e-4
 RECORD_EVERY_S = 5.0
 REESTIMATE_BATCHES = 32  # for BatchNorm's statistics
+LAST, BEST = "last.pt", "best.pt"
+STATE = {"network": dict, "optimizer": dict, "usual_log_norm": float | None, "best": Annotated[object, Real()],
+         "norms_fixed": bool}
 
 
-def train(config: TrainConfig, progress, resume: str | None = None, make_prefilter=None, make_neighbors=None) -> Path:
+def train(config: TrainConfig, progress, resume: str | None = None) -> Path:
     """Trains until `config` says so and returns the run folder with best.pt, last.pt, metrics.jsonl, training.png.
 
-    `make_prefilter(model)` gives what cleans albedo and normal for models that want that, `make_neighbors(model, groups,
-    windows, prefilter)` what looks at neighbouring frames (neighbors.py); `progress` as in console.py.
+    resume: the folder of an earlier run, `config` its `resumed_config`; `progress` as in console.py.
     Ctrl-C (KeyboardInterrupt) saves last.pt before it goes on upwards; it takes effect between two steps, so that a
     resumed run is the same as an uninterrupted one.
     """
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    trainer = Trainer(config, progress, resume, make_prefilter, make_neighbors)
-    trainer.run()
-    return trainer.folder
+    with Float32(), cpu_threads(config.threads), contextlib.ExitStack() as held:
+        trainer = Trainer(config, progress, resume, held)
+        trainer.run()
+        return trainer.folder
 
 
 class Trainer:
-    """All state of one run."""
+    """All state of one run. held: what is locked until it is closed."""
 
-    def __init__(self, config: TrainConfig, progress, resume: str | None = None, make_prefilter=None, make_neighbors=None):
-        self.config, self.progress = config, progress
+    def __init__(self, config: TrainConfig, progress, resume: str | None = None, held: contextlib.ExitStack | None = None):
+        self.config, self.progress, self.held = config, progress, held or contextlib.ExitStack()
         self.loss = LOSSES[loss_name(config)]
         self.device = pick_device(config.device)
-        kept = read_checkpoint(Path(resume) / "last.pt") if resume else None
+        if resume:
+            self.held.enter_context(locked_folder(Path(resume)))
+        kept = read_checkpoint(Path(resume) / LAST) if resume else None
         self.model, start = (kept.model, None) if kept else start_model(config)
         self.origin = kept.provenance.get("origin") if kept else describe_origin(start) if start else None
-        prefilter = make_prefilter(self.model) if make_prefilter and self.model.clean_guides else None
-        self.training_pairs, self.validation_pairs, self.datasets = load_pairs(
-            config, self.model.features, prefilter, progress,
-            lambda groups, windows: make_neighbors(self.model, groups, windows, prefilter))
-        torch.manual_seed(config.seed)
-        self.network = build_network(self.model).to(self.device, memory_format=torch.channels_last)
+        prefilter = Prefilter(self.model, config.device) if self.model.clean_guides else None
+        self.training_pairs, self.validation_pairs, self.datasets = load_pairs(config, self.model, prefilter, progress,
+                                                                               self.held)
+        self.network = build_network(self.model, config.seed).to(self.device, memory_format=torch.channels_last)
         if start:
             self.network.load_state_dict(start.tensors())
         elif not kept and self.model.norm == "batch":
@@ -66,10 +72,11 @@ class Trainer:
         self.norms_fixed = start is not None
         self.batches = Batches(self.training_pairs, self.model.features, config.batch, config.crop_px, config.seed,
                                config.target)
-        self.folder = Path(resume) if resume else new_folder(config, self.datasets)
+        self.folder = Path(resume) if resume else new_folder(config, self.datasets, self.held)
         self.journal = Journal(self.folder, progress.warn)
-        if resume:
-            self._load(self.folder / "last.pt", kept)
+        self._unsaved: dict[str, Checkpoint] = {}  # what could not be written when it was due
+        if kept:
+            self._load(self.folder / LAST, kept)
             self.journal.forget_after(self.step)
         if self.precision == "auto":
             batch = {key: torch.from_numpy(value).to(self.device) for key, value in self.batches.make(0).items()}
@@ -107,10 +114,12 @@ class Trainer:
                         next_record = time.time() + RECORD_EVERY_S
                         self._record({})
                 self._validate()
+            self._rescue()
         except KeyboardInterrupt:
             if not self.norms_fixed:  # until then nobody has set the averaged network's statistics
                 reestimate_norms(self.descent.average, self.batches, self.device, self.precision, REESTIMATE_BATCHES)
-            self._save("last.pt")
+            self._save(LAST)
+            self._rescue()
             progress.note(f"saved at step {self.step}; go on with: n2n-render train --resume {self.folder}")
             raise
         except torch.OutOfMemoryError:
@@ -119,6 +128,7 @@ class Trainer:
         finally:
             self.batches.close()
             self.journal.close()
+            self.held.close()
 
     def _line(self, images_per_s):
         shown = f"step {self.step} loss {self.last_loss:.3g} lr {self._learning_rate():.1e} {images_per_s:.1f} crops/s"
@@ -184,8 +194,8 @@ class Trainer:
         self._record(values, strip)
         if values["pair_error"] < self.best:
             self.best = values["pair_error"]
-            self._save("best.pt", with_training=False)
-        self._save("last.pt")
+            self._save(BEST, with_training=False)
+        self._save(LAST)
 
     def _record(self, values, strip=()):
         if not self._losses:
@@ -201,27 +211,48 @@ class Trainer:
         provenance = {"config": to_dict(self.config), "precision": self.precision, "step": self.step,
                       "seconds": self.seconds, "trained_on": [cached.pair.name for cached in self.training_pairs],
                       "datasets": self.datasets, "torch": str(torch.__version__), "origin": self.origin}
-        write_checkpoint(self.folder / name, Checkpoint(self.model, self.descent.weights(), provenance, training))
+        self._unsaved[name] = Checkpoint(self.model, self.descent.weights(), provenance, training)
+        for waiting, checkpoint in list(self._unsaved.items()):
+            try:
+                write_checkpoint(self.folder / waiting, checkpoint)
+                del self._unsaved[waiting]
+            except N2NError as error:  # the training is not lost, and there may be space when the next one is due
+                self.progress.warn(f"{error.what}; it is tried again at the next validation. {error.hint}")
+
+    def _rescue(self):
+        """At the end nothing may be left in memory alone. Raises N2NError, which says where the checkpoints are."""
+        places = [write_somewhere(self.folder / name, checkpoint) for name, checkpoint in self._unsaved.items()]
+        if places:
+            raise N2NError(f"{self.folder}: {' and '.join(self._unsaved)} could not be written; "
+                           f"{'they are' if len(places) > 1 else 'it is'} kept as {' and '.join(map(str, places))}",
+                           f"Free some space and move {'them' if len(places) > 1 else 'it'} to {self.folder}.")
 
     def _load(self, path: Path, found: Checkpoint):
-        if found.provenance["datasets"] != self.datasets:
+        told, state = found.provenance, found.training
+        if state is None:
+            raise N2NError(f"{path}: has no training state to go on from", "Resume a run folder that has a last.pt.")
+        check_items(told, {}, f"{path}: provenance", DAMAGED, ("datasets", "step", "seconds", "precision"))
+        check_items(state, STATE, f"{path}: training", DAMAGED, STATE)
+        if told["datasets"] != self.datasets:
             raise N2NError(f"{path}: the datasets have changed since, so the run cannot go on as if nothing had happened",
                            "Start a new run, or put the datasets back as they were.")
-        if found.training is None:
-            raise N2NError(f"{path}: has no training state to go on from", "Resume a run folder that has a last.pt.")
-        self.descent.load(found.weights, found.training, found.provenance["step"])
-        self.best = found.training["best"]
-        self.norms_fixed = found.training["norms_fixed"]
-        self.seconds = found.provenance["seconds"]
-        self.precision = found.provenance["precision"]
+        check_weights(self.model, state["network"], f"{path}: training: network")
+        self.descent.load(found.weights, state, told["step"], str(path))
+        self.best, self.norms_fixed = state["best"], state["norms_fixed"]
+        self.seconds, self.precision = told["seconds"], told["precision"]
 
 
 def resumed_config(folder: str, **changes) -> TrainConfig:
-    """The config of an earlier run, with `steps`, `minutes`, `device` or `threads` changed where they are not None."""
+    """The config of an earlier run, with `steps` or `minutes`, `device` and `threads` changed where they are not None."""
+    if changes.get("steps") and changes.get("minutes"):
+        raise N2NError("--steps and --minutes both say when to stop", "Pass one of them.")
     if not Path(folder).is_dir():
         raise N2NError(f"{folder}: is not a run folder", "Pass the folder that holds last.pt, e.g. runs/<date>-<name>.")
-    found = read_checkpoint(Path(folder) / "last.pt")
-    values = {**found.provenance["config"], **{key: value for key, value in changes.items() if value is not None}}
+    path = Path(folder) / LAST
+    told = read_checkpoint(path).provenance
+    check_items(told, {}, f"{path}: provenance", DAMAGED, required=("config",))
+    from_dict(TrainConfig, told["config"], f"{path}: provenance: config", DAMAGED)
+    values = {**told["config"], **{key: value for key, value in changes.items() if value is not None}}
     if changes.get("minutes"):
         values["steps"] = None
     return from_dict(TrainConfig, values)

@@ -1,23 +1,26 @@
 """What a run starts from: its loss, its network, its pairs, its folder. Checked before the first expensive step."""
+import contextlib
 import hashlib
 import json
+import os
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from .. import __version__
 from ..config import TrainConfig, to_dict
-from ..errors import N2NError
-from ..files import write_beside
-from ..frame.pairs import MANIFEST, find_datasets, find_pairs, read_manifest, split_pairs
+from ..errors import N2NError, doubt
+from ..files import LOCK, Busy, locked_folder, write_text
+from ..frame.pairs import MANIFEST, Pair, find_datasets, find_pairs, read_manifest, split_pairs
 from ..frame.passes import NEIGHBORS, in_files
 from ..frame.sequence import find_windows
+from ..neighbors import Neighbors
 from ..network.checkpoint import Checkpoint
 from ..network.model import OIDN_NETWORKS, ModelConfig
 from ..network.models import open_model
 from ..network.oidn_weights import init_archive, oidn_checkpoint
 from ..network.widen import widen
-from .dataset import SeenFrom, cache_pair, split_single_view
+from .dataset import SeenFrom, cache_pair, split_single_view, used_caches
 
 
 def loss_name(config: TrainConfig) -> str:
@@ -70,43 +73,58 @@ def check_crops(network, batch: int, crop_px: int):
         raise N2NError("a single crop of this size is too little for BatchNorm", "Pass a larger --crop or --batch.")
 
 
-def load_pairs(config: TrainConfig, features, prefilter, progress, make_neighbors=None):
-    """(training, validation, [{folder, manifest hash, …}]), decoded into the cache with the guides `features`.
+def load_pairs(config: TrainConfig, model: ModelConfig, prefilter, progress, held: contextlib.ExitStack):
+    """(training, validation, [{folder, manifest hash, …}]), decoded into the cache with the model's guides.
 
-    make_neighbors(groups, windows): see neighbors.py, for models that look at neighbouring frames.
+    held: until it is closed no other training removes anything from the cache.
     """
+    features = model.features
     folders = find_datasets([Path(root) for root in config.data])
     pairs = [pair for folder in folders for pair in find_pairs(folder)]
     if not pairs:
         raise N2NError(f"no pairs in {', '.join(map(str, folders))}",
                        "A pair is one view with two seeds; finish `n2n-render sample` first.")
-    training, validation = split_pairs(pairs, config.validation_share)
+    progress.start(len(pairs), len(pairs))
+    neighbors = None
+    if NEIGHBORS in features:
+        groups = [pair.noisy for pair in pairs]
+        windows = find_windows(groups, config.temporal, list(config.shots))
+        neighbors = Neighbors(model, groups, windows, None, prefilter, device=config.device)
+    held.enter_context(used_caches(pairs))
+    cached = {}
+    for index, pair in enumerate(pairs):
+        if neighbors:
+            neighbors.check(index, progress.warn)
+        cached[pair] = cache_pair(pair, in_files(features), prefilter, SeenFrom(neighbors, pairs, index) if neighbors else None)
+        progress.advance(1, f"decoding {pair.name}")
+    training, validation = _split(config, pairs, cached)
+    single = set(training) & set(validation)
+    halves = {pair: split_single_view(cached[pair]) for pair in single}
+    return ([halves[pair][0] if pair in single else cached[pair] for pair in training],
+            [halves[pair][1] if pair in single else cached[pair] for pair in validation],
+            [describe_dataset(folder, pairs) for folder in folders])
+
+
+def _split(config, pairs, cached) -> tuple[list[Pair], list[Pair]]:
+    """Pairs to train on and to validate on, of those that hold noise: a black frame, or a title, teaches nothing."""
+    noisy = [pair for pair in pairs if cached[pair].has_noise]
+    if not noisy:
+        raise N2NError("none of the pairs holds any noise, so there is nothing to learn",
+                       "Sample with fewer samples a pixel, or other frames.")
+    if len(noisy) < len(pairs):
+        still = next(pair for pair in pairs if pair not in noisy)
+        doubt(f"{len(pairs) - len(noisy)} of {len(pairs)} pairs hold no noise, like {still.name}: nothing is learned from them")
+    training, validation = split_pairs(noisy, config.validation_share)
     if config.target == "reference":
         training = [pair for pair in training if pair.references]
         if not training:
             raise N2NError("--target reference needs references of views that are not held out, and there are none",
                            "Sample with --reference-spp N --reference-frames 0,1,2,…")
-    count = len({*training, *validation})
-    progress.start(count, count)
-    neighbors = None
-    if NEIGHBORS in features:
-        groups = [pair.noisy for pair in pairs]
-        neighbors = make_neighbors(groups, find_windows(groups, config.temporal, list(config.shots)))
-    cached = {}
-    for pair in sorted({*training, *validation}, key=pairs.index):
-        if neighbors:
-            neighbors.check(pairs.index(pair), progress.warn)
-        seen = SeenFrom(neighbors, pairs, pairs.index(pair)) if neighbors else None
-        cached[pair] = cache_pair(pair, in_files(features), prefilter, seen)
-        progress.advance(1, f"decoding {pair.name}")
-    single = set(training) & set(validation)
-    halves = {pair: split_single_view(cached[pair]) for pair in single}
-    return ([halves[pair][0] if pair in single else cached[pair] for pair in training],
-            [halves[pair][1] if pair in single else cached[pair] for pair in validation],
-            [_describe_dataset(folder, pairs) for folder in folders])
+    return training, validation
 
 
-def _describe_dataset(folder: Path, pairs) -> dict:
+def describe_dataset(folder: Path, pairs) -> dict:
+    """What a model remembers of a dataset that it was trained on."""
     manifest = read_manifest(folder)
     files = [(path.name, path.stat().st_size) for pair in pairs if pair.dataset == folder for path in pair.noisy]
     digest = hashlib.sha256((folder / MANIFEST).read_bytes() + repr(files).encode()).hexdigest()
@@ -114,18 +132,31 @@ def _describe_dataset(folder: Path, pairs) -> dict:
             "frames": len(files)}
 
 
-def new_folder(config: TrainConfig, datasets) -> Path:
+def new_folder(config: TrainConfig, datasets, held: contextlib.ExitStack) -> Path:
+    """A run folder of our own, locked until `held` is closed: two runs that begin at the same moment get two."""
     name = config.name or (datasets[0]["name"] if len(datasets) == 1 else f"{len(datasets)}-datasets")
     base = Path(config.out) if config.out else Path("runs") / f"{datetime.now():%Y-%m-%d}-{name}"
     folder, number = base, 2
-    while folder.exists():
-        if config.out and not any(folder.iterdir()):
-            break
-        folder, number = base.with_name(f"{base.name}-{number}"), number + 1
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        while not _claim(folder, held):
+            folder, number = base.with_name(f"{base.name}-{number}"), number + 1
     except OSError as error:
         raise N2NError(f"{folder}: cannot be made ({error.strerror})", "Pass a writable folder with --out.") from None
-    content = json.dumps({"n2n_render": __version__, **to_dict(config)}, indent=1) + "\n"
-    write_beside(folder / "config.json", lambda temporary: Path(temporary).write_text(content))
+    write_text(folder / "config.json", json.dumps({"n2n_render": __version__, **to_dict(config)}, indent=1) + "\n")
     return folder
+
+
+def _claim(folder: Path, held: contextlib.ExitStack) -> bool:
+    """Whether the folder was made for us, or is empty, and nobody else's."""
+    if folder.exists() and (not folder.is_dir() or set(os.listdir(folder)) - {LOCK}):
+        return False
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as ours:
+        try:
+            ours.enter_context(locked_folder(folder))
+        except Busy:
+            return False
+        if set(os.listdir(folder)) - {LOCK}:  # another run began and ended meanwhile
+            return False
+        held.enter_context(ours.pop_all())
+    return True

@@ -7,6 +7,7 @@ from ..frame.metrics import psnr, relmse
 from ..frame.passes import NEIGHBORS, guide_channels
 from ..frame.tiles import cut
 from ..frame.transfer import CURVES, LOG_EPSILON, encode_neighbors, encode_unit
+from ..network.device import Float32
 from ..network.model import decode_output
 from ..network.unet import OidnUNet, UNet
 from .dataset import Batches, CachedPair, guide_slice
@@ -29,6 +30,7 @@ def encode_input(model, noisy, guides):
     return encoded
 
 
+@Float32()
 def reestimate_norms(network: UNet | OidnUNet, batches: Batches, device, precision: str, count: int):
     """Sets BatchNorm's running statistics to their mean over `count` training batches with the present weights."""
     norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
@@ -52,6 +54,7 @@ def set_norms_fixed(network: UNet | OidnUNet):
             module.eval()
 
 
+@Float32()
 def denoise_array(network: UNet | OidnUNet, image, device, precision: str = "float32", tile_px: int = TILE_PX):
     """(H, W, 10 or 17) of a cached pair → exposed radiance (H, W, 3) float32, in tiles: it fits a frame of any size."""
     height, width = image.shape[:2]

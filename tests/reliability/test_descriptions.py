@@ -14,7 +14,7 @@ from adapt_fixtures import adapted
 from click.testing import CliRunner
 from conftest import Silent
 
-from n2n_render.adapt.adapt import read_report
+from n2n_render.adapt.report import read_report
 from n2n_render.commands import main
 from n2n_render.config import TrainConfig
 from n2n_render.errors import N2NError

@@ -1,7 +1,7 @@
 """Crops: independent seeds, own features, held-out views untouched, the same batch whenever it is asked for."""
 import numpy as np
 import pytest
-from conftest import true_frame
+from conftest import noisy_frame, true_frame
 
 from n2n_render.errors import N2NError
 from n2n_render.frame.exr import write_frame
@@ -74,7 +74,7 @@ def test_the_cache_follows_the_files(make_dataset):
     folder = make_dataset(views=1)
     pair = find_pairs(folder)[0]
     before = np.array(cache_pair(pair, FEATURES).images)
-    write_frame(pair.noisy[0], true_frame(48, 64, seed=9))
+    write_frame(pair.noisy[0], noisy_frame(true_frame(48, 64, seed=0), 9))
     after = np.array(cache_pair(pair, FEATURES).images)
     assert not np.array_equal(before[0], after[0])
 

@@ -27,7 +27,8 @@ OIDN = {"init": "oidn-small", "features": GUIDES, "steps": 6}
 
 
 def make_prefilter(model):
-    return Prefilter(model, "cpu", engine="torch")
+    """As training does."""
+    return Prefilter(model, "cpu")
 
 
 def assert_same(found, expected):
@@ -42,7 +43,7 @@ def assert_same(found, expected):
 def test_step_0_is_open_image_denoise(make_dataset, tmp_path, silent, features, prefilter, model):
     """With depth too: its weights are zero. The averaged network, which is what will be kept, starts there as well."""
     wanted = config(make_dataset(), tmp_path / "run", init="oidn-small", features=features, prefilter=prefilter)
-    trainer = Trainer(wanted, silent, None, make_prefilter)
+    trainer = Trainer(wanted, silent)
     expected = widen(open_model(model), features or GUIDES)
     assert trainer.model == expected.model and trainer.step == 0
     assert_same(trainer.network.state_dict(), expected.tensors())
@@ -52,7 +53,7 @@ def test_step_0_is_open_image_denoise(make_dataset, tmp_path, silent, features, 
 def test_a_run_says_where_its_weights_come_from(make_dataset, tmp_path, silent):
     """After some steps: other weights, a checkpoint that opens and denoises, the origin and its licence in it."""
     folder = make_dataset()
-    run = train(config(folder, tmp_path / "run", **{**OIDN, "features": FEATURES}), silent, None, make_prefilter)
+    run = train(config(folder, tmp_path / "run", **{**OIDN, "features": FEATURES}), silent)
     found = open_model(str(run))
     assert "Open Image Denoise" in found.provenance["origin"] and "Apache-2.0" in found.provenance["origin"]
     assert describe_origin(found).startswith("trained on data, step 6; started from Open Image Denoise")
@@ -66,9 +67,9 @@ def test_a_run_says_where_its_weights_come_from(make_dataset, tmp_path, silent):
 
 def test_resumed_equals_uninterrupted(make_dataset, tmp_path, silent, monkeypatch):
     folder = make_dataset()
-    train(config(folder, tmp_path / "whole", **OIDN), silent, None, make_prefilter)
-    interrupt_at(Trainer(config(folder, tmp_path / "parts", **OIDN), silent, None, make_prefilter), 3, monkeypatch)
-    train(resumed_config(tmp_path / "parts"), silent, str(tmp_path / "parts"), make_prefilter)
+    train(config(folder, tmp_path / "whole", **OIDN), silent)
+    interrupt_at(Trainer(config(folder, tmp_path / "parts", **OIDN), silent), 3, monkeypatch)
+    train(resumed_config(tmp_path / "parts"), silent, str(tmp_path / "parts"))
     whole, parts = (read_checkpoint(tmp_path / name / "last.pt") for name in ("whole", "parts"))
     assert_same(parts.tensors(), whole.tensors())
     assert_same(parts.training["network"], whole.training["network"])
@@ -107,7 +108,7 @@ def test_an_archive_is_a_start(make_dataset, tmp_path, silent):
 def test_a_model_for_clean_guides_is_trained_with_clean_ones(make_dataset, tmp_path, silent):
     """Albedo and normal in the cache are the prefilter's; depth and another run's raw ones stay what they were."""
     folder = make_dataset(views=2)
-    clean = Trainer(config(folder, tmp_path / "clean", **{**OIDN, "features": FEATURES}), silent, None, make_prefilter)
+    clean = Trainer(config(folder, tmp_path / "clean", **{**OIDN, "features": FEATURES}), silent)
     raw = Trainer(config(folder, tmp_path / "raw", **{**OIDN, "features": FEATURES}, prefilter=False), silent)
     assert clean.model.clean_guides and not raw.model.clean_guides
     pair = clean.training_pairs[0].pair
@@ -128,7 +129,7 @@ def test_another_prefilter_is_another_cache(make_dataset, tmp_path, silent):
     """The large model has larger ones clean its guides: it is not given those that the small one left in the cache."""
     folder = make_dataset(views=2)
     for init in ("oidn-small", "oidn-large"):
-        trainer = Trainer(config(folder, tmp_path / init, init=init, features=GUIDES), silent, None, make_prefilter)
+        trainer = Trainer(config(folder, tmp_path / init, init=init, features=GUIDES), silent)
         cached = trainer.training_pairs[0]
         expected = make_prefilter(trainer.model)(read_frame(cached.pair.noisy[0], GUIDES)).normal
         found = cached.images[0][..., 3:][..., guide_slice("normal")]
@@ -137,7 +138,7 @@ def test_another_prefilter_is_another_cache(make_dataset, tmp_path, silent):
 
 def test_training_sees_what_denoising_does(make_dataset, tmp_path, silent):
     """From the cache (half floats, the pair's exposure) and from the file the same network makes the same picture."""
-    trainer = Trainer(config(make_dataset(views=2, size=(64, 64)), tmp_path / "run", **OIDN), silent, None, make_prefilter)
+    trainer = Trainer(config(make_dataset(views=2, size=(64, 64)), tmp_path / "run", **OIDN), silent)
     cached = trainer.training_pairs[0]
     frames = [read_frame(path, GUIDES) for path in cached.pair.noisy]
     seen = denoise_array(trainer.network, cached.images[0], torch.device("cpu")) / exposure(mean_frame(frames).color)
@@ -180,7 +181,7 @@ def test_that_topology_trains_without_norms_too(make_dataset, tmp_path):
     ({"init": None, "network": "oidn", "hdr": False}, "--hdr")])
 def test_impossible_starts_are_refused_before_anything_is_made(make_dataset, tmp_path, silent, changes, says):
     with pytest.raises(N2NError, match=says):
-        train(config(make_dataset(), tmp_path / "run", **{**OIDN, **changes}), silent, None, make_prefilter)
+        train(config(make_dataset(), tmp_path / "run", **{**OIDN, **changes}), silent)
     assert not (tmp_path / "run").exists()
 
 

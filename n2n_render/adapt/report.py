@@ -1,0 +1,91 @@
+"""report.json beside the frames: what a run of `adapt` says in numbers, and which frames are done."""
+import contextlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import __version__
+from ..config import to_dict
+from ..errors import N2NError, doubt
+from ..files import read_json, write_text
+from ..network.checkpoint import Checkpoint
+from ..schema import check_items
+
+
+@dataclass
+class FrameResult:
+    """One denoised frame: its file, the PSNR on T that is expected of it, and how much of what it is made of.
+
+    psnr_db None: there was no noise in it, and it is as it was.
+    """
+    output: Path
+    psnr_db: float | None
+    shares: dict[str, float]
+
+
+class Report:
+    """Everything that the run says in numbers, as JSON beside the frames; also which frames are done."""
+
+    def __init__(self, path: Path, config, adapted: Checkpoint):
+        self.path = path
+        self.content = {"n2n_render": __version__, "config": to_dict(config), **_told(adapted)}
+        self._text = ""
+        self.frames: dict[str, FrameResult] = {}
+        self.sources: dict[str, list] = {}
+        self.content = json.loads(json.dumps(self.content))  # tuples are lists there
+        earlier = read_report(path)
+        if all(earlier.get(name) == self.content[name] for name in ("adapt_key", "config")):
+            for frame in earlier["frames"]:
+                output = path.parent / frame.pop("file")
+                self.sources[output.name] = frame.pop("sources")
+                self.frames[output.name] = FrameResult(output, frame.pop("expected_psnr_db"), frame)
+
+    def has(self, output: Path, files) -> bool:
+        """Whether the frame was denoised from these very files, its neighbours' included."""
+        return output.exists() and self.sources.get(output.name) == facts(files)
+
+    def add(self, frame: FrameResult, files):
+        self.frames[frame.output.name], self.sources[frame.output.name] = frame, facts(files)
+        frames = [{"file": name, "expected_psnr_db": done.psnr_db, **done.shares, "sources": self.sources[name]}
+                  for name, done in self.frames.items()]
+        self._text = json.dumps({**self.content, "frames": frames}, indent=1) + "\n"
+        with contextlib.suppress(N2NError):  # the frames are painted all the same; `finish` tells
+            write_text(self.path, self._text)
+
+    def finish(self):
+        """Raises N2NError where the last state could not be written, and still cannot."""
+        if self._text:
+            write_text(self.path, self._text)
+
+
+def read_report(path: Path) -> dict:
+    """What an earlier run wrote; {} without one. A damaged one is told of: its frames are denoised again."""
+    if not path.exists():
+        return {}
+    try:
+        found = read_json(path)
+        check_items(found, {"adapt_key": str, "config": dict, "frames": list[dict[str, object]]}, str(path), "",
+                    ("adapt_key", "config", "frames"))
+        for frame in found["frames"]:
+            check_items(frame, {**dict.fromkeys(frame, float), "file": str, "sources": list,
+                                "expected_psnr_db": float | None}, f"{path}: frames", "",
+                        ("file", "sources", "expected_psnr_db"))
+        return found
+    except N2NError as error:
+        doubt(f"{error.what}: frames that are there already are denoised again")
+        return {}
+
+
+def _told(adapted: Checkpoint | None) -> dict:
+    """What the model says of its training."""
+    if adapted is None:
+        return {"adapt_key": ""}
+    told = adapted.provenance
+    return {"adapt_key": told["adapt_key"], "share": told["share"], "error_ratio": told["error_ratio"],
+            "shared_error": told.get("shared_error", 0.0), "steps": told["step"], "seconds": told["seconds"],
+            "checks": [dict(zip(("step", "change", "uncertainty"), check, strict=True)) for check in told["checks"]]}
+
+
+def facts(files) -> list:
+    """What changes when a frame is rendered again."""
+    return [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in files]
