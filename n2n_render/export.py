@@ -1,7 +1,9 @@
 """Checkpoint → a file for other programs (.tza, .onnx, TorchScript), read back and compared before it counts as done."""
 import contextlib
 import dataclasses
+import io
 import json
+import os
 import warnings
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from . import __version__
 from .denoise import Denoiser
 from .engines.oidn import OidnEngine, archive_tensors
 from .errors import N2NError
-from .files import write_beside
+from .files import write_beside, write_text
 from .frame.frame import Frame
 from .frame.passes import NEIGHBORS
 from .frame.sequence import OTHER_IMAGES
@@ -56,13 +58,21 @@ def export(checkpoint: Checkpoint, kind: str, path, frame: Frame, half: bool = F
         if not difference <= limit:
             raise N2NError(f"{path}: gives another picture than the checkpoint (by {difference:.2%}, allowed {limit:.1%})",
                            "Export in single precision, or report this with the checkpoint.")
-        write_beside(path, lambda temporary: candidate.replace(temporary))
-        write_sidecar(path, checkpoint, kind, half)
+        _put_in_place(candidate, path)
     finally:
         for rest in (candidate, sidecar_path(candidate)):
             with contextlib.suppress(OSError):
                 rest.unlink(missing_ok=True)
     return difference
+
+
+def _put_in_place(candidate: Path, path: Path):
+    """The file and its sidecar, which are both written: an archive with another one's sidecar would be fed wrongly."""
+    try:
+        os.replace(sidecar_path(candidate), sidecar_path(path))
+        os.replace(candidate, path)
+    except OSError as error:
+        raise N2NError(f"{path}: cannot be written ({error.strerror})", "Pass another name with -o.") from None
 
 
 def compare(ours: np.ndarray, theirs: np.ndarray) -> float:
@@ -78,7 +88,7 @@ def write_sidecar(path: Path, checkpoint: Checkpoint, kind: str, half: bool):
              "model": dataclasses.asdict(checkpoint.model), "input": ["color", *checkpoint.model.features],
              "encoding": checkpoint.model.encoding, "alignment_px": network.config.alignment,
              "receptive_radius_px": network.config.receptive_radius, "origin": describe_origin(checkpoint)}
-    write_beside(sidecar_path(path), lambda temporary: Path(temporary).write_text(json.dumps(notes, indent=1) + "\n"))
+    write_text(sidecar_path(path), json.dumps(notes, indent=1) + "\n")
 
 
 def _write_tza(checkpoint, path, half):
@@ -103,19 +113,20 @@ def _write_onnx(checkpoint, path, half):
     example = torch.zeros(1, checkpoint.model.in_channels, EXAMPLE_PX, EXAMPLE_PX)
     sizes = {0: "batch", 2: "height", 3: "width"}
 
-    def write(temporary):
-        with warnings.catch_warnings(action="ignore"), torch.no_grad():  # the tracing exporter: the only one for any size
-            torch.onnx.export(_Portable(checkpoint, half).eval(), (example,), temporary, input_names=["encoded"],
-                              output_names=["predicted"], dynamic_axes={"encoded": sizes, "predicted": sizes},
-                              opset_version=OPSET, dynamo=False)
-    write_beside(path, write)
+    data = io.BytesIO()
+    with warnings.catch_warnings(action="ignore"), torch.no_grad():  # the tracing exporter: the only one for any size
+        torch.onnx.export(_Portable(checkpoint, half).eval(), (example,), data, input_names=["encoded"],
+                          output_names=["predicted"], dynamic_axes={"encoded": sizes, "predicted": sizes},
+                          opset_version=OPSET, dynamo=False)
+    write_beside(path, lambda temporary: Path(temporary).write_bytes(data.getbuffer()))
 
 
 def _write_torchscript(checkpoint, path, half):
-    example = torch.zeros(1, checkpoint.model.in_channels, EXAMPLE_PX, EXAMPLE_PX)
+    """Through memory: torch's own writer ends the process where the disk is full."""
+    example, data = torch.zeros(1, checkpoint.model.in_channels, EXAMPLE_PX, EXAMPLE_PX), io.BytesIO()
     with warnings.catch_warnings(action="ignore"), torch.no_grad():
-        traced = torch.jit.trace(_Portable(checkpoint, half).eval(), example, check_trace=False)
-        write_beside(path, traced.save)
+        torch.jit.save(torch.jit.trace(_Portable(checkpoint, half).eval(), example, check_trace=False), data)
+    write_beside(path, lambda temporary: Path(temporary).write_bytes(data.getbuffer()))
 
 
 def _reader(kind, path, half, like):

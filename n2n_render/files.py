@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import stat
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -35,6 +36,22 @@ def write_beside(path: str | os.PathLike, write) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise N2NError(f"{folder}: cannot be made ({error.strerror})", "Pass a writable folder.") from None
+
+
+def temporary_folder(name: str) -> Path:
+    """A new folder for what `name` says, outside of the user's. Raises N2NError where there can be none."""
+    try:
+        return Path(tempfile.mkdtemp(prefix=f"n2n-render-{name}-"))
+    except OSError as error:
+        raise N2NError(f"there is no folder for temporary files ({first_line(error)})",
+                       "Free some space, or name another one: TMPDIR=FOLDER n2n-render …") from None
 
 
 def remove_abandoned(folder: Path) -> None:

@@ -4,6 +4,7 @@ After Noise2Noise §3.3.1 (Fig. 8): two seeds of every frame; both are denoised 
 then it trains a few steps on the newest frames, each seed the other's target, and goes on. No frame is learned from before
 it is denoised, so the curve says what the network makes of frames that it has not seen.
 """
+import contextlib
 import json
 import shutil
 from dataclasses import dataclass, replace
@@ -18,15 +19,16 @@ from .adapt.shot import ShotFrame, load_frame, read_group
 from .adapt.tune import Tuning
 from .config import AdaptConfig, OnlineConfig, SampleConfig, to_dict
 from .denoise import Prefilter
-from .errors import N2NError
-from .files import write_beside
+from .errors import N2NError, doubt
+from .files import locked_folder, make_folder, read_json, write_text
 from .frame.exr import ExrImage
 from .frame.metrics import psnr
 from .frame.pairs import Pair, find_pairs
 from .frame.transfer import encode_tonemap, exposure
-from .network.checkpoint import Checkpoint, write_checkpoint
+from .network.checkpoint import Checkpoint, write_somewhere
 from .network.models import describe_origin
 from .sample.sampling import sample
+from .schema import check_items
 
 MODEL, REPORT, CACHE = "online.pt", "report.json", ".cache"
 
@@ -49,34 +51,37 @@ def online(config: OnlineConfig, make_reporter) -> list[Point]:
     """
     folder = Path(config.out)
     dataset = str(folder / Path(config.scene).stem)
-    _refuse_other_settings(config, folder)
     plan = SampleConfig(config.scene, config.spp, out=dataset, frames=config.frames, size=config.size, camera=config.camera,
                         blender=config.blender, device=config.render_device)
-    learner = _Learner(config, folder)
-    with make_reporter("rendering and learning") as progress:
-        follower = _Follower(progress, lambda: learner.catch_up(Path(dataset), progress))
-        try:
-            sample(plan, follower)
-            learner.catch_up(Path(dataset), progress)
-        finally:
-            learner.close()
-    if config.reference_spp:
-        with make_reporter("references") as progress:
-            sample(replace(plan, reference_spp=config.reference_spp, reference_frames=config.frames), progress)
-        _compare(learner.points, Path(dataset), folder)
-        learner.report()
+    make_folder(folder)
+    with locked_folder(folder):
+        _refuse_other_settings(config, folder)
+        learner = _Learner(config, folder)
+        with make_reporter("rendering and learning") as progress:
+            follower = _Follower(progress, lambda: learner.catch_up(Path(dataset), progress))
+            try:
+                sample(plan, follower)
+                learner.catch_up(Path(dataset), progress)
+            finally:
+                learner.close()
+        if config.reference_spp:
+            with make_reporter("references") as progress:
+                sample(replace(plan, reference_spp=config.reference_spp, reference_frames=config.frames), progress)
+            _compare(learner.points, Path(dataset), folder)
+        learner.finish()
     return learner.points
 
 
 def _refuse_other_settings(config: OnlineConfig, folder: Path):
     """What another run denoised is not overwritten silently."""
-    try:
-        earlier = json.loads((folder / REPORT).read_text())["config"]
-    except (OSError, ValueError, KeyError, TypeError):
+    if not (folder / REPORT).exists():
         return
+    hint = "Pass another folder with -o, or delete that file."
+    earlier = read_json(folder / REPORT, hint)
+    check_items(earlier, {"config": dict}, str(folder / REPORT), hint, required=("config",))
     free = ("reference_spp", "blender", "render_device", "device", "engine")
     now = json.loads(json.dumps(to_dict(config)))
-    different = [name for name, value in now.items() if name not in free and earlier.get(name) != value]
+    different = [name for name, value in now.items() if name not in free and earlier["config"].get(name) != value]
     if different:
         raise N2NError(f"{folder} holds a run with another {different[0].replace('_', ' ')}", "Pass another folder with -o.")
 
@@ -111,6 +116,7 @@ class _Learner:
         self.newest: list[ShotFrame] = []
         self.points: list[Point] = []
         self.trained_on: list[str] = []
+        self.kept: Path | None = None
 
     def catch_up(self, dataset: Path, progress):
         """Denoises and learns from the frames that are complete and were not looked at yet, in order."""
@@ -131,7 +137,8 @@ class _Learner:
         image.replace_color(image.layer(None), sum(pictures) / 2 / factor)
         image.write(self.folder / f"{pair.view}_f{pair.frame:04d}.exr")
         self.points.append(_point(pair.frame, frame, pictures, self.tuning.ratio_on(frame, pictures, self.config.newest)))
-        self.report()
+        with contextlib.suppress(N2NError):  # what is finished stays; at the end it is written again, or else an error
+            self.report()
         self.newest = [*self.newest, frame][-self.config.newest:]
         self.tuning.learn(self.newest, self.config.steps_per_frame)
         self.trained_on.append(pair.name)
@@ -140,9 +147,9 @@ class _Learner:
                 old.unlink()
 
     def report(self):
-        """The curve as JSON, after every frame: what is finished stays."""
+        """The curve as JSON."""
         content = {"n2n_render": __version__, "config": to_dict(self.config), "frames": [vars(point) for point in self.points]}
-        write_beside(self.folder / REPORT, lambda temporary: Path(temporary).write_text(json.dumps(content, indent=1) + "\n"))
+        write_text(self.folder / REPORT, json.dumps(content, indent=1) + "\n")
 
     def close(self):
         """Keeps the model, clears the cache."""
@@ -151,9 +158,18 @@ class _Learner:
         origin = describe_origin(self.start) if self.start else None
         told = {"config": to_dict(self.config), "adapted_to": f"{len(self.points)} frame(s) of {Path(self.config.scene).name}, "
                 "online", "step": self.tuning.descent.steps, "origin": origin, "trained_on": self.trained_on}
-        write_checkpoint(self.folder / MODEL, Checkpoint(self.model, self.tuning.final_weights(), told))
+        self.kept = write_somewhere(self.folder / MODEL, Checkpoint(self.model, self.tuning.final_weights(), told))
+        if self.kept != self.folder / MODEL:
+            doubt(f"{self.folder / MODEL} cannot be written; the model is kept as {self.kept}")
         self.tuning.crops.close()
         shutil.rmtree(self.folder / CACHE, ignore_errors=True)
+
+    def finish(self):
+        """Raises N2NError where the curve or the model could not be written to the folder."""
+        self.report()
+        if self.kept not in (None, self.folder / MODEL):
+            raise N2NError(f"{self.folder / MODEL} could not be written; the model is kept as {self.kept}",
+                           f"Free some space and move it to {self.folder}.")
 
 
 def _point(number: int, frame: ShotFrame, pictures, ratio: float) -> Point:

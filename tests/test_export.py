@@ -19,7 +19,7 @@ from n2n_render.frame.transfer import CURVES, KEY
 from n2n_render.network.checkpoint import Checkpoint, load_network
 from n2n_render.network.model import ModelConfig
 from n2n_render.network.models import describe_origin, open_model, sidecar_path
-from n2n_render.network.unet import Conv, build_network
+from n2n_render.network.unet import Conv, OidnUNet, UNet
 
 PAPER = ModelConfig(features=("albedo", "normal", "depth"), levels=2, encoder_width=8, decoder_width=12, head_widths=(8, 6))
 OIDN = ModelConfig(features=("albedo", "normal"), encoding="pu", output="encoded", topology="oidn", widths=(8,) * 15,
@@ -31,7 +31,7 @@ MODELS = {"paper": PAPER, "oidn": OIDN, "oidn_large": LARGE}
 def checkpoint_of(config):
     """Random weights and BatchNorms as after a training; of moderate output, since exponentials follow."""
     torch.manual_seed(6)
-    network = build_network(config)
+    network = (UNet if config.topology == "paper" else OidnUNet)(config)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             for tensor in (module.weight.data, module.bias.data, module.running_mean):

@@ -15,7 +15,7 @@ from ..denoise import Denoiser, Prefilter
 from ..denoise.files import raise_failures
 from ..engines.choice import make_engine
 from ..errors import N2NError, UnreadableFile, doubt
-from ..files import locked_folder
+from ..files import locked_folder, make_folder
 from ..frame.pairs import MANIFEST, parse_name, spaced
 from ..frame.passes import NEIGHBORS
 from ..frame.sequence import check_overwrites, find_windows
@@ -75,12 +75,12 @@ def adapt(config: AdaptConfig, groups: list[tuple[Path, ...]], names: list[str],
     key = _key(config, model, start, [groups[index] for index in looked_at])
     if not (folder / MODEL).exists():
         _check_devices(config, model)
-    _make_folder(folder)
+    make_folder(folder)
     with locked_folder(folder), Float32():
         adapted, tuned = _earlier(folder / MODEL, key), None
         kept = folder / MODEL
         if adapted is None:
-            _make_folder(folder / CACHE)
+            make_folder(folder / CACHE)
             prefilter = make_prefilter()
             frames = _load(config, [subject for index in chosen for subject in subjects[index]], folder / CACHE, model, plain,
                            prefilter, make_neighbors(prefilter), make_reporter)
@@ -132,20 +132,13 @@ def _check(folder, groups, outputs, names):
                        "Pass another folder with -o.")
 
 
-def _make_folder(folder: Path):
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise N2NError(f"{folder.parent}: cannot be written to ({error.strerror})",
-                       "Pass a writable folder with -o.") from None
-
-
 def start_of(config: AdaptConfig) -> tuple[ModelConfig, Checkpoint | None, Checkpoint | None]:
     """The network to adapt, the checkpoint that it starts from, and one that does not look at neighbours: the same, unless
     the network does. None: from nothing.
     """
     if config.init == NOTHING:
-        return *start_model(TrainConfig(hdr=True, features=("albedo", "normal"), temporal=config.temporal, prefilter=True)), None
+        new = TrainConfig(hdr=True, features=("albedo", "normal"), temporal=config.temporal, prefilter=True)
+        return *start_model(new), None
     found = None if config.init in OIDN_NETWORKS else open_model(config.init).model
     if found and found.output == "display":
         raise N2NError(f"--init {config.init} is a model of display-referred images", "Start from one of linear radiance.")
@@ -206,6 +199,7 @@ def _tune(config, frames: list[ShotFrame], folder, model, start, plain, key, mak
                 progress.note(f"the best so far is in {path} for `denoise --model`; adapting again starts anew")
             raise
     checkpoint = _checkpoint(config, model, start, tuning, tuned, chosen, key)
+    shutil.rmtree(folder / CACHE, ignore_errors=True)  # it has done its work, and may leave just the space that is needed
     kept = write_somewhere(folder / MODEL, checkpoint)
     if kept != folder / MODEL:
         doubt(f"{folder / MODEL} cannot be written; the model is kept as {kept}: with space, move it there and adapt again, "

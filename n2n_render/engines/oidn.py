@@ -1,5 +1,6 @@
 """Open Image Denoise: its runtime with our weights as an engine, and the library at its best as the yardstick."""
 import functools
+from dataclasses import replace
 
 import numpy as np
 
@@ -7,7 +8,7 @@ from ..errors import N2NError
 from ..frame.frame import Frame
 from ..frame.passes import guide_channels
 from ..network.checkpoint import Checkpoint, load_network
-from ..network.model import oidn_shapes
+from ..network.model import weight_shapes
 from ..network.tza import format_tza
 from .runtime import Runtime, find_devices, load
 
@@ -33,7 +34,8 @@ def archive_tensors(checkpoint: Checkpoint, half: bool = True) -> dict[str, np.n
 
 def _check_weights(model, weights):
     """The library would read beyond the end of weights that do not fit."""
-    odd = next((name for name, shape in oidn_shapes(model).items() if weights[name].shape != shape), None)
+    shapes = weight_shapes(replace(model, norm="none"))
+    odd = next((name for name, shape in shapes.items() if weights[name].shape != shape), None)
     if odd:
         raise N2NError(f"the weights {odd} do not fit the rest of the network", "The file is damaged; use another model.")
     if not all(np.isfinite(weight).all() for weight in weights.values()):

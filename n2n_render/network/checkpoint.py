@@ -3,7 +3,6 @@
 Torch is imported where it is used: models of Open Image Denoise's runtime (archives) come without it.
 """
 import io
-import tempfile
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +11,9 @@ from typing import Annotated
 from .. import __version__
 from ..config import Reach, Share, Steps, TrainPrecision, to_dict
 from ..errors import N2NError
-from ..files import check_regular, write_beside
+from ..files import check_regular, temporary_folder, write_beside
 from ..schema import Range, check_items, from_dict, shown
-from .model import ModelConfig
+from .model import ModelConfig, weight_shapes
 
 FORMAT = 1
 Seconds = Annotated[float, Range(0)]
@@ -60,7 +59,7 @@ def write_somewhere(path: Path, checkpoint: Checkpoint) -> Path:
         write_checkpoint(path, checkpoint)
         return path
     except N2NError:
-        elsewhere = Path(tempfile.mkdtemp(prefix="n2n-render-kept-")) / path.name
+        elsewhere = temporary_folder("kept") / path.name
         write_checkpoint(elsewhere, checkpoint)
         return elsewhere
 
@@ -105,31 +104,27 @@ def _load(torch, path):
 
 def check_weights(model: ModelConfig, weights, where: str):
     """Raises N2NError unless `weights` are the tensors of that network: names, shapes and kinds, before it takes memory."""
-    import torch
-
-    from .unet import build_network
     if not isinstance(weights, dict):
         raise N2NError(f"{where}: the weights are {shown(weights)}, not names with tensors", DAMAGED)
-    with torch.device("meta"):
-        expected = build_network(model).state_dict()
+    expected = weight_shapes(model)
     odd = [name for name in [*expected, *weights] if name not in weights or name not in expected]
     if odd:
         raise N2NError(f"{where}: the weights do not fit the network that it describes ({shown(odd[0])} is "
                        f"{'missing' if odd[0] in expected else 'not in it'})", DAMAGED)
-    for name, tensor in expected.items():
-        if not _is_like(weights[name], tensor):
+    for name, shape in expected.items():
+        if not _is_tensor(weights[name], shape):
             raise N2NError(f"{where}: the weights do not fit the network that it describes ({name} is of another kind or "
-                           f"shape than {tuple(tensor.shape)})", DAMAGED)
+                           f"shape than {shape})", DAMAGED)
 
 
-def _is_like(found, expected) -> bool:
+def _is_tensor(found, shape) -> bool:
     """Whether it is an ordinary tensor of that shape, with memory of its own for each value."""
     import torch
     if not isinstance(found, torch.Tensor) or found.layout != torch.strided or found.device.type != "cpu":
         return False
-    if found.is_quantized or found.is_complex() or (expected.is_floating_point() and not found.is_floating_point()):
+    if found.is_quantized or not (found.is_floating_point() or (shape == () and found.dtype == torch.int64)):
         return False
-    return found.shape == expected.shape and found.untyped_storage().nbytes() >= found.numel() * found.element_size()
+    return tuple(found.shape) == shape and found.untyped_storage().nbytes() >= found.numel() * found.element_size()
 
 
 def _torch(path):

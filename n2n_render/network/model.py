@@ -102,12 +102,34 @@ def oidn_names(topology: str) -> list[str]:
     return [name for stage in (*down, bottom, *up) for name in stage]
 
 
-def oidn_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """The tensors of such a network without BatchNorm, by their names in a checkpoint."""
+def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """The tensors of a checkpoint of this network, by name: what `state_dict` of network/unet.py says, without building it."""
     shapes: dict[str, tuple[int, ...]] = {}
-    for name, (channels, width) in oidn_channels(config).items():
-        shapes |= {f"{name}.0.weight": (width, channels, 3, 3), f"{name}.0.bias": (width,)}
+    layers = _paper_channels(config) if config.topology == "paper" else oidn_channels(config)
+    last = list(layers)[-1]
+    for name, (channels, width) in layers.items():
+        inside = "" if name == "last" else ".0"
+        normed = config.norm == "batch" and name != last
+        shapes[f"{name}{inside}.weight"] = width, channels, 3, 3
+        if normed:
+            shapes |= {f"{name}.1.{part}": (width,) for part in ("weight", "bias", "running_mean", "running_var")}
+            shapes[f"{name}.1.num_batches_tracked"] = ()
+        else:
+            shapes[f"{name}{inside}.bias"] = (width,)
     return shapes
+
+
+def _paper_channels(config: ModelConfig) -> dict[str, tuple[int, int]]:
+    """Convolution → (input channels, output channels) of Noise2Noise's network, in its order."""
+    wide, up, (first, second) = config.encoder_width, config.decoder_width, config.head_widths
+    found = {"enter": (config.in_channels, wide), **{f"encoders.{level}": (wide, wide) for level in range(config.levels)},
+             "bottleneck": (wide, wide)}
+    below = wide
+    for level in range(config.levels - 1):
+        found |= {f"decoders.{level}.0": (below + wide, up), f"decoders.{level}.1": (up, up)}
+        below = up
+    return {**found, "leave.0": (below + config.in_channels, first), "leave.1": (first, second),
+            "last": (second, 6 if config.head == "gated" else 3)}
 
 
 def oidn_channels(config: ModelConfig) -> dict[str, tuple[int, int]]:

@@ -7,7 +7,7 @@ from ..errors import N2NError, doubt
 from ..files import first_line, read_json
 from ..schema import from_dict
 from .checkpoint import Checkpoint, read_checkpoint
-from .model import ModelConfig, oidn_shapes
+from .model import ModelConfig, weight_shapes
 from .oidn_weights import BUILTIN, oidn_checkpoint, recognise, weights_of
 from .tza import read_tza
 
@@ -40,7 +40,7 @@ def _open_tza(path: Path) -> Checkpoint:
     model = ModelConfig(features=features, encoding="pu", output="encoded", norm="none", topology=topology, widths=widths,
                         unit_normals=True, head="direct")
     weights = weights_of(tensors)
-    odd = next((name for name, shape in oidn_shapes(model).items() if weights[name].shape != shape), None)
+    odd = next((name for name, shape in weight_shapes(model).items() if weights[name].shape != shape), None)
     if odd:
         raise N2NError(f"{path}: its tensors do not fit together (at {odd})", "The file is damaged; use another model.")
     notes = read_sidecar(path)

@@ -9,6 +9,7 @@ import time
 import torch
 
 from ..errors import N2NError
+from ..files import temporary_folder
 from ..schema import problem
 
 CLIP_FACTOR = 2.0        # gradients longer than this times their usual length are shortened to it
@@ -37,6 +38,7 @@ class Descent:
         self.network, self.ema = network, ema
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
         self.parameters = list(network.parameters())
+        temporary_folder("optimiser").rmdir()  # PyTorch's optimisers do not load without
         self.adam = torch.optim.Adam(self.parameters, betas=(0.9, 0.99), eps=1e-8)
         self.steps, self.clipped, self._usual_log_norm, self._skipped_in_a_row = 0, 0, None, 0
 

@@ -1,7 +1,10 @@
 """What a run leaves for people: metrics.jsonl, TensorBoard events, training.png and preview strips."""
 import contextlib
+import io
 import json
 import os
+import socket
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -27,11 +30,7 @@ class Journal:
         self._can_draw = _importable("matplotlib") and _importable("PIL")
         if not self._can_draw:
             warn('no training.png and no previews: install them with pip install "n2n-render[report]"')
-        self._events = None
-        if _importable("tensorboard"):
-            from torch.utils.tensorboard import SummaryWriter
-            with self._optional("TensorBoard's curves"):
-                self._events = SummaryWriter(str(folder / "events"))
+        self._events = Events(folder / "events") if _importable("tensorboard") else None
 
     @contextlib.contextmanager
     def _optional(self, what: str):
@@ -54,24 +53,15 @@ class Journal:
         """One point of the curves. values: step, seconds, loss, learning_rate, …; strip: exposed radiance images."""
         self.records.append(values)
         with self._optional("metrics.jsonl"):
-            _append(self.path, json.dumps(values) + "\n")
-        self._add_events(values)
+            _append(self.path, (json.dumps(values) + "\n").encode())
+        if self._events:
+            with self._optional("TensorBoard's curves"):
+                self._events.add(values)
         if self._can_draw and len(strip):
             with self._optional("training.png"):
                 self._draw_curves()
             with self._optional("a preview"):
                 self._draw_strip(strip, values["step"])
-
-    def _add_events(self, values: dict):
-        """Its thread writes later, so that it may speak of the record before; once it has failed it is left alone."""
-        events, self._events = self._events, None
-        if events:
-            with self._optional("TensorBoard's curves"):
-                for key, value in values.items():
-                    if key != "step":
-                        events.add_scalar(key, value, values["step"])
-                events.flush()
-                self._events = events
 
     def _draw_curves(self):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -105,20 +95,36 @@ class Journal:
         write_beside(self.folder / "previews" / f"step_{step:07d}.png",
                      lambda temporary: picture.save(temporary, format="png"))
 
-    def close(self):
-        if self._events:
-            with self._optional("TensorBoard's curves"):
-                self._events.close()
+
+class Events:
+    """TensorBoard's curves in a file of this run. Its own writer works on a thread, which fails late and out of reach."""
+
+    def __init__(self, folder: Path):
+        self._path = folder / f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{os.getpid()}"
+
+    def add(self, values: dict):
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.summary.writer.record_writer import RecordWriter
+        data = io.BytesIO()
+        writer = RecordWriter(data)
+        if not self._path.exists():
+            self._path.parent.mkdir(exist_ok=True)
+            writer.write(Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
+        curves = [Summary.Value(tag=name, simple_value=value) for name, value in values.items() if name != "step"]
+        writer.write(Event(wall_time=time.time(), step=values["step"], summary=Summary(value=curves)).SerializeToString())
+        _append(self._path, data.getvalue())
 
 
-def _append(path: Path, line: str):
-    """A whole line or nothing."""
+def _append(path: Path, data: bytes):
+    """All of it or nothing."""
     before = path.stat().st_size if path.exists() else 0
     try:
-        with open(path, "a") as file:
-            file.write(line)
+        with open(path, "ab") as file:
+            file.write(data)
     except OSError:
-        os.truncate(path, before)
+        with contextlib.suppress(OSError):
+            os.truncate(path, before) if before else path.unlink()
         raise
 
 

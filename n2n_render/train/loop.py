@@ -75,6 +75,7 @@ class Trainer:
         self.folder = Path(resume) if resume else new_folder(config, self.datasets, self.held)
         self.journal = Journal(self.folder, progress.warn)
         self._unsaved: dict[str, Checkpoint] = {}  # what could not be written when it was due
+        self._told: set[str] = set()
         if kept:
             self._load(self.folder / LAST, kept)
             self.journal.forget_after(self.step)
@@ -127,7 +128,6 @@ class Trainer:
                            "Train with a smaller --batch or --crop.") from None
         finally:
             self.batches.close()
-            self.journal.close()
             self.held.close()
 
     def _line(self, images_per_s):
@@ -217,7 +217,9 @@ class Trainer:
                 write_checkpoint(self.folder / waiting, checkpoint)
                 del self._unsaved[waiting]
             except N2NError as error:  # the training is not lost, and there may be space when the next one is due
-                self.progress.warn(f"{error.what}; it is tried again at the next validation. {error.hint}")
+                if waiting not in self._told:
+                    self.progress.warn(f"{error.what}; the training goes on and tries again. {error.hint}")
+                self._told.add(waiting)
 
     def _rescue(self):
         """At the end nothing may be left in memory alone. Raises N2NError, which says where the checkpoints are."""

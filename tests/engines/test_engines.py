@@ -6,7 +6,6 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 from conftest import noisy_frame, true_frame
 
 from n2n_render.denoise import Denoiser, denoise_files
@@ -31,8 +30,7 @@ TOLERANCE = {"oidn": 1e-3, "openvino float32": 1e-3, "openvino bfloat16": 2e-2}
 
 
 def checkpoint_of(config):
-    torch.manual_seed(4)
-    return Checkpoint(config, build_network(config).eval().state_dict())
+    return Checkpoint(config, build_network(config, seed=4).eval().state_dict())
 
 
 @functools.cache

@@ -22,8 +22,7 @@ PAPER = ModelConfig(levels=2, encoder_width=8, decoder_width=12, head_widths=(8,
 
 
 def checkpoint_of(config, **provenance):
-    torch.manual_seed(3)
-    return Checkpoint(config, build_network(config).eval().state_dict(), provenance)
+    return Checkpoint(config, build_network(config, seed=3).eval().state_dict(), provenance)
 
 
 def tensors_of(checkpoint):

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from n2n_render.frame.transfer import CURVES
-from n2n_render.network.model import ModelConfig
-from n2n_render.network.unet import Conv, UNet, fold
+from n2n_render.network.model import OIDN_NETWORKS, ModelConfig, weight_shapes
+from n2n_render.network.unet import Conv, UNet, build_network, fold
 
 SMALL = {"levels": 2, "encoder_width": 8, "decoder_width": 12, "head_widths": (8, 6)}
 ALL = ("albedo", "normal", "depth")
@@ -75,3 +75,14 @@ def test_nothing_beyond_the_receptive_radius_matters(levels):
     with torch.no_grad():
         difference = (network(x) - network(changed)).abs().amax(dim=(0, 1, 2))
     assert difference[width - alignment // 2] == 0 and difference[0] > 0 and difference[-1] > 0
+
+
+@pytest.mark.parametrize("norm", ["batch", "none"])
+@pytest.mark.parametrize("model", [
+    {"levels": 1, "head": "direct"}, {"levels": 4, "features": ("albedo", "depth")}, {"output": "display"},
+    *({"topology": topology, "widths": widths, "output": "encoded", "encoding": "pu", "features": features}
+      for topology, widths in OIDN_NETWORKS.values() for features in ((), ("albedo", "neighbors")))])
+def test_weights_are_known_without_building_the_network(model, norm):
+    config = ModelConfig(**model, norm=norm)
+    shapes = {name: tuple(tensor.shape) for name, tensor in build_network(config).state_dict().items()}
+    assert weight_shapes(config) == shapes and list(weight_shapes(config)) == list(shapes)
