@@ -152,5 +152,6 @@ def merged(old: dict, new: dict) -> dict:
             "seeds": max(old["seeds"], new["seeds"]),
             "frames": sorted(set(old["frames"]) | set(new["frames"])),
             "views": {**old["views"], **new["views"]},
+            "view_tries": {**old.get("view_tries", {}), **new.get("view_tries", {})},
             "devices": sorted(set(old["devices"]) | set(new["devices"])),
             "reference_spp": new["reference_spp"] or old["reference_spp"]}

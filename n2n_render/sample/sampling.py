@@ -44,8 +44,9 @@ def sample(config: SampleConfig, progress, dry_run: bool = False) -> Estimate:
                        "Use --views with one frame, or --frames without --views.")
     folder = Path(config.out) if config.out else Path("datasets") / scene.stem
     with Worker(config.blender, progress.warn) as worker:
-        described = worker.ask(_open_request(config, scene))
+        described = worker.ask(_open_request(config, scene, folder))
         manifest = _manifest(config, scene, described)
+        _tell_tries(described["view_tries"], progress)
         jobs = plan.make_jobs(list(described["views"]), described["frames"], config.spp, config.seeds,
                               config.reference_spp, config.reference_frames, config.chunk)
         manifest = _reconcile(folder, manifest)
@@ -60,11 +61,23 @@ def sample(config: SampleConfig, progress, dry_run: bool = False) -> Estimate:
     return estimate
 
 
-def _open_request(config, scene):
+def _open_request(config, scene, folder):
+    """Views that the folder knows already keep their places: another machine's rays and renders may round otherwise."""
+    known = read_manifest(folder) if (folder / MANIFEST).exists() else {}
+    if "view_tries" not in known:  # an older dataset, whose cameras were placed by other rules
+        known = {}
     return {"do": "open", "scene": str(scene.resolve()), "scene_name": config.scene_name, "camera": config.camera,
             "view_layer": config.view_layer, "device": config.device, "views": config.views,
+            "known_views": known.get("views", {}), "known_frames": known.get("frames", []),
             "size": list(config.size) if isinstance(config.size, tuple) else config.size,
             "frames": list(config.frames) if config.frames else None}
+
+
+def _tell_tries(tries: dict[str, int], progress):
+    """How often the places of moved cameras were refused (in a wall, without a view, in the dark) before one passed."""
+    if tries:
+        most = max(tries, key=tries.get)
+        progress.note(f"{len(tries)} moved view(s): {sum(tries.values())} places were tried, most for {most} ({tries[most]})")
 
 
 def _manifest(config, scene, described) -> dict:
@@ -82,6 +95,7 @@ def _manifest(config, scene, described) -> dict:
         "fps": described["fps"],
         "frames": described["frames"],
         "views": described["views"],
+        "view_tries": described["view_tries"],
         "reference_spp": config.reference_spp,
         "settings": described["settings"],
     }

@@ -28,9 +28,11 @@ class Stage:
             self.camera_by_markers = False
             for marker in self.scene.timeline_markers:  # markers would switch the camera at render time
                 marker.camera = None
-        self.cameras = {"v000": self.camera}
+        self.cameras, self.view_tries = {"v000": self.camera}, {}
         if count > 1:
-            self.cameras.update(views.make(self.scene, self.camera, count, warn))
+            known = request.get("known_views", {}) if self.frames[0] in request.get("known_frames", []) else {}
+            moved, self.view_tries = views.make(self.scene, self.layer, self.camera, count, known, warn)
+            self.cameras.update(moved)
 
     def describe(self):
         """What the manifest records."""
@@ -45,6 +47,7 @@ class Stage:
             "size": list(settings.size(self.scene)),
             "settings": settings.noise_settings(self.scene),
             "views": {name: views.rounded(camera.matrix_world) for name, camera in self.cameras.items()},
+            "view_tries": self.view_tries,
         }
 
     def prepare(self, request):

@@ -65,7 +65,7 @@ def use_sampling(scene, layer, warn):
         if name.startswith("use_pass_"):
             setattr(layer, name, name in ("use_pass_combined", "use_pass_vector"))
     layer.cycles.denoising_store_passes = True
-    _use_output(render)
+    use_output(render)
     _stop_animated_settings(scene, warn)
 
 
@@ -89,7 +89,8 @@ def _fcurves(action):
     return action.fcurves
 
 
-def _use_output(render):
+def use_output(render):
+    """Multilayer EXR, 32 bits, with what identifies a frame in its header."""
     image = render.image_settings
     if hasattr(image, "media_type"):  # 5.0: must be set before the format
         image.media_type = "MULTI_LAYER_IMAGE"
@@ -105,6 +106,14 @@ def _use_output(render):
     for name in dir(render):
         if name.startswith("use_stamp_"):
             setattr(render, name, name in ("use_stamp_note", "use_stamp_camera", "use_stamp_frame"))
+
+
+def use_plain_output(render):
+    """One picture, linear, 32 bits."""
+    image = render.image_settings
+    if hasattr(image, "media_type"):
+        image.media_type = "IMAGE"
+    image.file_format, image.color_mode, image.color_depth = "OPEN_EXR", "RGBA", "32"
 
 
 def use_samples(scene, spp):

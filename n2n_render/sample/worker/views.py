@@ -1,16 +1,25 @@
-"""The authored camera becomes many: moved around it, in free space, looking at the scene. Checked by ray casts."""
+"""The authored camera becomes many: moved around it, on its side of every surface, looking at what it looks at.
+
+A place is tried, judged by rays (sight.py) and then by a tiny render (exposure.py), and tried again nearer to the authored
+one until it passes. View k is the same whatever the number of views, and on every machine.
+"""
 import math
 import random
 
 import bpy
+from exposure import meter
 from mathutils import Matrix, Vector
+from sight import Sight, half_width
 
 ATTEMPTS = 200
-GRID = 9                 # rays a side through the picture
-MIN_HIT_SHARE = 0.6      # of the authored view's own share of rays that hit something
-MIN_CLEARANCE = 0.08     # of the look-at distance: nearest geometry around a moved camera
+NEARER = 0.7             # of the way, after each place that the render refuses
+MIN_MOVE = 0.02          # of the look-at distance
 MAX_MOVE = 0.5           # of the look-at distance
-MAX_JITTER = 0.2         # of the look-at distance, on each axis: how far a view may look past the authored target
+MIN_CLEARANCE = 0.08     # of the look-at distance: nearest surface around a moved camera
+MIN_MIDDLE = 0.3         # of the look-at distance: the picture's middle distance
+MAX_JITTER = 0.2         # of the look-at distance, on each axis: how far a view may look past the authored target …
+JITTER_IN_PICTURE = 0.55  # … and of the picture's half width there, for long lenses
+STOPS = 3                # how much darker or brighter than the authored picture a view may be
 
 
 def rounded(matrix):
@@ -18,31 +27,41 @@ def rounded(matrix):
     return [round(value, 6) for row in matrix for value in row]
 
 
-def make(scene, camera, count, warn):
-    """name → camera object for views 1 … count-1. Deterministic: view k is the same whatever `count` is.
+def make(scene, layer, camera, count, known, warn):
+    """(name → camera object, name → how many places were tried) for views 1 … count-1.
 
-    Each camera is a copy of the authored one (lens, shift, depth of field and clipping kept) placed at a random offset
-    and turned towards the point that the authored camera looks at, jittered.
+    `known`: name → the matrix of a view that has its place already (another machine, or a run before, found it).
+    Each camera is a copy of the authored one (lens, shift, depth of field and clipping kept; what was in focus stays so),
+    placed at a random offset and turned towards the point that the authored camera looks at, jittered.
     """
     _show_what_renders(scene)
-    depsgraph = bpy.context.evaluated_depsgraph_get()
-    probe = _Probe(scene, depsgraph)
-    pose = camera.matrix_world.copy()
-    distances = probe.distances(pose, camera.data, scene)
-    if not distances:
-        warn("the authored camera sees no geometry: moved views are not checked against it")
-    reach = sorted(distances)[len(distances) // 2] if distances else 10.0
-    cameras = {}
-    for index in range(1, count):
-        cameras[f"v{index:03d}"] = _place(scene, camera, probe, pose, reach, len(distances), index, warn)
+    sight = Sight(scene, layer, bpy.context.evaluated_depsgraph_get())
+    cameras, tries = {}, {}
+    with meter(scene) as measure:
+        authored = _Authored(scene, camera, sight, measure)
+        if not authored.picture.things:
+            warn("the authored camera sees no geometry: moved views are not checked against it")
+        for index in range(1, count):
+            name = f"v{index:03d}"
+            cameras[name] = _copy(scene, authored, name)
+            if name in known:
+                _put(cameras[name], Matrix([known[name][row:row + 4] for row in range(0, 16, 4)]), authored)
+            else:
+                tries[name] = _place(cameras[name], authored, random.Random(index))
+            if tries.get(name) == ATTEMPTS:
+                _put(cameras[name], authored.pose @ Matrix.Rotation(math.radians(2.0 * index), 4, "Z"), authored)
+                warn(f"view {name}: found no free place around the authored camera in {ATTEMPTS} tries; "
+                     "it is only rolled in place")
     bpy.context.view_layer.update()
-    return cameras
+    return cameras, tries
 
 
 def _show_what_renders(scene):
     """Ray casts see the viewport's geometry: make it the render's, in this process only."""
     for thing in scene.objects:
         thing.hide_viewport = thing.hide_render
+        if thing.type != "EMPTY":
+            thing.display_type = "TEXTURED"  # rays pass what is displayed as a box
         for modifier in thing.modifiers:
             modifier.show_viewport = modifier.show_render
     for collection in scene.collection.children_recursive:
@@ -57,29 +76,100 @@ def _show_what_renders(scene):
     bpy.context.view_layer.update()
 
 
-def _place(scene, camera, probe, pose, reach, authored_hits, index, warn):
-    rng = random.Random(index)
-    for attempt in range(ATTEMPTS):
-        shrink = 1.0 - attempt / ATTEMPTS  # near the authored camera there is always room
-        candidate = _moved(pose, reach, shrink, rng)
-        if _acceptable(probe, pose, candidate, reach, authored_hits, camera, scene):
-            break
-    else:
-        candidate = pose @ Matrix.Rotation(math.radians(2.0 * index), 4, "Z")
-        warn(f"view v{index:03d}: found no free place around the authored camera; it is only rolled in place")
-    copy = bpy.data.objects.new(f"n2n_v{index:03d}", camera.data)
+class _Authored:
+    """The authored camera, and the judgement whether a moved one sees as much from its side of every surface."""
+
+    def __init__(self, scene, camera, sight, measure):
+        self.object, self.data = camera, camera.data
+        self.pose = Matrix.Translation(camera.matrix_world.translation) @ camera.matrix_world.to_3x3().normalized().to_4x4()
+        self._sight, self._measure = sight, measure
+        self.picture = sight.through(self.pose, self.data)
+        self.reach = self.picture.middle if math.isfinite(self.picture.middle) else 10.0
+        self.jitter = MAX_JITTER * self.reach
+        half = half_width(self.data, scene) * (1 if self.data.type == "ORTHO" else self.reach)
+        self.jitter = min(self.jitter, JITTER_IN_PICTURE * half)
+        self._start = self._first_seen(self.pose)
+        self._around = sight.around(self._start)
+        self._exposure = measure(camera)
+
+    def _first_seen(self, pose):
+        """Where the picture begins: a wall before the clipping plane is not seen, and the camera may stand behind it."""
+        return pose @ Vector((0, 0, -self.data.clip_start))
+
+    def passes_rays(self, pose):
+        """On the authored side of every surface, with room around, and with as much in sight."""
+        if (pose.translation - self.pose.translation).length < MIN_MOVE * self.reach:
+            return False
+        start, clearance = self._first_seen(pose), MIN_CLEARANCE * self.reach
+        if not self._sight.is_free(self._start, start, clearance):
+            return False
+        if not self.picture.things:
+            return True
+        around = self._sight.around(start)
+        if around.nearest < clearance or around.nothing > _more(self._around.nothing) or not self._same_side(around):
+            return False
+        picture = self._sight.through(pose, self.data)
+        if picture.nothing > _more(self.picture.nothing) or picture.back > 0.15 + 1.5 * self.picture.back:
+            return False
+        return picture.middle > MIN_MIDDLE * self.reach and self._sees_the_same_things(picture)
+
+    def _same_side(self, around):
+        """Back faces: hardly more of them than around the authored camera, nor far fewer (a room may be inside out)."""
+        return 0.5 * self._around.back - 0.05 <= around.back <= 0.1 + 1.5 * self._around.back
+
+    def _sees_the_same_things(self, picture):
+        """More than half of the authored picture's objects, so that a small product does not leave the picture."""
+        wanted = self.picture.things.keys()
+        return len(wanted & picture.things.keys()) > len(wanted) / 2
+
+    def passes_render(self, camera):
+        """As much geometry in the picture, at about the same exposure. A black authored picture asks for nothing."""
+        seen, own = self._measure(camera), self._exposure
+        if own.coverage > 0 and 1 - seen.coverage > _more(1 - own.coverage):
+            return False
+        return own.brightness == 0 or 2.0 ** -STOPS <= seen.brightness / own.brightness <= 2.0 ** STOPS
+
+
+def _more(share):
+    """How much of a view may be nothing where `share` of the authored one is: in a closed room hardly a ray in fifty."""
+    return min(1.0, 0.02 + 1.5 * share) if share < 0.5 else share + (1 - share) * 0.5
+
+
+def _copy(scene, authored, name):
+    copy = bpy.data.objects.new(f"n2n_{name}", authored.data.copy())
     scene.collection.objects.link(copy)
-    copy.matrix_world = candidate
     return copy
 
 
-def _moved(pose, reach, shrink, rng):
-    """A pose beside `pose`, looking at the jittered look-at point, horizon kept."""
+def _put(camera, pose, authored):
+    """As the manifest will record it, so that a run that reads it there renders the very same picture."""
+    camera.matrix_world = Matrix([rounded(pose)[row:row + 4] for row in range(0, 16, 4)])
+    _focus(camera, authored)
+
+
+def _place(camera, authored, rng):
+    """Puts the camera where it passes; returns how many places were tried, ATTEMPTS when none did."""
+    nearer = 1.0
+    for attempt in range(ATTEMPTS):
+        shrink = nearer * (1.0 - attempt / ATTEMPTS)  # near the authored camera there is always room
+        pose = _moved(authored, shrink, rng)
+        if not authored.passes_rays(pose):
+            continue
+        _put(camera, pose, authored)
+        if authored.passes_render(camera):
+            return attempt + 1
+        nearer *= NEARER
+    return ATTEMPTS
+
+
+def _moved(authored, shrink, rng):
+    """A pose beside the authored one, looking at the jittered look-at point, horizon kept."""
+    pose, reach = authored.pose, authored.reach
     target = pose @ Vector((0, 0, -reach))
     offset = Vector([rng.gauss(0, 0.5) for _ in range(3)])
     offset = offset.normalized() * min(offset.length, 1.0) * MAX_MOVE * reach * shrink
-    position = pose.translation + pose.to_3x3().normalized() @ offset
-    jitter = Vector([rng.uniform(-MAX_JITTER, MAX_JITTER) * reach * shrink for _ in range(3)])
+    position = pose.translation + pose.to_3x3() @ offset
+    jitter = Vector([rng.uniform(-1, 1) * authored.jitter * shrink for _ in range(3)])
     forward = (target + jitter - position).normalized()
     rotation = forward.to_track_quat("-Z", "Y").to_matrix().to_4x4()
     authored_up = pose.to_3x3() @ Vector((0, 1, 0))
@@ -91,59 +181,11 @@ def _moved(pose, reach, shrink, rng):
     return Matrix.Translation(position) @ rotation
 
 
-def _acceptable(probe, pose, candidate, reach, authored_hits, camera, scene):
-    start, end = pose.translation, candidate.translation
-    move = end - start
-    if move.length < 0.02 * reach:
-        return False
-    if probe.blocked(start, move.normalized(), move.length + MIN_CLEARANCE * reach):
-        return False  # a wall, or another object's inside, lies between
-    if probe.clearance(end) < MIN_CLEARANCE * reach:
-        return False
-    distances = sorted(probe.distances(candidate, camera.data, scene))
-    if not authored_hits:
-        return True
-    if len(distances) < MIN_HIT_SHARE * authored_hits:
-        return False
-    return distances[len(distances) // 2] > 0.3 * reach
-
-
-class _Probe:
-    """Ray casts against the evaluated scene."""
-
-    def __init__(self, scene, depsgraph):
-        self.scene, self.depsgraph = scene, depsgraph
-
-    def cast(self, origin, direction, length=1e6):
-        hit, location, *_ = self.scene.ray_cast(self.depsgraph, origin, direction, distance=length)
-        return (location - origin).length if hit else None
-
-    def blocked(self, origin, direction, length):
-        return self.cast(origin, direction, length) is not None
-
-    def clearance(self, origin):
-        """Distance of the nearest surface in 26 directions; infinite in the open."""
-        steps = (-1, 0, 1)
-        directions = [Vector((x, y, z)).normalized() for x in steps for y in steps for z in steps if x or y or z]
-        found = [self.cast(origin, direction) for direction in directions]
-        return min((distance for distance in found if distance is not None), default=math.inf)
-
-    def distances(self, pose, data, scene):
-        """Hit distances of a grid of rays through the picture of a camera at `pose`."""
-        corners = data.view_frame(scene=scene)  # four corners on the plane z = -1 (or the sensor, when orthographic)
-        right, left = max(c.x for c in corners), min(c.x for c in corners)
-        top, bottom = max(c.y for c in corners), min(c.y for c in corners)
-        depth = corners[0].z
-        found = []
-        for row in range(GRID):
-            for column in range(GRID):
-                x = left + (right - left) * (column + 0.5) / GRID
-                y = bottom + (top - bottom) * (row + 0.5) / GRID
-                if data.type == "ORTHO":
-                    origin, direction = pose @ Vector((x, y, 0)), pose.to_3x3() @ Vector((0, 0, -1))
-                else:
-                    origin, direction = pose.translation, pose.to_3x3() @ Vector((x, y, depth))
-                distance = self.cast(origin, direction.normalized())
-                if distance is not None:
-                    found.append(distance)
-        return found
+def _focus(camera, authored):
+    """What the authored camera is focused on is in focus here too: with a shallow depth of field nothing would be."""
+    depth_of_field = camera.data.dof
+    if depth_of_field.use_dof and depth_of_field.focus_object is None:
+        point = authored.pose @ Vector((0, 0, -authored.data.dof.focus_distance))
+        pose = camera.matrix_world
+        forward = pose.to_3x3() @ Vector((0, 0, -1))
+        depth_of_field.focus_distance = max((point - pose.translation).dot(forward), 0.1 * authored.data.dof.focus_distance)

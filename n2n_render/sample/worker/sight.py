@@ -1,0 +1,116 @@
+"""What a camera sees and what surrounds it, asked with rays: cheap, and alike on every machine."""
+import math
+from collections import Counter, namedtuple
+
+from mathutils import Vector
+
+GRID = 12                # rays a side through the picture
+AROUND = 96              # rays in all directions
+SKIN = 1e-5              # of a hit's distance: where a ray goes on behind what it passes
+MOST_PASSED = 32         # surfaces that a ray passes at most
+
+Hit = namedtuple("Hit", "distance is_back thing")
+# Shares of rays that end nowhere and on back faces, distance of the nearest hit and of the one in the middle (inf without
+# hits), and how many rays end on each object (by name).
+Seen = namedtuple("Seen", "nothing back nearest middle things")
+
+
+class Sight:
+    """Ray casts against the evaluated scene, past everything that camera rays pass too."""
+
+    def __init__(self, scene, layer, depsgraph):
+        self._scene, self._depsgraph = scene, depsgraph
+        self._passed = {thing.name for thing in layer.objects if _is_passed(thing, layer)}
+
+    def cast(self, origin, direction, length=math.inf):
+        """The first surface that a camera could see; None where there is none within `length`."""
+        gone, direction = 0.0, direction.normalized()
+        for _ in range(MOST_PASSED):
+            left = min(length - gone, 1e30)
+            if left <= 0:
+                return None
+            hit, place, normal, _, thing, _ = self._scene.ray_cast(self._depsgraph, origin + direction * gone, direction,
+                                                                   distance=left)
+            if not hit:
+                return None
+            distance = (place - origin).length
+            if thing.name not in self._passed:
+                return Hit(distance, normal.dot(direction) > 0, thing.name)
+            gone = max(distance, gone) * (1 + SKIN) + 1e-9
+        return None
+
+    def is_free(self, start, end, margin=0.0):
+        """Whether no surface lies between two points, nor within `margin` behind the second."""
+        way = end - start
+        return way.length == 0 or self.cast(start, way, way.length + margin) is None
+
+    def around(self, origin):
+        return _summary([self.cast(origin, direction) for direction in sphere(AROUND)])
+
+    def through(self, pose, camera):
+        """What the picture of a camera at `pose` shows. Distances count from the camera, hits from its clipping plane on."""
+        found = []
+        for origin, direction, clipped in picture_rays(pose, camera, self._scene):
+            hit = self.cast(origin + direction * clipped, direction)
+            found.append(hit and hit._replace(distance=hit.distance + clipped))
+        return _summary(found)
+
+
+def _summary(hits):
+    met = [hit for hit in hits if hit]
+    distances = sorted(hit.distance for hit in met) or [math.inf]
+    return Seen(1 - len(met) / len(hits), sum(hit.is_back for hit in met) / len(hits), distances[0],
+                distances[len(distances) // 2], Counter(hit.thing for hit in met))
+
+
+def _is_passed(thing, layer):
+    """Whether camera rays go through: hidden from them, or filled with a volume and nothing else."""
+    if thing.type == "VOLUME" or not getattr(thing, "visible_camera", True) or thing.indirect_only_get(view_layer=layer):
+        return True
+    materials = [slot.material for slot in thing.material_slots]
+    return bool(materials) and all(material and _is_volume_only(material) for material in materials)
+
+
+def _is_volume_only(material):
+    tree = material.node_tree
+    output = tree and tree.get_output_node("CYCLES")
+    return bool(output) and output.inputs["Volume"].is_linked and not output.inputs["Surface"].is_linked
+
+
+def sphere(count):
+    """Evenly spread unit vectors (a Fibonacci lattice)."""
+    directions = []
+    for index in range(count):
+        z = 1 - (2 * index + 1) / count
+        angle, radius = index * math.pi * (3 - math.sqrt(5)), math.sqrt(1 - z * z)
+        directions.append(Vector((radius * math.cos(angle), radius * math.sin(angle), z)))
+    return directions
+
+
+def picture_rays(pose, camera, scene):
+    """(origin, unit direction, distance of the clipping plane) of a grid of rays through the picture."""
+    if camera.type == "PANO":
+        return [(pose.translation, direction, camera.clip_start) for direction in sphere(GRID * GRID)]
+    corners = camera.view_frame(scene=scene)  # four corners on the plane z = -1 (or the sensor, when orthographic)
+    right, left = max(c.x for c in corners), min(c.x for c in corners)
+    top, bottom = max(c.y for c in corners), min(c.y for c in corners)
+    turn, rays = pose.to_3x3(), []
+    for row in range(GRID):
+        for column in range(GRID):
+            x = left + (right - left) * (column + 0.5) / GRID
+            y = bottom + (top - bottom) * (row + 0.5) / GRID
+            if camera.type == "ORTHO":
+                rays.append((pose @ Vector((x, y, 0)), turn @ Vector((0, 0, -1)), camera.clip_start))
+            else:
+                direction = Vector((x, y, corners[0].z)).normalized()
+                rays.append((pose.translation, turn @ direction, camera.clip_start / -direction.z))
+    return rays
+
+
+def half_width(camera, scene):
+    """Half of the picture's width: at distance 1, or everywhere when orthographic; infinite for panoramas."""
+    if camera.type == "PANO":
+        return math.inf
+    corners = camera.view_frame(scene=scene)
+    width = (max(c.x for c in corners) - min(c.x for c in corners)) / 2
+    return width if camera.type == "ORTHO" else width / -corners[0].z
