@@ -13,8 +13,10 @@ from collections import deque
 from pathlib import Path
 
 from ..errors import N2NError
+from .owned import owned_folder, remove_abandoned
 from .worker.protocol import MARK
 
+KIND = "n2n_blender_"
 WORKER = Path(__file__).parent / "worker" / "main.py"
 OLDEST_BLENDER = (4, 2)
 
@@ -47,16 +49,29 @@ class Worker:
     def __init__(self, blender: str | None, on_warning):
         self._on_warning = on_warning
         self._noise = deque(maxlen=40)  # what Blender printed last, shown when it dies
-        self._resources = tempfile.TemporaryDirectory(prefix="n2n_blender_")  # the user's settings and extensions stay out
-        self._process = subprocess.Popen(find_blender(blender), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                         stderr=subprocess.STDOUT, text=True, errors="replace", bufsize=1,
-                                         env={**os.environ, "BLENDER_USER_RESOURCES": self._resources.name},
-                                         start_new_session=True)  # Ctrl-C reaches us alone; we end the child
+        self._command = find_blender(blender)
+        self._cleanup = contextlib.ExitStack()
 
     def __enter__(self):
+        """Starts the child; its folder (user settings, temporary files) goes with it, or when a later run finds it dead."""
+        temporary = Path(tempfile.gettempdir())
+        remove_abandoned(temporary, KIND)
+        with self._cleanup:
+            folder = self._cleanup.enter_context(owned_folder(temporary, KIND))
+            own = {"BLENDER_USER_RESOURCES": str(folder)}  # the user's settings and extensions stay out
+            own |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))  # a killed Blender leaves its session's folder
+            self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                             stderr=subprocess.STDOUT, text=True, errors="replace", bufsize=1,
+                                             env={**os.environ, **own},
+                                             start_new_session=True)  # Ctrl-C reaches us alone; we end the child
+            self._cleanup.callback(self._end)
+            self._cleanup = self._cleanup.pop_all()
         return self
 
     def __exit__(self, *_):
+        self._cleanup.close()
+
+    def _end(self):
         if os.name == "posix":
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)  # a launcher script's Blender too; it leads its own session
@@ -66,7 +81,6 @@ class Worker:
         with contextlib.suppress(OSError):  # what could not be sent to a dead child
             self._process.stdin.close()
         self._process.stdout.close()
-        self._resources.cleanup()
 
     def ask(self, request: dict) -> dict:
         """Sends one request and waits for its answer. Raises N2NError for an error event or a dead child."""

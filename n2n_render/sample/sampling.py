@@ -2,7 +2,6 @@
 import hashlib
 import os
 import shutil
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,9 @@ from ..frame.pairs import MANIFEST, read_manifest, write_manifest
 from ..frame.passes import PASSES
 from . import plan
 from .launch import Worker
+from .owned import owned_folder, remove_abandoned
+
+PARTIAL = ".partial-"  # in the dataset: where its files are until they are whole
 
 
 @dataclass(frozen=True)
@@ -122,8 +124,10 @@ def _prepare_folder(folder: Path, needed: int, manifest: dict):
     if needed > free:
         raise N2NError(f"{folder}: needs about {needed / 2**20:,.0f} MiB, but {free / 2**20:,.0f} MiB are free",
                        "Free some space, choose another output folder, or render fewer or smaller frames.")
-    write_manifest(folder, manifest)
-    _remove_abandoned(folder)
+    remove_abandoned(folder, PARTIAL)
+    with owned_folder(folder, PARTIAL) as partial:  # the manifest too leaves nothing half-written beside the renders
+        write_manifest(partial, manifest)
+        os.replace(partial / MANIFEST, folder / MANIFEST)
 
 
 def _render_all(worker: Worker, jobs, folder: Path, blurred: bool, progress):
@@ -131,29 +135,29 @@ def _render_all(worker: Worker, jobs, folder: Path, blurred: bool, progress):
 
     blurred: Cycles leaves the Vector pass of blurred frames empty, so it is rendered beside them and put in.
     """
-    partial = folder / f".partial-{socket.gethostname()}-{os.getpid()}"
-    partial.mkdir(exist_ok=True)
     planned = plan.with_vectors(jobs) if blurred else jobs
+    progress.start(sum(job.name.spp for job in jobs), len(jobs))
+    with owned_folder(folder, PARTIAL) as partial:
+        _render_into(partial, worker, planned, folder, blurred, progress)
+
+
+def _render_into(partial: Path, worker: Worker, planned, folder: Path, blurred: bool, progress):
     paths = [partial / (job.name.filename if isinstance(job, plan.RenderJob) else f"vector_{job.view}_{job.frame}.exr")
              for job in planned]
-    progress.start(sum(job.name.spp for job in jobs), len(jobs))
     vectors = None
-    try:
-        for index, (job, path) in enumerate(zip(planned, paths, strict=True)):
-            if index == 0:
-                worker.send(job.request(str(path.resolve())))
-            worker.receive()
-            if index + 1 < len(planned):
-                worker.send(planned[index + 1].request(str(paths[index + 1].resolve())))
-            if isinstance(job, plan.VectorJob):
-                vectors = path
-                continue
-            if blurred and job.name.kind == "s":
-                _put_vectors(vectors, path)
-            _keep(path, folder)
-            progress.advance(job.name.spp, job.name.filename)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    for index, (job, path) in enumerate(zip(planned, paths, strict=True)):
+        if index == 0:
+            worker.send(job.request(str(path.resolve())))
+        worker.receive()
+        if index + 1 < len(planned):
+            worker.send(planned[index + 1].request(str(paths[index + 1].resolve())))
+        if isinstance(job, plan.VectorJob):
+            vectors = path
+            continue
+        if blurred and job.name.kind == "s":
+            _put_vectors(vectors, path)
+        _keep(path, folder)
+        progress.advance(job.name.spp, job.name.filename)
 
 
 def _put_vectors(source: Path, path: Path):
@@ -170,26 +174,6 @@ def _keep(path: Path, folder: Path):
         raise N2NError(f"{folder / path.name}: Blender wrote an incomplete file",
                        "The disk is probably full. Free some space and run the same command again.")
     os.replace(path, folder / path.name)
-
-
-def _remove_abandoned(folder: Path):
-    """Removes what a killed run of this machine has left."""
-    for path in folder.glob(f".partial-{socket.gethostname()}-*"):
-        pid = path.name.rpartition("-")[2]
-        if pid.isdigit() and not _is_alive(int(pid)):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _is_alive(pid: int) -> bool:
-    if os.name == "nt":  # there os.kill would end the process; leave the folder, it is small
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # of another user
-        return True
-    return True
 
 
 def _probe_seconds(worker: Worker, jobs, progress) -> float:

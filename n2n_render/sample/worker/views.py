@@ -125,14 +125,14 @@ class _Authored:
     def passes_render(self, camera):
         """As much geometry in the picture, at about the same exposure. A black authored picture asks for nothing."""
         seen, own = self._measure(camera), self._exposure
-        if own.coverage > 0 and 1 - seen.coverage > _more(1 - own.coverage):
+        if own.coverage > 0 and 1 - seen.coverage > 0.02 + _more(1 - own.coverage):
             return False
         return own.brightness == 0 or 2.0 ** -STOPS <= seen.brightness / own.brightness <= 2.0 ** STOPS
 
 
 def _more(share):
-    """How much of a view may be nothing where `share` of the authored one is: in a closed room hardly a ray in fifty."""
-    return min(1.0, 0.02 + 1.5 * share) if share < 0.5 else share + (1 - share) * 0.5
+    """How much of a view may be nothing where `share` of the authored one is: where that is none, none."""
+    return min(1.5 * share + 0.02, 0.5 + 0.5 * share) if share else 0.0
 
 
 def _copy(scene, authored, name):

@@ -1,0 +1,64 @@
+"""Folders that belong to a running process of this machine, and the removal of those whose process was killed."""
+import contextlib
+import os
+import re
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+
+from ..errors import N2NError
+
+HOST = socket.gethostname()
+
+
+@contextlib.contextmanager
+def owned_folder(parent: Path, kind: str):
+    """The path of a new folder `<kind><host>-<pid>.…` in `parent`, removed with all it holds when the block ends."""
+    try:
+        path = Path(tempfile.mkdtemp(prefix=f"{kind}{HOST}-{os.getpid()}.", dir=parent))
+    except OSError as error:
+        raise N2NError(f"{parent}: no folder can be made in it ({error.strerror})",
+                       "Check that it is writable and that the disk is not full.") from None
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def remove_abandoned(parent: Path, kind: str):
+    """Removes the folders of this kind that killed processes of this machine left; those of other machines stay."""
+    ours = re.compile(re.escape(kind + HOST) + r"-(\d+)(\..*)?")
+    for path in parent.iterdir():
+        found = ours.fullmatch(path.name)
+        if found and not is_alive(int(found[1])):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of this number runs on this machine."""
+    if os.name == "nt":
+        return _is_alive_on_windows(pid)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of another user
+        return True
+    except OverflowError:  # no process has such a number
+        return False
+    return True
+
+
+def _is_alive_on_windows(pid: int) -> bool:
+    """There os.kill would end the process."""
+    import ctypes
+    query_limited_information, still_active, access_denied = 0x1000, 259, 5
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+    process = kernel.OpenProcess(query_limited_information, False, pid)
+    if not process:
+        return ctypes.get_last_error() == access_denied
+    code = ctypes.c_ulong()
+    kernel.GetExitCodeProcess(process, ctypes.byref(code))
+    kernel.CloseHandle(process)
+    return code.value == still_active
