@@ -46,6 +46,8 @@ def sample(config: SampleConfig, progress, dry_run: bool = False) -> Estimate:
                        "Use --views with one frame, or --frames without --views.")
     folder = Path(config.out) if config.out else Path("datasets") / scene.stem
     with Worker(config.blender, progress.warn) as worker:
+        if config.views > 1:
+            progress.note(f"opening {scene.name} and placing {config.views - 1} cameras …")
         described = worker.ask(_open_request(config, scene, folder))
         manifest = _manifest(config, scene, described)
         _tell_tries(described["view_tries"], progress)

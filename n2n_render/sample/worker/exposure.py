@@ -18,14 +18,15 @@ Exposure = namedtuple("Exposure", "coverage brightness")
 
 
 @contextlib.contextmanager
-def meter(scene):
+def meter(scene, layer):
     """measure(camera object) → Exposure, while the scene's settings are the probe's; they are put back afterwards."""
     render, cycles = scene.render, scene.cycles
     width, height = settings.size(scene)
     wanted = [(render, "resolution_x", WIDTH), (render, "resolution_y", max(1, round(WIDTH * height / width))),
               (render, "resolution_percentage", 100), (render, "film_transparent", True), (render, "use_motion_blur", False),
               (cycles, "device", "CPU"), (cycles, "seed", SEED), (cycles, "use_guiding", False), (render, "filepath", ""),
-              (scene, "camera", scene.camera)]
+              (scene, "camera", scene.camera), (layer, "use_pass_vector", False),  # which costs the frames beside this one
+              (layer.cycles, "denoising_store_passes", False)]
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in wanted]
     with tempfile.TemporaryDirectory(prefix="probe_") as folder:
         try:

@@ -19,6 +19,7 @@ MIN_CLEARANCE = 0.08     # of the look-at distance: nearest surface around a mov
 MIN_MIDDLE = 0.3         # of the look-at distance: the picture's middle distance
 MAX_JITTER = 0.2         # of the look-at distance, on each axis: how far a view may look past the authored target …
 JITTER_IN_PICTURE = 0.55  # … and of the picture's half width there, for long lenses
+LARGE = 0.15             # of the rays that hit something: an object that no view may lose from sight
 STOPS = 3                # how much darker or brighter than the authored picture a view may be
 
 
@@ -37,7 +38,7 @@ def make(scene, layer, camera, count, known, warn):
     _show_what_renders(scene)
     sight = Sight(scene, layer, bpy.context.evaluated_depsgraph_get())
     cameras, tries = {}, {}
-    with meter(scene) as measure:
+    with meter(scene, layer) as measure:
         authored = _Authored(scene, camera, sight, measure)
         if not authored.picture.things:
             warn("the authored camera sees no geometry: moved views are not checked against it")
@@ -90,6 +91,7 @@ class _Authored:
         self.jitter = min(self.jitter, JITTER_IN_PICTURE * half)
         self._start = self._first_seen(self.pose)
         self._around = sight.around(self._start)
+        self._clearance = max(MIN_CLEARANCE * self.reach, min(_lens_radius(self.data), self._around.nearest))
         self._exposure = measure(camera)
 
     def _first_seen(self, pose):
@@ -100,13 +102,13 @@ class _Authored:
         """On the authored side of every surface, with room around, and with as much in sight."""
         if (pose.translation - self.pose.translation).length < MIN_MOVE * self.reach:
             return False
-        start, clearance = self._first_seen(pose), MIN_CLEARANCE * self.reach
-        if not self._sight.is_free(self._start, start, clearance):
+        start = self._first_seen(pose)
+        if not self._sight.is_free(self._start, start, self._clearance):
             return False
         if not self.picture.things:
             return True
         around = self._sight.around(start)
-        if around.nearest < clearance or around.nothing > _more(self._around.nothing) or not self._same_side(around):
+        if around.nearest < self._clearance or around.nothing > _more(self._around.nothing) or not self._same_side(around):
             return False
         picture = self._sight.through(pose, self.data)
         if picture.nothing > _more(self.picture.nothing) or picture.back > 0.15 + 1.5 * self.picture.back:
@@ -118,9 +120,11 @@ class _Authored:
         return 0.5 * self._around.back - 0.05 <= around.back <= 0.1 + 1.5 * self._around.back
 
     def _sees_the_same_things(self, picture):
-        """More than half of the authored picture's objects, so that a small product does not leave the picture."""
-        wanted = self.picture.things.keys()
-        return len(wanted & picture.things.keys()) > len(wanted) / 2
+        """More than half of the authored picture's objects, so that a small product stays in, and enough of large ones."""
+        shown, total = self.picture.things, self.picture.things.total()
+        if any(picture.things[thing] < rays / 4 for thing, rays in shown.items() if rays >= LARGE * total):
+            return False
+        return len(shown.keys() & picture.things.keys()) > len(shown) / 2
 
     def passes_render(self, camera):
         """As much geometry in the picture, at about the same exposure. A black authored picture asks for nothing."""
@@ -128,6 +132,11 @@ class _Authored:
         if own.coverage > 0 and 1 - seen.coverage > 0.02 + _more(1 - own.coverage):
             return False
         return own.brightness == 0 or 2.0 ** -STOPS <= seen.brightness / own.brightness <= 2.0 ** STOPS
+
+
+def _lens_radius(camera):
+    """Of the opening that a picture with depth of field is taken through, in scene units."""
+    return camera.lens / 1000 / (2 * camera.dof.aperture_fstop) if camera.dof.use_dof and camera.dof.aperture_fstop else 0.0
 
 
 def _more(share):
