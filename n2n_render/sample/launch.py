@@ -18,6 +18,10 @@ from .worker.protocol import MARK
 
 KIND = "n2n_blender_"
 WORKER = Path(__file__).parent / "worker" / "main.py"
+# "Warning: …", "Error: …", and Blender's log: "00:01.234  blend  | WARNING …" (5.x), "WARN (bke.x): file.cc:1 f: …" (4.x).
+BLENDER_WARNS = re.compile(r"(?:\d\d:\d\d\.\d+\s+[\w.]+\s+\|\s+)?(?:WARN(?:ING)?|ERROR|Warning|Error)\b(?: \([\w.]+\))?:?\s+"
+                           r"(\S.*?)\s*$")
+MOST_TOLD = 20  # sentences of Blender's own; a broken file can have thousands
 OLDEST_BLENDER = (4, 2)
 
 
@@ -48,6 +52,7 @@ class Worker:
 
     def __init__(self, blender: str | None, on_warning):
         self._on_warning = on_warning
+        self._told: set[str] = set()
         self._noise = deque(maxlen=40)  # what Blender printed last, shown when it dies
         self._command = find_blender(blender)
         self._cleanup = contextlib.ExitStack()
@@ -98,6 +103,7 @@ class Worker:
         for line in self._process.stdout:
             if not line.startswith(MARK):
                 self._noise.append(line.rstrip())
+                self._pass_on(line)
                 continue
             event = json.loads(line[len(MARK):])
             if event["event"] == "warning":
@@ -107,6 +113,13 @@ class Worker:
             else:
                 return event
         self._died()
+
+    def _pass_on(self, line: str):
+        """What Blender itself warns of (a file from a newer version, lost data), each sentence once."""
+        said = BLENDER_WARNS.match(line)
+        if said and said[1] not in self._told and len(self._told) < MOST_TOLD:
+            self._told.add(said[1])
+            self._on_warning(f"Blender: {said[1]}")
 
     def _died(self):
         self._noise.extend(line.rstrip() for line in self._process.stdout)

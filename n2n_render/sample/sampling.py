@@ -2,7 +2,7 @@
 import hashlib
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,8 @@ import numpy as np
 from .. import __version__
 from ..config import SampleConfig
 from ..errors import N2NError
-from ..frame.exr import ExrImage, is_readable
-from ..frame.pairs import MANIFEST, read_manifest, write_manifest
+from ..frame.exr import ExrImage, is_readable, read_frame
+from ..frame.pairs import MANIFEST, FrameName, read_manifest, write_manifest
 from ..frame.passes import PASSES
 from . import plan
 from .launch import Worker
@@ -158,7 +158,7 @@ def _render_into(partial: Path, worker: Worker, planned, folder: Path, blurred: 
             continue
         if blurred and job.name.kind == "s":
             _put_vectors(vectors, path)
-        _keep(path, folder)
+        _keep(path, folder, job.name)
         progress.advance(job.name.spp, job.name.filename)
 
 
@@ -171,11 +171,31 @@ def _put_vectors(source: Path, path: Path):
     image.write(path)
 
 
-def _keep(path: Path, folder: Path):
+def _keep(path: Path, folder: Path, name: FrameName):
     if not is_readable(path):
         raise N2NError(f"{folder / path.name}: Blender wrote an incomplete file",
                        "The disk is probably full. Free some space and run the same command again.")
+    others = (folder / replace(name, seed=seed).filename for seed in (1, 2) if seed != name.seed)
+    for other in others:
+        if other.exists() and is_readable(other):
+            check_seeds(other, path)
+            break
     os.replace(path, folder / path.name)
+
+
+NOISY_SHARE = 0.2  # of the pixels: fewer that differ from their neighbours' mean are edges of a picture without noise
+
+
+def check_seeds(first: Path, second: Path):
+    """Raises N2NError where two renders of a frame hold the same noise; a frame that has none may be the same in both."""
+    one, two = (read_frame(path, ()).color for path in (first, second))
+    if not np.array_equal(one, two):
+        return
+    rough = np.abs(one[:, 1:-1] - (one[:, :-2] + one[:, 2:]) / 2) > 1e-3 * np.abs(one[:, 1:-1])
+    if rough.any(-1).mean() > NOISY_SHARE:
+        raise N2NError(f"{second.name} and {first.name} hold the same noise, pixel for pixel",
+                       "Something in the scene rules over the seed of the renders (a driver, an action, an NLA strip). "
+                       "Remove it, save the file and run the same command again.")
 
 
 def _probe_seconds(worker: Worker, jobs, progress) -> float:

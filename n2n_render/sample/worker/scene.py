@@ -2,7 +2,10 @@
 import json
 import os
 
+import animation
 import bpy
+import counted
+import external
 import settings
 import views
 from protocol import SceneError
@@ -16,12 +19,16 @@ class Stage:
         self.scene = _open(request["scene"], request.get("scene_name"), warn)
         self.layer = _view_layer(self.scene, request.get("view_layer"))
         self.frames = request.get("frames") or [self.scene.frame_current]
+        external.report_missing(self.frames, warn)
         self.scene.frame_set(self.frames[0])  # a marker of the timeline may bind another camera there
         self.camera = _camera(self.scene, request.get("camera"), warn)
         self.device = settings.use_device(self.scene, request.get("device", "auto"))
-        settings.use_sampling(self.scene, self.layer, warn)
+        settings.use_cycles(self.scene, warn)
+        animation.hold_still(self.scene, warn)
+        settings.use_sampling(self.scene, self.layer)
         settings.use_size(self.scene, request.get("size"))
-        self.motion_blur = self.scene.render.use_motion_blur
+        self.settings = settings.noise_settings(self.scene)
+        counted.listen()
         count = request.get("views", 1)
         self.camera_by_markers = any(marker.camera for marker in self.scene.timeline_markers)
         if request.get("camera") or count > 1:
@@ -45,7 +52,7 @@ class Stage:
             "frames": self.frames,
             "fps": self.scene.render.fps / self.scene.render.fps_base,
             "size": list(settings.size(self.scene)),
-            "settings": settings.noise_settings(self.scene),
+            "settings": self.settings,
             "views": {name: views.rounded(camera.matrix_world) for name, camera in self.cameras.items()},
             "view_tries": self.view_tries,
         }
@@ -59,8 +66,9 @@ class Stage:
             scene.camera = self.cameras[request["view"]]
         scene.cycles.seed = request["cycles_seed"]
         settings.use_samples(scene, request["spp"])
-        scene.render.use_motion_blur = self.motion_blur and request.get("motion_blur", True)
+        scene.render.use_motion_blur = self.settings["use_motion_blur"] and request.get("motion_blur", True)
         scene.render.resolution_percentage = request.get("percentage", 100)
+        self.wanted = {**settings.counting(scene, self.layer), **self.settings, "use_motion_blur": scene.render.use_motion_blur}
         matrix = views.rounded(scene.camera.matrix_world)
         note = {key: request[key] for key in ("view", "frame", "seed", "spp", "cycles_seed")}
         scene.render.stamp_note_text = json.dumps({**note, "matrix": matrix})
@@ -70,7 +78,9 @@ class Stage:
         if path is not None:
             braces = {"{": "{{", "}": "}}"} if bpy.app.version >= (5, 0, 0) else {}  # 5.0: {} are path templates
             self.scene.render.filepath = path.translate(str.maketrans(braces))
+        counted.begin()
         bpy.ops.render.render(write_still=path is not None, scene=self.scene.name)
+        counted.check(self.wanted)
         if path is not None and not os.path.exists(path):
             raise SceneError(f"Blender wrote no file to {path}", "Check that the folder is writable and the disk not full.")
 
@@ -85,24 +95,12 @@ def _open(path, scene_name, warn):
     if bpy.app.autoexec_fail:
         warn(f"scripts inside the file were not run ({bpy.app.autoexec_fail_message}); "
              "drivers that need Python keep their last value")
-    _report_missing_files(warn)
     if scene_name is None:
         return bpy.context.scene
     if scene_name not in bpy.data.scenes:
         raise SceneError(f"{path} has no scene {scene_name!r}", f"It has: {', '.join(bpy.data.scenes.keys())}.")
     bpy.context.window_manager.windows[0].scene = bpy.data.scenes[scene_name]
     return bpy.data.scenes[scene_name]
-
-
-def _report_missing_files(warn):
-    missing = [image.filepath for image in bpy.data.images
-               if image.source == "FILE" and image.users and not image.packed_file
-               and not os.path.exists(bpy.path.abspath(image.filepath, library=image.library))]
-    missing += [library.filepath for library in bpy.data.libraries
-                if not os.path.exists(bpy.path.abspath(library.filepath))]
-    if missing:
-        names = ", ".join(missing[:3]) + (" …" if len(missing) > 3 else "")
-        warn(f"{len(missing)} linked file(s) are missing and render pink or not at all: {names}")
 
 
 def _view_layer(scene, name):

@@ -12,6 +12,10 @@ NOISE_SETTINGS = (
     "use_surface_guiding", "use_volume_guiding", "guiding_training_samples", "direct_light_sampling_type",
     "volume_step_rate", "volume_max_steps", "volume_biased", "use_layer_samples",
 )
+# Set for every render, and asked of Cycles afterwards.
+COUNTING = ("samples", "sample_offset", "use_sample_subset", "sample_subset_length", "use_animated_seed", "time_limit")
+COUNTING_RENDER = ("engine", "resolution_x", "resolution_y", "resolution_percentage", "use_border", "use_compositing",
+                   "use_sequencer", "use_multiview", "use_freestyle", "pixel_aspect_x", "pixel_aspect_y")
 GPU_BACKENDS = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")  # tried in this order by `auto`
 
 
@@ -44,12 +48,16 @@ def _devices(preferences, backend):
     return [device for device in preferences.devices if device.type == backend]
 
 
-def use_sampling(scene, layer, warn):
-    """Plain, independent, un-denoised samples; motion blur, depth of field, clamping and bounces stay as authored."""
-    render, cycles = scene.render, scene.cycles
+def use_cycles(scene, warn):
+    render = scene.render
     if render.engine != "CYCLES":
         warn(f"the scene is made for {render.engine}; it is rendered with Cycles")
         render.engine = "CYCLES"
+
+
+def use_sampling(scene, layer):
+    """Plain, independent, un-denoised samples; motion blur, depth of field, clamping and bounces stay as authored."""
+    render, cycles = scene.render, scene.cycles
     cycles.use_adaptive_sampling = False
     cycles.use_denoising = False
     cycles.use_animated_seed = False
@@ -61,32 +69,14 @@ def use_sampling(scene, layer, warn):
                    "use_freestyle", "use_single_layer", "use_placeholder"):
         setattr(render, switch, False)
     render.use_overwrite = True
-    for name in dir(layer):
-        if name.startswith("use_pass_"):
-            setattr(layer, name, name in ("use_pass_combined", "use_pass_vector"))
+    for name in _passes(layer):
+        setattr(layer, name, name in ("use_pass_combined", "use_pass_vector"))
     layer.cycles.denoising_store_passes = True
     use_output(render)
-    _stop_animated_settings(scene, warn)
 
 
-def _stop_animated_settings(scene, warn):
-    """Drivers and keyframes on render settings (`#frame` on the seed, say) would win over what is set here."""
-    data = scene.animation_data
-    if data is None:
-        return
-    curves = [*data.drivers, *(_fcurves(data.action) if data.action else [])]
-    stopped = [curve for curve in curves if curve.data_path.startswith(("cycles.", "render."))]
-    for curve in stopped:
-        curve.mute = True
-    if stopped:
-        warn(f"animated render settings are held still: {', '.join(sorted({curve.data_path for curve in stopped}))}")
-
-
-def _fcurves(action):
-    if hasattr(action, "layers"):  # 4.4 and newer
-        return [curve for layer in action.layers for strip in layer.strips for bag in strip.channelbags
-                for curve in bag.fcurves]
-    return action.fcurves
+def _passes(layer):
+    return [name for name in dir(layer) if name.startswith("use_pass_")]
 
 
 def use_output(render):
@@ -150,4 +140,14 @@ def noise_settings(scene):
     found["motion_blur_shutter"] = round(scene.render.motion_blur_shutter, 6)
     found["use_simplify"] = scene.render.use_simplify
     found["film_transparent"] = scene.render.film_transparent
+    return found
+
+
+def counting(scene, layer):
+    """Name → value of all that decides what a render's noise is, which picture it is of, and what is written."""
+    found = noise_settings(scene)
+    for owner, names in ((scene.cycles, COUNTING), (layer.cycles, ("denoising_store_passes",)), (scene.render, COUNTING_RENDER),
+                         (layer, _passes(layer))):
+        found.update({name: getattr(owner, name) for name in names if hasattr(owner, name)})
+    found["seed"] = scene.cycles.seed
     return found
