@@ -100,6 +100,26 @@ def test_ctrl_c_in_a_long_frame_leaves_nothing(long_frame, tmp_path, how):
 
 
 @pytest.mark.blender
+@pytest.mark.parametrize("after", [0, 0.2, 0.5, 1.0])
+def test_ctrl_c_while_blender_starts_is_no_traceback(scenes, sample_command, tmp_path, after):
+    """From the moment when the child exists: exit code 130, one sentence, nothing left running or lying about."""
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    command = sample_command("--scene", scenes.moving, "--spp", HOURS_SPP, "--out", tmp_path / "set")
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+                               env={**os.environ, "TMPDIR": str(temporary)},
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    wait_for(lambda: children(process.pid))
+    blender, *_ = children(process.pid)
+    time.sleep(after)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in said and "interrupted" in said
+    assert ends(blender) and list(temporary.iterdir()) == []
+    assert not [path.name for path in tmp_path.glob("set/*") if path.name != "manifest.json"]
+
+
+@pytest.mark.blender
 @pytest.mark.skipif(importlib.util.find_spec("bpy") is None, reason="starts the worker under the bpy wheel")
 @pytest.mark.parametrize("launcher", [[], ["sh", "-c", '"$@"; exit $?', "sh"]])
 def test_the_end_of_its_input_ends_a_rendering_worker(scenes, launcher):
