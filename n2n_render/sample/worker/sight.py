@@ -4,8 +4,9 @@ from collections import Counter, namedtuple
 
 from mathutils import Vector
 
-GRID = 12                # rays a side through the picture
-AROUND = 96              # rays in all directions
+GRID, AROUND = 12, 96    # rays a side through the picture; rays in all directions
+MANY_INSTANCES = 20_000  # a ray visits them all, so that with more of them there are fewer rays:
+FEW_GRID, FEW_AROUND = 7, 40
 SKIN = 1e-5              # of a hit's distance: where a ray goes on behind what it passes
 MOST_PASSED = 32         # surfaces that a ray passes at most
 
@@ -19,8 +20,10 @@ class Sight:
     """Ray casts against the evaluated scene, past everything that camera rays pass too."""
 
     def __init__(self, scene, layer, depsgraph):
-        self._scene, self._depsgraph = scene, depsgraph
-        self._passed = {thing.name for thing in layer.objects if _is_passed(thing, layer)}
+        self._scene, self._layer, self._depsgraph = scene, layer, depsgraph
+        self._passed = {}  # object (by full name) → whether camera rays go through
+        many = sum(1 for _ in depsgraph.object_instances) > MANY_INSTANCES
+        self._grid, self._around = (FEW_GRID, FEW_AROUND) if many else (GRID, AROUND)
 
     def cast(self, origin, direction, length=math.inf):
         """The first surface that a camera could see; None where there is none within `length`."""
@@ -34,10 +37,16 @@ class Sight:
             if not hit:
                 return None
             distance = (place - origin).length
-            if thing.name not in self._passed:
-                return Hit(distance, normal.dot(direction) > 0, thing.name)
+            if not self._passes(thing):
+                return Hit(distance, normal.dot(direction) > 0, thing.name_full)
             gone = max(distance, gone) * (1 + SKIN) + 1e-9
         return None
+
+    def _passes(self, thing):
+        name = thing.name_full
+        if name not in self._passed:
+            self._passed[name] = _is_passed(thing, self._layer)
+        return self._passed[name]
 
     def is_free(self, start, end, margin=0.0):
         """Whether no surface lies between two points, nor within `margin` behind the second."""
@@ -45,12 +54,12 @@ class Sight:
         return way.length == 0 or self.cast(start, way, way.length + margin) is None
 
     def around(self, origin):
-        return _summary([self.cast(origin, direction) for direction in sphere(AROUND)])
+        return _summary([self.cast(origin, direction) for direction in sphere(self._around)])
 
     def through(self, pose, camera):
         """What the picture of a camera at `pose` shows. Distances count from the camera, hits from its clipping plane on."""
         found = []
-        for origin, direction, clipped in picture_rays(pose, camera, self._scene):
+        for origin, direction, clipped in picture_rays(pose, camera, self._scene, self._grid):
             hit = self.cast(origin + direction * clipped, direction)
             found.append(hit and hit._replace(distance=hit.distance + clipped))
         return _summary(found)
@@ -65,7 +74,8 @@ def _summary(hits):
 
 def _is_passed(thing, layer):
     """Whether camera rays go through: hidden from them, or filled with a volume and nothing else."""
-    if thing.type == "VOLUME" or not getattr(thing, "visible_camera", True) or thing.indirect_only_get(view_layer=layer):
+    own = layer.objects.get(thing.name)  # instances show objects that are not part of the layer
+    if thing.type == "VOLUME" or not thing.visible_camera or (own and own.indirect_only_get(view_layer=layer)):
         return True
     materials = [slot.material for slot in thing.material_slots]
     return bool(materials) and all(material and _is_volume_only(material) for material in materials)
@@ -87,18 +97,18 @@ def sphere(count):
     return directions
 
 
-def picture_rays(pose, camera, scene):
+def picture_rays(pose, camera, scene, grid):
     """(origin, unit direction, distance of the clipping plane) of a grid of rays through the picture."""
     if camera.type == "PANO":
-        return [(pose.translation, direction, camera.clip_start) for direction in sphere(GRID * GRID)]
+        return [(pose.translation, direction, camera.clip_start) for direction in sphere(grid * grid)]
     corners = camera.view_frame(scene=scene)  # four corners on the plane z = -1 (or the sensor, when orthographic)
     right, left = max(c.x for c in corners), min(c.x for c in corners)
     top, bottom = max(c.y for c in corners), min(c.y for c in corners)
     turn, rays = pose.to_3x3(), []
-    for row in range(GRID):
-        for column in range(GRID):
-            x = left + (right - left) * (column + 0.5) / GRID
-            y = bottom + (top - bottom) * (row + 0.5) / GRID
+    for row in range(grid):
+        for column in range(grid):
+            x = left + (right - left) * (column + 0.5) / grid
+            y = bottom + (top - bottom) * (row + 0.5) / grid
             if camera.type == "ORTHO":
                 rays.append((pose @ Vector((x, y, 0)), turn @ Vector((0, 0, -1)), camera.clip_start))
             else:
