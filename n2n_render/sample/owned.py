@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import socket
+import sys
 import tempfile
 from pathlib import Path
 
@@ -37,28 +38,20 @@ def remove_abandoned(parent: Path, kind: str):
 
 def is_alive(pid: int) -> bool:
     """Whether a process of this number runs on this machine."""
-    if os.name == "nt":
-        return _is_alive_on_windows(pid)
+    if sys.platform == "win32":  # there os.kill would end the process
+        import ctypes
+        query_limited_information, still_active, access_denied = 0x1000, 259, 5
+        kernel, code = ctypes.WinDLL("kernel32", use_last_error=True), ctypes.c_ulong()
+        process = kernel.OpenProcess(query_limited_information, False, pid)
+        if not process:
+            return ctypes.get_last_error() == access_denied
+        kernel.GetExitCodeProcess(process, ctypes.byref(code))
+        kernel.CloseHandle(process)
+        return code.value == still_active
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # nobody has that number, or nobody can have it
         return False
     except PermissionError:  # of another user
-        return True
-    except OverflowError:  # no process has such a number
-        return False
+        pass
     return True
-
-
-def _is_alive_on_windows(pid: int) -> bool:
-    """There os.kill would end the process."""
-    import ctypes
-    query_limited_information, still_active, access_denied = 0x1000, 259, 5
-    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
-    process = kernel.OpenProcess(query_limited_information, False, pid)
-    if not process:
-        return ctypes.get_last_error() == access_denied
-    code = ctypes.c_ulong()
-    kernel.GetExitCodeProcess(process, ctypes.byref(code))
-    kernel.CloseHandle(process)
-    return code.value == still_active

@@ -27,6 +27,10 @@ def main(path):
     build("ClippedThick", [thick_walls, clip_at(1.6)], camera=(0, -4.4, 1.4))
     build("WallForLightOnly", [thin_walls, hide_front_from_the_camera], camera=(0, -4, 1.4))
     build("SeenThroughBacks", [thin_walls, backs_are_clear], camera=(0, -3.2, 1.4))
+    build("Panorama", [thin_walls, panorama])
+    build("Orthographic", [thin_walls, orthographic])
+    build("LastStep", [thin_walls, clip_at(0.8)], camera=(1.95, -2.95, 1.4))
+    build("Unlit", [thin_walls, black_sky], light=False)
     build("Exterior", [houses], camera=(0, -14, 2), target=(0, 0, 1.5), light=False)
     build("Product", [backdrop], camera=(0, -8, 2), target=(0, 0, 0.1), lens=135)
     macro = build("Macro", [thick_walls], lens=80)
@@ -137,6 +141,18 @@ def clip_at(distance):
     def clip(scene):
         scene.camera.data.clip_start = distance
     return clip
+
+
+def panorama(scene):
+    scene.camera.data.type = "PANO"
+
+
+def orthographic(scene):
+    scene.camera.data.type, scene.camera.data.ortho_scale = "ORTHO", 1.5
+
+
+def black_sky(scene):
+    scene.world.node_tree.nodes["Background"].inputs["Strength"].default_value = 0
 
 
 def hide_front_from_the_camera(scene):

@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.blender, pytest.mark.slow]
 VIEWS, SPP, SIZE = 9, 16, (32, 18)
 ROOM = np.array([(-2, -3, 0), (2, 3, 2.5)])
 INSIDE = ("Thin", "Thick", "Fog", "Glass", "Dome", "ShownAsBoxes", "HiddenInTheViewport", "Instance", "InsideOut",
-          "Macro")
+          "Panorama", "Orthographic", "LastStep", "Unlit", "Macro")
 THROUGH_A_WALL = ("Clipped", "ClippedThick", "WallForLightOnly", "SeenThroughBacks")
 CLIP = {"Clipped": 1.2, "ClippedThick": 1.6}
 OPEN = ("Exterior", "Product", "DarkNextDoor")
@@ -47,7 +47,7 @@ def shown(places, run_sample, tmp_path_factory):
 def test_no_view_is_black_blinding_or_only_rolled(shown, scene):
     """All are within some stops of the authored one, stand apart from each other, and their tries are recorded and told."""
     matrices, _, bright, recorder, done = shown(scene)
-    assert bright[0] > 0 and (np.abs(np.log2(bright / bright[0])) < 3.7).all()
+    assert (bright == 0).all() if scene == "Unlit" else (np.abs(np.log2(bright / bright[0])) < 3.7).all()
     assert not recorder.warnings
     tries = done.manifest["view_tries"]
     assert list(tries) == [f"v{index:03d}" for index in range(1, VIEWS)] and min(tries.values()) >= 1
@@ -67,9 +67,12 @@ def test_cameras_in_a_room_stay_in_it(shown, scene):
 
 @pytest.mark.parametrize("scene", [*INSIDE, *THROUGH_A_WALL, "DarkNextDoor"])
 def test_no_camera_sees_the_outside_of_a_closed_room(shown, scene):
-    """The authored one does not (but through glass), so none does."""
-    for frame in shown(scene)[1]:
-        assert np.isfinite(frame.depth).mean() > 0.995 or scene == "Glass"
+    """The authored one does not (but through glass), so none does. The corners of a fisheye's picture show nothing."""
+    frames = shown(scene)[1]
+    inside = np.isfinite(frames[0].depth).mean()
+    assert inside == 1 or scene in ("Glass", "Panorama")
+    for frame in frames:
+        assert np.isfinite(frame.depth).mean() > inside - 0.005 or scene == "Glass"
         assert frame.depth[np.isfinite(frame.depth)].max() < 12
 
 

@@ -3,7 +3,7 @@ import bpy
 import settings
 from protocol import SceneError
 
-_given = []
+_given: list[dict] = []
 
 
 def listen():

@@ -91,6 +91,7 @@ class _Authored:
         self.jitter = min(self.jitter, JITTER_IN_PICTURE * half)
         self._start = self._first_seen(self.pose)
         self._around = sight.around(self._start)
+        self._same_side_as_start = sight.is_free(self.pose.translation, self._start)
         self._clearance = max(MIN_CLEARANCE * self.reach, min(_lens_radius(self.data), self._around.nearest))
         self._exposure = measure(camera)
 
@@ -104,6 +105,8 @@ class _Authored:
             return False
         start = self._first_seen(pose)
         if not self._sight.is_free(self._start, start, self._clearance):
+            return False
+        if self._same_side_as_start and not self._sight.is_free(self.pose.translation, pose.translation):
             return False
         if not self.picture.things:
             return True
