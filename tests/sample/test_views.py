@@ -70,7 +70,7 @@ def test_no_camera_sees_the_outside_of_a_closed_room(shown, scene):
     """The authored one does not (but through glass), so none does. The corners of a fisheye's picture show nothing."""
     frames = shown(scene)[1]
     inside = np.isfinite(frames[0].depth).mean()
-    assert inside == 1 or scene in ("Glass", "Panorama")
+    assert inside > 0.99 or scene in ("Glass", "Panorama")
     for frame in frames:
         assert np.isfinite(frame.depth).mean() > inside - 0.005 or scene == "Glass"
         assert frame.depth[np.isfinite(frame.depth)].max() < 12
