@@ -3,7 +3,8 @@
 A process of its own, so that neither a crash nor too little memory here reaches the program that asks, and warm, so that
 models are loaded once. Nothing but numpy, OpenEXR and one engine is needed: with Open Image Denoise's runtime no PyTorch.
 
-A line is an object with `id` (any value; every answer bears it) and `do`:
+A line is an object with `id` (a text or a number; every answer bears it) and `do`; request.py has every field and its rule,
+and what breaks one is refused before any work:
 
 - `describe`, `folders`: list of folders → `done` with `version`, `python`, `engines` ({name: {device kind: name}}) and
   `models` (as `n2n-render models` lists them).
@@ -12,172 +13,279 @@ A line is an object with `id` (any value; every answer bears it) and `do`:
   `n2n-render denoise`: `device`, `engine`, `prefilter`, `strength`, `keep_noisy`, `layers` (null: all) → any number of
   `progress` (`share` from 0 to 1) and `warning` (`message`), then `done` with `layers` ({name: n}), `engine`, `seconds`.
 - `check`, `inputs`: multilayer EXR files, `model` → `done` when all are there with every pass that the model needs.
-- `cancel`: the request of that `id` ends with `cancelled`. `quit`, or the end of stdin: the process ends.
+- `cancel`: the requests of that `id` that came before end with `cancelled`. `quit`, or the end of stdin: the process ends.
 
-What goes wrong is an `error` with `what` and `hint`; the process lives on.
+Requests are answered in the order in which they came. What goes wrong is an `error` with `what` and `hint`; of a line that is
+no request its `id` is null. The process lives on.
 """
 import json
+import logging
 import os
 import queue
 import sys
 import threading
 import time
+import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from . import __version__
-from .errors import N2NError
+from .errors import LOGGER, N2NError, sentence_of
+from .request import LONGEST_LINE, BadRequest, Cancel, Check, Denoise, Describe, Quit, check_places, is_same_file, parse_request
 
 PROGRESS_S = 0.1  # between two lines of progress
 GRACE_S = 5.0  # that a running request has to stop in when nobody listens any more
+CHUNK = 2**16
 
 
 class Cancelled(Exception):
     """Raised inside the work that was cancelled."""
 
 
+class Job:
+    """A request in hand: its answers, and whether it is still wanted. Warnings of the library reach it, each once."""
+
+    def __init__(self, identity, request, answer):
+        self.identity, self.request, self.is_cancelled = identity, request, False
+        self._answer, self._told, self._warned = answer, 0.0, set()
+
+    def tell(self, event: str, **values):
+        self._answer({"id": self.identity, "event": event, **values})
+
+    def warn(self, message: str):
+        if message not in self._warned:
+            self._warned.add(message)
+            self.tell("warning", message=message)
+
+    def check(self):
+        """Raises Cancelled in the work that nobody wants any more."""
+        if self.is_cancelled:
+            raise Cancelled
+
+    def on_share(self, share: float):
+        self.check()
+        if time.monotonic() > self._told + PROGRESS_S:
+            self._told = time.monotonic()
+            self.tell("progress", share=share)
+
+
+class _Doubts(logging.Handler):
+    def __init__(self, job: Job):
+        super().__init__(logging.WARNING)
+        self._job = job
+
+    def emit(self, record):
+        self._job.warn(record.getMessage())
+
+
 class Server:
-    """Answers requests one after the other; `answer` is called with one dict for each line."""
+    """Answers requests one after the other; `answer` is called with one dict for each line.
+
+    `take` and `close` may be called from another thread than `run`.
+    """
 
     def __init__(self, answer):
         self.answer = answer
-        self.cancelled = set()           # ids of requests
-        self.closing = False
-        self._denoisers = {}
+        self._jobs: queue.Queue[Job | None] = queue.Queue()
+        self._open: list[Job] = []       # waiting or at work, in order
+        self._denoisers: dict[tuple, object] = {}
+        self._work: dict[type, Callable] = {Describe: self._describe, Check: self._check, Denoise: self._denoise}
+        self._warn = lambda message: None  # of the request in hand
 
-    def handle(self, request: dict):
-        """Never raises; what goes wrong becomes an answer."""
-        identity = request.get("id")
-
-        def tell(event, **values):
-            self.answer({"id": identity, "event": event, **values})
-
-        told = [0.0]
-
-        def on_share(share):
-            if self.closing or identity in self.cancelled:
-                raise Cancelled
-            if time.monotonic() > told[0] + PROGRESS_S:
-                told[0] = time.monotonic()
-                tell("progress", share=share)
+    def take(self, line: bytes) -> bool:
+        """Puts the request of a line with those that wait; False when it asks for the end. Whatever the line is, it returns."""
         try:
-            work = {"describe": self._describe, "check": self._check, "denoise": self._denoise}.get(request.get("do"))
-            if work is None:
-                raise N2NError(f"unknown request {request.get('do')!r}", "Known are describe, denoise, cancel and quit.")
-            tell("done", **work(request, on_share, lambda message: tell("warning", message=message)))
-        except Cancelled:
-            tell("cancelled")
-        except N2NError as error:
-            tell("error", what=error.what, hint=error.hint)
-        except Exception as error:  # a mistake of ours must reach the user as a sentence, too
-            import traceback
-            traceback.print_exc()
-            tell("error", what=f"unexpected {type(error).__name__}: {error}",
-                 hint="Please report this, with the lines that the worker printed.")
+            identity, request = parse_request(line)
+        except Exception as error:
+            told = error if isinstance(error, BadRequest) else BadRequest(f"a request cannot be read ({error!r})", "Send less.")
+            self.answer({"id": told.identity, "event": "error", "what": told.what, "hint": told.hint})
+            return True
+        if isinstance(request, Cancel):
+            for job in list(self._open):
+                job.is_cancelled |= job.identity == identity
+        elif not isinstance(request, Quit):
+            job = Job(identity, request, self.answer)
+            self._open.append(job)
+            self._jobs.put(job)
+        return not isinstance(request, Quit)
 
-    def _describe(self, request, on_share, warn):
+    def close(self):
+        """Nothing that waits or runs is wanted any more."""
+        for job in list(self._open):
+            job.is_cancelled = True
+        self._jobs.put(None)
+
+    def run(self):
+        """Until `close`."""
+        while (job := self._jobs.get()) is not None:
+            self.handle(job)
+            self._open.remove(job)
+
+    def handle(self, job: Job):
+        """What goes wrong becomes an answer."""
+        doubts = _Doubts(job)
+        LOGGER.addHandler(doubts)
+        try:
+            job.check()
+            job.tell("done", **self._work[type(job.request)](job.request, job))
+        except Cancelled:
+            job.tell("cancelled")
+        except Exception as error:
+            told = sentence_of(error)
+            if told is None:  # a mistake of ours must reach the user as a sentence, too
+                traceback.print_exc()
+                told = N2NError(f"unexpected {type(error).__name__}: {error}",
+                                "Please report this, with the lines that the worker printed.")
+            job.tell("error", what=told.what, hint=told.hint)
+        finally:
+            LOGGER.removeHandler(doubts)
+
+    def _describe(self, request: Describe, job: Job):
         from .engines.choice import list_engines
         from .network.models import list_models
-        models = list_models([Path(folder) for folder in request.get("folders", ())])
+        models = list_models([Path(folder) for folder in request.folders])
         return {"version": __version__, "python": sys.executable,
                 "engines": {name: devices for name, devices, _ in list_engines() if devices},
                 "models": [vars(model) for model in models]}
 
-    def _check(self, request, on_share, warn):
+    def _check(self, request: Check, job: Job):
         from .frame.exr import ExrImage
-        from .frame.passes import in_files
         from .network.models import open_model
-        features = in_files(open_model(request["model"]).model.features)
-        for index, path in enumerate(request["inputs"]):
-            on_share(index / len(request["inputs"]))
+        features = open_model(request.model).model.features
+        _refuse_neighbors(features)
+        for index, path in enumerate(request.inputs):
+            job.on_share(index / len(request.inputs))
             image = ExrImage(path, header_only=True)
             for layer in image.rendered_layers or [image.layer(None)]:
                 image.check(layer, features)
         return {}
 
-    def _denoise(self, request, on_share, warn):
+    def _denoise(self, request: Denoise, job: Job):
         """Every view layer of one file."""
-        from .denoise import mix
+        from .denoise import FileOptions
+        from .denoise.files import layers_to_denoise, put_picture
         from .frame.exr import ExrImage, write_picture
+        check_places(request)
         clock = [time.perf_counter()]
 
         def lap():
             clock.append(time.perf_counter())
             return clock[-1] - clock[-2]
-        denoiser = self._denoiser(request, warn)
+        denoiser = self._denoiser(request, job)
+        _refuse_neighbors(denoiser.features)
         seconds = {"model": lap()}
-        image = ExrImage(request["input"])
-        layers = request.get("layers") or image.rendered_layers or [image.layer(None)]
+        image = ExrImage(request.input)
+        layers = request.layers or layers_to_denoise(image, None, denoiser.features)
+        options = FileOptions(keep_noisy=request.keep_noisy, strength=request.strength)
         frames = [image.frame(layer, denoiser.features) for layer in layers]
+        pictures = _picture_paths(request, len(layers))
         seconds.update(read=lap(), network=0.0, write=0.0)
         for index, (layer, frame) in enumerate(zip(layers, frames, strict=True)):
-            on_share(index / len(layers))
-            denoised = denoiser.denoise(frame, lambda share, start=index: on_share((start + share) / len(layers)))
-            denoised = mix(frame, denoised, request.get("strength", 1.0))
+            job.on_share(index / len(layers))
+            denoised = denoiser.denoise(frame, lambda share, start=index: job.on_share((start + share) / len(layers)))
             seconds["network"] += lap()
             rendered = image.picture(layer)
-            image.replace_color(layer, denoised, frame.color if request.get("keep_noisy") else None)
-            if request.get("pictures"):
-                for kind, pixels in (("denoised", image.picture(layer)), ("rendered", rendered)):
-                    write_picture(Path(request["pictures"]) / f"{index}.{kind}.exr", pixels)
+            put_picture(image, layer, frame, denoised, denoiser.alpha(frame), options)
+            if pictures:
+                for path, pixels in zip(pictures[index], (image.picture(layer), rendered), strict=True):
+                    write_picture(path, pixels)
             seconds["write"] += lap()
-        if request.get("output"):
-            image.write(request["output"])
+        if request.output:
+            image.write(request.output)
             seconds["write"] += lap()
         return {"layers": {layer: index for index, layer in enumerate(layers)}, "engine": denoiser.engine.description,
                 "seconds": seconds}
 
-    def _denoiser(self, request, warn):
+    def _denoiser(self, request: Denoise, job: Job):
         """Kept for the next request, unless the file has changed since; only one: large models fill a GPU."""
         from .denoise import load_denoiser
-        path = Path(request["model"])
+        path = Path(request.model)
         files = sorted(path.glob("*.pt")) if path.is_dir() else [path] if path.is_file() else []
-        key = (request["model"], tuple(file.stat().st_mtime_ns for file in files), request.get("device", "auto"),
-               request.get("engine", "auto"), request.get("prefilter"))
-        self._warn = warn
+        key = (request.model, tuple(file.stat().st_mtime_ns for file in files), request.device, request.engine,
+               request.prefilter)
+        self._warn = job.warn
         if key not in self._denoisers:
             self._denoisers.clear()
-            self._denoisers[key] = load_denoiser(request["model"], key[2], engine=key[3], prefilter=key[4],
-                                                 warn=lambda message: self._warn(message))
+            self._denoisers[key] = load_denoiser(request.model, request.device, engine=request.engine,
+                                                 prefilter=request.prefilter, warn=lambda message: self._warn(message))
         return self._denoisers[key]
 
 
-def _read_requests(stream, requests: queue.Queue, server: Server):
-    """In a thread of its own, so that a cancellation is seen while the work goes on."""
-    for line in stream:
-        try:
-            request = json.loads(line)
-            if not isinstance(request, dict):
-                raise ValueError("not an object")
-        except ValueError as error:
-            server.answer({"id": None, "event": "error", "what": f"a request is not JSON ({error})", "hint": ""})
-            continue
-        if request.get("do") == "quit":
-            break
-        if request.get("do") == "cancel":
-            server.cancelled.add(request.get("id"))
-        else:
-            requests.put(request)
-    server.closing = True
-    requests.put(None)
-    time.sleep(GRACE_S)
-    os._exit(0)  # a request that does not stop must not outlive the program that asked
+def _refuse_neighbors(features: tuple[str, ...]):
+    from .frame.passes import NEIGHBORS
+    if NEIGHBORS in features:
+        raise N2NError("the model looks at the frames before and after, which a single request does not give",
+                       "Denoise the animation with `n2n-render denoise FRAMES --model …`, or choose another model.")
+
+
+def _picture_paths(request: Denoise, count: int) -> list[tuple[Path, Path]]:
+    """(denoised, rendered) of each layer, or nothing. Raises N2NError where one of them is read or written besides."""
+    if not request.pictures:
+        return []
+    folder = Path(request.pictures)
+    paths = [(folder / f"{index}.denoised.exr", folder / f"{index}.rendered.exr") for index in range(count)]
+    for path in (path for pair in paths for path in pair):
+        taken = next((name for name in ("input", "model", "output") if getattr(request, name)
+                      and is_same_file(path, getattr(request, name))), None)
+        if taken:
+            raise N2NError(f"denoise: the picture {path} is the {taken}, too", "Name another folder for pictures.")
+    return paths
+
+
+def _lines(descriptor: int) -> Iterator[bytes | None]:
+    """Lines as they come; None: one that is longer than LONGEST_LINE, of which no more than that is held."""
+    rest, skipping = bytearray(), False
+    while chunk := os.read(descriptor, CHUNK):
+        *ends, start = chunk.split(b"\n")
+        for end in ends:
+            rest += end
+            yield None if skipping or len(rest) > LONGEST_LINE else bytes(rest)
+            rest, skipping = bytearray(), False
+        rest += start
+        if len(rest) > LONGEST_LINE:
+            rest, skipping = bytearray(), True
+    if rest or skipping:
+        yield None if skipping else bytes(rest)
+
+
+def _read_requests(descriptor: int, server: Server):
+    """In a thread of its own, so that a cancellation is seen while the work goes on. Whatever happens, the process ends when
+    no more requests can come.
+    """
+    try:
+        for line in _lines(descriptor):
+            if line is None:
+                server.answer({"id": None, "event": "error", "what": f"a request is longer than {LONGEST_LINE // 2**20} MiB",
+                               "hint": "Send shorter ones, one JSON object a line."})
+            elif not server.take(line):
+                break
+    finally:
+        server.close()
+        time.sleep(GRACE_S)
+        os._exit(0)  # a request that does not stop must not outlive the program that asked
 
 
 def main():
     """Serves until stdin ends. Only answers go to stdout; whatever libraries print there goes to stderr."""
+    if sys.stdin is None or sys.stdout is None:  # closed from the start: nobody asks, or nobody listens
+        return
+    if sys.stderr is None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
     lock = threading.Lock()
 
     def answer(values):
         with lock:
-            answers.write(json.dumps(values) + "\n")
-    requests, server = queue.Queue(), Server(answer)
-    threading.Thread(target=_read_requests, args=(sys.stdin, requests, server), daemon=True).start()
+            try:
+                answers.write(json.dumps(values) + "\n")
+            except OSError:  # nobody listens any more
+                server.close()
+    server = Server(answer)
+    threading.Thread(target=_read_requests, args=(0, server), daemon=True).start()
     try:
-        while (request := requests.get()) is not None:
-            server.handle(request)
-    except (KeyboardInterrupt, BrokenPipeError):
+        server.run()
+    except KeyboardInterrupt:
         pass
     os._exit(0)  # without waiting for the reading thread
 

@@ -21,7 +21,8 @@ ALLOWED = {
     "adapt": FREE | {"frame", "network", "train", "engines", "denoise", "neighbors", "adapt"},
     "export": FREE | {"frame", "network", "engines", "denoise"},
     "evaluate": FREE | {"frame", "network", "engines", "denoise"},
-    "serve": FREE | {"frame", "network", "engines", "denoise"},
+    "request": {"errors"},
+    "serve": FREE | {"frame", "network", "engines", "denoise", "request"},
     "report": FREE | {"frame", "evaluate"},
     "schema": {"errors"}, "config": {"schema"}, "files": {"errors"}, "errors": set(), "console": {"errors"}, "__init__": set(),
 }

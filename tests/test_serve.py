@@ -21,7 +21,7 @@ class Served:
     """A process; `ask` sends a line and `answer` takes the next one."""
 
     def __init__(self, start):
-        self.process = subprocess.Popen([sys.executable, *start], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([sys.executable, *start], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.lines = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -30,10 +30,10 @@ class Served:
             self.lines.put(line)
 
     def ask(self, **request):
-        self.send(json.dumps(request))
+        self.send(json.dumps(request).encode())
 
-    def send(self, line):
-        self.process.stdin.write(line + "\n")
+    def send(self, line: bytes):
+        self.process.stdin.write(line + b"\n")
         self.process.stdin.flush()
 
     def answer(self):
@@ -173,7 +173,7 @@ def test_what_cannot_be_done_is_an_error_and_the_process_lives_on(served, noisy,
         served.ask(id=identity, **request)
         found, _ = served.last(identity)
         assert found["event"] == "error" and expected in found["what"], found
-    for line in ("{", "[]", ""):
+    for line in (b"{", b"[]", b""):
         served.send(line)
         found = served.answer()
         assert (found["id"], found["event"]) == (None, "error") and "JSON" in found["what"]
@@ -218,3 +218,155 @@ def test_only_answers_go_to_stdout(served, noisy):
     assert served.last(1)[0]["event"] == served.last(2)[0]["event"] == "done"
     served.end()
     assert served.lines.empty()
+
+
+HOSTILE_LINES = {
+    "unhashable id": b'{"do": "cancel", "id": [1]}',
+    "object as id": b'{"do": "describe", "id": {"a": 1}}',
+    "true as id": b'{"do": "describe", "id": true}',
+    "infinite id": b'{"do": "describe", "id": 1e999}',
+    "not UTF-8": b'{"do": "describe", "id": "\xff\xfe"}',
+    "another encoding": '{"do": "describe", "id": 1}'.encode("utf-16"),
+    "deep list": b"[" * 200_000,
+    "deep object": b'{"id":' * 200_000,
+    "deep in a field": b'{"id": 1, "do": "describe", "folders": ' + b"[" * 200_000 + b"]" * 200_000 + b"}",
+    "NaN": b'{"do": "denoise", "id": 1, "model": "oidn", "input": "a", "strength": NaN}',
+    "infinity": b'{"do": "describe", "id": 1, "folders": [-Infinity]}',
+    "a field twice": b'{"id": 1, "do": "describe", "do": "quit"}',
+    "huge number": b'{"id": ' + b"9" * 5000 + b', "do": "describe"}',
+    "no object": b'"quit"',
+    "null": b"null",
+    "zeros": b"\0\0\0",
+    "do is a list": b'{"id": 1, "do": ["quit"]}',
+    "cancel of nothing": b'{"do": "cancel"}',
+}
+
+
+def test_no_line_ends_the_process_or_its_hearing(served):
+    for name, line in HOSTILE_LINES.items():
+        served.send(line)
+        found = served.answer()
+        assert found["event"] == "error" and found["what"] and found["hint"], name
+        assert len(found["what"]) < 300, name
+    served.send(b"x" * (2**24 + 5))
+    found = served.answer()
+    assert (found["id"], found["event"]) == (None, "error") and "16 MiB" in found["what"]
+    served.ask(id="still", do="check", model="oidn-small", inputs=[])
+    assert served.last("still")[0]["event"] == "done"
+    assert served.end() == 0
+
+
+@pytest.mark.parametrize("line", [*HOSTILE_LINES.values(), b"x" * 2**25], ids=[*HOSTILE_LINES, "huge"])
+def test_the_process_ends_with_stdin_after_any_line(served, line):
+    served.process.stdin.write(line)  # not even a line's end
+    assert served.end() == 0
+
+
+def wrong(**fields):
+    return {"do": "denoise", "model": "oidn", "input": "a.exr", **fields}
+
+
+@pytest.mark.parametrize("request_, says", [
+    (wrong(strength=-5), "strength"), (wrong(strength=1.01), "strength"), (wrong(strength="abc"), "strength"),
+    (wrong(strength=True), "strength"), (wrong(strength=None), "strength"), (wrong(strength=[0.5]), "strength"),
+    (wrong(prefilter="yes"), "prefilter"), (wrong(keep_noisy=1), "keep_noisy"), (wrong(layers="ViewLayer"), "layers"),
+    (wrong(layers=[1]), "layers"), (wrong(layers=[]), "layers"), (wrong(layers=["A", "A"]), "layers"),
+    (wrong(device=0), "device"), (wrong(engine="steam"), "engine"), (wrong(engine={}), "engine"), (wrong(input=""), "input"),
+    (wrong(input="a\0b"), "input"), (wrong(input=["a"]), "input"), (wrong(output=7), "output"), (wrong(output=" "), "output"),
+    (wrong(pictures=False), "pictures"), (wrong(model=None), "model"), (wrong(tile=64, dance=1), "dance"),
+    ({"do": "denoise", "model": "oidn"}, "input"), ({"do": "check", "model": "oidn"}, "inputs"),
+    ({"do": "check", "model": "oidn", "inputs": "a.exr"}, "inputs"), ({"do": "describe", "folders": "here"}, "folders"),
+    ({"do": "describe", "folders": [None]}, "folders"), ({"do": "describe", "inputs": []}, "inputs"),
+    ({"do": "cancel", "reason": "tired"}, "reason"), ({"do": "quit", "now": True}, "now"), ({"do": None}, "null"), ({}, "null"),
+])
+def test_a_request_that_is_not_whole_is_refused_by_name(request_, says):
+    from n2n_render.request import BadRequest, parse_request
+    with pytest.raises(BadRequest) as caught:
+        parse_request(json.dumps({"id": "mine", **request_}).encode())
+    assert says in caught.value.what and caught.value.hint and caught.value.identity == "mine"
+
+
+def test_what_is_read_is_never_written_over(served, noisy, tmp_path):
+    """By whatever name."""
+    import os
+    before = noisy.read_bytes()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "linked").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "link.exr").symlink_to(noisy)
+    os.link(noisy, tmp_path / "hard.exr")
+    picture = tmp_path / "pictures" / "0.denoised.exr"
+    picture.parent.mkdir()
+    picture.write_bytes(before)
+    model = tmp_path / "model.tza"
+    model.write_bytes(b"weights")
+    names = [noisy, tmp_path / "folder" / ".." / "noisy.exr", tmp_path / "linked" / "noisy.exr", tmp_path / "link.exr",
+             tmp_path / "hard.exr", os.path.relpath(noisy)]
+    requests = [denoise(noisy, output=str(name)) for name in names]
+    requests += [denoise(tmp_path / "link.exr", output=str(noisy)), denoise(picture, pictures=str(picture.parent)),
+                 denoise(noisy, output=str(picture), pictures=str(picture.parent)),
+                 denoise(noisy, output=str(model), model=str(model)), denoise(noisy, output=str(tmp_path / "folder"))]
+    for identity, request in enumerate(requests):
+        served.ask(id=identity, **request)
+        found, _ = served.last(identity)
+        assert found["event"] == "error" and found["hint"], request
+    assert noisy.read_bytes() == picture.read_bytes() == before and model.read_bytes() == b"weights"
+    assert (tmp_path / "link.exr").is_symlink() and os.stat(noisy).st_nlink == 2
+
+
+def test_a_cancelled_id_can_be_used_again(served, noisy, tmp_path):
+    """Also when nothing of that id was there to cancel, and in the same breath."""
+    served.ask(id=1, do="cancel")
+    served.ask(id=1, do="check", model="oidn-small", inputs=[str(noisy)])
+    assert served.last(1)[0]["event"] == "done"
+    served.ask(id="busy", **denoise(noisy, output=str(tmp_path / "busy.exr")))
+    for do in ("check", "cancel", "check"):
+        served.ask(id=1, do=do, **({} if do == "cancel" else {"model": "oidn-small", "inputs": [str(noisy)]}))
+    assert served.last("busy")[0]["event"] == "done"
+    assert [served.last(1)[0]["event"] for _ in range(2)] == ["cancelled", "done"]
+
+
+def test_a_model_that_looks_at_neighbours_is_a_sentence(served, noisy, tmp_path):
+    from n2n_render.frame.passes import NEIGHBORS
+    from n2n_render.network.checkpoint import Checkpoint, write_checkpoint
+    from n2n_render.network.model import ModelConfig
+    from n2n_render.network.unet import UNet
+    config = ModelConfig(features=("albedo", "normal", NEIGHBORS), levels=1, encoder_width=4, decoder_width=4,
+                         head_widths=(4, 4))
+    write_checkpoint(tmp_path / "m.pt", Checkpoint(config, UNet(config).state_dict()))
+    served.ask(id=1, **denoise(noisy, model=str(tmp_path / "m.pt"), output=str(tmp_path / "out.exr")))
+    served.ask(id=2, do="check", model=str(tmp_path / "m.pt"), inputs=[str(noisy)])
+    for identity in (1, 2):
+        found, _ = served.last(identity)
+        assert found["event"] == "error" and "before and after" in found["what"], found
+    assert not (tmp_path / "out.exr").exists()
+
+
+def test_doubts_of_the_library_are_warnings_of_the_request_in_hand():
+    from n2n_render.errors import doubt
+    from n2n_render.request import Describe
+    from n2n_render.serve import Job, Server
+    answers = []
+    server = Server(answers.append)
+    doubtful = {"version": "0"}
+
+    def describe(request, job):
+        doubt("the file looks odd")
+        doubt("the file looks odd")
+        return doubtful
+    server._work[Describe] = describe
+    for identity in (1, 2):
+        server.handle(Job(identity, Describe(), server.answer))
+    doubt("nobody asked")
+    assert [(found["id"], found["event"]) for found in answers] == [(1, "warning"), (1, "done"), (2, "warning"), (2, "done")]
+    assert answers[0]["message"] == "the file looks odd"
+
+
+def test_it_ends_when_nobody_listens(noisy):
+    process = subprocess.Popen([sys.executable, "-m", "n2n_render.serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process.stdout.close()
+    try:
+        process.stdin.write(json.dumps({"id": 1, "do": "check", "model": "oidn-small", "inputs": [str(noisy)]}).encode() + b"\n")
+        process.stdin.flush()
+        assert process.wait(timeout=TIMEOUT_S) == 0
+    finally:
+        process.kill()
