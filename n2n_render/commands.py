@@ -1,56 +1,19 @@
 """The command line. No logic here: options become configs, stations do the work, errors become one red line."""
-import os
-import signal
-import sys
-import threading
+if __name__ == "__main__":  # python -m n2n_render.commands
+    from .start import main as start
+    start()
+
 from pathlib import Path
 
 import click
 
 from . import __version__
-from .errors import N2NError
+from .ending import Commands
 from .learning import adapt, online, train
 from .options import engine_options, folder_name, reporter
 
 
-class _Commands(click.Group):
-    """Turns every error that users can mend into one sentence and exit code 1, Ctrl-C into 130."""
-
-    def invoke(self, ctx):
-        from . import console
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, _terminate)
-            if hasattr(signal, "SIGBREAK"):  # how a program asks on Windows
-                signal.signal(signal.SIGBREAK, _terminate)
-        try:
-            return super().invoke(ctx)
-        except N2NError as error:
-            console.show_error(error)
-            sys.exit(1)
-        except PermissionError as error:
-            console.show_error(N2NError(f"{error.filename}: may not be read or written", "Check who owns it."))
-            sys.exit(1)
-        except MemoryError as error:
-            console.show_error(N2NError(f"the memory is full{f' ({error})' if str(error) else ''}",
-                                        "Close other programs, or take smaller or fewer frames, or a smaller --tile."))
-            sys.exit(1)
-        except KeyboardInterrupt:
-            console.say("interrupted; what was finished is kept")
-            sys.exit(130)
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(1)
-
-
-def _terminate(*_):
-    """A farm that stops us is a Ctrl-C, also where the shell made us ignore Ctrl-C itself (a background job)."""
-    on_ctrl_c = signal.getsignal(signal.SIGINT)
-    if not callable(on_ctrl_c):
-        raise KeyboardInterrupt
-    on_ctrl_c(signal.SIGINT, None)
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(__version__)
 @click.option("--progress", type=click.Choice(["bar", "json"]), default="bar", help="How progress is written to stderr.")
 def main(progress):
@@ -105,6 +68,10 @@ def sample(ctx, dry_run, frames, size, chunk, reference_frames, **options):
     else:
         console.result(f"rendered {done.jobs} file(s), {done.present} were there already")
         console.say(f"next: n2n-render train --hdr --features --data {Path(done.folder)}")
+    return {"folder": done.folder, "files": done.jobs + done.present, "to_render" if dry_run else "rendered": done.jobs,
+            "present": done.present, "views": views, "frames": frame_count, "seeds": config.seeds, "size": done.size,
+            "spp": config.spp, "blender": done.manifest["blender"], "device": done.manifest["devices"][-1],
+            **({"seconds": done.seconds, "disk_bytes": done.disk_bytes} if dry_run else {})}
 
 
 @main.command()
@@ -147,6 +114,7 @@ def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, stre
                                    precision=precision)
         denoise_files(denoiser, groups, outputs, FileOptions(layer, keep_noisy, strength), on_progress, neighbors)
     console.result(f"wrote {outputs[0]}" if len(outputs) == 1 else f"wrote {len(outputs)} files to {output}")
+    return {"outputs": outputs, "engine": denoiser.engine.description, "prefiltered": bool(denoiser.prefilter)}
 
 
 @main.command()
@@ -159,6 +127,7 @@ def models(folders):
     rows = [[model.name, ", ".join(model.features) or "color only", f"{model.parameters / 1e6:.2f} M", model.origin]
             if not model.problem else [model.name, "", "", f"cannot be used: {model.problem}"] for model in found]
     console.show_table("models", ["--model", "features", "parameters", "origin"], rows, numbers=False)
+    return {"models": [vars(model) for model in found]}
 
 
 @main.command()
@@ -166,9 +135,11 @@ def engines():
     """List what can run a network on this machine."""
     from . import console
     from .engines.choice import list_engines
+    found = list_engines()
     rows = [[name, "\n".join(f"{kind}: {text}" for kind, text in devices.items()) or "not installed", suits]
-            for name, devices, suits in list_engines()]
+            for name, devices, suits in found]
     console.show_table("engines", ["--engine", "--device", "runs"], rows, numbers=False)
+    return {"engines": {name: devices for name, devices, _ in found if devices}}
 
 
 @main.command()
@@ -201,6 +172,7 @@ def export(ctx, model, kind, output, precision, check):
     console.result(f"wrote {output} and {output}.json; on {frame} it differs from {model} by {difference:.2e} of the mean")
     if kind == "tza" and not half:
         console.say("Open Image Denoise's own runtime reads archives in half precision only")
+    return {"path": output, "sidecar": f"{output}.json", "format": kind, "half": half, "difference": difference, "frame": frame}
 
 
 @main.command()
@@ -255,6 +227,7 @@ def evaluate(ctx, models, frames, data, more, out, json_path, oidn, engine, devi
     console.result(f"pictures in {out}")
     if json_path:
         report.write_json(results, mean, json_path, changes, ladder)
+    return {"views": len(results), "means": mean, "oidn_psnr_db": ladder, "pictures": out, "json": json_path}
 
 
 @main.command()
@@ -274,6 +247,7 @@ def demo(ctx, minutes, out, blender):
     console.result(f"picture: {result.picture}")
     console.say(f"next, your own scene: n2n-render sample --scene x.blend --spp 8 --views 16, or try "
                 f"n2n-render denoise FRAME.exr --model {result.run} -o OUT.exr")
+    return {"scores": result.view.scores, "picture": result.picture, "run": result.run}
 
 
 if __name__ == "__main__":

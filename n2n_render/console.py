@@ -1,6 +1,9 @@
 """What the user sees while things run: the only module that knows rich. Talk goes to stderr, results to stdout."""
+import contextlib
 import json
 import logging
+import math
+import os
 import sys
 import time
 
@@ -10,14 +13,69 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from .errors import LOGGER
+from .start import end_event
 
 _talk = Console(stderr=True, highlight=False)
 _results = Console(highlight=False, soft_wrap=True)
 LINE_EVERY_S = 30.0
+_style = "bar"
+
+
+@contextlib.contextmanager
+def speaking(style: str):
+    """Inside, talk is as `reporter` of that style writes it."""
+    global _style
+    before, _style = _style, style
+    try:
+        yield
+    finally:
+        _style = before
 
 
 def say(message: str):
-    _talk.print(escape(message))
+    if _style == "json":
+        _write_event({"event": "note", "message": message})
+    else:
+        _talk.print(escape(message))
+
+
+def end_with_error(error, kind: str, show=None):
+    """The last thing that is said. kind: as in `start.end_event`; show(): what people read instead of the sentence."""
+    if _style == "json":
+        if kind == "unexpected":
+            show()
+        with contextlib.suppress(OSError):
+            sys.stderr.write(end_event(kind, error.what, error.hint))
+            sys.stderr.flush()
+    elif show:
+        show()
+    elif kind == "interrupted":
+        say(error.what)
+    else:
+        show_error(error)
+
+
+def end_with_result(values: dict):
+    """What a command made, numbers and paths by name, for programs; people have read it already."""
+    if _style == "json":
+        _write_event({"event": "result", **{name: _plain(value) for name, value in values.items()}})
+
+
+def _write_event(values: dict):
+    sys.stderr.write(json.dumps(values) + "\n")
+    sys.stderr.flush()
+
+
+def _plain(value):
+    """As JSON has it: paths are texts, what is not finite is null."""
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    value = value.item() if hasattr(value, "item") else value  # of NumPy
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def show_error(error):
@@ -27,7 +85,14 @@ def show_error(error):
 
 
 def result(message: str):
-    _results.print(escape(message))
+    _print_result(_results, escape(message))
+
+
+def _print_result(console: Console, what):
+    try:
+        console.print(what)
+    except OSError as error:  # the disk that stdout was sent to
+        raise OSError(error.errno, error.strerror, "standard output") from None
 
 
 def show_table(title: str, columns: list[str], rows: list[list[str]], numbers: bool = True):
@@ -38,7 +103,7 @@ def show_table(title: str, columns: list[str], rows: list[list[str]], numbers: b
                          overflow="ellipsis" if numbers else "fold")
     for row in rows:
         table.add_row(*[escape(cell) for cell in row])
-    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
+    _print_result(Console(highlight=False, width=None if sys.stdout.isatty() else 160), table)
 
 
 class BarReporter:
@@ -101,8 +166,7 @@ class JsonReporter:
         return None
 
     def _write(self, **values):
-        sys.stderr.write(json.dumps({"task": self._title, **values}) + "\n")
-        sys.stderr.flush()
+        _write_event({"task": self._title, **values})
 
     def start(self, total: float, count: int = 0):
         self._total, self._done = total, 0.0

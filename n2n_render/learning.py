@@ -4,7 +4,16 @@ from pathlib import Path
 import click
 
 from .errors import N2NError
-from .options import engine_options, folder_name, is_given, parse_features, parse_numbers, refuse_given, reporter
+from .options import (
+    Command,
+    engine_options,
+    folder_name,
+    is_given,
+    parse_features,
+    parse_numbers,
+    refuse_given,
+    reporter,
+)
 
 
 def _temporal_options(command):
@@ -21,7 +30,7 @@ def _check_shots(temporal, shots):
         raise N2NError("--shots is for --temporal, which was not given", "Pass --temporal 2 too, or leave --shots out.")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--data", multiple=True, default=["datasets"], metavar="FOLDER", help="Datasets, or folders of datasets.")
 @click.option("--out", callback=folder_name, metavar="FOLDER", help="Run folder.  [default: runs/<date>-<name>]")
 @click.option("--name", help="Name of the run.  [default: the dataset's]")
@@ -86,9 +95,10 @@ def train(ctx, resume, features, widths, minutes, data, shots, **options):
         folder = run(config, progress, resume)
     console.result(f"{folder}: best.pt, last.pt, training.png, metrics.jsonl")
     console.say(f"next: n2n-render denoise FRAMES --model {folder} -o OUT")
+    return {"folder": folder, "model": Path(folder) / "best.pt", "last": Path(folder) / "last.pt"}
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT…")
 @click.option("--output", "-o", "out", required=True, callback=folder_name, metavar="FOLDER",
               help="Denoised frames, error maps, adapted model.")
@@ -132,17 +142,27 @@ def adapt(ctx, inputs, pair, out, shots, **options):
             console.result(f"best on held-out tiles after {done.tuned.steps} steps"
                            + (share if options["init"] != "nothing" else ""))
     noisy = [frame for frame in done.frames if frame.psnr_db is not None]
-    if not noisy:
+    made = {"folder": out, "outputs": [frame.output for frame in done.frames], "frames": len(done.frames), "model": done.model}
+    if done.model is None or not noisy:
         console.result(f"wrote {len(done.frames)} frame(s) to {out}; none holds any noise, so they are as they were")
-        return
+        return {**made, "learned": False}
     mean = sum(frame.psnr_db for frame in noisy) / len(noisy)
     worst = min(noisy, key=lambda frame: frame.psnr_db)
     console.result(f"wrote {len(done.frames)} frame(s) to {out}, expected PSNR on T {mean:.1f} dB in the mean, least "
                    f"{worst.psnr_db:.1f} dB in {worst.output.name}; error maps beside them, numbers in report.json")
     console.result(f"model for other frames of this shot: {done.model}")
+    return {**made, "expected_psnr_db": mean, "least_psnr_db": worst.psnr_db, "least": worst.output, **_learned(done.model)}
 
 
-@click.command()
+def _learned(model: Path) -> dict:
+    """Also where an earlier run did the learning."""
+    from .network.checkpoint import read_checkpoint
+    told = read_checkpoint(model).provenance
+    return {"steps": told["step"], "share": told["share"], "learned": bool(told["step"] or told["share"]),
+            "seconds": told["seconds"]}
+
+
+@click.command(cls=Command)
 @click.option("--scene", required=True, metavar="FILE.blend", help="The scene; it is never changed.")
 @click.option("--frames", required=True, metavar="1-100", help="Frames of the fly-through: 1-100 or 1-100x2.")
 @click.option("--spp", required=True, type=click.IntRange(1), help="Samples per pixel of each of the two renders.")
@@ -176,11 +196,14 @@ def online(ctx, frames, size, **options):
     points = run(OnlineConfig(**options, frames=tuple(plan.parse_frames(frames)),
                               size=tuple(parsed) if isinstance(parsed, list) else parsed), lambda title: reporter(ctx, title))
     report.write_fly_through(points, Path(options["out"]) / "curve.png")
-    console.result(f"wrote {len(points)} frame(s), online.pt, curve.png and report.json to {options['out']}")
+    folder, means = Path(options["out"]), {}
+    console.result(f"wrote {len(points)} frame(s), online.pt, curve.png and report.json to {folder}")
     for name, title in (("noisy_expected", "noisy, expected"), ("expected", "denoised, expected"), ("noisy_true", "noisy"),
                         ("true", "denoised")):
         values = [getattr(point, name) for point in points if getattr(point, name) is not None]
         if values:
+            means[f"{name}_psnr_db"] = sum(values) / len(values)
             third = max(1, len(values) // 3)
             console.result(f"{title}: {sum(values) / len(values):.2f} dB in the mean; first third "
                            f"{sum(values[:third]) / third:.2f} dB, last third {sum(values[-third:]) / third:.2f} dB")
+    return {"folder": folder, "frames": len(points), "model": folder / "online.pt", "curve": folder / "curve.png", **means}

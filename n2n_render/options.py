@@ -4,6 +4,20 @@ import click
 from .errors import N2NError
 
 
+class Command(click.Command):
+    """Refuses empty texts: an empty path would be the current folder, and an empty name nothing."""
+
+    def parse_args(self, ctx, args):
+        rest = super().parse_args(ctx, args)
+        for param in self.params:
+            given = ctx.params.get(param.name)
+            texts = given if isinstance(given, tuple) else (given,)
+            empty = any(isinstance(text, str) and not text.strip() for text in texts)
+            if empty and is_given(ctx, param.name) and param.default != "":  # an empty list of --features is one
+                raise click.BadParameter("it is empty.", ctx, param)
+        return rest
+
+
 def reporter(ctx, title):
     """A progress context as the user asked for it."""
     from . import console

@@ -24,13 +24,14 @@ ALLOWED = {
     "request": {"errors"},
     "serve": FREE | {"frame", "network", "engines", "denoise", "request"},
     "report": FREE | {"frame", "evaluate"},
-    "schema": {"errors"}, "config": {"schema"}, "files": {"errors"}, "errors": set(), "console": {"errors"}, "__init__": set(),
+    "schema": {"errors"}, "config": {"schema"}, "files": {"errors"}, "errors": set(), "console": {"errors", "start"},
+    "__init__": set(),
 }
-COMPOSERS = {"commands", "options", "demo", "online", "learning"}  # these put stations together
+COMPOSERS = {"commands", "options", "demo", "online", "learning", "ending", "start"}  # these put stations together
 # Heavy neighbour → where it may be imported.
 DOORS = {
     "bpy": {"sample/worker"}, "mathutils": {"sample/worker"}, "OpenEXR": {"frame/exr_parts.py"},
-    "rich": {"console.py"}, "click": {"commands.py", "learning.py", "options.py"},
+    "rich": {"console.py"}, "click": {"commands.py", "learning.py", "options.py", "ending.py"},
     "torch": {"network", "train", "adapt", "engines", "export.py"},
     "pyoidn": {"engines/runtime.py"}, "openvino": {"engines/openvino_engine.py"},
     "filelock": {"files.py"}, "PIL": {"report.py", "train/journal.py"}, "matplotlib": {"train/journal.py", "report.py"},

@@ -365,7 +365,8 @@ def test_it_ends_when_nobody_listens(noisy):
     process = subprocess.Popen([sys.executable, "-m", "n2n_render.serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     process.stdout.close()
     try:
-        process.stdin.write(json.dumps({"id": 1, "do": "check", "model": "oidn-small", "inputs": [str(noisy)]}).encode() + b"\n")
+        request = {"id": 1, "do": "check", "model": "oidn-small", "inputs": [str(noisy)]}
+        process.stdin.write(json.dumps(request).encode() + b"\n")
         process.stdin.flush()
         assert process.wait(timeout=TIMEOUT_S) == 0
     finally:

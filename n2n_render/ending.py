@@ -1,0 +1,139 @@
+"""How a command ends: with its result, or with one sentence about what went wrong and an exit code. Never with a traceback
+for what the user can mend.
+
+Exit codes: 0 done, 1 what the sentence says, 2 usage, 130 Ctrl-C.
+"""
+import _thread
+import os
+import signal
+import sys
+import threading
+import traceback
+
+import click
+
+from .errors import N2NError, sentence_of
+from .options import Command
+from .start import EXIT_INTERRUPTED, INTERRUPTED, wants_json
+
+SWALLOWED_S = 0.05  # until a Ctrl-C that fell into a callback is sent again
+
+
+class _Stopped(Exception):
+    """Its cause is an exception that click has habits of its own for."""
+
+
+class Commands(click.Group):
+    """A command returns what it made, as a dict; `--progress json` ends with it, or with an error, as one event."""
+    command_class = Command
+
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, EOFError, OSError) as error:
+            raise _Stopped from error
+
+    def main(self, args=None, *more, standalone_mode=True, **extra):
+        """Exits with the command's code."""
+        if not standalone_mode:
+            return super().main(args, *more, standalone_mode=False, **extra)
+        from . import console
+        args = sys.argv[1:] if args is None else list(args)
+        with console.speaking("json" if wants_json(args) else "bar"), _Signals() as signals:
+            try:
+                made = super().main(args, *more, standalone_mode=False, **extra)
+                if sys.stdout:
+                    sys.stdout.flush()
+                console.end_with_result(made if isinstance(made, dict) else {})
+                code = made if isinstance(made, int) else 0
+            except BaseException as error:
+                signals.ignore()
+                found = error.__cause__ if isinstance(error, _Stopped) and error.__cause__ else error
+                code = _explain(KeyboardInterrupt() if signals.came else found)
+        sys.exit(code)
+
+
+class _Signals:
+    """Ctrl-C and a farm's SIGTERM as KeyboardInterrupt, wherever they fall; put back afterwards.
+
+    An import that is interrupted may end in any other exception: `came` tells. A callback swallows the exception; then the
+    signal is sent again.
+    """
+
+    def __enter__(self):
+        self.came, self._before, self._hook = False, {}, sys.unraisablehook
+        if threading.current_thread() is not threading.main_thread():
+            return self
+        if callable(signal.getsignal(signal.SIGINT)):
+            self._take(signal.SIGINT, self._interrupt)
+        for name in ("SIGTERM", "SIGBREAK"):  # SIGBREAK: how a program asks on Windows
+            if hasattr(signal, name):
+                self._take(getattr(signal, name), self._terminate)
+        sys.unraisablehook = self._on_swallowed
+        return self
+
+    def __exit__(self, *_):
+        sys.unraisablehook = self._hook
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _take(self, number, handler):
+        self._before[number] = signal.getsignal(number)
+        signal.signal(number, handler)
+
+    def _interrupt(self, *_):
+        self.came = True
+        raise KeyboardInterrupt
+
+    def _terminate(self, *_):
+        """A Ctrl-C, also where the shell made us ignore Ctrl-C itself (a background job). Training has its own handler."""
+        on_ctrl_c = signal.getsignal(signal.SIGINT)
+        if not callable(on_ctrl_c):
+            self._interrupt()
+        on_ctrl_c(signal.SIGINT, None)
+
+    def _on_swallowed(self, unraisable):
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            threading.Timer(SWALLOWED_S, _thread.interrupt_main).start()
+        else:
+            self._hook(unraisable)
+
+    def ignore(self):
+        """The end is being told: one more Ctrl-C would only cut the sentence."""
+        for number in self._before:
+            signal.signal(number, signal.SIG_IGN)
+
+
+def _explain(error: BaseException) -> int:
+    """Tells it as the user asked for; returns the exit code."""
+    from . import console
+    if isinstance(error, SystemExit):  # rich ends so when nobody reads stdout any more
+        console.end_with_error(N2NError("nobody reads the output any more"), "system", lambda: None)
+        return error.code if isinstance(error.code, int) else 1
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        console.end_with_error(N2NError(INTERRUPTED), "interrupted")
+        return EXIT_INTERRUPTED
+    if isinstance(error, click.ClickException):
+        command = f"`{error.ctx.command_path} --help`" if isinstance(error, click.UsageError) and error.ctx else "--help"
+        console.end_with_error(N2NError(error.format_message(), f"Try {command}."), "usage", error.show)
+        return error.exit_code
+    if isinstance(error, OSError) and sys.stdout and not _can_be_written(sys.stdout):
+        error = error if isinstance(error, BrokenPipeError) else OSError(error.errno, error.strerror, "standard output")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    told = sentence_of(error)
+    if told is None:
+        told = N2NError(f"unexpected {type(error).__name__}: {error}", "Please report this, with the traceback.")
+        console.end_with_error(told, "unexpected", lambda: traceback.print_exception(error))
+    else:
+        kind = "memory" if isinstance(error, MemoryError) else "system" if isinstance(error, OSError) else "input"
+        silent = isinstance(error, BrokenPipeError) and not error.filename  # whoever read has had enough, as `head` has
+        console.end_with_error(told, kind, (lambda: None) if silent else None)
+    return 1
+
+
+def _can_be_written(stream) -> bool:
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        return False
+    return True

@@ -1,0 +1,47 @@
+"""The program's first lines. Light, so that Ctrl-C is heard while everything else is imported."""
+import os
+import signal
+import sys
+
+INTERRUPTED = "interrupted; what was finished is kept"
+EXIT_INTERRUPTED = 130
+
+
+def wants_json(arguments: list[str]) -> bool:
+    """Whether `--progress json` stands before the command's name; also where the line cannot be parsed."""
+    before = ""
+    for word in arguments:
+        if word == "--progress=json" or (before, word) == ("--progress", "json"):
+            return True
+        if not word.startswith("-") and before != "--progress":
+            return False
+        before = word
+    return False
+
+
+def end_event(kind: str, what: str, hint: str = "") -> str:
+    """The last line of `--progress json` when something went wrong.
+
+    kind: "input", "usage", "system", "memory", "interrupted" or "unexpected".
+    """
+    import json  # not before Ctrl-C is heard
+    return json.dumps({"event": "error", "kind": kind, "what": what, "hint": hint}) + "\n"
+
+
+def _leave(*_):
+    """Nothing has begun yet, so nothing is left behind; an exception would end as a traceback of some import."""
+    text = end_event("interrupted", INTERRUPTED) if wants_json(sys.argv[1:]) else f"{INTERRUPTED}\n"
+    os.write(2, text.encode())
+    os._exit(EXIT_INTERRUPTED)
+
+
+def main():
+    """The command line, from the first moment."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where a shell made us deaf to it
+        signal.signal(signal.SIGINT, _leave)
+    from .commands import main as run
+    try:
+        run()
+    finally:
+        if signal.getsignal(signal.SIGINT) is _leave:  # all is said: what Python tears down now may end at once
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
