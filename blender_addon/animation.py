@@ -1,11 +1,12 @@
 """Denoise Animation: the frame range, rendered or rendered before → denoised multilayer EXR frames on disk."""
+import contextlib
 import json
 import os
 import re
 
 import bpy
 
-from . import composite, jobs, render_result, session
+from . import composite, jobs, render_result, scenes, session
 from .denoise import ask_denoise
 from .errors import Problem
 from .jobs import Job
@@ -19,14 +20,15 @@ class N2N_OT_denoise_animation(Job, bpy.types.Operator):
     title = "Denoising the animation"
 
     def work(self, context):
-        scene = context.scene
-        plan = plan_frames(scene)
-        check_record(os.path.dirname(plan[0][2]), made_with(scene))
+        scene, place = context.scene, scenes.Place(context.scene)
+        plan, made = plan_frames(scene), made_with(scene)
+        check_record(os.path.dirname(plan[0][2]), made)
         if scene.n2n.source == "RENDER":
             check_record(os.path.dirname(plan[0][1]), whose(scene))
         if scene.n2n.source == "EXISTING":
             yield 0.0, "checking the frames"
             yield from _check(scene, [noisy for _, noisy, _ in plan])
+            scene = place()
         composites = scene.n2n.composite and composite.does_something(scene)
         todo = [entry for entry in plan if not os.path.isfile(entry[2]) or (
             composites and not os.path.isfile(_composited(scene, entry[2])))]
@@ -36,20 +38,22 @@ class N2N_OT_denoise_animation(Job, bpy.types.Operator):
                 text = f"frame {frame}, {done + 1} of {len(todo)}"
                 yield done / len(todo), text
                 if not os.path.isfile(denoised):
-                    if scene.n2n.source == "RENDER" and not os.path.isfile(noisy):
-                        yield from _render(context, scene, frame, noisy)
-                    for found in ask_denoise(scene, input=noisy, output=denoised):
+                    if made["frames"] == "rendered" and not os.path.isfile(noisy):
+                        yield from _render(context, place, frame, noisy)
+                    _refuse_change(made, place())
+                    for found in ask_denoise(place(), input=noisy, output=denoised):
                         yield ((done + found[0]) / len(todo), text) if found else None
                 if composites:
-                    scene.frame_set(frame)
-                    picture = _composited(scene, denoised)
+                    place().frame_set(frame)
+                    picture = _composited(place(), denoised)
                     os.makedirs(os.path.dirname(picture), exist_ok=True)
-                    if not (yield from composite.run(context, scene, denoised, picture)):
+                    if not (yield from composite.run(context, place, denoised, picture)):
                         jobs.warn(composite.CANNOT)
                         composites = False
         finally:
-            if scene.frame_current != before:
-                scene.frame_set(before)
+            with contextlib.suppress(Problem):  # a scene that is gone has no current frame
+                if place().frame_current != before:
+                    place().frame_set(before)
         folder = os.path.dirname(plan[0][2])
         self.report({"INFO"}, f"{len(todo)} frame(s) denoised, {len(plan) - len(todo)} were there already: {folder}")
 
@@ -117,6 +121,15 @@ def made_with(scene) -> dict:
             "prefilter": chosen.prefilter, "keep noisy": chosen.keep_noisy}
 
 
+def _refuse_change(made: dict, scene):
+    """Undo and the panel reach the settings while frames are denoised: frames of two kinds must not stand side by side."""
+    now = made_with(scene)
+    other = next((name for name in made if name != "file" and now[name] != made[name]), None)
+    if other:
+        raise Problem(f"The {other} was changed from {made[other]} to {now[other]} meanwhile",
+                      "Change it back and press the button again to go on, or choose another output folder")
+
+
 def check_record(folder: str, made_with: dict):
     """Writes down what the frames in `folder` are made with; raises Problem when some were made with something else."""
     path = os.path.join(folder, RECORD)
@@ -146,13 +159,13 @@ def _check(scene, files):
         yield (event["share"], "checking the frames") if event and event["event"] == "progress" else None
 
 
-def _render(context, scene, frame, path):
+def _render(context, place, frame, path):
     """Renders as F12 does, and saves all passes; a file is there complete or not at all."""
-    yield from render_result.render(context, scene, frame)
+    yield from render_result.render(context, place, frame)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     partial = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}")
     try:
-        render_result.save(scene, partial)
+        render_result.save(place(), partial)
         os.replace(partial, path)
     finally:
         if os.path.exists(partial):

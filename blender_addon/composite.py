@@ -9,7 +9,7 @@ import shutil
 
 import bpy
 
-from . import compositor, render_result, versions
+from . import compositor, render_result, scenes, versions
 
 COPY = "n2n_copy"
 CANNOT = "The compositor was not run again: its tree renders another scene, or has Render Layers inside a group"
@@ -26,17 +26,18 @@ def does_something(scene) -> bool:
     return any(node.bl_idname not in idle or node.type == "GROUP" for node in own)
 
 
-def target(scene, place: str) -> str:
-    """`place` with the suffix of the scene's output format; movies become EXR pictures."""
-    return place + STILLS.get(scene.render.image_settings.file_format, ".exr")
+def target(scene, bare: str) -> str:
+    """`bare` with the suffix of the scene's output format; movies become EXR pictures."""
+    return bare + STILLS.get(scene.render.image_settings.file_format, ".exr")
 
 
-def run(context, scene, frame: str, picture: str, exact: bool = False):
-    """A generator. frame: a denoised multilayer EXR of the scene; picture: the composited picture that it becomes, in the
-    scene's own format, or with `exact` an EXR that keeps every bit. Returns False where the tree renders something else,
-    too, and nothing was done.
+def run(context, place, frame: str, picture: str, exact: bool = False):
+    """A generator. place: see scenes.py; frame: a denoised multilayer EXR of the scene; picture: the composited picture that
+    it becomes, in the scene's own format, or with `exact` an EXR that keeps every bit. Returns False where the tree renders
+    something else, too, and nothing was done.
     """
     with contextlib.ExitStack() as stack:
+        scene = place()
         copy = scene.copy()
         copy[COPY] = True
         stack.callback(forget_copies)
@@ -46,8 +47,9 @@ def run(context, scene, frame: str, picture: str, exact: bool = False):
         if not _replace_render_layers(tree, (None, scene, copy), image):
             return False
         copy.n2n.after_render = False
-        yield from render_result.render(context, copy)
-        _save(copy, picture, exact)
+        place_of_copy = scenes.Place(copy)
+        yield from render_result.render(context, place_of_copy)
+        _save(place_of_copy(), picture, exact)
         return True
 
 
@@ -58,18 +60,19 @@ def forget_copies():
             kind.remove(data)
 
 
-def write_still(context, scene, frame: str, image):
+def write_still(context, place, frame: str, image: str):
     """A generator: the denoised still goes where the scene's output goes, in its format, composited as a render would be.
-    Returns the path. frame: the denoised multilayer EXR; image: the denoised picture.
+    Returns the path. place: see scenes.py; frame: the denoised multilayer EXR; image: the denoised picture's name.
     """
-    place = os.path.splitext(scene.render.frame_path(frame=scene.frame_current))[0]
-    os.makedirs(os.path.dirname(place) or ".", exist_ok=True)
-    path = target(scene, place)
+    scene = place()
+    bare = os.path.splitext(scene.render.frame_path(frame=scene.frame_current))[0]
+    os.makedirs(os.path.dirname(bare) or ".", exist_ok=True)
+    path = target(scene, bare)
     if scene.render.image_settings.file_format == "OPEN_EXR_MULTILAYER":
         shutil.copyfile(frame, f"{path}.partial")
         os.replace(f"{path}.partial", path)
-    elif not does_something(scene) or not (yield from run(context, scene, frame, path)):
-        image.save_render(path, scene=scene)
+    elif not does_something(scene) or not (yield from run(context, place, frame, path)):
+        bpy.data.images[image].save_render(path, scene=place())
     return path
 
 

@@ -6,7 +6,7 @@ import time
 
 import bpy
 
-from . import composite, compositor, jobs, render_result, session
+from . import composite, compositor, jobs, render_result, scenes, session
 from .errors import Problem
 from .jobs import Job, cancel, is_running
 from .settings import preferences
@@ -22,7 +22,7 @@ class N2N_OT_denoise(Job, bpy.types.Operator):
         name="Write Still", description="Also write the picture to the scene's output path, as a render in background does")
 
     def work(self, context):
-        scene, seconds = context.scene, {}
+        place, seconds = scenes.Place(context.scene), {}
         writes = self.write_still or (bpy.app.background and not self.properties.is_property_set("write_still"))
         LAST["seconds"] = seconds
         folder = tempfile.mkdtemp(prefix="n2n_", dir=bpy.app.tempdir)
@@ -30,9 +30,11 @@ class N2N_OT_denoise(Job, bpy.types.Operator):
             yield 0.0, "saving the render"
             lap = _clock()
             noisy = os.path.join(folder, "render.exr")
-            yield from _save_render(context, scene, noisy)
+            yield from _save_render(context, place, noisy)
             seconds["save"] = lap()
             yield 0.0, "starting"
+            scene = place()
+            model = session.model_path(scene.n2n.model)
             composites = scene.n2n.composite and composite.does_something(scene)
             whole = os.path.join(folder, "denoised.exr")
             try:
@@ -41,16 +43,18 @@ class N2N_OT_denoise(Job, bpy.types.Operator):
             except Problem as problem:
                 raise _about_the_render(problem, noisy) from None
             seconds["worker"], seconds["inside"] = lap(), answer["seconds"]
+            scene = place()
             images = _take_over(scene, folder, answer["layers"])
+            first = next(iter(images.values()))[0].name
             compositor.install(scene, images)
             compositor.mute(scene, False)
             seconds["load"] = lap()
-            yield from _composite_again(context, scene, whole if composites else None)
+            yield from _composite_again(context, place, whole if composites else None)
             seconds["composite"] = lap()
             if not bpy.app.background:
-                render_result.show(context, render_result.picture_to_show(scene))
+                render_result.show(context, render_result.picture_to_show(place()))
             if writes:
-                path = yield from composite.write_still(context, scene, whole, next(iter(images.values()))[0])
+                path = yield from composite.write_still(context, place, whole, first)
                 self.report({"INFO"}, f"Wrote {path}")
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -58,7 +62,7 @@ class N2N_OT_denoise(Job, bpy.types.Operator):
         self.report({"INFO"}, f"Denoised with {answer['engine']}: {total:.1f} s, "
                               f"of which the network {seconds['inside']['network']:.1f} s")
         if not bpy.app.background:
-            yield from jobs.each(session.get_to_know(session.model_path(scene.n2n.model)), lambda _: None)
+            yield from jobs.each(session.get_to_know(model), lambda _: None)
 
 
 def _about_the_render(problem, path):
@@ -69,31 +73,31 @@ def _about_the_render(problem, path):
     return Problem(text.replace(f"{path}: ", ""))
 
 
-def _save_render(context, scene, path):
+def _save_render(context, place, path):
     """In background, where nothing has been rendered yet, the scene is rendered first."""
     try:
-        render_result.save(scene, path)
+        render_result.save(place(), path)
     except Problem:
         if not bpy.app.background:
             raise
-        missing = render_result.what_is_missing(scene)
+        missing = render_result.what_is_missing(place())
         if missing:
             raise Problem(*missing[:2]) from None
-        yield from render_result.render(context, scene)
-        render_result.save(scene, path)
+        yield from render_result.render(context, place)
+        render_result.save(place(), path)
 
 
-def _composite_again(context, scene, whole):
+def _composite_again(context, place, whole):
     """The image of an earlier time is replaced, or goes. whole: the denoised multilayer EXR; None: not this time."""
     title = render_result.COMPOSITE
-    kept = os.path.join(render_result.picture_folder(scene), "composite.exr")
+    kept = os.path.join(render_result.picture_folder(place()), "composite.exr")
     if whole:
         yield 1.0, "compositing"
-        if (yield from composite.run(context, scene, whole, kept, exact=True)):
-            render_result.load(title, kept, scene)
+        if (yield from composite.run(context, place, whole, kept, exact=True)):
+            render_result.load(title, kept, place())
             return
         jobs.warn(composite.CANNOT)
-    for image in [image for image in render_result.pictures(scene) if image["n2n"] == title]:
+    for image in [image for image in render_result.pictures(place()) if image["n2n"] == title]:
         bpy.data.images.remove(image)
 
 

@@ -4,7 +4,7 @@ import os
 import bpy
 from bpy.app.handlers import persistent
 
-from . import composite, compositor, jobs, render_result
+from . import composite, compositor, jobs, render_result, scenes
 
 DELAY_S = 0.2
 
@@ -39,6 +39,7 @@ def after_render(scene, *_):
 @persistent
 def after_load(*_):
     """Pictures that are not on this machine must not leave holes in the compositor."""
+    scenes.another_file()
     composite.forget_copies()
     for scene in bpy.data.scenes:
         images = render_result.pictures(scene)

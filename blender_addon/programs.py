@@ -1,4 +1,6 @@
-"""A command line of n2n-render → its progress, without waiting. No bpy here.
+"""A command line of n2n-render → its progress and its result, without waiting. No bpy here.
+
+`--progress json` writes an event a line, and `result` or `error` as the last one: nothing is read from sentences.
 
 A cancelled one is asked to end (SIGTERM, which it takes as Ctrl-C, also where a shell made it deaf to that), and saves."""
 import contextlib
@@ -16,29 +18,26 @@ RUNNING = set()
 
 
 def run(command: list[str], environment: dict[str, str], warn=lambda sentence: None):
-    """A generator: yields None, or (share, text); returns what the program printed. Closing it cancels the program.
+    """A generator: yields None, or (share, text); returns the `result` event. Closing it cancels the program.
     warn(sentence) is called for its warnings.
 
     Raises Problem with the program's own sentence when it fails.
     """
     windows = os.name == "nt"
     try:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                    text=True, encoding="utf-8", errors="replace",
                                    env={**os.environ, **environment}, start_new_session=not windows,
                                    creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if windows else 0)
     except OSError as error:
         raise Problem(f"{command[0]} cannot be started ({error.strerror or error})",
                       "Name another n2n-render in the add-on's preferences") from None
-    lines, printed, said = queue.Queue(), [], []
-    readers = [threading.Thread(target=_read, args=(process.stderr, lines.put), daemon=True),
-               threading.Thread(target=_read, args=(process.stdout, printed.append), daemon=True)]
-    for reader in readers:
-        reader.start()
+    lines, end, last_words, total = queue.Queue(), {}, "", 0.0
+    reader = threading.Thread(target=_read, args=(process.stderr, lines.put), daemon=True)
+    reader.start()
     RUNNING.add(process)
-    total = 0.0
     try:
-        while process.poll() is None or readers[0].is_alive() or not lines.empty():
+        while process.poll() is None or reader.is_alive() or not lines.empty():
             try:
                 line = lines.get_nowait()
             except queue.Empty:
@@ -46,7 +45,7 @@ def run(command: list[str], environment: dict[str, str], warn=lambda sentence: N
                 continue
             event = _parse(line)
             if event is None:
-                said.append(line)
+                last_words = line.strip() or last_words
             elif event["event"] == "start":
                 total = event["total"]
                 yield 0.0, event["task"]
@@ -56,21 +55,18 @@ def run(command: list[str], environment: dict[str, str], warn=lambda sentence: N
                 warn(event["message"])
             elif event["event"] == "note":
                 yield 0.0, event["message"]
+            elif event["event"] in ("result", "error"):
+                end = event
     finally:
         RUNNING.discard(process)
         if process.poll() is None:
             _end(process)
-    if process.returncode:
-        raise Problem(*_sentences(said) or (f"{os.path.basename(command[0])} ended with exit code {process.returncode}",))
-    readers[1].join(timeout=1.0)
-    return "".join(printed)
-
-
-def _sentences(said: list[str]) -> tuple[str, ...]:
-    """The last `error:` of what the program said, and the hint below it."""
-    starts = [index for index, line in enumerate(said) if line.startswith("error:")]
-    lines = [line.strip() for line in (said[starts[-1]:] if starts else said[-1:]) if line.strip()]
-    return (lines[0].removeprefix("error:").strip(), " ".join(lines[1:])) if lines else ()
+    if end.get("event") == "error":
+        raise Problem(end["what"], end["hint"])
+    if process.returncode or not end:  # it was killed, or is no n2n-render of this version
+        raise Problem(f"{os.path.basename(command[0])} ended with exit code {process.returncode}, without a word about what it "
+                      "made", last_words)
+    return end
 
 
 def _read(stream, take):

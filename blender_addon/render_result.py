@@ -29,18 +29,20 @@ def what_is_missing(scene) -> tuple[str, str, str] | None:
     return None
 
 
-def render(context, scene, frame: int | None = None):
-    """A generator: renders the scene as F12 does, in the interface as a job of Blender's without a window of its own."""
+def render(context, place, frame: int | None = None):
+    """A generator: renders the scene as F12 does, in the interface as a job of Blender's without a window of its own.
+    place: see scenes.py.
+    """
     blocking = bpy.app.background or jobs.status["blocking"]
     while not blocking and bpy.app.is_job_running("RENDER"):
         yield None  # the artist's own
     if frame is not None:
-        scene.frame_set(frame)
+        place().frame_set(frame)
     try:
         if blocking:
-            bpy.ops.render.render(scene=scene.name)
+            bpy.ops.render.render(scene=place().name)
         else:
-            yield from _render_as_job(context, scene)
+            yield from _render_as_job(context, place())
     except RuntimeError as error:
         raise Problem(f"The scene cannot be rendered: {str(error).strip().removeprefix('Error: ')}") from None
 

@@ -14,7 +14,7 @@ from .errors import Problem
 BUNDLED = ("n2n_render", "OpenEXR", "pyoidn", "cffi", "_cffi_backend", "pycparser", "numpy")
 NEEDS_VERSION = "0.1"
 ARCHIVE = ".tza"
-SET_UP_HINT = "Install n2n-render (pip install n2n-render), press Set Up, or name its Python in the add-on's preferences"
+SET_UP_HINT = "Install n2n-render (docs/blender.md says how), press Set Up, or name its Python in the add-on's preferences"
 
 
 def bundled() -> tuple[list[str], dict[str, str]] | None:
@@ -68,4 +68,4 @@ def check_version(found: str):
     """Raises Problem when an installed n2n-render is of another version than this add-on is for."""
     if not found.startswith(f"{NEEDS_VERSION}."):
         raise Problem(f"n2n-render {found} is installed, but this add-on needs {NEEDS_VERSION}",
-                      f"pip install 'n2n-render=={NEEDS_VERSION}.*'")
+                      f"Install version {NEEDS_VERSION} from its repository, or the extension of version {found}")

@@ -39,6 +39,7 @@ class Settings(bpy.types.PropertyGroup):
     minutes: FloatProperty(name="Minutes", default=10.0, min=0.1, precision=1, description="How long to train")
     folder: StringProperty(options={"HIDDEN"}, description="Where the denoised pictures of this scene lie")
     owner: StringProperty(options={"HIDDEN"}, description="The scene's name then: a copy of the scene has another one")
+    pairs: StringProperty(options={"HIDDEN"}, description="Names the scene in the record beside its training renders")
     made_tree: BoolProperty(options={"HIDDEN"}, description="The compositor tree was made by the add-on")
 
 

@@ -30,6 +30,8 @@ def a_trained_model_is_chosen_and_denoises(folder, program):
     assert bpy.ops.n2n.sample() == {"FINISHED"}
     pairs = Path(folder) / "n2n" / "samples" / "shot-1"
     assert len(list(pairs.glob("v00?_f0001_s000?_*.exr"))) == 4
+    bpy.data.scenes.new("Second")  # pairs are found again whatever scenes come
+    scene.name = "Renamed"
     assert bpy.ops.n2n.train() == {"FINISHED"}
     model = Path(scene.n2n.model)
     assert model.suffix == ".tza" and model.is_file() and model.stem.startswith("shot")
