@@ -195,6 +195,8 @@ def check_places(request: Denoise):
         if request.output and is_same_file(request.output, getattr(request, name)):
             lost = "the noisy original" if name == "input" else "it"
             raise N2NError(f"denoise: output {request.output} is the {name}; {lost} would be lost", "Name another output.")
+    if request.output and os.path.isdir(request.model) and is_same_file(os.path.dirname(request.output) or ".", request.model):
+        raise N2NError(f"denoise: output {request.output} is in the model's own folder", "Name a file elsewhere.")
     if request.output and os.path.isdir(request.output):
         raise N2NError(f"denoise: output {request.output} is a folder", "Name a file.")
     if request.pictures and os.path.lexists(request.pictures) and not os.path.isdir(request.pictures):

@@ -259,6 +259,8 @@ def _read_requests(descriptor: int, server: Server):
                                "hint": "Send shorter ones, one JSON object a line."})
             elif not server.take(line):
                 break
+    except OSError:  # a terminal that is gone, say: no more requests can come
+        traceback.print_exc()
     finally:
         server.close()
         time.sleep(GRACE_S)

@@ -35,10 +35,20 @@ def _leave(*_):
     os._exit(EXIT_INTERRUPTED)
 
 
+def _open_streams():
+    """Closed ones lead nowhere, and a file's name that the terminal cannot show is shown escaped: neither is an error."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8", errors="backslashreplace"))
+        elif hasattr(getattr(sys, name), "reconfigure"):
+            getattr(sys, name).reconfigure(errors="backslashreplace")
+
+
 def main():
     """The command line, from the first moment."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where a shell made us deaf to it
         signal.signal(signal.SIGINT, _leave)
+    _open_streams()
     from .commands import main as run
     try:
         run()

@@ -85,6 +85,17 @@ def test_a_full_disk_behind_stdout_is_a_sentence():
     assert "Traceback" not in done.stderr and "ignored" not in done.stderr
 
 
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_a_name_that_no_terminal_can_show_and_closed_streams_are_no_traceback(tmp_path):
+    (tmp_path / "m").mkdir()
+    Path(os.fsdecode(os.fsencode(tmp_path / "m") + b"/b\xff.tza")).write_bytes(b"x")
+    for line in ("models m", "models m >&-", "models m 2>&-", "denoise m/*.tza --model oidn -o out.exr"):
+        shell = ["sh", "-c", f"exec '{sys.executable}' '{ROOT}/cli.py' {line}"]
+        done = subprocess.run(shell, capture_output=True, cwd=tmp_path, env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"})
+        assert done.returncode == line.startswith("denoise") and b"Traceback" not in done.stderr, done.stderr
+        assert ">" in line or b"udcff" in done.stdout + done.stderr
+
+
 def test_results_are_numbers_and_paths_by_name(frame, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, event = ending("denoise", frame, "--model", "oidn-small", "-o", tmp_path / "out.exr", "--device", "cpu")

@@ -304,7 +304,8 @@ def test_what_is_read_is_never_written_over(served, noisy, tmp_path):
     requests = [denoise(noisy, output=str(name)) for name in names]
     requests += [denoise(tmp_path / "link.exr", output=str(noisy)), denoise(picture, pictures=str(picture.parent)),
                  denoise(noisy, output=str(picture), pictures=str(picture.parent)),
-                 denoise(noisy, output=str(model), model=str(model)), denoise(noisy, output=str(tmp_path / "folder"))]
+                 denoise(noisy, output=str(model), model=str(model)), denoise(noisy, output=str(tmp_path / "folder")),
+                 denoise(noisy, output=str(tmp_path / "folder" / "best.pt"), model=str(tmp_path / "linked" / "folder"))]
     for identity, request in enumerate(requests):
         served.ask(id=identity, **request)
         found, _ = served.last(identity)
