@@ -25,7 +25,7 @@ def make_engine(checkpoint: Checkpoint, engine: str = "auto", device: str = "aut
         return oidn.OidnEngine(checkpoint, device)
     if engine in ("openvino", "torch") and not HAS_TORCH:
         raise N2NError(f"the {engine} engine needs PyTorch, which is not installed here",
-                       "Install n2n-render with pip; only the OIDN runtime (--engine oidn) works without.")
+                       "Install n2n-render from its repository (README); only the OIDN runtime (--engine oidn) works without.")
     if engine == "openvino":
         from .openvino_engine import OpenvinoEngine
         return OpenvinoEngine(checkpoint, device, precision)
