@@ -42,6 +42,7 @@ class Commands(click.Group):
         with console.speaking("json" if wants_json(args) else "bar"), _Signals() as signals:
             try:
                 made = super().main(args, *more, standalone_mode=False, **extra)
+                signals.ignore()  # from here on there is one end
                 if sys.stdout:
                     sys.stdout.flush()
                 console.end_with_result(made if isinstance(made, dict) else {})
@@ -99,7 +100,7 @@ class _Signals:
             self._hook(unraisable)
 
     def ignore(self):
-        """The end is being told: one more Ctrl-C would only cut the sentence."""
+        """The end is being told: one more Ctrl-C would only cut the sentence, or add another end."""
         for number in self._before:
             signal.signal(number, signal.SIG_IGN)
 
