@@ -29,29 +29,29 @@ def doubt(message: str):
     LOGGER.warning(message)
 
 
-# What an OSError of the disk means, and what to do about it.
+# What an OSError of the disk means, and what to do about it; by name, as no system has all of them.
 _DISK = {
-    errno.ENOSPC: ("the disk is full", "Free some space, or name a place on another disk."),
-    errno.EDQUOT: ("your share of the disk is full", "Free some space, or name a place on another disk."),
-    errno.EFBIG: ("the file is too large for this file system", "Name a place on another disk."),
-    errno.EROFS: ("the file system is read-only", "Name a place that can be written."),
-    errno.EACCES: ("may not be read or written", "Check who owns it."),
-    errno.EPERM: ("may not be read or written", "Check who owns it."),
-    errno.ENOENT: ("no such file or folder", "Check the path."),
-    errno.EISDIR: ("is a folder, and a file is needed", "Check the path."),
-    errno.ENOTDIR: ("a part of the path is a file, and a folder is needed", "Check the path."),
-    errno.EEXIST: ("is there already", "Name another place, or move it away."),
-    errno.ENOTEMPTY: ("the folder is not empty", "Name another place, or move away what it holds."),
-    errno.ELOOP: ("its links lead in a circle", "Mend the links, or name the file itself."),
-    errno.EMLINK: ("has too many links", "Name another folder."),
-    errno.ENAMETOOLONG: ("the name is too long for this file system", "Name a shorter one."),
-    errno.EINVAL: ("the system does not take this name or kind of file", "Name another one."),
-    errno.EBUSY: ("is in use by another program", "Close that program, and run the command again."),
-    errno.ETXTBSY: ("is in use by another program", "Close that program, and run the command again."),
-    errno.ESTALE: ("the network drive has lost it (stale file handle)", "Mount the drive again, and run the command again."),
-    errno.EIO: ("the disk or network drive fails (input/output error)", "Check the drive, and run the command again."),
-    errno.EMFILE: ("too many files are open", "Raise the limit (ulimit -n), and run the command again."),
-    errno.ENFILE: ("too many files are open", "Close other programs, and run the command again."),
+    "ENOSPC": ("the disk is full", "Free some space, or name a place on another disk."),
+    "EDQUOT": ("your share of the disk is full", "Free some space, or name a place on another disk."),
+    "EFBIG": ("the file is too large for this file system", "Name a place on another disk."),
+    "EROFS": ("the file system is read-only", "Name a place that can be written."),
+    "EACCES": ("may not be read or written", "Check who owns it."),
+    "EPERM": ("may not be read or written", "Check who owns it."),
+    "ENOENT": ("no such file or folder", "Check the path."),
+    "EISDIR": ("is a folder, and a file is needed", "Check the path."),
+    "ENOTDIR": ("a part of the path is a file, and a folder is needed", "Check the path."),
+    "EEXIST": ("is there already", "Name another place, or move it away."),
+    "ENOTEMPTY": ("the folder is not empty", "Name another place, or move away what it holds."),
+    "ELOOP": ("its links lead in a circle", "Mend the links, or name the file itself."),
+    "EMLINK": ("has too many links", "Name another folder."),
+    "ENAMETOOLONG": ("the name is too long for this file system", "Name a shorter one."),
+    "EINVAL": ("the system does not take this name or kind of file", "Name another one."),
+    "EBUSY": ("is in use by another program", "Close that program, and run the command again."),
+    "ETXTBSY": ("is in use by another program", "Close that program, and run the command again."),
+    "ESTALE": ("the network drive has lost it (stale file handle)", "Mount the drive again, and run the command again."),
+    "EIO": ("the disk or network drive fails (input/output error)", "Check the drive, and run the command again."),
+    "EMFILE": ("too many files are open", "Raise the limit (ulimit -n), and run the command again."),
+    "ENFILE": ("too many files are open", "Close other programs, and run the command again."),
 }
 _OTHERWISE = ("cannot be read or written", "Check the path and the drive, and run the command again.")
 
@@ -64,7 +64,7 @@ def sentence_of(error: BaseException) -> N2NError | None:
         return N2NError(f"the memory is full{f' ({error})' if str(error) else ''}",
                         "Close other programs, or take smaller or fewer frames, or a smaller --tile.")
     if isinstance(error, OSError):
-        what, hint = _DISK.get(error.errno or 0, _OTHERWISE)
+        what, hint = _DISK.get(errno.errorcode.get(error.errno or 0, ""), _OTHERWISE)
         if (what, hint) == _OTHERWISE:
             what = f"{what} ({error.strerror or error})"
         places = [str(place) for place in (error.filename, error.filename2) if place is not None]
