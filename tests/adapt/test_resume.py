@@ -227,3 +227,15 @@ def test_a_model_knows_the_frames_that_it_was_adapted_to(loose, start):
 def test_frames_of_a_dataset_have_the_names_of_its_pairs(tmp_path):
     names = [FrameName("v000", frame, "s", 1, 8).filename for frame in (-1, 1)]
     assert _names([(tmp_path / "data_s" / name,) for name in names]) == ["data_s/v000_f-0001", "data_s/v000_f0001"]
+
+
+def test_pictures_that_cannot_be_written_cost_nothing(shot, start, tmp_path):
+    """A preview and an error map open in a viewer, or without space: one warning each, and all the rest is there."""
+    out = tmp_path / "out"
+    (out / "preview.png").mkdir(parents=True)
+    (out / NAMES[0].replace(".exr", ".error.png")).mkdir()
+    (out / NAMES[1].replace(".exr", ".error.png")).mkdir()
+    result = adapted(shot, out, start, "--learning-rate", 1e-3, steps=8)
+    assert result.output.count("the work goes on without it") == 2
+    assert sorted(path.name for path in out.glob("*.exr")) == NAMES
+    assert "stopped early" not in result.output and len(report(out)["checks"]) == 8

@@ -41,6 +41,37 @@ def test_datasets_are_found_below_a_root(make_dataset, tmp_path):
     assert find_datasets([tmp_path]) == [folder] == find_datasets([folder])
 
 
+def test_a_dataset_counts_once_however_it_is_reached(make_dataset, tmp_path):
+    """By two roots, by links beside it, above it and into itself; and is named as it really is, if that is below a root."""
+    root = tmp_path / "roots"
+    root.mkdir()
+    folder = make_dataset("roots/deep")
+    (root / "a link").symlink_to(folder)
+    (folder / "up").symlink_to(root)
+    (folder / "self").symlink_to(folder)
+    (root / "broken").symlink_to(tmp_path / "nowhere")
+    (root / "loop").symlink_to(root / "loop")
+    assert find_datasets([root]) == [folder] == find_datasets([root, folder, root / "a link", root / "." / "deep"])
+    assert find_datasets([root / "a link"]) == [root / "a link"]
+
+
+def test_datasets_behind_links_are_found(make_dataset, tmp_path):
+    make_dataset("elsewhere")
+    (tmp_path / "root" / "in").mkdir(parents=True)
+    (tmp_path / "root" / "in" / "link").symlink_to(tmp_path / "elsewhere")
+    assert find_datasets([tmp_path / "root"]) == [tmp_path / "root" / "in" / "link"]
+
+
+@pytest.mark.parametrize("manifest", [
+    "", "[]", '{"format": 1, "scene": {}}', '{"format": 1, "scene": {"file": 3}, "spp": 8}', "[" * 100_000,
+    '{"format": 1, "scene": {"file": "x", "camera": [1]}, "spp": 8}', '{"format": 1, "scene": {"file": "x"}, "spp": -1}',
+    '{"format": 1, "scene": {"file": "x"}, "spp": 8, "views": {"v000": [1, 2]}}'])
+def test_a_damaged_manifest_is_named_with_its_field(tmp_path, manifest):
+    (tmp_path / "manifest.json").write_text(manifest)
+    with pytest.raises(N2NError, match="manifest.json"):
+        read_manifest(tmp_path)
+
+
 def test_no_dataset_is_a_clear_error(tmp_path):
     with pytest.raises(N2NError, match="no dataset") as error:
         find_datasets([tmp_path])

@@ -4,11 +4,14 @@ import json
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
+from n2n_render.commands import main
 from n2n_render.config import TrainConfig
 from n2n_render.errors import N2NError
 from n2n_render.network.checkpoint import load_network, read_checkpoint
 from n2n_render.network.unet import fold
+from n2n_render.train.descent import learning_rate_factor
 from n2n_render.train.loop import Trainer, resumed_config, train
 from n2n_render.train.validate import denoise_array, encode_input, pair_error, set_norms_fixed
 
@@ -156,3 +159,62 @@ def test_a_crop_too_small_for_batchnorm_is_refused(make_dataset, tmp_path, silen
     config = TrainConfig(data=(str(make_dataset()),), out=str(tmp_path / "run"), hdr=True, batch=1, crop_px=32, steps=1)
     with pytest.raises(N2NError, match="too little for BatchNorm"):
         train(config, silent)
+
+
+def test_nothing_of_the_process_is_changed(make_dataset, tmp_path, silent):
+    """Threads, random numbers and what float32 means are as before, also after an error."""
+    def state():
+        return torch.get_num_threads(), torch.get_rng_state().tolist(), torch.backends.cudnn.allow_tf32, torch.initial_seed()
+    before = state()
+    train(config(make_dataset(), tmp_path / "run", steps=2, threads=torch.get_num_threads() + 1, seed=77), silent)
+    assert state() == before
+    with pytest.raises(N2NError):
+        train(config(tmp_path / "nowhere", tmp_path / "run", threads=torch.get_num_threads() + 1), silent)
+    assert state() == before
+
+
+def test_no_warm_up_is_no_division_by_zero(make_dataset, tmp_path, silent):
+    assert learning_rate_factor("constant", 0.0, 0, 0) == 1.0
+    assert learning_rate_factor("constant", 0.0, 0, 4) == 0.25
+    train(config(make_dataset(), tmp_path / "run", steps=2, warmup_steps=0), silent)
+
+
+def test_steps_and_minutes_are_one_too_many(make_dataset, tmp_path, silent):
+    """Neither is dropped silently, in a new run or a resumed one; each by itself decides."""
+    data = make_dataset()
+    run = train(config(data, tmp_path / "run", steps=2), silent)
+    for more in (["--resume", str(run)], ["--data", str(data), "--out", str(tmp_path / "new")]):
+        result = CliRunner().invoke(main, ["train", *more, "--steps", "500", "--minutes", "3"])
+        assert result.exit_code == 1 and "--steps and --minutes" in result.output
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(N2NError, match="both"):
+        resumed_config(str(run), steps=500, minutes=3.0)
+    assert resumed_config(str(run), minutes=3.0).steps is None and resumed_config(str(run), steps=500).steps == 500
+
+
+def test_what_cannot_be_written_for_a_while_is_written_later(make_dataset, tmp_path, silent):
+    """A checkpoint that fails once is a warning, and is there in the end."""
+    trainer = Trainer(config(make_dataset(), tmp_path / "run", steps=6, validations=3), silent)
+    (tmp_path / "run" / "last.pt").mkdir()
+    (tmp_path / "run" / "training.png").mkdir()
+    validate = trainer._validate
+
+    def then(*_):
+        validate()
+        if trainer.step >= 4 and (tmp_path / "run" / "last.pt").is_dir():
+            (tmp_path / "run" / "last.pt").rmdir()
+    trainer._validate = then
+    trainer.run()
+    assert read_checkpoint(tmp_path / "run" / "last.pt").provenance["step"] == 6
+    assert len([text for text in silent.warnings if "last.pt" in text]) == 1
+    assert len([text for text in silent.warnings if "training.png" in text]) == 1
+
+
+def test_tensorboard_reads_the_events(make_dataset, tmp_path, silent):
+    loading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    run = train(config(make_dataset(), tmp_path / "run", steps=6), silent)
+    found = loading.EventAccumulator(str(run / "events"))
+    found.Reload()
+    for name in ("loss", "pair_error"):
+        expected = [(record["step"], record[name]) for record in records(run) if name in record]
+        assert [(event.step, pytest.approx(event.value)) for event in found.Scalars(name)] == expected

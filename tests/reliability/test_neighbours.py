@@ -1,0 +1,170 @@
+"""Two runs at once: one folder belongs to one of them, what the other reads stays, and what a killed one left is removed."""
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from adapt_fixtures import adapt, adapted, assert_refused
+from conftest import Silent, true_frame
+
+from n2n_render.config import TrainConfig
+from n2n_render.errors import N2NError
+from n2n_render.files import Busy, locked_folder, remove_abandoned
+from n2n_render.frame.exr import write_frame
+from n2n_render.frame.pairs import find_pairs
+from n2n_render.train.dataset import cache_pair, used_caches
+from n2n_render.train.loop import resumed_config, train
+
+TINY = {"batch": 2, "crop_px": 16, "levels": 2, "encoder_width": 8, "decoder_width": 8, "device": "cpu", "precision": "float32",
+        "hdr": True, "features": ("albedo",), "validations": 1, "steps": 2}
+
+
+def holder(code: str) -> subprocess.Popen:
+    """Another process that runs `code`, says so, and waits."""
+    code = f"import sys, pathlib, contextlib\n{code}\nprint('ready', flush=True); sys.stdin.read()"
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+@pytest.fixture
+def hold(request):
+    """hold(folder): another process works there until it is killed."""
+    def start(folder):
+        process = holder(f"from n2n_render.files import locked_folder\n"
+                         f"lock = locked_folder(pathlib.Path({str(folder)!r})); lock.__enter__()")
+        request.addfinalizer(process.wait)
+        request.addfinalizer(process.kill)
+        return process
+    return start
+
+
+def test_a_second_adaptation_is_refused_and_touches_nothing(shot, start, tmp_path, hold):
+    out = tmp_path / "out"
+    (out / ".adapt-cache").mkdir(parents=True)
+    (out / ".adapt-cache" / "of the first.npy").touch()
+    process = hold(out)
+    assert_refused(adapt(shot, out, start), "another run is writing here")
+    assert (out / ".adapt-cache" / "of the first.npy").exists()
+    process.kill()
+    process.wait()
+    adapted(shot, out, start)  # the lock died with its process
+    assert not (out / ".adapt-cache").exists()
+
+
+def test_a_run_is_resumed_once_at_a_time(make_dataset, tmp_path, hold):
+    run = train(TrainConfig(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run"), **TINY), Silent())
+    before = (run / "last.pt").read_bytes()
+    process = hold(run)
+    with pytest.raises(Busy, match="another run"):
+        train(resumed_config(str(run), steps=4), Silent(), str(run))
+    assert (run / "last.pt").read_bytes() == before
+    process.kill()
+    process.wait()
+    train(resumed_config(str(run), steps=4), Silent(), str(run))
+    assert (run / "last.pt").read_bytes() != before
+
+
+@pytest.mark.parametrize("out", [True, False])
+def test_trainings_that_begin_together_get_a_folder_each(make_dataset, tmp_path, monkeypatch, out):
+    """Given the same --out or none."""
+    monkeypatch.chdir(tmp_path)
+    config = TrainConfig(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run") if out else None, **TINY)
+    folders = []
+    threads = [threading.Thread(target=lambda: folders.append(train(config, Silent()))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(folders)) == 4
+    for folder in folders:
+        assert {"best.pt", "last.pt", "config.json", "metrics.jsonl"} <= set(os.listdir(folder))
+        assert not [name for name in os.listdir(folder) if "lock" in name]
+
+
+def test_a_cache_is_not_removed_under_its_reader(make_dataset):
+    """Frames are rendered again while another training uses the old ones: its arrays stay until it has ended."""
+    folder = make_dataset(views=2)
+    pairs = find_pairs(folder)
+    with used_caches(pairs):
+        old = [cache_pair(pair, ("albedo",)) for pair in pairs]
+        write_frame(pairs[0].noisy[0], true_frame(48, 64, seed=9))
+        process = holder(f"from n2n_render.frame.pairs import find_pairs\nfrom n2n_render.train.dataset import *\n"
+                         f"pairs = find_pairs(pathlib.Path({str(folder)!r}))\nuse = used_caches(pairs); use.__enter__()\n"
+                         "new = [cache_pair(pair, ('albedo',)) for pair in pairs]")
+        assert len(list((folder / ".cache").glob("*.npy"))) == 3
+        assert all(np.isfinite(cached.images).all() for cached in old)
+    process.kill()
+    process.wait()
+    with used_caches(find_pairs(folder)):  # what fits no file any more, and what the killed one held, is gone
+        assert len(list((folder / ".cache").glob("*.npy"))) == 2
+        assert len(list((folder / ".cache").glob(".*.reader"))) == 1
+    assert not list((folder / ".cache").glob(".*.reader"))
+
+
+@pytest.mark.parametrize("damage", [
+    lambda path: path.unlink(), lambda path: path.write_bytes(b""), lambda path: os.truncate(path, 200),
+    lambda path: path.write_bytes(b"\x93NUMPY" + bytes(80))])
+def test_a_damaged_cache_is_made_anew_and_one_that_goes_away_is_a_sentence(make_dataset, damage):
+    pair = find_pairs(make_dataset(views=1))[0]
+    cached = cache_pair(pair, ("albedo",))
+    expected = np.array(cached.images)
+    damage(cached.images_file.path)
+    with pytest.raises(N2NError, match="went away") if not cached.images_file.path.exists() or \
+            cached.images_file.path.stat().st_size < expected.nbytes else pytest.raises(AssertionError):
+        np.testing.assert_array_equal(cached.images, expected)
+    assert np.array_equal(cache_pair(pair, ("albedo",)).images, expected)
+
+
+def test_negative_frames_keep_their_cache(make_dataset):
+    folder = make_dataset(views=2)
+    for path in folder.glob("v001_*"):
+        path.rename(folder / path.name.replace("v001_f0001", "v000_f-0001"))
+    pairs = find_pairs(folder)
+    assert [pair.frame for pair in pairs] == [-1, 1]
+    for _ in range(2):
+        with used_caches(pairs):
+            made = [cache_pair(pair, ()) for pair in pairs]
+            assert all(cached.images_file.path.exists() for cached in made)
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for name in (f".a.exr.{dead.pid}.partial", f".b.exr.{os.getpid()}.partial", ".c.exr.partial", "d.exr"):
+        (tmp_path / name).touch()
+    remove_abandoned(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == [f".b.exr.{os.getpid()}.partial", ".c.exr.partial", "d.exr"]
+
+
+@pytest.mark.slow
+def test_a_killed_adaptation_leaves_nothing_for_ever(shot, start, tmp_path):
+    """Killed while it trains; the next run takes its cache over, ends like any other and leaves nothing behind."""
+    out = tmp_path / "out"
+    arguments = ["adapt", shot, "-o", out, "--init", start, "--crop", 48, "--device", "cpu", "--engine", "torch",
+                 "--minutes", 5]
+    process = subprocess.Popen([sys.executable, "-m", "n2n_render.commands", *map(str, arguments)], stderr=subprocess.DEVNULL)
+    deadline = time.time() + 120
+    while not (out / "preview.png").exists() and len(list(out.glob(".adapt-cache/*.npy"))) < 6 and time.time() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    (out / f".adapted.pt.{process.pid}.partial").touch()
+    adapted(shot, out, start)
+    assert not [name for name in os.listdir(out) if name.startswith(".")]
+
+
+def test_a_place_that_cannot_be_locked_is_told_of(tmp_path, monkeypatch, caplog):
+    """Some network disks have no locks: the work goes on, with a warning."""
+    import fcntl
+
+    def refuse(*_):
+        raise OSError(37, "No locks available")
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with locked_folder(Path(tmp_path)):
+        assert "cannot be locked" in caplog.text
