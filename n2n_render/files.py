@@ -4,6 +4,7 @@ import json
 import os
 import stat
 import tempfile
+import threading
 import warnings
 from pathlib import Path
 
@@ -25,7 +26,7 @@ JSON_DEPTH = 100            # lists in lists; ours have five
 def write_beside(path: str | os.PathLike, write) -> None:
     """Calls `write(temporary path)` and moves the result to `path`; a failure leaves `path` as it was."""
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(str(temporary))
@@ -57,7 +58,7 @@ def temporary_folder(name: str) -> Path:
 def remove_abandoned(folder: Path) -> None:
     """Removes what processes of this machine that were killed have left beside their places."""
     for path in folder.glob(".*.partial"):
-        pid = path.name.split(".")[-2]
+        pid = path.name.split(".")[-2].partition("-")[0]
         if pid.isdigit() and not is_alive(int(pid)):
             with contextlib.suppress(OSError):
                 path.unlink()
@@ -78,14 +79,21 @@ def is_alive(pid: int) -> bool:
 
 @contextlib.contextmanager
 def locked_folder(folder: Path):
-    """Only one run at a time writes to `folder`. Raises Busy where another one does.
+    """Only one run at a time writes to `folder`, which is made. Raises Busy where another one does.
 
     The system's own lock on a file: it ends with the process, however that ends. Where the file system has none, as some
     network disks, the user is told and the work goes on.
     """
-    with locked_file(folder / LOCK):
-        remove_abandoned(folder)
-        yield
+    made = not os.path.exists(folder)
+    make_folder(folder)
+    try:
+        with locked_file(folder / LOCK):
+            remove_abandoned(folder)
+            yield
+    finally:
+        if made:
+            with contextlib.suppress(OSError):  # only if nothing came of it
+                folder.rmdir()
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from .adapt.tune import Tuning
 from .config import AdaptConfig, OnlineConfig, SampleConfig, to_dict
 from .denoise import Prefilter
 from .errors import N2NError, doubt
-from .files import locked_folder, make_folder, read_json, write_text
+from .files import locked_folder, read_json, write_text
 from .frame.exr import ExrImage
 from .frame.metrics import psnr
 from .frame.pairs import Pair, find_pairs
@@ -53,7 +53,6 @@ def online(config: OnlineConfig, make_reporter) -> list[Point]:
     dataset = str(folder / Path(config.scene).stem)
     plan = SampleConfig(config.scene, config.spp, out=dataset, frames=config.frames, size=config.size, camera=config.camera,
                         blender=config.blender, device=config.render_device)
-    make_folder(folder)
     with locked_folder(folder):
         _refuse_other_settings(config, folder)
         learner = _Learner(config, folder)

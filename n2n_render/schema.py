@@ -98,7 +98,7 @@ def check_items(values, wanted: dict, where: str, hint: str, required: Collectio
     """Raises N2NError unless `values` is a dictionary whose items are as `wanted` says; others may be there."""
     if not isinstance(values, dict):
         raise N2NError(f"{where} is {shown(values)}, not names with values", hint)
-    wrong = [f"{name} is missing" for name in required if name not in values]
+    wrong: list[str | None] = [f"{name} is missing" for name in required if name not in values]
     wrong += [problem(values[name], kind, name) for name, kind in wanted.items() if name in values]
     if any(wrong):
         raise N2NError(f"{where}: {next(filter(None, wrong))}", hint)

@@ -75,10 +75,8 @@ def adapt(config: AdaptConfig, groups: list[tuple[Path, ...]], names: list[str],
     key = _key(config, model, start, [groups[index] for index in looked_at])
     if not (folder / MODEL).exists():
         _check_devices(config, model)
-    make_folder(folder)
     with locked_folder(folder), Float32():
-        adapted, tuned = _earlier(folder / MODEL, key), None
-        kept = folder / MODEL
+        adapted, tuned, kept = _earlier(folder / MODEL, key), None, folder / MODEL
         if adapted is None:
             make_folder(folder / CACHE)
             prefilter = make_prefilter()

@@ -63,7 +63,7 @@ class Pair:
         return f"{self.dataset.name}/{picture_name(self.view, self.frame)}"
 
 
-Matrix = tuple[(float,) * 16]
+Matrix = tuple[float, float, float, float, float, float, float, float, float, float, float, float, float, float, float, float]
 # What `sample` writes; other programs may leave out all but the scene's file and the samples, and add their own.
 _MANIFEST = {
     "n2n_render": str, "scene": dict[str, str | None], "blender": str, "devices": list[str], "spp": Samples, "seeds": Count,

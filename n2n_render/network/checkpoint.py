@@ -3,6 +3,7 @@
 Torch is imported where it is used: models of Open Image Denoise's runtime (archives) come without it.
 """
 import io
+import os
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,7 +70,7 @@ def read_checkpoint(path) -> Checkpoint:
     executed, and nothing is built that its weights do not fill.
     """
     torch = _torch(path)
-    if Path(path).is_dir():
+    if os.path.isdir(path):
         path = find_in_run(Path(path))
     content = _load(torch, path)
     if not isinstance(content, dict) or not {"model", "weights", "provenance", "training"} <= set(content):

@@ -1,6 +1,7 @@
 """Which device torch computes on, and how: what is set for that is put back."""
 import contextlib
 import threading
+from typing import Any
 
 import torch
 
@@ -55,9 +56,9 @@ class Float32(contextlib.ContextDecorator):
                     setattr(place, name, value)
 
 
-def _exact_switches() -> list[tuple[object, str, object]]:
+def _exact_switches() -> list[tuple[Any, str, object]]:
     """(where, name, value for float32 as it is): since PyTorch 2.9 one for each kind of operation, before that two in all."""
-    backends = torch.backends
+    backends: Any = torch.backends
     if not hasattr(backends.cudnn, "conv"):
         return [(backends.cudnn, "allow_tf32", False), (backends.cuda.matmul, "allow_tf32", False)]
     places = (backends.cudnn.conv, backends.cudnn.rnn, backends.cuda.matmul, backends.mkldnn.conv, backends.mkldnn.matmul)

@@ -1,5 +1,6 @@
 """Which models can be used: by name (Open Image Denoise's weights), as runs of ours, or as files."""
 import math
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def open_model(name: str) -> Checkpoint:
     path = Path(name)
     if path.suffix.lower() == ".tza":
         return _open_tza(path)
-    if not path.exists():
+    if not os.path.exists(path):
         raise N2NError(f"{name}: no such model",
                        f"Pass a run folder, a checkpoint, a .tza file, or one of {', '.join(BUILTIN)}.")
     return read_checkpoint(path)
@@ -62,7 +63,7 @@ def read_sidecar(path) -> dict:
     it the archive might be fed in another encoding.
     """
     beside = sidecar_path(path)
-    if not beside.exists():
+    if not os.path.exists(beside):
         return {}
     notes = read_json(beside, SIDECAR_HINT)
     if not isinstance(notes, dict) or "model" not in notes:
@@ -108,13 +109,13 @@ def _list(name: str) -> Listed:
     try:
         checkpoint = open_model(name)
     except N2NError as error:
-        return Listed(name, (), 0, "", error.what)
+        return Listed(_line(name), (), 0, "", _line(error.what))
     except Exception as error:  # one bad file never hides the others
-        return Listed(name, (), 0, "", f"{type(error).__name__}: {first_line(error)}")
+        return Listed(_line(name), (), 0, "", _line(f"{type(error).__name__}: {first_line(error)}"))
     count = sum(math.prod(tensor.shape) for key, tensor in checkpoint.weights.items() if key.endswith(("weight", "bias")))
     guides = tuple(f"{feature} (prefiltered)" if checkpoint.model.clean_guides and feature in ("albedo", "normal") else feature
                    for feature in checkpoint.model.features)
-    return Listed(name, guides, count, describe_origin(checkpoint))
+    return Listed(_line(name), guides, count, describe_origin(checkpoint))
 
 
 def describe_origin(checkpoint: Checkpoint) -> str:

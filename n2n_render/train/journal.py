@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +27,8 @@ class Journal:
         self.folder = folder
         self.path = folder / "metrics.jsonl"
         self.records = _read_records(self.path, warn)
-        self._warn, self._told = warn, set()
+        self._warn = warn
+        self._told: set[str] = set()
         self._can_draw = _importable("matplotlib") and _importable("PIL")
         if not self._can_draw:
             warn('no training.png and no previews: install them with pip install "n2n-render[report]"')
@@ -49,7 +51,7 @@ class Journal:
         with self._optional("metrics.jsonl"):
             write_text(self.path, text)
 
-    def record(self, values: dict, strip: list[np.ndarray] = ()):
+    def record(self, values: dict, strip: Sequence[np.ndarray] = ()):
         """One point of the curves. values: step, seconds, loss, learning_rate, …; strip: exposed radiance images."""
         self.records.append(values)
         with self._optional("metrics.jsonl"):

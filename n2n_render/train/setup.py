@@ -137,20 +137,19 @@ def new_folder(config: TrainConfig, datasets, held: contextlib.ExitStack) -> Pat
     name = config.name or (datasets[0]["name"] if len(datasets) == 1 else f"{len(datasets)}-datasets")
     base = Path(config.out) if config.out else Path("runs") / f"{datetime.now():%Y-%m-%d}-{name}"
     folder, number = base, 2
-    try:
-        while not _claim(folder, held):
-            folder, number = base.with_name(f"{base.name}-{number}"), number + 1
-    except OSError as error:
-        raise N2NError(f"{folder}: cannot be made ({error.strerror})", "Pass a writable folder with --out.") from None
+    while not _claim(folder, held):
+        folder, number = base.with_name(f"{base.name}-{number}"), number + 1
     write_text(folder / "config.json", json.dumps({"n2n_render": __version__, **to_dict(config)}, indent=1) + "\n")
     return folder
 
 
 def _claim(folder: Path, held: contextlib.ExitStack) -> bool:
     """Whether the folder was made for us, or is empty, and nobody else's."""
-    if folder.exists() and (not folder.is_dir() or set(os.listdir(folder)) - {LOCK}):
-        return False
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        if folder.exists() and (not folder.is_dir() or set(os.listdir(folder)) - {LOCK}):
+            return False
+    except OSError as error:
+        raise N2NError(f"{folder}: cannot be read ({error.strerror})", "Pass another folder with --out.") from None
     with contextlib.ExitStack() as ours:
         try:
             ours.enter_context(locked_folder(folder))

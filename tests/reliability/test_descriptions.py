@@ -223,10 +223,15 @@ def test_things_that_are_no_files(tmp_path):
     (tmp_path / "empty.pt").touch()
     (tmp_path / "good.pt").write_bytes(b"")
     torch.save({"format": 1}, tmp_path / "other.pt")
+    (tmp_path / "two\nlines\x1b[2J.pt").touch()
+    (tmp_path / os.fsdecode(b"no \xff text.tza")).touch()
     result = CliRunner().invoke(main, ["models", str(tmp_path)])
     assert result.exit_code == 0, result.output
     assert result.output.count("cannot be used") == len([path for path in tmp_path.iterdir() if path.suffix in (".pt", ".tza")])
-    for name in os.listdir(tmp_path):
+    assert "\x1b" not in result.output
+    for name in ("x" * 500, "x" * 500 + ".tza", "\0", "\0.tza", "", "/dev/null", "/dev/zero"):
+        assert refuses_or_works(lambda name=name: open_model(name), name), name
+    for name in [name for name in os.listdir(tmp_path) if name.isprintable()]:
         assert refuses_or_works(lambda name=name: open_model(str(tmp_path / name)), name), name
 
 
