@@ -1,5 +1,6 @@
 """The frames that are to be denoised become arrays: all seeds with cleaned guides, the start's picture, pixels held out."""
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def find_groups(inputs: list[str], others: list[str]) -> tuple[list[tuple[Path, 
 
     A dataset of `sample` knows its seeds; of other files, `others` are the same frames rendered with other seeds.
     """
-    if all((Path(text) / MANIFEST).is_file() for text in inputs):
+    if all(os.path.isfile(os.path.join(text, MANIFEST)) for text in inputs):
         if others:
             raise N2NError("--pair is not for datasets: they hold all seeds already", "Leave it out.")
         pairs = [pair for text in inputs for pair in find_pairs(Path(text))]

@@ -7,12 +7,13 @@ from pathlib import Path
 from ..errors import UnreadableFile
 
 LEAST_BYTES = 2  # of a pixel in a channel: half floats
-LINES = {"ZIP": 16, "PXR24": 16, "PIZ": 32, "B44": 32, "B44A": 32, "DWAA": 32, "DWAB": 256, "HTJ2K32": 32, "HTJ2K256": 256}
+LINES = {"NO": 1, "RLE": 1, "ZIPS": 1, "ZIP": 16, "PXR24": 16, "PIZ": 32, "B44": 32, "B44A": 32, "DWAA": 32, "HTJ2K32": 32}
+MOST_LINES = 256  # of a block: DWAB, HTJ2K256, and what is not known
 # Bytes of pixels that one byte of a file can be at most. zlib: 1032, of which PXR24 makes 4 for 3; PIZ codes runs of 255
 # shorts in 10 bits at least. DWA keeps one value of a flat block of 8×8 pixels, and puts zlib over that.
 MOST_PACKED = 1400
-MOST_PACKED_LOSSY = 140_000
-LOSSY = ("DWA", "HTJ2K")
+MOST_PACKED_OTHERS = 140_000
+WELL_KNOWN = ("NO", "RLE", "ZIPS", "ZIP", "PXR24", "PIZ", "B44", "B44A")
 ENTRY_BYTES = 8  # of the table of offsets
 
 
@@ -29,7 +30,7 @@ def check_claims(file: str | os.PathLike, headers: Sequence[dict], path: str | o
         method = _name(header.get("compression", "")).removesuffix("_COMPRESSION")
         values = sum(width * height // max(1, channel.xSampling * channel.ySampling) for channel in header["channels"])
         needed += LEAST_BYTES * values
-        packed = LEAST_BYTES * values / (MOST_PACKED_LOSSY if method.startswith(LOSSY) else MOST_PACKED)
+        packed = LEAST_BYTES * values / (MOST_PACKED if method in WELL_KNOWN else MOST_PACKED_OTHERS)
         if width < 1 or height < 1 or packed > there or ENTRY_BYTES * _blocks(header, method, width, height) > there:
             raise UnreadableFile(f"{path}: claims {width}×{height} pixels, which a file of {there:,} bytes cannot hold",
                                  "The file is damaged or not all there; render or copy it again.")
@@ -48,7 +49,7 @@ def _blocks(header, method, width, height) -> int:
     tiles = header.get("tiles")
     if tiles is not None and "tiled" in _name(header.get("type", "")):
         return math.ceil(width / max(1, tiles.xSize)) * math.ceil(height / max(1, tiles.ySize))
-    return math.ceil(height / LINES.get(method, 1))
+    return math.ceil(height / LINES.get(method, MOST_LINES))
 
 
 def _memory_bytes() -> float:
