@@ -22,12 +22,13 @@ def exposure(color: np.ndarray) -> float:
     """The factor that brings the log-average luminance of the whole image (H, W, 3) to middle grey.
 
     After Open Image Denoise (Apache-2.0): geometric mean over the means of equal bins of at most 16×16 pixels, black bins
-    left out.
+    left out. Brighter than RADIANCE_MAX no pixel counts: one firefly would darken all the others.
     """
     height, width = color.shape[:2]
     rows, columns = ((np.arange(count) * length) // count
                      for length in (height, width) for count in [-(-length // EXPOSURE_BIN_PX)])
     luminance = color[..., 0] * LUMINANCE[0] + color[..., 1] * LUMINANCE[1] + color[..., 2] * LUMINANCE[2]
+    np.minimum(luminance, RADIANCE_MAX, out=luminance)
     sums = np.add.reduceat(np.add.reduceat(luminance, rows, axis=0, dtype=np.float64), columns, axis=1)
     counts = np.outer(np.diff([*rows, height]), np.diff([*columns, width]))
     means = sums / counts

@@ -9,8 +9,9 @@ import numpy as np
 
 from .. import __version__
 from ..config import SampleConfig
-from ..errors import N2NError
+from ..errors import N2NError, doubt
 from ..frame.exr import ExrImage, is_readable, read_frame
+from ..frame.independence import CORRELATION_REFUSED, SPREAD_REFUSED, compare, look_at
 from ..frame.pairs import MANIFEST, FrameName, read_manifest, write_manifest
 from ..frame.passes import PASSES
 from . import plan
@@ -183,19 +184,15 @@ def _keep(path: Path, folder: Path, name: FrameName):
     os.replace(path, folder / path.name)
 
 
-NOISY_SHARE = 0.2  # of the pixels: fewer that differ from their neighbours' mean are edges of a picture without noise
-
-
 def check_seeds(first: Path, second: Path):
-    """Raises N2NError where two renders of a frame hold the same noise; a frame that has none may be the same in both."""
-    one, two = (read_frame(path, ()).color for path in (first, second))
-    if not np.array_equal(one, two):
-        return
-    rough = np.abs(one[:, 1:-1] - (one[:, :-2] + one[:, 2:]) / 2) > 1e-3 * np.abs(one[:, 1:-1])
-    if rough.any(-1).mean() > NOISY_SHARE:
-        raise N2NError(f"{second.name} and {first.name} hold the same noise, pixel for pixel",
+    """Raises N2NError where two renders of a frame hold the same noise; says it where they show other pictures."""
+    found = compare(*[look_at(read_frame(path), path) for path in (first, second)])
+    if found.correlation is not None and found.correlation >= CORRELATION_REFUSED:
+        raise N2NError(f"{second.name} and {first.name} hold the same noise (correlation {found.correlation:.2f})",
                        "Something in the scene rules over the seed of the renders (a driver, an action, an NLA strip). "
                        "Remove it, save the file and run the same command again.")
+    if found.spread > SPREAD_REFUSED:
+        doubt(f"{second} and {first} do not seem to show the same picture: something in the scene changes between renders")
 
 
 def _probe_seconds(worker: Worker, jobs, progress) -> float:
