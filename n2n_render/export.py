@@ -14,7 +14,7 @@ from . import __version__
 from .denoise import Denoiser
 from .engines.oidn import OidnEngine, archive_tensors
 from .errors import N2NError
-from .files import write_beside, write_text
+from .files import locked_file, write_beside, write_text
 from .frame.frame import Frame
 from .frame.passes import NEIGHBORS
 from .frame.sequence import OTHER_IMAGES
@@ -46,6 +46,12 @@ def export(checkpoint: Checkpoint, kind: str, path, frame: Frame, half: bool = F
                        f"Pass another name with -o, like shot{SUFFIXES[kind]}.")
     if path.suffix.lower() in OTHER_IMAGES | {".exr", *SUFFIXES.values()} - {SUFFIXES[kind]}:
         raise N2NError(f"{path}: {path.suffix} is not what --format {kind} writes", f"End its name in {SUFFIXES[kind]}.")
+    with locked_file(path.with_name(f".{path.name}.lock")):
+        return _write(checkpoint, kind, path, frame, half, ours)
+
+
+def _write(checkpoint, kind, path, frame, half, ours) -> float:
+    """Beside its place first, read back and compared. `ours`: the Denoiser that it is compared with."""
     write = {"tza": _write_tza, "onnx": _write_onnx, "torchscript": _write_torchscript}[kind]
     candidate = path.with_name(f".{path.stem}.candidate{SUFFIXES[kind]}")
     try:

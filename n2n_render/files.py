@@ -1,5 +1,6 @@
 """Files that are whole or not there at all, descriptions that are read with care, and folders that one run writes to."""
 import contextlib
+import errno
 import json
 import os
 import stat
@@ -13,6 +14,7 @@ import filelock
 from .errors import N2NError, doubt
 
 LOCK = ".n2n-render.lock"
+UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG)
 
 
 class Busy(N2NError):
@@ -46,10 +48,16 @@ def make_folder(folder: Path) -> None:
         raise N2NError(f"{folder}: cannot be made ({error.strerror})", "Pass a writable folder.") from None
 
 
-def temporary_folder(name: str) -> Path:
-    """A new folder for what `name` says, outside of the user's. Raises N2NError where there can be none."""
+def temporary_folder(name: str, known: str | None = None) -> Path:
+    """A folder for what `name` says, outside of the user's: a new one, or the one that is `known` by a name of its own. Raises
+    N2NError where there can be none.
+    """
     try:
-        return Path(tempfile.mkdtemp(prefix=f"n2n-render-{name}-"))
+        if known is None:
+            return Path(tempfile.mkdtemp(prefix=f"n2n-render-{name}-"))
+        folder = Path(tempfile.gettempdir()) / f"n2n-render-{name}-{known}"
+        folder.mkdir(exist_ok=True)
+        return folder
     except OSError as error:
         raise N2NError(f"there is no folder for temporary files ({first_line(error)})",
                        "Free some space, or name another one: TMPDIR=FOLDER n2n-render …") from None
@@ -106,7 +114,8 @@ def locked_file(path: Path):
     except filelock.Timeout:
         raise Busy(f"{path.parent}: another run is writing here", "Wait until it is done, or pass another folder.") from None
     except (OSError, NotImplementedError) as error:
-        doubt(f"{path.parent}: cannot be locked ({first_line(error)}); start no second run that writes there")
+        if getattr(error, "errno", None) not in UNWRITABLE:  # there writing itself says what is wrong
+            doubt(f"{path.parent}: cannot be locked ({first_line(error)}); start no second run that writes there")
         yield
         return
     try:

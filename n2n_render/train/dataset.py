@@ -3,7 +3,6 @@ import contextlib
 import hashlib
 import os
 import secrets
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import N2NError
-from ..files import Busy, first_line, locked_file, remove_abandoned, write_beside
+from ..files import Busy, first_line, locked_file, remove_abandoned, temporary_folder, write_beside
 from ..frame.exr import ExrImage
 from ..frame.frame import Frame, mean_frame
 from ..frame.independence import check_independent, look_at
@@ -208,13 +207,15 @@ def _cache_folder(pair: Pair) -> Path:
         return folder
     except OSError:
         name = hashlib.sha256(str(pair.dataset.resolve()).encode()).hexdigest()[:16]
-        folder = Path(tempfile.gettempdir()) / f"n2n-render-cache-{name}"
-        folder.mkdir(exist_ok=True)
-        return folder
+        return temporary_folder("cache", name)
 
 
 def _fingerprint(pair: Pair) -> str:
-    facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in (*pair.noisy, *pair.references)]
+    try:
+        facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in (*pair.noisy, *pair.references)]
+    except OSError as error:
+        raise N2NError(f"{error.filename}: cannot be read ({error.strerror})",
+                       "Run the command of `sample` again, which renders what is missing.") from None
     return hashlib.sha256(repr((CACHE_VERSION, facts)).encode()).hexdigest()[:16]
 
 

@@ -1,4 +1,5 @@
 """Two runs at once: one folder belongs to one of them, what the other reads stays, and what a killed one left is removed."""
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,11 +13,12 @@ import pytest
 from adapt_fixtures import adapt, adapted, assert_refused
 from conftest import Silent, true_frame
 
-from n2n_render.config import TrainConfig
+from n2n_render.config import OnlineConfig, TrainConfig
 from n2n_render.errors import N2NError
 from n2n_render.files import Busy, locked_folder, remove_abandoned
 from n2n_render.frame.exr import write_frame
 from n2n_render.frame.pairs import find_pairs
+from n2n_render.online import online
 from n2n_render.train.dataset import cache_pair, used_caches
 from n2n_render.train.loop import resumed_config, train
 
@@ -68,6 +70,26 @@ def test_a_run_is_resumed_once_at_a_time(make_dataset, tmp_path, hold):
     process.wait()
     train(resumed_config(str(run), steps=4), Silent(), str(run))
     assert (run / "last.pt").read_bytes() != before
+
+
+def test_a_second_fly_through_is_refused(tmp_path, hold):
+    """Before anything of the first is touched."""
+    out = tmp_path / "out"
+    (out / ".cache").mkdir(parents=True)
+    (out / ".cache" / "of the first.npy").touch()
+    hold(out)
+    with pytest.raises(Busy, match="another run"):
+        online(OnlineConfig("none.blend", 1, (1, 2), str(out)), lambda title: contextlib.nullcontext(Silent()))
+    assert (out / ".cache" / "of the first.npy").exists()
+
+
+def test_a_dataset_with_a_broken_link_is_a_sentence(make_dataset, tmp_path):
+    data = make_dataset(views=2)
+    path = next(data.glob("v001*"))
+    path.unlink()
+    path.symlink_to(tmp_path / "gone.exr")
+    with pytest.raises(N2NError, match=path.name):
+        train(TrainConfig(data=(str(data),), out=str(tmp_path / "run"), **TINY), Silent())
 
 
 @pytest.mark.parametrize("out", [True, False])
