@@ -223,11 +223,11 @@ class Trainer:
 
     def _rescue(self):
         """At the end nothing may be left in memory alone. Raises N2NError, which says where the checkpoints are."""
-        places = [write_somewhere(self.folder / name, checkpoint) for name, checkpoint in self._unsaved.items()]
-        if places:
-            raise N2NError(f"{self.folder}: {' and '.join(self._unsaved)} could not be written; "
-                           f"{'they are' if len(places) > 1 else 'it is'} kept as {' and '.join(map(str, places))}",
-                           f"Free some space and move {'them' if len(places) > 1 else 'it'} to {self.folder}.")
+        kept = {name: write_somewhere(self.folder / name, checkpoint) for name, checkpoint in self._unsaved.items()}
+        moved = {name: place for name, place in kept.items() if place != self.folder / name}
+        if moved:
+            raise N2NError(f"{self.folder}: {' and '.join(moved)} could not be written, and was kept as "
+                           f"{' and '.join(map(str, moved.values()))}", f"Free some space and move it to {self.folder}.")
 
     def _load(self, path: Path, found: Checkpoint):
         told, state = found.provenance, found.training
