@@ -1,4 +1,5 @@
 """Files that describe themselves, mutated field by field: one clear error or success, never anything else, and soon."""
+import contextlib
 import copy
 import json
 import math
@@ -16,13 +17,14 @@ from conftest import Silent
 
 from n2n_render.adapt.report import read_report
 from n2n_render.commands import main
-from n2n_render.config import TrainConfig
+from n2n_render.config import OnlineConfig, TrainConfig
 from n2n_render.errors import N2NError
 from n2n_render.export import write_sidecar
 from n2n_render.frame.pairs import find_datasets, read_manifest
 from n2n_render.network.checkpoint import load_network, read_checkpoint
 from n2n_render.network.models import describe_origin, list_models, open_model
 from n2n_render.network.tza import write_tza
+from n2n_render.online import online
 from n2n_render.train.loop import resumed_config, train
 from n2n_render.train.setup import describe_dataset
 
@@ -210,6 +212,15 @@ def test_reports(shot, start, tmp_path):
     assert len(json.loads(path.read_text())["frames"]) == 3
 
 
+@pytest.mark.parametrize("report", ["", "[]", "{}", '{"config": 3}', "[" * 100_000, '{"config": {"spp": NaN}}'])
+def test_reports_of_a_fly_through(tmp_path, report):
+    """What another run denoised is not overwritten because its report cannot be read."""
+    (tmp_path / "report.json").write_text(report)
+    with pytest.raises(N2NError, match="report.json"):
+        online(OnlineConfig("none.blend", 1, (1, 2), str(tmp_path)), lambda title: contextlib.nullcontext(Silent()))
+    assert (tmp_path / "report.json").read_text() == report
+
+
 def test_things_that_are_no_files(tmp_path):
     """Folders, pipes, devices and links that lead nowhere, by the names of models; `models` lists them all and ends."""
     (tmp_path / "folder.pt").mkdir()
@@ -242,3 +253,34 @@ def test_weights_that_are_larger_than_their_file(tmp_path):
     torch.save({"format": 1, "n2n_render": "0", "model": model, "weights": {}, "provenance": {}, "training": None}, path)
     with pytest.raises(N2NError, match="a.pt: the weights do not fit"):
         read_checkpoint(path)
+
+
+def test_damaged_bytes(run, tmp_path):
+    """Bits flipped, bytes cut out, cut off, put in or zeroed anywhere in a checkpoint, an archive and their descriptions."""
+    checkpoint = open_model("oidn-small")
+    write_tza(tmp_path / "a.tza", {name.replace(".0.", "."): np.asarray(weight, np.float16)
+                                   for name, weight in checkpoint.weights.items()})
+    write_sidecar(tmp_path / "a.tza", checkpoint, "tza", True)
+    data, rng = next(path.parent for path in tmp_path.rglob("manifest.json")), random.Random(7)
+    uses = {run / "last.pt": lambda: load_network(open_model(str(run / "last.pt"))),
+            tmp_path / "a.tza": lambda: load_network(open_model(str(tmp_path / "a.tza"))),
+            tmp_path / "a.tza.json": lambda: load_network(open_model(str(tmp_path / "a.tza"))),
+            data / "manifest.json": lambda: describe_dataset(find_datasets([data])[0], [])}
+    for path, use in uses.items():
+        whole = path.read_bytes()
+        for _ in range(MUTATIONS):
+            damaged, edge = bytearray(whole), rng.random() < 0.7  # headers and tables are at the ends
+            at = rng.choice((rng.randrange(min(3000, len(whole))), -1 - rng.randrange(min(3000, len(whole))))) if edge else \
+                rng.randrange(len(whole))
+            at, count = at % len(whole), rng.choice((1, 4, 100))
+            change = rng.choice(("flip", "cut out", "cut off", "put in", "zero", "ones"))
+            if change == "flip":
+                damaged[at] ^= 1 << rng.randrange(8)
+            elif change == "cut off":
+                del damaged[at:]
+            else:
+                damaged[at:at + (0 if change == "put in" else count)] = {
+                    "cut out": b"", "put in": rng.randbytes(count), "zero": bytes(count), "ones": b"\xff" * count}[change]
+            path.write_bytes(damaged)
+            refuses_or_works(use, f"{path.name}: {change} {count} at {at}")
+        path.write_bytes(whole)
