@@ -1,6 +1,8 @@
 """Which device torch computes on, and how: what is set for that is put back."""
 import contextlib
 import threading
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -43,26 +45,39 @@ class Float32(contextlib.ContextDecorator):
     def __enter__(self):
         with Float32._lock:
             if not Float32._inside:
-                Float32._before = [(place, name, getattr(place, name)) for place, name, _ in _exact_switches()]
-                for place, name, exact in _exact_switches():
-                    setattr(place, name, exact)
+                Float32._before = [(put, found) for find, put, _ in _exact_switches() for found in _found(find)]
+                for find, put, exact in _exact_switches():
+                    if _found(find):
+                        put(exact)
             Float32._inside += 1
 
     def __exit__(self, *_):
         with Float32._lock:
             Float32._inside -= 1
             if not Float32._inside:
-                for place, name, value in Float32._before:
-                    setattr(place, name, value)
+                for put, value in Float32._before:
+                    put(value)
 
 
-def _exact_switches() -> list[tuple[Any, str, object]]:
-    """(where, name, value for float32 as it is): since PyTorch 2.9 one for each kind of operation, before that two in all."""
+def _exact_switches() -> list[tuple[Callable, Callable, object]]:
+    """(find, put, value for float32 as it is). PyTorch's older switches are for all operations, those since 2.9 for each kind;
+    both are set, since it complains where they contradict each other.
+    """
     backends: Any = torch.backends
-    if not hasattr(backends.cudnn, "conv"):
-        return [(backends.cudnn, "allow_tf32", False), (backends.cuda.matmul, "allow_tf32", False)]
-    places = (backends.cudnn.conv, backends.cudnn.rnn, backends.cuda.matmul, backends.mkldnn.conv, backends.mkldnn.matmul)
-    return [(place, "fp32_precision", "ieee") for place in places]
+    places: list[tuple[Any, str, object]] = [(backends.cudnn, "allow_tf32", False)]
+    if hasattr(backends.cudnn, "conv"):
+        places += [(place, "fp32_precision", "ieee") for place in (
+            backends.cudnn.conv, backends.cudnn.rnn, backends.cuda.matmul, backends.mkldnn.conv, backends.mkldnn.matmul)]
+    switches = [(partial(getattr, place, name), partial(setattr, place, name), exact) for place, name, exact in places]
+    return [(torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "highest"), *switches]
+
+
+def _found(find) -> list:
+    """The value of a switch; none where the user's own program has set newer ones otherwise than it can say."""
+    try:
+        return [find()]
+    except RuntimeError:
+        return []
 
 
 @contextlib.contextmanager
