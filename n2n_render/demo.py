@@ -8,7 +8,7 @@ from .errors import N2NError
 from .evaluate import ViewResult, check_packages, evaluate_view, find_views
 from .frame.passes import FEATURES
 from .report import write_comparison
-from .sample.launch import Worker
+from .sample.launch import Worker, find_blender
 from .sample.sampling import sample
 from .train.loop import train
 
@@ -26,6 +26,7 @@ def demo(config: DemoConfig, reporter) -> DemoResult:
     View 0 is held out of the training: it has the references, and it is the one that is denoised and compared.
     """
     check_packages(with_oidn=True)
+    find_blender(config.blender)  # before anything is written
     folder = Path(config.out)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -22,20 +22,23 @@ def find_inputs(inputs: Sequence[str]) -> list[Path]:
     """
     found = []
     for text in inputs:
-        if os.path.isdir(text):
-            files = [path for path in Path(text).iterdir()
-                     if path.suffix.lower() == ".exr" and not path.name.startswith(".") and not path.is_dir()]
-            if not files:
-                raise N2NError(f"{text}: holds no .exr file", f"Pass EXR files or folders of them. {UNDERSTOOD}")
-        elif os.path.isfile(text):
+        if os.path.isfile(text):
             found.append(Path(text))
             continue
-        else:
-            files = match_pattern(text)
-            if not files:
-                raise N2NError(f"{text or 'an empty name'}: no such file", f"Pass EXR files or folders of them. {UNDERSTOOD}")
+        try:
+            files = _in_folder(Path(text)) if os.path.isdir(text) else match_pattern(text)
+        except OSError as error:
+            raise N2NError(f"{text}: cannot be read ({error.strerror})", "Check who may read it, and that it is there.") from None
+        if not files:
+            what = "holds no .exr file" if os.path.isdir(text) else "no such file"
+            raise N2NError(f"{text or 'an empty name'}: {what}", f"Pass EXR files or folders of them. {UNDERSTOOD}")
         found += _sorted(files)
     return found
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir()
+            if path.suffix.lower() == ".exr" and not path.name.startswith(".") and not path.is_dir()]
 
 
 def _sorted(files: list[Path]) -> list[Path]:

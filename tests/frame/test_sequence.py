@@ -217,6 +217,15 @@ def test_folders_and_hidden_files_are_no_frames(tmp_path):
     assert [path.name for path in find_inputs([str(tmp_path)])] == ["f_1.exr"]
 
 
+def test_a_folder_that_may_not_be_read_is_an_error(tmp_path, monkeypatch):
+    def refuse(folder):
+        raise PermissionError(13, "Permission denied")
+    monkeypatch.setattr(Path, "iterdir", refuse)  # root may read everything
+    for text in (tmp_path, tmp_path / "f_####.exr"):
+        with pytest.raises(N2NError, match="cannot be read .Permission denied"):
+            find_inputs([str(text)])
+
+
 def test_missing_and_doubled_frames_are_said_but_done(tmp_path, caplog):
     put(tmp_path, f_1=None, f_0001=None, f_2=None, f_4=None, f_5=None)
     assert len(find_inputs([str(tmp_path)])) == 5
