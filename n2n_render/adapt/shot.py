@@ -11,6 +11,7 @@ from ..errors import N2NError, UnreadableFile, doubt
 from ..frame.exr import ExrImage
 from ..frame.frame import Frame, mean_frame
 from ..frame.independence import check_independent, has_noise, look_at
+from ..frame.numbering import doubt_gaps, place_files
 from ..frame.pairs import MANIFEST, find_pairs, parse_name
 from ..frame.passes import FEATURES
 from ..frame.sequence import are_named, find_inputs, match_pairs
@@ -75,6 +76,8 @@ def find_groups(inputs: list[str], others: list[str]) -> tuple[list[tuple[Path, 
             raise N2NError("--pair is not for datasets: they hold all seeds already", "Leave it out.")
         pairs = [pair for text in inputs for pair in find_pairs(Path(text))]
         _refuse_single_seeds(inputs, pairs)
+        firsts = [pair.noisy[0] for pair in pairs]
+        doubt_gaps(firsts, place_files(firsts))
         several = len(inputs) > 1
         return [pair.noisy for pair in pairs], [(pair.name.replace("/", "-") if several else pair.name.split("/")[1]) + ".exr"
                                                 for pair in pairs]

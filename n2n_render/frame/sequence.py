@@ -28,7 +28,7 @@ def find_inputs(inputs: Sequence[str]) -> list[Path]:
         try:
             files = _in_folder(Path(text)) if os.path.isdir(text) else match_pattern(text)
         except OSError as error:
-            raise N2NError(f"{text}: cannot be read ({error.strerror})", "Check who may read it, and that it is there.") from None
+            raise N2NError(f"{text}: cannot be read ({error.strerror})", "Check who may read it.") from None
         if not files:
             what = "holds no .exr file" if os.path.isdir(text) else "no such file"
             raise N2NError(f"{text or 'an empty name'}: {what}", f"Pass EXR files or folders of them. {UNDERSTOOD}")
@@ -51,17 +51,20 @@ def _sorted(files: list[Path]) -> list[Path]:
 
 
 def are_named(inputs: Sequence[str], others: Sequence[str]) -> bool:
-    """Whether one file and its renders with other seeds are named one by one: then they are a pair by being named."""
-    return len(inputs) == 1 and all(os.path.isfile(text) for text in (*inputs, *others))
+    """Whether files and their renders with other seeds are named one by one: then they are pairs by being named."""
+    return all(os.path.isfile(text) for text in (*inputs, *others))
 
 
 def match_pairs(paths: list[Path], others: list[list[Path]], named: bool = False) -> list[list[Path]]:
-    """Each input with the renders of the same frame: every `--pair` must hold the same frames, whatever its order.
+    """Each input with the renders of the same frame: every `--pair` must hold the same frames, whatever its order. Single
+    files, as many as the inputs, are taken together.
 
     named: see `are_named`. Such files are not refused for being of another frame by their headers; it is only said.
     """
     groups = [[path] for path in paths]
-    left = place_files(paths)
+    count, left = len(paths), place_files(paths)
+    if all(len(files) == 1 for files in others) and len(others) % count == 0:
+        others = [[file for files in others[start:start + count] for file in files] for start in range(0, len(others), count)]
     for files in others:
         right = place_files(files)
         by_header = all(place.by_header for place in (*left, *right))

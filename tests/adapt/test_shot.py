@@ -173,6 +173,15 @@ def test_other_files_need_the_same_frames_with_another_seed(make_dataset, tmp_pa
         find_groups([str(make_dataset("single", seeds=1))], [])
 
 
+def test_a_frame_that_a_dataset_lacks_is_said(make_dataset, caplog):
+    folder = make_dataset(views=1, size=(8, 8))
+    for frame in (2, 3, 5):
+        for path in sorted(folder.glob("v000_f0001_*.exr")):
+            (folder / path.name.replace("f0001", f"f{frame:04d}")).write_bytes(path.read_bytes())
+    assert len(find_groups([str(folder)], [])[0]) == 4
+    assert "frame 4 of a sequence from 1 to 5" in caplog.text
+
+
 def test_two_files_that_are_named_are_seeds_of_one_frame(tmp_path):
     for name in ("still_s1.exr", "still_s2.exr"):
         (tmp_path / name).touch()

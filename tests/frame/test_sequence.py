@@ -147,6 +147,15 @@ def test_two_files_that_are_named_are_a_pair(tmp_path, caplog, first, second):
     assert pairs_of(tmp_path, [f"{first}.exr"], f"{second}.exr") and not doubts(caplog)
 
 
+def test_several_named_files_have_as_many_named_pairs(tmp_path):
+    put(tmp_path, **{f"{name}_s{seed}": None for name in ("hall", "attic") for seed in (1, 2, 3)})
+    seeds = {seed: [f"hall_s{seed}.exr", f"attic_s{seed}.exr"] for seed in (1, 2, 3)}
+    wanted = [list(group) for group in zip(*seeds.values(), strict=True)]
+    assert pairs_of(tmp_path, seeds[1], *seeds[2], *seeds[3]) == wanted
+    with pytest.raises(N2NError, match="names 1 file"):
+        pairs_of(tmp_path, seeds[1], *seeds[2][:1])
+
+
 @pytest.mark.parametrize("names", [{"render_1": "1", "render_2": "2"}, {"a": "1", "b": "2"}, {"a_0001": None, "b_0002": None}])
 def test_named_files_of_different_frames_are_averaged_with_a_word(tmp_path, caplog, names):
     put(tmp_path, **names)
