@@ -22,6 +22,7 @@ from .denoise import Prefilter
 from .errors import N2NError, doubt
 from .files import locked_folder, read_json, write_text
 from .frame.exr import ExrImage
+from .frame.frame import mean_frame
 from .frame.metrics import psnr
 from .frame.pairs import Pair, find_pairs
 from .frame.transfer import encode_tonemap, exposure
@@ -35,10 +36,12 @@ MODEL, REPORT, CACHE = "online.pt", "report.json", ".cache"
 
 @dataclass
 class Point:
-    """One frame of the curve, PSNR on T in dB. expected: without a reference, for all; true: None without references."""
+    """One frame of the curve, PSNR on T in dB. expected: without a reference, None for a frame without noise; true: None
+    without references.
+    """
     frame: int
-    noisy_expected: float
-    expected: float
+    noisy_expected: float | None
+    expected: float | None
     noisy_true: float | None = None
     true: float | None = None
 
@@ -128,22 +131,36 @@ class _Learner:
     def _take(self, pair: Pair, progress):
         files = pair.noisy[:2]
         frame = load_frame(files, None, self.model.features, self.prefilter, self.make_pilot, self.folder / CACHE, "online")
+        if frame is None:
+            self._keep_still(pair, files)
+            return
         if self.tuning is None:
             self.tuning = Tuning([frame], self.model, self.start.tensors() if self.start else None, self.adapting, progress)
         pictures = self.tuning.pictures(frame)
         factor = np.float32(exposure(np.mean([seed.color for seed in read_group(files, None, ())], axis=0)))
-        image = ExrImage(files[0])
-        image.replace_color(image.layer(None), sum(pictures) / 2 / factor)
-        image.write(self.folder / f"{pair.view}_f{pair.frame:04d}.exr")
-        self.points.append(_point(pair.frame, frame, pictures, self.tuning.ratio_on(frame, pictures, self.config.newest)))
-        with contextlib.suppress(N2NError):  # what is finished stays; at the end it is written again, or else an error
-            self.report()
+        self._write(pair, files, sum(pictures) / 2 / factor)
+        self._tell(_point(pair.frame, frame, pictures, self.tuning.ratio_on(frame, pictures, self.config.newest)))
         self.newest = [*self.newest, frame][-self.config.newest:]
         self.tuning.learn(self.newest, self.config.steps_per_frame)
         self.trained_on.append(pair.name)
         for old in (self.folder / CACHE).glob("*.npy"):
             if not any(old.name.startswith(kept.images_file.path.stem) for kept in self.newest):
                 old.unlink()
+
+    def _keep_still(self, pair: Pair, files):
+        """A frame without noise is finished, and nothing is learned from it."""
+        self._write(pair, files, mean_frame(read_group(files, None, ())).color)
+        self._tell(Point(pair.frame, None, None))
+
+    def _write(self, pair: Pair, files, color):
+        image = ExrImage(files[0])
+        image.replace_color(image.layer(None), color)
+        image.write(self.folder / f"{pair.view}_f{pair.frame:04d}.exr")
+
+    def _tell(self, point: Point):
+        self.points.append(point)
+        with contextlib.suppress(N2NError):  # what is finished stays; at the end it is written again, or else an error
+            self.report()
 
     def report(self):
         """The curve as JSON."""

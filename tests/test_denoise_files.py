@@ -126,3 +126,19 @@ def test_both_eyes_of_all_layers_of_a_stereo_render_are_denoised(catcher, tmp_pa
     denoise(catcher / name, "-o", tmp_path / "out.exr")
     assert changed_layers(catcher / name, tmp_path / "out.exr") == {
         f"{layer}.{view}": True for layer in ("ViewLayer", "Second") for view in ("left", "right")}
+
+
+def test_of_a_pair_what_holds_no_noise_is_passed_through(tmp_path):
+    """A title card, and a still region beside noise."""
+    card = np.full((*SIZE, 3), 0.03, np.float32)
+    card[10:30, 20:50] = (0.8, 0.2, 0.5)
+    for name, noisy in (("card", slice(0, 0)), ("half", slice(0, 32))):
+        for seed in (1, 2):
+            frame = noisy_frame(true_frame(*SIZE), seed)
+            color = card.copy()
+            color[:, noisy] = frame.color[:, noisy]
+            write_frame(tmp_path / f"{name}{seed}.exr", Frame(color, albedo=frame.albedo, normal=frame.normal))
+        denoise(tmp_path / f"{name}1.exr", "--pair", tmp_path / f"{name}2.exr", "-o", tmp_path / "out.exr")
+        picture = ExrImage(tmp_path / "out.exr").picture("ViewLayer")[..., :3]
+        np.testing.assert_array_equal(picture[:, noisy.stop:], card[:, noisy.stop:])
+        assert noisy.stop == 0 or not np.allclose(picture[:, noisy], color[:, noisy])

@@ -1,7 +1,7 @@
 """EXR files through a Denoiser: every view layer, every view, alpha too; all else in the files stays."""
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import N2NError, doubt
 from ..frame.exr import ExrImage
 from ..frame.frame import Frame, crop, mean_frame
-from ..frame.independence import check_independent, look_at
+from ..frame.independence import are_equal, check_independent, in_squares, look_at
 from ..frame.passes import in_files
 from ..frame.windows import common
 from .denoiser import LARGE_FRAME_PIXELS, Denoiser
@@ -28,9 +28,13 @@ class FileOptions:
 
 @dataclass
 class Renders:
-    """One or more renders of a frame: the first one's file, and view layer → the mean of all renders."""
+    """One or more renders of a frame: the first one's file, and view layer → the mean of all renders.
+
+    still: view layer → (H, W) bool, where several renders show that there is no noise.
+    """
     image: ExrImage
     frames: dict[str, Frame]
+    still: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def pixels(self) -> int:
@@ -88,9 +92,16 @@ def _denoise_layers(denoiser, renders, options, on_progress, find_neighbors) -> 
     """The file with the pictures of all its layers replaced."""
     count = len(renders.frames)
     for number, (layer, frame) in enumerate(renders.frames.items()):
+        still = renders.still.get(layer)
+        if still is not None and still.all():
+            put_picture(renders.image, layer, frame, frame.color, None, options)
+            on_progress((number + 1) / count)
+            continue
         if find_neighbors:
             frame.neighbors = find_neighbors(layer)
         denoised = denoiser.denoise(frame, lambda share, start=number: on_progress((start + share) / count))
+        if still is not None:
+            denoised[still] = frame.color[still]
         put_picture(renders.image, layer, frame, denoised, denoiser.alpha(frame), options)
     return renders.image
 
@@ -164,6 +175,7 @@ def read_renders(paths, wanted: str | None, features: tuple[str, ...]) -> Render
     layers = layers_to_denoise(image, wanted, features)
     frames = {layer: image.frame(layer, features) for layer in layers}
     looks = {layer: [look_at(frame, paths[0])] for layer, frame in frames.items()} if len(paths) > 1 else {}
+    equal = {}
     for count, path in enumerate(paths[1:], start=1):
         other = ExrImage(path)
         for layer in layers:
@@ -174,10 +186,11 @@ def read_renders(paths, wanted: str | None, features: tuple[str, ...]) -> Render
             if both == here:
                 looks[layer].append(look_at(shown, path))
                 check_independent(looks[layer])
+                equal[layer] = equal.get(layer, True) & are_equal(frames[layer], shown)
                 frames[layer] = mean_frame([frames[layer], shown], weights=[count, 1])
             else:
                 _add_part(frames[layer], shown, here.places(both), count, (paths[0], path))
-    return Renders(image, frames)
+    return Renders(image, frames, {layer: in_squares(mask) for layer, mask in equal.items()})
 
 
 def _add_part(mean: Frame, part: Frame, place, count: int, paths):

@@ -140,15 +140,19 @@ def noise_free(frames: list[Frame]) -> np.ndarray:
     """(H, W) bool: where renders of a frame, known to be independent, are equal over a whole square: there is no noise, and
     each of them is finished. False everywhere for a single render.
     """
-    first = frames[0].color
     if len(frames) < 2:
-        return np.zeros(first.shape[:2], bool)
-    equal = np.ones(first.shape[:2], bool)
-    for frame in frames[1:]:
-        equal &= (np.abs(frame.color - first) <= EQUAL * np.maximum(first, frame.color)).all(-1)
-    if equal.all() or not equal.any():
-        return equal
-    return _grow(_grow(equal, False), True)
+        return np.zeros(frames[0].color.shape[:2], bool)
+    return in_squares(np.logical_and.reduce([are_equal(frames[0], frame) for frame in frames[1:]]))
+
+
+def are_equal(one: Frame, other: Frame) -> np.ndarray:
+    """(H, W) bool: pixels that differ by no more than half floats are rounded."""
+    return (np.abs(one.color - other.color) <= EQUAL * np.maximum(one.color, other.color)).all(-1)
+
+
+def in_squares(equal: np.ndarray) -> np.ndarray:
+    """Those pixels (H, W) of a mask that lie in a whole square of it; the mask itself where it is all or nothing."""
+    return equal if equal.all() or not equal.any() else _grow(_grow(equal, False), True)
 
 
 def _grow(mask: np.ndarray, value: bool) -> np.ndarray:
