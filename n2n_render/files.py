@@ -9,8 +9,6 @@ import threading
 import warnings
 from pathlib import Path
 
-import filelock
-
 from .errors import N2NError, doubt
 
 LOCK = ".n2n-render.lock"
@@ -107,6 +105,7 @@ def locked_folder(folder: Path):
 @contextlib.contextmanager
 def locked_file(path: Path):
     """Holds the lock `path`, which is gone afterwards. Raises Busy at once where another process holds it."""
+    import filelock  # here: `serve` inside the extension has no locks and no such package
     lock = filelock.FileLock(path, timeout=0, thread_local=False)
     try:
         with warnings.catch_warnings(action="ignore"):  # about locks that are files, for systems that have no others
