@@ -30,7 +30,11 @@ def owned_folder(parent: Path, kind: str):
 def remove_abandoned(parent: Path, kind: str):
     """Removes the folders of this kind that killed processes of this machine left; those of other machines stay."""
     ours = re.compile(re.escape(kind + HOST) + r"-(\d+)(\..*)?")
-    for path in parent.iterdir():
+    try:
+        paths = list(parent.iterdir())
+    except OSError:  # a folder that may not be listed; what lies there is in nobody's way
+        return
+    for path in paths:
         found = ours.fullmatch(path.name)
         if found and not is_alive(int(found[1])):
             shutil.rmtree(path, ignore_errors=True)

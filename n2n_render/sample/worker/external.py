@@ -15,16 +15,19 @@ KINDS = {
     "font": "text has Blender's own font",
     "light profile (IES)": "lamps shine evenly",
     "shader script": "their shaders are black",
-    "imported file": "nodes that read them give nothing",
+    "imported": "nodes that read them give nothing",
 }
 
 
 def report_missing(frames, warn):
     """One warning for each kind of file; packed ones and those of unused data blocks do not count."""
     missing = {kind: {} for kind in KINDS}  # the keys of the inner ones: paths, in the order of finding
-    for kind, path in _needed(frames):
-        if not _exists(path):
-            missing[kind][path] = None
+    try:
+        for kind, path in _needed(frames):
+            if not _exists(path):
+                missing[kind][path] = None
+    except (AttributeError, TypeError, ValueError) as error:  # another Blender's data: no reason not to render
+        warn(f"not all files outside of the scene could be looked for ({error})")
     for kind, paths in missing.items():
         if paths:
             names = ", ".join(list(paths)[:SHOWN]) + (" …" if len(paths) > SHOWN else "")
@@ -225,4 +228,4 @@ def _of_nodes(owner, tree):
             for socket in node.inputs:
                 if getattr(socket, "subtype", "") == "FILE_PATH" or socket.bl_idname == "NodeSocketStringFilePath":
                     if not socket.is_linked and socket.default_value:
-                        yield "imported file", _absolute(owner, socket.default_value)
+                        yield "imported", _absolute(owner, socket.default_value)
