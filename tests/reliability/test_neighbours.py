@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from adapt_fixtures import adapt, adapted, assert_refused
-from conftest import Silent, true_frame
+from conftest import Silent, noisy_frame, true_frame
 
 from n2n_render.config import OnlineConfig, TrainConfig
 from n2n_render.errors import N2NError
@@ -115,7 +115,7 @@ def test_a_cache_is_not_removed_under_its_reader(make_dataset):
     pairs = find_pairs(folder)
     with used_caches(pairs):
         old = [cache_pair(pair, ("albedo",)) for pair in pairs]
-        write_frame(pairs[0].noisy[0], true_frame(48, 64, seed=9))
+        write_frame(pairs[0].noisy[0], noisy_frame(true_frame(48, 64), 99))
         process = holder(f"from n2n_render.frame.pairs import find_pairs\nfrom n2n_render.train.dataset import *\n"
                          f"pairs = find_pairs(pathlib.Path({str(folder)!r}))\nuse = used_caches(pairs); use.__enter__()\n"
                          "new = [cache_pair(pair, ('albedo',)) for pair in pairs]")
