@@ -150,6 +150,17 @@ def _channel(data, layout, rng):
     struct.pack_into("<i", data, start + rng.randrange(length - 4), rng.choice((*NUMBERS, 3, 4)))
 
 
+def _subsampling(data, layout, rng):
+    """A channel with fewer pixels than the others, as luminance and chroma have them."""
+    _, _, place, _ = rng.choice(_of_type(layout, "chlist"))
+    channels = []
+    while data[place]:
+        place = data.index(0, place) + 1
+        channels.append(place)
+        place += 16  # type, linearity, x and y sampling
+    struct.pack_into("<i", data, rng.choice(channels) + rng.choice((8, 12)), rng.choice((2, 2, 4, 0, -1)))
+
+
 def _version(data, layout, rng):
     data[rng.randrange(8)] = rng.choice((0, 1, 2, 3, 4, 0x10, 0x12, 0x20, 0x76, 255))
 
@@ -184,5 +195,5 @@ def _more(data, layout, rng):
 DAMAGES = {"header": _in_header, "offsets": _in_offsets, "pixels": _in_pixels, "chunk heads": _chunk_heads,
            "wrong offset": _wrong_offset, "swapped offsets": _swapped_offsets, "window": _window, "huge": _huge,
            "value": _value, "compression": _compression, "tiles or count": _tiles_or_count, "length": _length,
-           "channel": _channel, "version": _version, "cut": _cut, "zeros": _zeros, "swapped bytes": _swapped_bytes,
-           "more or less": _more}
+           "channel": _channel, "subsampling": _subsampling, "version": _version, "cut": _cut, "zeros": _zeros,
+           "swapped bytes": _swapped_bytes, "more or less": _more}

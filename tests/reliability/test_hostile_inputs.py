@@ -55,6 +55,14 @@ def write_unknown_compression(path: Path):
     set_bytes(path, b"compression\0compression\0", b"\x0d")  # known by its name, without a decoder
 
 
+def write_subsampled(path: Path):
+    write_whole(path, "single", "B44", False)
+    data = bytearray(path.read_bytes())
+    name = b"ViewLayer.Denoising Albedo.R\0"
+    data[data.index(name) + len(name) + 8] = 2
+    path.write_bytes(data)
+
+
 # Files that are no image to denoise: name → what writes it.
 WRONG_FILES = {
     "empty": lambda path: path.write_bytes(b""),
@@ -70,6 +78,7 @@ WRONG_FILES = {
     "huge": lambda path: write_window(path, 0, 0, 2 ** 30, 2 ** 30),
     "turned window": lambda path: write_window(path, 10, 10, 0, 0),
     "window beyond numbers": lambda path: write_window(path, -2 ** 31, -2 ** 31, 2 ** 31 - 1, 2 ** 31 - 1),
+    "subsampled": write_subsampled,
     "no pass": lambda path: write_exr(path, ["ViewLayer.Depth.Z"]),
     "no layer": lambda path: write_exr(path, ["Y"]),
     "no guides": lambda path: write_exr(path, [f"ViewLayer.Combined.{letter}" for letter in "RGBA"]),
