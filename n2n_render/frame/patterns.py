@@ -1,7 +1,8 @@
 """A text like frame_####.exr, as any program writes it → the files that it means."""
+import os
 import re
 from collections.abc import Callable
-from glob import glob, has_magic
+from glob import escape, glob, has_magic
 from pathlib import Path
 
 UNDERSTOOD = ("Patterns are written like frame_####.exr, frame_%04d.exr, frame_@@@@.exr, frame_$F4.exr, frame_<frame>.exr, "
@@ -24,15 +25,15 @@ _RANGES = (r"\[(?P<first{0}>-?\d+)-(?P<last{0}>-?\d\d+)(?:[x:](?P<step{0}>\d+))?
 def match_pattern(text: str) -> list[Path]:
     """The files that a pattern means, in no order; [] where there is none, or where the text is no pattern."""
     path = Path(text)
+    parent = escape(str(path.parent)) if os.path.isdir(path.parent) else str(path.parent)
     found = _expression(path.name)
     files: list[Path] = []
     if found:
         expression, ranges = found
-        folders = [Path(folder) for folder in glob(str(path.parent))] if has_magic(str(path.parent)) else [path.parent]
-        files = [file for folder in folders if folder.is_dir() for file in folder.iterdir()
+        files = [file for folder in map(Path, glob(parent)) if folder.is_dir() for file in folder.iterdir()
                  if _matches(re.fullmatch(expression, file.name), ranges)]
     elif has_magic(text):
-        files = [Path(name) for name in glob(re.sub(r"(?i)\.exr\Z", ".[eE][xX][rR]", text))]
+        files = [Path(name) for name in glob(os.path.join(parent, re.sub(r"(?i)\.exr\Z", ".[eE][xX][rR]", path.name)))]
     files = [file for file in files if file.name.startswith(".") == path.name.startswith(".") and not file.is_dir()]
     return [file for file in files if file.suffix.lower() == ".exr"] or files
 

@@ -61,6 +61,9 @@ def test_folders_may_be_globs_too(tmp_path):
         (tmp_path / shot).mkdir()
         (tmp_path / shot / "f_0001.exr").touch()
     assert len(names(tmp_path, "sh*/f_####.exr")) == len(names(tmp_path, "sh*/*.exr")) == 2
+    (tmp_path / "shots [v2]").mkdir()
+    (tmp_path / "shots [v2]" / "f_0001.exr").touch()
+    assert names(tmp_path, "shots [v2]/f_####.exr") == names(tmp_path, "shots [v2]/*.exr") == ["f_0001.exr"]
 
 
 @pytest.mark.parametrize("text", ["", "a" * 5000, "[", "f_[!a", "{", "%", "$", "f_{frame:}.exr", "a\0b", "\n",
