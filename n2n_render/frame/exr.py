@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import N2NError, doubt
+from ..errors import N2NError, UnreadableFile, doubt
 from .exr_parts import make_channel, read_parts, write_image, write_parts
 from .frame import Frame, sanitize
 from .passes import PASSES, split_channel, split_view
@@ -108,7 +108,14 @@ class ExrImage:
     def pixels(self, places: list) -> np.ndarray:
         """(H, W, len(places)) float32, for places of one part, or full names (of the first part that has each)."""
         found = [self._place(name) if isinstance(name, str) else name for name in places]
+        shapes = {self.parts[part][1][name].pixels.shape for part, name in found}
+        if len(shapes) > 1 or shapes != {self._size(found[0][0])}:
+            raise UnreadableFile(f"{self.path}: {found[0][1]} has fewer pixels than its part", "Write it without subsampling.")
         return np.stack([self.parts[part][1][name].pixels for part, name in found], axis=-1, dtype=np.float32)
+
+    def _size(self, part: int) -> tuple[int, int]:
+        window = Window.of(self.parts[part][0])
+        return window.height, window.width
 
     def _place(self, name: str) -> Place:
         return next((index, name) for index, (_, channels) in enumerate(self.parts) if name in channels)

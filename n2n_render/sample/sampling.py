@@ -176,11 +176,10 @@ def _keep(path: Path, folder: Path, name: FrameName):
     if not is_readable(path):
         raise N2NError(f"{folder / path.name}: Blender wrote an incomplete file",
                        "The disk is probably full. Free some space and run the same command again.")
-    others = (folder / replace(name, seed=seed).filename for seed in (1, 2) if seed != name.seed)
-    for other in others:
+    for seed in {1, 2, name.seed - 1} - {0, name.seed}:
+        other = folder / replace(name, seed=seed).filename
         if other.exists() and is_readable(other):
             check_seeds(other, path)
-            break
     os.replace(path, folder / path.name)
 
 
