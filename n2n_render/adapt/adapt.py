@@ -18,7 +18,7 @@ from ..errors import N2NError, UnreadableFile, doubt
 from ..files import locked_folder, make_folder
 from ..frame.pairs import MANIFEST, parse_name, spaced
 from ..frame.passes import NEIGHBORS
-from ..frame.sequence import check_overwrites, find_windows
+from ..frame.sequence import check_output_names, check_overwrites, find_windows
 from ..neighbors import GUIDES_VERSION, Neighbors, picture_model
 from ..network.checkpoint import Checkpoint, read_checkpoint, write_somewhere
 from ..network.device import Float32, cpu_threads, pick_device
@@ -61,7 +61,7 @@ def adapt(config: AdaptConfig, groups: list[tuple[Path, ...]], names: list[str],
     """
     folder = Path(out)
     outputs = [folder / name for name in names]
-    _check(folder, groups, outputs, names)
+    _check(folder, groups, outputs)
     model, start, plain = start_of(config)
     subjects, failed = find_all_subjects(groups, config.layer, features_of(model, plain))
     windows = find_windows(groups, config.temporal, list(config.shots)) if config.temporal else None
@@ -118,10 +118,8 @@ def _check_devices(config, model):
     make_engine(Checkpoint(model, build_network(model).state_dict()), config.engine, config.device, config.precision)
 
 
-def _check(folder, groups, outputs, names):
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise N2NError(f"two frames are named {twice}", "Adapt to them in two runs.")
+def _check(folder, groups, outputs):
+    check_output_names(outputs)
     check_overwrites([list(group) for group in groups], outputs)
     if folder.suffix.lower() == ".exr":
         raise N2NError(f"{folder} is the name of a file, but adapting writes several", "Pass a folder with -o.")
