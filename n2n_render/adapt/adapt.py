@@ -62,41 +62,75 @@ def adapt(config: AdaptConfig, groups: list[tuple[Path, ...]], names: list[str],
     folder = Path(out)
     outputs = [folder / name for name in names]
     _check(folder, groups, outputs)
-    model, start, plain = start_of(config)
-    subjects, failed = find_all_subjects(groups, config.layer, features_of(model, plain))
-    windows = find_windows(groups, config.temporal, list(config.shots)) if config.temporal else None
-    options = {"device": config.device, "engine": config.engine, "precision": config.precision}
-    make_prefilter = (lambda: Prefilter(model, **options)) if model.clean_guides else (lambda: None)
-
-    def make_neighbors(prefilter):
-        return Neighbors(model, groups, windows, config.layer, prefilter, **options) if windows else None
-    chosen = spaced([index for index, found in enumerate(subjects) if found], config.train_frames)
-    looked_at = sorted({there for index in chosen for there in (windows[index] if windows else [index]) if there is not None})
-    key = _key(config, model, start, [groups[index] for index in looked_at])
+    shot = _Shot.of(config, groups)
+    key = shot.key()
     if not (folder / MODEL).exists():
-        _check_devices(config, model)
+        _check_devices(config, shot.model)
     with locked_folder(folder), Float32():
         adapted, tuned, kept = _earlier(folder / MODEL, key), None, folder / MODEL
         if adapted is None:
             make_folder(folder / CACHE)
-            prefilter = make_prefilter()
-            frames = _load(config, [subject for index in chosen for subject in subjects[index]], folder / CACHE, model, plain,
-                           prefilter, make_neighbors(prefilter), make_reporter)
+            frames = _load(shot, folder / CACHE, make_reporter)
             if frames:
-                adapted, tuned, kept = _tune(config, frames, folder, model, start, plain, key, make_reporter,
+                adapted, tuned, kept = _tune(shot, frames, folder, key, make_reporter,
                                              optional(partial(on_look, folder / PREVIEW)))
         shutil.rmtree(folder / CACHE, ignore_errors=True)
         report = Report(folder / REPORT, config, adapted)
-        prefilter = make_prefilter()
         with make_reporter("denoising") as progress:
-            artist = Artist(config, adapted, plain, prefilter, make_neighbors(prefilter), optional(on_picture), progress)
-            painted = denoise_shot(artist, subjects, outputs, report, failed, progress)
+            artist = Artist(config, adapted, shot.plain, *shot.guides(), optional(on_picture), progress)
+            painted = denoise_shot(artist, shot.subjects, outputs, report, shot.failed, progress)
         report.finish()
     if kept != folder / MODEL:
         raise N2NError(f"{folder / MODEL} could not be written; the model is kept as {kept}",
                        f"Free some space and move it to {folder / MODEL}: the frames are finished.")
-    raise_failures(list(failed.items()), len(groups))
+    raise_failures(list(shot.failed.items()), len(groups))
     return Adaptation(kept if adapted else None, tuned, painted)
+
+
+@dataclass(frozen=True)
+class _Shot:
+    """What a run is about: its frames, and the networks that `start_of` gives.
+
+    subjects: of each frame; failed: first file → why a frame cannot be denoised; windows: see `find_windows`, None without
+    neighbours; chosen: the numbers of the frames to train on.
+    """
+    config: AdaptConfig
+    groups: list[tuple[Path, ...]]
+    model: ModelConfig
+    start: Checkpoint | None
+    plain: Checkpoint | None
+    subjects: list[list[Subject]]
+    failed: dict[Path, N2NError]
+    windows: list[list[int | None]] | None
+    chosen: list[int]
+
+    @classmethod
+    def of(cls, config: AdaptConfig, groups: list[tuple[Path, ...]]) -> "_Shot":
+        """Reads the headers of all files. Raises N2NError for what cannot be adapted to."""
+        model, start, plain = start_of(config)
+        subjects, failed = find_all_subjects(groups, config.layer, features_of(model, plain))
+        windows = find_windows(groups, config.temporal, list(config.shots)) if config.temporal else None
+        chosen = spaced([index for index, found in enumerate(subjects) if found], config.train_frames)
+        return cls(config, groups, model, start, plain, subjects, failed, windows, chosen)
+
+    def guides(self) -> tuple[Prefilter | None, Neighbors | None]:
+        """What cleans albedo and normal, and what looks at the frames beside one; they hold much memory."""
+        config = self.config
+        options = {"device": config.device, "engine": config.engine, "precision": config.precision}
+        prefilter = Prefilter(self.model, **options) if self.model.clean_guides else None
+        if self.windows is None:
+            return prefilter, None
+        return prefilter, Neighbors(self.model, self.groups, self.windows, config.layer, prefilter, **options)
+
+    def key(self) -> str:
+        """Names everything that the adapted weights depend on."""
+        kept = {name: value for name, value in to_dict(self.config).items()
+                if name not in ("average", "keep_noisy", "engine", "precision", "threads", "device")}
+        looked_at = {there for index in self.chosen for there in (self.windows[index] if self.windows else [index])
+                     if there is not None}
+        files = [facts(self.groups[index]) for index in sorted(looked_at)]
+        made_by = __version__, GUIDES_VERSION if self.config.temporal else 0
+        return hashlib.sha256(repr((made_by, kept, self.model, _digest(self.start), files)).encode()).hexdigest()
 
 
 def optional(show):
@@ -148,15 +182,6 @@ def start_of(config: AdaptConfig) -> tuple[ModelConfig, Checkpoint | None, Check
     return start.model, start, plain
 
 
-def _key(config, model, start, trained) -> str:
-    """Names everything that the adapted weights depend on."""
-    kept = {name: value for name, value in to_dict(config).items()
-            if name not in ("average", "keep_noisy", "engine", "precision", "threads", "device")}
-    files = [facts(group) for group in trained]
-    made_by = __version__, GUIDES_VERSION if config.temporal else 0
-    return hashlib.sha256(repr((made_by, kept, model, _digest(start), files)).encode()).hexdigest()
-
-
 def _digest(start: Checkpoint | None) -> str:
     """Of the weights: a file of the same name may hold others tomorrow."""
     digest = hashlib.sha256()
@@ -176,25 +201,25 @@ def _earlier(path: Path, key: str) -> Checkpoint | None:
     raise N2NError(f"{path} was adapted to other frames or with other settings", "Pass another folder with -o, or delete it.")
 
 
-def _tune(config, frames: list[ShotFrame], folder, model, start, plain, key, make_reporter,
+def _tune(shot: _Shot, frames: list[ShotFrame], folder: Path, key: str, make_reporter,
           on_look) -> tuple[Checkpoint, Tuned, Path]:
     """Also where the model was written: in `folder`, if that was possible."""
-    chosen = [frame.paths for frame in frames]
+    config, start, chosen = shot.config, shot.start, [frame.paths for frame in frames]
     with make_reporter("adapting") as progress:
         if start and set(_names(chosen)) & set(start.provenance.get("trained_on", ())):
             progress.warn(f"{config.init} was trained on some of these very frames: it looks better here than it is, and less "
                           "will be adapted")
-        tuning = Tuning(frames, model, start.tensors() if start else None, config, progress, plain, on_look)
+        tuning = Tuning(frames, shot.model, start.tensors() if start else None, config, progress, shot.plain, on_look)
         try:
             with cpu_threads(config.threads):
                 tuned = tuning.run()
         except KeyboardInterrupt:
             if tuning.best and (tuning.best.steps or tuning.best.share):
                 path = write_somewhere(folder / f"interrupted-{MODEL}",
-                                       _checkpoint(config, model, start, tuning, tuning.best, chosen, ""))
+                                       _checkpoint(shot, tuning, tuning.best, chosen, ""))
                 progress.note(f"the best so far is in {path} for `denoise --model`; adapting again starts anew")
             raise
-    checkpoint = _checkpoint(config, model, start, tuning, tuned, chosen, key)
+    checkpoint = _checkpoint(shot, tuning, tuned, chosen, key)
     shutil.rmtree(folder / CACHE, ignore_errors=True)  # it has done its work, and may leave just the space that is needed
     kept = write_somewhere(folder / MODEL, checkpoint)
     if kept != folder / MODEL:
@@ -203,31 +228,29 @@ def _tune(config, frames: list[ShotFrame], folder, model, start, plain, key, mak
     return checkpoint, tuned, kept
 
 
-def _load(config, chosen: list[Subject], cache, model, plain, prefilter, neighbors, make_reporter) -> list[ShotFrame]:
+def _load(shot: _Shot, cache: Path, make_reporter) -> list[ShotFrame]:
     """The frames to train on, as arrays in the cache; those without noise, and those that cannot be read, are left out.
 
     Raises UnreadableFile where none can be read.
     """
-    make_pilot = pilot_maker(config, plain)
-    frames, finished, unreadable = [], [], []
+    load, chosen = _loader(shot, cache), [subject for index in shot.chosen for subject in shot.subjects[index]]
+    frames: list[ShotFrame] = []
+    finished: list[Subject] = []
+    unreadable: list[UnreadableFile] = []
     with make_reporter("reading") as progress:
         progress.start(len(chosen), len(chosen))
         for subject in chosen:
             try:
-                if neighbors:
-                    neighbors.check(subject.index, progress.warn, subject.layer)
-                frame = load_frame(subject.paths, subject.layer, features_of(model, plain), prefilter, make_pilot, cache,
-                                   _cache_key(subject, model, plain, prefilter, neighbors),
-                                   partial(neighbors.of, subject.index, subject.layer) if neighbors else None)
+                frame = load(subject, progress.warn)
+                if frame is None:
+                    finished.append(subject)
+                else:
+                    frames.append(frame)
             except UnreadableFile as error:
                 unreadable.append(error)
                 if len(unreadable) == len(chosen):
                     raise
                 progress.warn(f"not trained on: {error.what}")
-                frame = None
-            else:
-                finished += [subject] if frame is None else []
-            frames += [frame] if frame else []
             progress.advance(1, subject.paths[0].name)
         if finished:
             progress.note(f"{len(finished)} of {len(chosen)} frames hold no noise, like {finished[0].paths[0].name}: they are "
@@ -235,11 +258,20 @@ def _load(config, chosen: list[Subject], cache, model, plain, prefilter, neighbo
     return frames
 
 
-def _cache_key(subject: Subject, model, plain, prefilter, neighbors) -> str:
-    """Everything but its own files that the arrays of a frame depend on."""
-    seen = [[facts(neighbors.groups[there]) if there is not None else None for there in neighbors.windows[subject.index]]
-            ] if neighbors else []
-    return repr((_digest(plain), model, prefilter.name if prefilter else "", neighbors.name if neighbors else "", seen))
+def _loader(shot: _Shot, cache: Path):
+    """What turns a Subject into a ShotFrame: load(subject, warn)."""
+    make_pilot, (prefilter, neighbors) = pilot_maker(shot.config, shot.plain), shot.guides()
+    features = features_of(shot.model, shot.plain)
+    made_by = _digest(shot.plain), shot.model, prefilter.name if prefilter else "", neighbors.name if neighbors else ""
+
+    def load(subject: Subject, warn) -> ShotFrame | None:
+        seen, look = [], None
+        if neighbors:
+            neighbors.check(subject.index, warn, subject.layer)
+            seen = [facts(shot.groups[there]) if there is not None else None for there in neighbors.windows[subject.index]]
+            look = partial(neighbors.of, subject.index, subject.layer)
+        return load_frame(subject.paths, subject.layer, features, prefilter, make_pilot, cache, repr((made_by, seen)), look)
+    return load
 
 
 def pilot_maker(config: AdaptConfig, start: Checkpoint | None):
@@ -255,14 +287,14 @@ def _blurred(color):
     return ((padded[7:, 7:] - padded[:-7, 7:] - padded[7:, :-7] + padded[:-7, :-7]) / 49).astype(np.float32)
 
 
-def _checkpoint(config, model, start, tuning, tuned, chosen, key) -> Checkpoint:
-    provenance = {"config": to_dict(config), "adapt_key": key,
+def _checkpoint(shot: _Shot, tuning: Tuning, tuned: Tuned, chosen, key: str) -> Checkpoint:
+    provenance = {"config": to_dict(shot.config), "adapt_key": key,
                   "adapted_to": f"{len(chosen)} frame(s) of {chosen[0][0].resolve().parent.name}",
                   "share": tuned.share, "error_ratio": tuning.calibration.ratio(), "shared_error": tuning.shared,
                   "trained_on": _names(chosen), "step": tuned.steps, "seconds": tuned.seconds,
                   "checks": [[check.step, check.change, check.uncertainty] for check in tuned.checks],
-                  "origin": describe_origin(start) if start else None}
-    return Checkpoint(model, tuned.weights, provenance)
+                  "origin": describe_origin(shot.start) if shot.start else None}
+    return Checkpoint(shot.model, tuned.weights, provenance)
 
 
 def _names(chosen) -> list[str]:

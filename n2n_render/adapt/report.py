@@ -26,7 +26,7 @@ class FrameResult:
 class Report:
     """Everything that the run says in numbers, as JSON beside the frames; also which frames are done."""
 
-    def __init__(self, path: Path, config, adapted: Checkpoint):
+    def __init__(self, path: Path, config, adapted: Checkpoint | None):
         self.path = path
         self.content = {"n2n_render": __version__, "config": to_dict(config), **_told(adapted)}
         self._text = ""

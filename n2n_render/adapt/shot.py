@@ -127,7 +127,8 @@ def find_all_subjects(groups, wanted, features) -> tuple[list[list[Subject]], di
 
     Raises N2NError where no frame can.
     """
-    subjects, failed = [], {}
+    subjects: list[list[Subject]] = []
+    failed: dict[Path, N2NError] = {}
     for index, group in enumerate(groups):
         try:
             subjects.append(find_subjects(index, group, wanted, features))
@@ -136,8 +137,8 @@ def find_all_subjects(groups, wanted, features) -> tuple[list[list[Subject]], di
             failed[group[0]] = error
             if len(failed) == len(groups):
                 raise
-    for error in failed.values():
-        doubt(f"left out: {error.what}")
+    for problem in failed.values():
+        doubt(f"left out: {problem.what}")
     return subjects, failed
 
 

@@ -175,7 +175,7 @@ def read_renders(paths, wanted: str | None, features: tuple[str, ...]) -> Render
     layers = layers_to_denoise(image, wanted, features)
     frames = {layer: image.frame(layer, features) for layer in layers}
     looks = {layer: [look_at(frame, paths[0])] for layer, frame in frames.items()} if len(paths) > 1 else {}
-    equal = {}
+    equal: dict[str, np.ndarray] = {}
     for count, path in enumerate(paths[1:], start=1):
         other = ExrImage(path)
         for layer in layers:
@@ -186,7 +186,8 @@ def read_renders(paths, wanted: str | None, features: tuple[str, ...]) -> Render
             if both == here:
                 looks[layer].append(look_at(shown, path))
                 check_independent(looks[layer])
-                equal[layer] = equal.get(layer, True) & are_equal(frames[layer], shown)
+                alike = are_equal(frames[layer], shown)
+                equal[layer] = equal[layer] & alike if layer in equal else alike
                 frames[layer] = mean_frame([frames[layer], shown], weights=[count, 1])
             else:
                 _add_part(frames[layer], shown, here.places(both), count, (paths[0], path))

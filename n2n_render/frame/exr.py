@@ -105,6 +105,12 @@ class ExrImage:
                         return [places[letter] for letter in letters]
         return None
 
+    def _places(self, layer: str, feature: str) -> list[Place]:
+        """As `find`, of a feature that is known to be there."""
+        found = self.find(layer, feature)
+        assert found is not None
+        return found
+
     def pixels(self, places: list) -> np.ndarray:
         """(H, W, len(places)) float32, for places of one part, or full names (of the first part that has each)."""
         found = [self._place(name) if isinstance(name, str) else name for name in places]
@@ -122,13 +128,13 @@ class ExrImage:
 
     def window(self, layer: str) -> Window:
         """The data window of the layer's picture."""
-        return Window.of(self.parts[self.find(layer, "picture")[0][0]][0])
+        return Window.of(self.parts[self._places(layer, "picture")[0][0]][0])
 
     def picture(self, layer: str) -> np.ndarray:
         """(H, W, 4) of the Combined pass as it is: what the compositor sees, and what a finished file shows. Alpha is 1 where
         the file has none.
         """
-        color, alpha = self.pixels(self.find(layer, "picture")), self.find(layer, "alpha")
+        color, alpha = self.pixels(self._places(layer, "picture")), self.find(layer, "alpha")
         return np.concatenate([color, self.pixels(alpha) if alpha else np.ones_like(color[..., :1])], axis=-1)
 
     def frame(self, layer: str | None = None, features: tuple[str, ...] = (), window: Window | None = None) -> Frame:
@@ -144,7 +150,7 @@ class ExrImage:
         return Frame(**{feature: self._feature(layer, feature, window) for feature in dict.fromkeys(found)})
 
     def _feature(self, layer: str, feature: str, window: Window) -> np.ndarray:
-        places = self.find(layer, feature)
+        places = self._places(layer, feature)
         there = Window.of(self.parts[places[0][0]][0])
         if there.overlap(window) is None:
             raise N2NError(f"{self.path}: {_name_of(feature)} of {layer!r} ({there}) lies beside the picture ({window})",
@@ -173,14 +179,14 @@ class ExrImage:
         noisy: what was denoised (H, W, 3), if it is to be kept as the pass `<layer>.Noisy`. Raises N2NError for a picture
         that is not finite.
         """
-        places = self.find(layer, "picture")
+        places = self._places(layer, "picture")
         if noisy is not None:
             dtype = self.parts[places[0][0]][1][places[0][1]].pixels.dtype
             self.add_pass(layer, "Noisy", {letter: self._stored(plane, dtype)
                                            for letter, plane in zip("RGB", np.moveaxis(noisy, -1, 0), strict=True)})
-        planes = np.moveaxis(color, -1, 0)
+        planes = list(np.moveaxis(color, -1, 0))
         if alpha is not None:
-            places, planes = [*places, *self.find(layer, "alpha")], [*planes, alpha[..., 0]]
+            places, planes = [*places, *self._places(layer, "alpha")], [*planes, alpha[..., 0]]
         for (part, name), plane in zip(places, planes, strict=True):
             channel = self.parts[part][1][name]
             channel.pixels = self._stored(plane, channel.pixels.dtype)
@@ -189,7 +195,7 @@ class ExrImage:
         """Adds the pass `<layer>.<name>`, channel letter → (H, W) in the picture's window, or replaces it where the file has
         it already. Raises N2NError for numbers that are not finite.
         """
-        index, combined = self.find(layer, "picture")[0]
+        index, combined = self._places(layer, "picture")[0]
         header, plain = self.parts[index][0], LayerName(layer, "")
         view = header.get("view") or split_view(combined, list(header.get("multiView") or ()))[1]
         if view:

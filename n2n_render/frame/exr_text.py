@@ -63,7 +63,8 @@ def text_attributes(data: bytes) -> list[tuple[bytes, int, int]]:
     if data[:4] != MAGIC:
         raise ValueError("this is not an EXR file")
     many = bool(struct.unpack_from("<I", data, 4)[0] & MULTI_PART)
-    found, at = [], 8
+    found: list[tuple[bytes, int, int]] = []
+    at = 8
     while True:
         if data[at:at + 1] == b"\0":  # the end of one header; an empty one ends the list of a multi-part file
             at += 1
