@@ -1,8 +1,11 @@
 """Files that are whole or not there at all, descriptions that are read with care, and folders that one run writes to."""
 import contextlib
 import errno
+import glob
+import hashlib
 import json
 import os
+import socket
 import stat
 import tempfile
 import threading
@@ -13,6 +16,7 @@ from .errors import N2NError, doubt
 
 LOCK = ".n2n-render.lock"
 UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG)
+HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]  # other machines write to the same network disks
 
 
 class Busy(N2NError):
@@ -24,11 +28,15 @@ JSON_DEPTH = 100            # lists in lists; ours have five
 
 
 def write_beside(path: str | os.PathLike, write) -> None:
-    """Calls `write(temporary path)` and moves the result to `path`; a failure leaves `path` as it was."""
+    """Calls `write(temporary path)` and moves the result to `path`; a failure leaves `path` as it was.
+
+    What a killed process left when it wrote the same file is removed.
+    """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
+    temporary = path.with_name(f".{path.name}.{HOST}-{os.getpid()}-{threading.get_ident()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(path.parent, path.name)
         write(str(temporary))
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:
@@ -61,10 +69,10 @@ def temporary_folder(name: str, known: str | None = None) -> Path:
                        "Free some space, or name another one: TMPDIR=FOLDER n2n-render …") from None
 
 
-def remove_abandoned(folder: Path) -> None:
-    """Removes what processes of this machine that were killed have left beside their places."""
-    for path in folder.glob(".*.partial"):
-        pid = path.name.split(".")[-2].partition("-")[0]
+def remove_abandoned(folder: Path, name: str | None = None) -> None:
+    """Removes what processes of this machine that were killed have left beside their places: of one file, or of all."""
+    for path in folder.glob(f".{'*' if name is None else glob.escape(name)}.{HOST}-*.partial"):
+        pid = path.name.split(".")[-2].split("-")[1]
         if pid.isdigit() and not is_alive(int(pid)):
             with contextlib.suppress(OSError):
                 path.unlink()

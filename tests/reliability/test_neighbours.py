@@ -15,7 +15,7 @@ from conftest import Silent, noisy_frame, true_frame
 
 from n2n_render.config import OnlineConfig, TrainConfig
 from n2n_render.errors import N2NError
-from n2n_render.files import Busy, locked_folder, remove_abandoned
+from n2n_render.files import HOST, Busy, locked_folder, remove_abandoned, write_text
 from n2n_render.frame.exr import write_frame
 from n2n_render.frame.pairs import find_pairs
 from n2n_render.online import online
@@ -156,12 +156,17 @@ def test_negative_frames_keep_their_cache(make_dataset):
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path):
+    """In a locked folder all of it, elsewhere what has the name of the file that is written; never another machine's."""
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    for name in (f".a.exr.{dead.pid}.partial", f".b.exr.{os.getpid()}.partial", ".c.exr.partial", "d.exr"):
+    left = [f".{name}.{HOST}-{dead.pid}-1.partial" for name in ("a[1].exr", "a1.exr")]
+    others = [f".a[1].exr.{HOST}-{os.getpid()}-1.partial", f".a[1].exr.another-{dead.pid}-1.partial", ".a[1].exr.partial", "d"]
+    for name in (*left, *others):
         (tmp_path / name).touch()
+    write_text(tmp_path / "a[1].exr", "whole")
+    assert set(os.listdir(tmp_path)) == {"a[1].exr", left[1], *others}
     remove_abandoned(tmp_path)
-    assert sorted(os.listdir(tmp_path)) == [f".b.exr.{os.getpid()}.partial", ".c.exr.partial", "d.exr"]
+    assert set(os.listdir(tmp_path)) == {"a[1].exr", *others}
 
 
 @pytest.mark.slow
@@ -176,7 +181,7 @@ def test_a_killed_adaptation_leaves_nothing_for_ever(shot, start, tmp_path):
         time.sleep(0.1)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    (out / f".adapted.pt.{process.pid}.partial").touch()
+    (out / f".adapted.pt.{HOST}-{process.pid}-1.partial").touch()
     adapted(shot, out, start)
     assert not [name for name in os.listdir(out) if name.startswith(".")]
 
