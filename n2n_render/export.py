@@ -143,6 +143,7 @@ def _reader(kind, path, half, like):
             return OidnEngine(written, "cpu", archive=path.read_bytes())
         return Denoiser(written, "cpu", engine="torch", prefilter=False).engine
     if kind == "onnx":
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # from 1.32 on it sends usage statistics to its maker
         session = _import("onnxruntime").InferenceSession(str(path), providers=["CPUExecutionProvider"])
         return _Foreign(like, lambda nchw: session.run(None, {"encoded": nchw})[0])
     with warnings.catch_warnings(action="ignore"):
