@@ -19,6 +19,8 @@ from ..schema import Real, check_items
 
 ANY = Annotated[object, Real(nan=True)]
 REQUIRED = ("step", "loss", "learning_rate")  # of a record
+PREVIEWS = "previews"
+
 
 class Journal:
     """Appends to a run folder. Pictures need the `report` extra; without it there are none."""
@@ -94,7 +96,7 @@ class Journal:
         from PIL import Image
         row = np.concatenate([encode_tonemap(np.asarray(image, np.float32), np) for image in strip], axis=1)
         picture = Image.fromarray((row * 255 + 0.5).astype(np.uint8))
-        write_beside(self.folder / "previews" / f"step_{step:07d}.png",
+        write_beside(self.folder / PREVIEWS / f"step_{step:07d}.png",
                      lambda temporary: picture.save(temporary, format="png"))
 
 

@@ -10,7 +10,6 @@ import torch
 from ..config import TrainConfig, to_dict
 from ..denoise import Prefilter
 from ..errors import N2NError
-from ..files import locked_folder
 from ..network.checkpoint import DAMAGED, Checkpoint, check_weights, read_checkpoint, write_checkpoint, write_somewhere
 from ..network.device import Float32, cpu_threads, describe_device, pick_device
 from ..network.model import decode_output
@@ -21,7 +20,7 @@ from .dataset import Batches
 from .descent import Descent, faster_precision, learning_rate_factor, stop_on_ctrl_c
 from .journal import Journal
 from .losses import LOSSES, clamp_fireflies
-from .setup import check_crops, load_pairs, loss_name, new_folder, start_model
+from .setup import check_crops, held_run, load_pairs, loss_name, new_folder, start_model
 from .validate import encode_input, reestimate_norms, set_norms_fixed, validate
 
 LEARNING_RATE = 3e-4     # from nothing; paper: 0.0003 for Monte Carlo
@@ -54,7 +53,7 @@ class Trainer:
         self.loss = LOSSES[loss_name(config)]
         self.device = pick_device(config.device)
         if resume:
-            self.held.enter_context(locked_folder(Path(resume)))
+            self.held.enter_context(held_run(Path(resume)))
         kept = read_checkpoint(Path(resume) / LAST) if resume else None
         self.model, start = (kept.model, None) if kept else start_model(config)
         self.origin = kept.provenance.get("origin") if kept else describe_origin(start) if start else None

@@ -10,7 +10,7 @@ from pathlib import Path
 from .. import __version__
 from ..config import TrainConfig, to_dict
 from ..errors import N2NError, doubt
-from ..files import LOCK, Busy, locked_folder, write_text
+from ..files import LOCK, Busy, locked_folder, remove_abandoned, write_text
 from ..frame.pairs import MANIFEST, Pair, find_datasets, find_pairs, read_manifest, split_pairs
 from ..frame.passes import NEIGHBORS, in_files
 from ..frame.sequence import find_windows
@@ -21,6 +21,7 @@ from ..network.models import open_model
 from ..network.oidn_weights import init_archive, oidn_checkpoint
 from ..network.widen import widen
 from .dataset import SeenFrom, cache_pair, split_single_view, used_caches
+from .journal import PREVIEWS
 
 
 def loss_name(config: TrainConfig) -> str:
@@ -144,18 +145,31 @@ def new_folder(config: TrainConfig, datasets, held: contextlib.ExitStack) -> Pat
 
 
 def _claim(folder: Path, held: contextlib.ExitStack) -> bool:
-    """Whether the folder was made for us, or is empty, and nobody else's."""
+    """Whether the folder was made for us, or holds nothing whole, and is nobody else's."""
     try:
-        if folder.exists() and (not folder.is_dir() or set(os.listdir(folder)) - {LOCK}):
+        if folder.exists() and (not folder.is_dir() or _is_settled(os.listdir(folder))):
             return False
     except OSError as error:
         raise N2NError(f"{folder}: cannot be read ({error.strerror})", "Pass another folder with --out.") from None
     with contextlib.ExitStack() as ours:
         try:
-            ours.enter_context(locked_folder(folder))
+            ours.enter_context(held_run(folder))
         except Busy:
             return False
-        if set(os.listdir(folder)) - {LOCK}:  # another run began and ended meanwhile
+        if set(os.listdir(folder)) - {LOCK}:  # what a killed run has left whole, or a run that began and ended meanwhile
             return False
         held.enter_context(ours.pop_all())
     return True
+
+
+def _is_settled(names: list[str]) -> bool:
+    """Whether a folder holds something, and no sign of a run that is at work there or was killed."""
+    return bool(names) and LOCK not in names
+
+
+@contextlib.contextmanager
+def held_run(folder: Path):
+    """Only one training writes to a run folder. Inside, nothing half-written is in it that a killed one has left."""
+    with locked_folder(folder):
+        remove_abandoned(folder / PREVIEWS)
+        yield

@@ -16,13 +16,14 @@ CHANGES = ("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncat
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 IMPORTED = ["torch", "n2n_render.commands", "n2n_render.train.loop", "n2n_render.adapt.adapt", "n2n_render.export",
             "n2n_render.evaluate", "n2n_render.online", "matplotlib.figure", "matplotlib.backends.backend_agg", "PIL.Image",
-            "tensorboard.summary.writer.record_writer", "tensorboard.compat.proto.event_pb2", "flip_evaluator", "skimage.metrics"]
+            "tensorboard.summary.writer.record_writer", "tensorboard.compat.proto.event_pb2", "flip_evaluator",
+            "skimage.metrics"]
 
 
 @dataclass
 class Done:
     """How a command ended. code: -9 if it was killed. changes: how often it was about to change something in its folder."""
-    code: int
+    code: int | None
     seconds: float
     changes: int
     said: str

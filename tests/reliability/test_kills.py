@@ -1,4 +1,4 @@
-"""Each command that writes, killed at any moment and run again: it gives what an undisturbed run gives; nothing is left over."""
+"""Each command that writes, killed at any moment and run again: it gives what an undisturbed run gives, nothing is left."""
 import json
 import random
 import re

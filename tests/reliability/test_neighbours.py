@@ -15,7 +15,7 @@ from conftest import Silent, noisy_frame, true_frame
 
 from n2n_render.config import OnlineConfig, TrainConfig
 from n2n_render.errors import N2NError
-from n2n_render.files import HOST, Busy, locked_folder, remove_abandoned, write_text
+from n2n_render.files import HOST, LOCK, Busy, locked_folder, remove_abandoned, write_text
 from n2n_render.frame.exr import write_frame
 from n2n_render.frame.pairs import find_pairs
 from n2n_render.online import online
@@ -167,6 +167,34 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
     assert set(os.listdir(tmp_path)) == {"a[1].exr", left[1], *others}
     remove_abandoned(tmp_path)
     assert set(os.listdir(tmp_path)) == {"a[1].exr", *others}
+
+
+@pytest.mark.parametrize("resumed", [True, False])
+def test_a_killed_training_leaves_only_whole_files(make_dataset, tmp_path, resumed):
+    """Once it is resumed, or another one begins that would have had its name."""
+    config = TrainConfig(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run"), **TINY)
+    run = train(config, Silent())
+    whole = {path for path in run.rglob("*") if path.is_file() and "events" not in path.parts}
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for name in (".last.pt", "previews/.step_0000001.png"):
+        (run / f"{name}.{HOST}-{dead.pid}-1.partial").touch()
+    (run / LOCK).touch()
+    if resumed:
+        train(resumed_config(str(run)), Silent(), str(run))
+    else:
+        assert train(config, Silent()).name == "run-2"
+    assert {path for path in run.rglob("*") if path.is_file() and "events" not in path.parts} == whole
+
+
+def test_a_folder_with_nothing_whole_in_it_is_used(make_dataset, tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    (tmp_path / "run").mkdir()
+    for name in (LOCK, f".config.json.{HOST}-{dead.pid}-1.partial"):
+        (tmp_path / "run" / name).touch()
+    run = train(TrainConfig(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run"), **TINY), Silent())
+    assert run.name == "run" and not [name for name in os.listdir(run) if name.startswith(".")]
 
 
 @pytest.mark.slow
