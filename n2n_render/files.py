@@ -23,6 +23,7 @@ class Busy(N2NError):
     """Another process is at work there."""
 
 
+LONGEST_NAME = 180          # bytes
 JSON_BYTES = 256 * 2 ** 20  # of a report of many thousand frames there are fewer
 JSON_DEPTH = 100            # lists in lists; ours have five
 
@@ -33,7 +34,7 @@ def write_beside(path: str | os.PathLike, write) -> None:
     What a killed process left when it wrote the same file is removed.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{HOST}-{os.getpid()}-{threading.get_ident()}.partial")
+    temporary = path.with_name(f".{_short(path.name)}.{HOST}-{os.getpid()}-{threading.get_ident()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_abandoned(path.parent, path.name)
@@ -45,6 +46,11 @@ def write_beside(path: str | os.PathLike, write) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _short(name: str) -> str:
+    """File systems end names at 255 bytes, and a partial file's is longer than the file's own."""
+    return name if len(os.fsencode(name)) <= LONGEST_NAME else hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
 
 
 def make_folder(folder: Path) -> None:
@@ -71,7 +77,7 @@ def temporary_folder(name: str, known: str | None = None) -> Path:
 
 def remove_abandoned(folder: Path, name: str | None = None) -> None:
     """Removes what processes of this machine that were killed have left beside their places: of one file, or of all."""
-    for path in folder.glob(f".{'*' if name is None else glob.escape(name)}.{HOST}-*.partial"):
+    for path in folder.glob(f".{'*' if name is None else glob.escape(_short(name))}.{HOST}-*.partial"):
         pid = path.name.split(".")[-2].split("-")[1]
         if pid.isdigit() and not is_alive(int(pid)):
             with contextlib.suppress(OSError):

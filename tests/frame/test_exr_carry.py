@@ -182,3 +182,10 @@ def test_the_same_name_in_two_parts_overwrites_nothing(tmp_path):
     assert (after.parts[0][1]["ViewLayer.Combined.R"].pixels == 2).all()
     for name, pixels in second.items():
         np.testing.assert_array_equal(after.parts[1][1][name].pixels, pixels)
+
+
+@pytest.mark.parametrize("name", ["n" * 250 + ".exr", "日本" * 41 + ".exr"], ids=["ASCII", "of three bytes a letter"])
+def test_a_file_whose_name_is_as_long_as_names_can_be_is_written(tmp_path, name):
+    image = ExrImage(write(tmp_path / "a.exr", combined()))
+    image.write(tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["a.exr", name])
