@@ -82,7 +82,7 @@ def sample(ctx, dry_run, frames, size, chunk, reference_frames, **options):
 @click.option("--pair", multiple=True, metavar="FILE", help="The same frames with another seed: averaged before denoising.")
 @click.option("--prefilter/--no-prefilter", default=None,
               help="Clean albedo and normal first.  [default: if the model wants them clean]")
-@click.option("--layer", metavar="NAME", help="View layer.  [default: the file's first]")
+@click.option("--layer", metavar="NAME", help="Only this view layer (LAYER.VIEW: one view).  [default: all with the passes]")
 @click.option("--keep-noisy", is_flag=True, help="Add the noisy picture as the pass <layer>.Noisy.")
 @click.option("--strength", type=click.FloatRange(0, 1), default=1.0, help="0: noisy, 1: denoised.")
 @click.option("--shots", metavar="1-48,49-120", help="For a model of `adapt --temporal`: first and last frame of each shot.")

@@ -123,7 +123,7 @@ class AdaptConfig(Checked):
     shots: Shots = ()                           # first and last frame of each: beyond a cut there are no neighbours
     train_frames: Count = 48                    # at most so many, evenly spaced, are trained on; all are denoised
     average: Orientations = 4                   # orientations that each picture is the mean of
-    layer: str | None = None                    # view layer; None: the file's first
+    layer: str | None = None                    # the only view layer; None: all that have the passes
     keep_noisy: bool = False
     device: str = "auto"
     engine: Engine = "auto"                     # for denoising

@@ -162,9 +162,13 @@ def flicker(before: tuple[Pair, ViewResult], after: tuple[Pair, ViewResult]) -> 
 
 
 def means(results: list[ViewResult]) -> dict[str, dict[str, float]]:
-    """Method → metric → mean over views."""
+    """Method → metric → mean over the views where it could be told; NaN where in none."""
     methods = results[0].scores
-    return {method: {metric: float(np.nanmean([result.scores[method][metric] for result in results])) for metric in METRICS}
+
+    def mean(values):
+        known = [value for value in values if np.isfinite(value)]
+        return float(np.mean(known)) if known else float("nan")
+    return {method: {metric: mean([result.scores[method][metric] for result in results]) for metric in METRICS}
             for method in methods}
 
 

@@ -114,7 +114,7 @@ def train(ctx, resume, features, widths, minutes, data, shots, **options):
 @click.option("--batch", type=click.IntRange(1), default=4, help="Crops in a step.")
 @click.option("--crop", "crop_px", type=click.IntRange(32), default=128, help="Size of a crop in pixels.")
 @click.option("--train-frames", type=click.IntRange(1), default=48, help="Train on at most so many frames, evenly spaced.")
-@click.option("--layer", metavar="NAME", help="View layer.  [default: the file's first]")
+@click.option("--layer", metavar="NAME", help="Only this view layer (LAYER.VIEW: one view).  [default: all with the passes]")
 @click.option("--keep-noisy", is_flag=True, help="Add the noisy picture as the pass <layer>.Noisy.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads for training.")
 @click.option("--seed", type=click.IntRange(0), default=1, help="Same seed, frames and --steps: same weights.")

@@ -54,7 +54,7 @@ def parse_numbers(option, text, count):
 def folder_name(ctx, option, text):
     """A click callback: an output folder with a file's name, like out.png, is a mistake."""
     from .frame.sequence import check_output_name
-    if text is not None:
+    if text and text.strip():  # Command refuses an empty one
         check_output_name(text, folder=True)
     return text
 

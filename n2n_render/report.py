@@ -21,8 +21,8 @@ HEADINGS = ("PSNR on T [dB] ↑", "SSIM ↑", "relMSE ↓", "SMAPE ↓", "FLIP �
 def table_rows(scores: dict[str, dict[str, float]]) -> list[list[str]]:
     """Method → metrics as cells."""
     formats = ("{:.2f}", "{:.4f}", "{:.4f}", "{:.4f}", "{:.4f}")
-    return [[method, *[text.format(values[metric]) for text, metric in zip(formats, METRICS, strict=True)]]
-            for method, values in scores.items()]
+    return [[method, *[text.format(values[metric]) if np.isfinite(values[metric]) else "–"
+                       for text, metric in zip(formats, METRICS, strict=True)]] for method, values in scores.items()]
 
 
 def samples_lines(ladder: dict[int, float], mean: dict[str, dict[str, float]]) -> list[str]:
@@ -149,7 +149,16 @@ def write_json(results: list[ViewResult], mean: dict, path: str, changes=(), lad
     content = {"views": [{"name": result.name, "held_out": result.held_out, "scores": result.scores} for result in results],
                "mean": mean, "change_mse": list(changes), "oidn_psnr_db": ladder or {},
                "tone_map": "(v/(1+v))^(1/2.2)", "relmse_epsilon": RELMSE_EPSILON}
-    write_beside(path, lambda temporary: Path(temporary).write_text(json.dumps(content, indent=1) + "\n"))
+    write_beside(path, lambda temporary: Path(temporary).write_text(json.dumps(_told(content), indent=1) + "\n"))
+
+
+def _told(value):
+    """For JSON, which has no NaN: null where a number could not be told, for the error is lost in the references' noise."""
+    if isinstance(value, dict):
+        return {name: _told(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_told(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def display(radiance: np.ndarray) -> np.ndarray:

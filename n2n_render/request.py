@@ -197,6 +197,8 @@ def check_places(request: Denoise):
             raise N2NError(f"denoise: output {request.output} is the {name}; {lost} would be lost", "Name another output.")
     if request.output and os.path.isdir(request.model) and is_same_file(os.path.dirname(request.output) or ".", request.model):
         raise N2NError(f"denoise: output {request.output} is in the model's own folder", "Name a file elsewhere.")
+    if request.output and not request.output.lower().endswith(".exr"):
+        raise N2NError(f"denoise: output {request.output} is no .exr, and EXR is what is written", "Name a .exr file.")
     if request.output and os.path.isdir(request.output):
         raise N2NError(f"denoise: output {request.output} is a folder", "Name a file.")
     if request.pictures and os.path.lexists(request.pictures) and not os.path.isdir(request.pictures):

@@ -27,7 +27,7 @@ ALLOWED = {
     "schema": {"errors"}, "config": {"schema"}, "files": {"errors"}, "errors": set(), "console": {"errors", "start"},
     "__init__": set(),
 }
-COMPOSERS = {"commands", "options", "demo", "online", "learning", "ending", "start"}  # these put stations together
+COMPOSERS = {"commands", "options", "demo", "online", "learning", "ending", "start", "__main__"}  # these put stations together
 # Heavy neighbour → where it may be imported.
 DOORS = {
     "bpy": {"sample/worker"}, "mathutils": {"sample/worker"}, "OpenEXR": {"frame/exr_parts.py"},

@@ -93,8 +93,9 @@ def _denoise_layers(denoiser, renders, options, on_progress, find_neighbors) -> 
     count = len(renders.frames)
     for number, (layer, frame) in enumerate(renders.frames.items()):
         still = renders.still.get(layer)
-        if still is not None and still.all():
-            put_picture(renders.image, layer, frame, frame.color, None, options)
+        finished = still is not None and still.all()
+        if finished or not frame.color.any():  # without noise, or black: a shadow catcher's frame may be alpha alone
+            put_picture(renders.image, layer, frame, frame.color, None if finished else denoiser.alpha(frame), options)
             on_progress((number + 1) / count)
             continue
         if find_neighbors:

@@ -4,6 +4,7 @@ A channel is (part, view, name): Blender writes the two eyes of a stereo render 
 or under names that hold the view into one part. A pixel has its place in the data window of its part.
 """
 import os
+from collections import ChainMap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +53,8 @@ class ExrImage:
         header = self.parts[index][0]
         view = header.get("view") or ""
         plain, named = split_view(name, list(header.get("multiView") or ()))
+        if "." not in plain and header.get("name"):  # the other convention: the part bears the name of the pass
+            plain = f"{str(header['name']).removesuffix(f'-{view}' if view else '')}.{plain}"
         layer, pass_name, letter = split_channel(plain)
         places = self._passes.setdefault((str(LayerName(layer, view or named)), pass_name), [])
         here = next((found for found in places if any(place[0] == index for place in found.values())), None)
@@ -81,7 +84,11 @@ class ExrImage:
         """
         layers = self.layers
         if not layers:
-            raise N2NError(f"{self.path}: holds no Combined pass, so it is not a multilayer render of Blender's",
+            partial = next(((layer, parts) for (layer, name), parts in self._passes.items() if name == "Combined"), None)
+            what = "holds no Combined pass, so it is not a multilayer render of Blender's"
+            if partial:
+                what = f"Combined of {partial[0]!r} has the channels {', '.join(sorted(ChainMap(*partial[1])))}, not R, G, B"
+            raise N2NError(f"{self.path}: {what}",
                            "Set the output to OpenEXR MultiLayer with View Layer > Passes > Denoising Data on.")
         if wanted is not None:
             views = [layer for layer in layers if layer == wanted or
@@ -97,10 +104,11 @@ class ExrImage:
         return {view for header, _ in self.parts for view in (header.get("view"), *(header.get("multiView") or ())) if view}
 
     def find(self, layer: str, feature: str) -> list[Place] | None:
-        """Where the channels of one feature of a layer are, all in one part, or None. feature: of frame/passes.py."""
+        """Where the channels of one feature of a layer are, or None: in one part where one has all. feature: of passes.py."""
         for pass_name in PASSES[feature].names:
+            parts = self._passes.get((layer, pass_name), [])
             for letters in PASSES[feature].channels:
-                for places in self._passes.get((layer, pass_name), ()):
+                for places in [*parts, dict(ChainMap(*parts))]:
                     if all(letter in places for letter in letters):
                         return [places[letter] for letter in letters]
         return None

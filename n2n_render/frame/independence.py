@@ -26,6 +26,7 @@ STEP = 1e-3              # on T: pixels that differ by less are equal
 PEAKS = 0.12             # of pixels that differ from a neighbour: those above or below all four; white noise 0.4, a drawing 0
 NOISY_SHARE = 0.12       # of the windows that are not flat: where fewer hold peaks, it is small print
 SAME_SHARE = 0.9         # of the windows with noise that are equal: it is the same noise
+COPIED = 3, 0.5          # so many blocks with noise, and such a share of those that are not flat, equal to the bit: copied
 QUIET = 1e-4             # on T, RMS of the difference: less is no noise
 EQUAL = 2.0 ** -10       # relative: rounding to half floats
 EQUAL_PX = 7             # square in which two renders are equal everywhere where there is no noise
@@ -57,10 +58,12 @@ def look_at(frame: Frame, path) -> Look:
 class Comparison:
     """correlation of the noise of two renders, about 0 for independent ones; 1: the same noise; None: there is no noise.
 
-    spread: how much more their difference varies from window to window than noise would; 1 for the same picture.
+    spread: how much more their difference varies from window to window than noise would; 1 for the same picture. copied: share
+    of the picture in which the noise is the same to the bit, as where a part was rendered again and put in.
     """
     correlation: float | None
     spread: float
+    copied: float = 0.0
 
 
 def compare(one: Look, other: Look) -> Comparison:
@@ -75,10 +78,27 @@ def compare(one: Look, other: Look) -> Comparison:
     spread = 1.0 if equal.all() else _spread(*exposed)
     if noisy.sum() >= max(1, NOISY_SHARE * (~flat).sum()) and (noisy & equal).sum() > SAME_SHARE * noisy.sum():
         return Comparison(1.0, spread)
+    copied = _copied_share(one.windows, other.windows, factor)
     if equal.all():
-        return Comparison(None, spread)
+        return Comparison(None, spread, copied)
     ratio = np.quantile(4 * (common ** 2).mean((1, 2, 3))[~equal] / variance[~equal], QUANTILE) / USUAL_RATIO
-    return Comparison(float((ratio - 1) / (ratio + 1)), spread)
+    return Comparison(float((ratio - 1) / (ratio + 1)), spread, copied)
+
+
+def _copied_share(one, other, factor) -> float:
+    """Of the blocks of a quarter of a window: those that are equal to the bit in both renders and hold noise; 0 where what is
+    equal looks like a drawing. Renders of a still texture differ a little: their samples lie elsewhere in the pixels.
+    """
+    half = one.shape[1] // 2
+    if half < 5:
+        return 0.0
+    quarters = [np.s_[:, top:top + half, left:left + half] for top in (0, half) for left in (0, half)]
+    one, other = (np.concatenate([windows[quarter] for quarter in quarters]) for windows in (one, other))
+    same = (one == other).all((1, 2, 3))
+    flat, noisy = _flat_and_noisy(encode_tonemap(np.minimum(one[same] * factor, 1e6).astype(np.float64), np))
+    if noisy.sum() < COPIED[0] or noisy.sum() < COPIED[1] * (~flat).sum():
+        return 0.0
+    return float(noisy.sum() / len(one))
 
 
 def _high_pass(windows):
@@ -119,10 +139,12 @@ def check_independent(looks: list[Look]):
         if found.spread > SPREAD_REFUSED + 40 / len(newest.windows) ** 0.5:
             raise N2NError(f"{names} do not show the same picture: their difference varies {found.spread:.0f} times as much "
                            "from place to place as noise", "A pair is the same frame, camera and light, rendered twice.")
+        if found.correlation is not None and found.correlation >= CORRELATION_REFUSED:
+            raise N2NError(f"{names} hold the same noise (correlation {found.correlation:.2f}; of independent renders 0)", HINT)
+        if found.copied:
+            raise N2NError(f"{names} hold the same noise in about {found.copied:.0%} of the picture", HINT)
         if found.correlation is None:
             continue
-        if found.correlation >= CORRELATION_REFUSED:
-            raise N2NError(f"{names} hold the same noise (correlation {found.correlation:.2f}; of independent renders 0)", HINT)
         if found.correlation >= CORRELATION_DOUBTED:
             doubt(f"{names} may share noise (correlation {found.correlation:.2f}; of independent renders 0): what is learned "
                   "and expected from them is too good then")

@@ -84,7 +84,7 @@ def read_manifest(folder: Path) -> dict:
                        "Make one with `n2n-render sample --scene x.blend --spp 8`.")
     manifest = read_json(path, _HINT)
     if not _is_ours(manifest):
-        raise N2NError(f"{path}: is not a manifest of n2n-render", _HINT)
+        raise N2NError(f"{path}: is damaged, or of another version of n2n-render", _HINT)
     check_items(manifest, _MANIFEST, str(path), _HINT, required=("scene", "spp"))
     check_items(manifest["scene"], {"file": str}, f"{path}: scene", _HINT, required=("file",))
     return {**_LEFT_OUT, **manifest, "scene": {**_SCENE, **manifest["scene"]}}
@@ -95,9 +95,11 @@ def _is_ours(manifest) -> bool:
 
 
 def _is_manifest(path: Path) -> bool:
-    """Whether it is ours; other programs name files manifest.json too. A damaged one counts, so that it is reported."""
+    """Whether it is ours; other programs name files manifest.json too. One that is damaged, or of another version beside
+    renders of ours, counts, so that it is reported.
+    """
     try:
-        return _is_ours(read_json(path))
+        return _is_ours(read_json(path)) or any(parse_name(name) for name in os.listdir(path.parent))
     except N2NError:
         return path.exists()
 

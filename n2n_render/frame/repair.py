@@ -1,8 +1,10 @@
-"""Pixels that carry no information (NaN, ±Inf, numbers that cannot be meant) are filled from their neighbours."""
+"""Pixels that carry no information are filled from their neighbours: NaN, ±Inf, numbers that cannot be meant, lone suns."""
 import numpy as np
 
 # Beyond these a number means nothing. Radiance: the sun's disc in cd/m², 1.6e9, is the brightest thing that is rendered.
 MEANT = {"color": 1e10, "albedo": 100.0, "normal": 100.0, "vector": 1e5, "alpha": 100.0}
+BRIGHT = 65504.0     # radiance, the largest half float: a brighter pixel …
+ALONE = 1e-3         # … beside which no other has this share of it was never seen: the pixel filter spreads what is there
 RINGS = 8   # so many pixels from the edge of a hole each one is the mean of its neighbours; a larger hole is filled coarsely
 
 
@@ -10,9 +12,25 @@ def without_information(feature: str, pixels: np.ndarray) -> np.ndarray:
     """(H, W) bool, of an image (H, W, C). Depth may be infinite: that is the background."""
     if feature == "depth":
         return np.isnan(pixels).any(-1)
-    if np.abs(pixels).max(initial=0.0) <= MEANT[feature]:  # one fast pass, which NaN fails; most images end here
+    most = BRIGHT if feature == "color" else MEANT[feature]
+    if np.abs(pixels).max(initial=0.0) <= most:  # one fast pass, which NaN fails; most images end here
         return np.zeros(pixels.shape[:2], bool)
-    return ~(np.abs(pixels) <= MEANT[feature]).all(-1)
+    holes = ~(np.abs(pixels) <= MEANT[feature]).all(-1)
+    if feature == "color":
+        holes |= _alone(np.where(holes[..., None], 0, pixels).max(-1))
+    return holes
+
+
+def _alone(light: np.ndarray) -> np.ndarray:
+    """(H, W) bool: pixels brighter than BRIGHT whose eight neighbours are all dark beside them."""
+    found = light > BRIGHT
+    padded = np.pad(light, 1)
+    rows, columns = np.nonzero(found)
+    for down in (0, 1, 2):
+        for across in (0, 1, 2):
+            if (down, across) != (1, 1):
+                found[rows, columns] &= padded[rows + down, columns + across] < ALONE * light[rows, columns]
+    return found
 
 
 def fill(pixels: np.ndarray, holes: np.ndarray):

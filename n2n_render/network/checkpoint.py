@@ -61,7 +61,11 @@ def write_somewhere(path: Path, checkpoint: Checkpoint) -> Path:
         return path
     except N2NError:
         elsewhere = temporary_folder("kept") / path.name
-        write_checkpoint(elsewhere, checkpoint)
+        try:
+            write_checkpoint(elsewhere, checkpoint)
+        except N2NError:
+            elsewhere.parent.rmdir()
+            raise
         return elsewhere
 
 
@@ -138,8 +142,10 @@ def _torch(path):
 
 
 def find_in_run(folder: Path) -> Path:
-    """The checkpoint to denoise with inside a run folder: the best one, or the last when none was validated."""
-    for name in ("best.pt", "last.pt"):
+    """The checkpoint to denoise with inside a folder: of `train` the best one, or the last when none was validated; of `adapt`
+    and `online` theirs.
+    """
+    for name in ("best.pt", "last.pt", "adapted.pt", "online.pt"):
         if (folder / name).exists():
             return folder / name
     raise N2NError(f"{folder}: holds no checkpoint", "Wait for training to write one, or pass another run.")

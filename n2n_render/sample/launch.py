@@ -21,6 +21,8 @@ WORKER = Path(__file__).parent / "worker" / "main.py"
 # "Warning: …", "Error: …", and Blender's log: "00:01.234  blend  | WARNING …" (5.x), "WARN (bke.x): file.cc:1 f: …" (4.x).
 BLENDER_WARNS = re.compile(r"(?:\d\d:\d\d\.\d+\s+[\w.]+\s+\|\s+)?(?:WARN(?:ING)?|ERROR|Warning|Error)\b(?: \([\w.]+\))?:?\s+"
                            r"(\S.*?)\s*$")
+# Drivers of graphics cards that are not there, which Blender tries to load whatever it is to compute on.
+NO_MATTER = re.compile(r"(?:CUEW|HIPEW|LEVEL_ZERO|OptiX?|HIP|CUDA|oneAPI)\b.*(?:initialization failed|Error opening)", re.I)
 MOST_TOLD = 20  # sentences of Blender's own; a broken file can have thousands
 OLDEST_BLENDER = (4, 2)
 
@@ -117,7 +119,7 @@ class Worker:
     def _pass_on(self, line: str):
         """What Blender itself warns of (a file from a newer version, lost data), each sentence once."""
         said = BLENDER_WARNS.match(line)
-        if said and said[1] not in self._told and len(self._told) < MOST_TOLD:
+        if said and not NO_MATTER.search(said[1]) and said[1] not in self._told and len(self._told) < MOST_TOLD:
             self._told.add(said[1])
             self._on_warning(f"Blender: {said[1]}")
 

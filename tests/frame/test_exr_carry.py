@@ -189,3 +189,28 @@ def test_a_file_whose_name_is_as_long_as_names_can_be_is_written(tmp_path, name)
     image = ExrImage(write(tmp_path / "a.exr", combined()))
     image.write(tmp_path / name)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["a.exr", name])
+
+
+def test_parts_that_bear_the_names_of_passes_are_read(tmp_path):
+    """The other convention of multi-part files: the pass names the part, the channels are plain R, G, B."""
+    passes = {"ViewLayer.Combined": "RGBA", "ViewLayer.Denoising Albedo": "RGB"}
+    parts = [OpenEXR.Part({"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}, planes(list(letters)), name)
+             for name, letters in passes.items()]
+    OpenEXR.File(parts).write(str(tmp_path / "a.exr"))
+    image = ExrImage(tmp_path / "a.exr")
+    assert image.layers == ["ViewLayer"] and image.frame(None, ("albedo",)).albedo.shape == (*SIZE, 3)
+    image.replace_color("ViewLayer", np.full((*SIZE, 3), 2.0, np.float32))
+    image.write(tmp_path / "out.exr")
+    assert (ExrImage(tmp_path / "out.exr").frame().color == 2).all()
+
+
+def test_a_pass_whose_channels_lie_in_several_parts_is_read(tmp_path):
+    channels = combined()
+    red = {"ViewLayer.Combined.R": channels.pop("ViewLayer.Combined.R")}
+    frame = ExrImage(write(tmp_path / "a.exr", red, channels)).frame()
+    np.testing.assert_array_equal(frame.color[..., 1], combined()["ViewLayer.Combined.G"])
+
+
+def test_a_picture_without_all_its_channels_is_named(tmp_path):
+    with pytest.raises(N2NError, match="has the channels G, R, not R, G, B"):
+        ExrImage(write(tmp_path / "a.exr", planes(["ViewLayer.Combined.R", "ViewLayer.Combined.G"]))).frame()

@@ -96,3 +96,21 @@ def test_a_single_black_pixel_is_no_region():
     for frame in (one, other):
         frame.color[40, 40] = 0
     assert not noise_free([one, other])[40, 40]
+
+
+@pytest.mark.parametrize("place", [np.s_[:48, :64], np.s_[60:], np.s_[:, :30]], ids=["a quarter", "the bottom", "a strip"])
+def test_a_part_with_the_same_noise_is_refused(place):
+    """A part that was rendered again and put into both, a tile with one seed: before, it was taken to be finished."""
+    one, other = render(1), render(2)
+    other.color[place] = one.color[place]
+    with pytest.raises(N2NError, match="same noise in about"):
+        check(one, other)
+
+
+def test_small_print_that_is_the_same_in_both_is_no_noise():
+    rng = np.random.default_rng(3)
+    one, other = render(1), render(2)
+    letters = np.kron(rng.random((24, 32)) < 0.4, np.ones((2, 2)))[:48, :64].astype(np.float32)
+    for frame in (one, other):
+        frame.color[:48, :64] = 0.05 + 0.9 * letters[..., None]
+    check(one, other)

@@ -32,6 +32,23 @@ def test_holes_of_any_size_lie_between_the_values_around_them(hole):
     assert (pixels >= 1).all() and (pixels <= 2).all()
 
 
+@pytest.mark.parametrize("value", [1e5, 1e7, 9.9e9])
+def test_a_lone_pixel_that_outshines_all_around_it_was_never_seen(value):
+    """What is really there reaches its neighbours through the pixel filter."""
+    pixels = np.full((9, 9, 3), 0.4, np.float32)
+    pixels[4, 4] = value
+    assert repair("color", pixels) == 1
+    np.testing.assert_allclose(pixels, 0.4, rtol=1e-6)
+    pixels[4, 4], pixels[4, 5] = value, value / 50
+    assert repair("color", pixels) == 0 and pixels[4, 4, 0] == np.float32(value)
+
+
+def test_fireflies_within_half_floats_are_the_renderer_s_own():
+    pixels = np.full((9, 9, 3), 0.4, np.float32)
+    pixels[4, 4] = 60000
+    assert repair("color", pixels) == 0
+
+
 def test_a_sun_is_no_hole():
     pixels = np.ones((9, 9, 3), np.float32)
     pixels[3:6, 3:6] = 1.6e9
