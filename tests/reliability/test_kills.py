@@ -27,7 +27,8 @@ TRAIN = f"train --data data --hdr --features albedo --levels 2 --widths 8,8 --cr
 ADAPT = f"adapt data -o out --init start.pt --crop 48 --steps 3 --engine torch --average 1 {TINY}"
 SAMPLE = f"--device cpu{f' --blender {BLENDER}' if BLENDER else ''}"
 STAYS = {"data/.cache", "data/.cache/.writable"}   # a training's arrays, which the next one uses
-PYTORCH = re.compile("torchinductor_.*")  # one folder of its own for all that it ever does
+PYTORCH = re.compile("torchinductor_.*")       # in the temporary folder: one of its own for all that it ever does
+PYTHON = re.compile("tmp/[a-z0-9_]{8}")        # with which Python tries the temporary folder, for some microseconds
 TIMES = ("seconds",)  # in descriptions: what no two runs share
 
 
@@ -94,7 +95,8 @@ def ended(command: str, place: Path):
 
 def tree(place: Path) -> dict[str, Path]:
     """Files and folders; curves for TensorBoard have the time and the process in their names."""
-    return {re.sub(r"tfevents\..*", "tfevents", path.relative_to(place).as_posix()): path for path in place.rglob("*")}
+    found = {re.sub(r"tfevents\..*", "tfevents", path.relative_to(place).as_posix()): path for path in place.rglob("*")}
+    return {name: path for name, path in found.items() if not PYTHON.fullmatch(name)}
 
 
 def hidden(place: Path) -> list[str]:
