@@ -15,11 +15,14 @@ from ..errors import N2NError, doubt
 from .frame import Frame
 from .transfer import encode_tonemap, exposure
 
-WINDOW_PX = 16
+WINDOW_PX, SMALL_PX = 16, 8   # of a window; in frames with fewer than ENOUGH of the large ones, small ones
+ENOUGH = 40
 MOST_WINDOWS = 400       # of a frame
 QUANTILE = 0.2           # of windows, by how much their mean holds beside their difference
-USUAL_RATIO = 0.82       # that quantile for independent renders (0.68 to 0.91 on 18 pairs of 9 scenes, 1 to 128 spp)
+USUAL_RATIO = {WINDOW_PX: 0.82, SMALL_PX: 0.72}  # that quantile for independent renders: docs/files.md has the measurement
 CORRELATION_REFUSED, CORRELATION_DOUBTED = 0.5, 0.2
+FEW = 24                 # windows with noise: of fewer, edges are a larger part, and only more than these is refused or doubted
+FEW_REFUSED, FEW_DOUBTED = 0.8, 0.5
 SPREAD_REFUSED, SPREAD_DOUBTED = 12.0, 4.0   # squared mean of the difference over windows, times their pixels; of noise 1
 SPREAD_LIMIT = 16.0      # relative: so far a pixel counts; without a limit fireflies would hide everything else
 STEP = 1e-3              # on T: pixels that differ by less are equal
@@ -44,7 +47,8 @@ class Look:
 
 def look_at(frame: Frame, path) -> Look:
     """Of at most MOST_WINDOWS windows, evenly spread; frames of one size are looked at in the same places."""
-    size = min(WINDOW_PX + 2, frame.height, frame.width)
+    enough = (frame.height // (WINDOW_PX + 2)) * (frame.width // (WINDOW_PX + 2)) >= ENOUGH
+    size = min((WINDOW_PX if enough else SMALL_PX) + 2, frame.height, frame.width)
     count = min(MOST_WINDOWS, (frame.height // size) * (frame.width // size))
     rows = max(1, min(frame.height // size, round((count * frame.height / frame.width) ** 0.5)))
     columns = max(1, min(frame.width // size, count // rows))
@@ -57,6 +61,7 @@ def look_at(frame: Frame, path) -> Look:
 @dataclass(frozen=True)
 class Comparison:
     """correlation of the noise of two renders, about 0 for independent ones; 1: the same noise; None: there is no noise.
+    refused, doubted: from which correlation on they are no pair, or may be none.
 
     spread: how much more their difference varies from window to window than noise would; 1 for the same picture. copied: share
     of the picture in which the noise is the same to the bit, as where a part was rendered again and put in.
@@ -64,6 +69,12 @@ class Comparison:
     correlation: float | None
     spread: float
     copied: float = 0.0
+    refused: float = CORRELATION_REFUSED
+    doubted: float = CORRELATION_DOUBTED
+
+    @property
+    def same_noise(self) -> bool:
+        return self.correlation is not None and self.correlation >= self.refused
 
 
 def compare(one: Look, other: Look) -> Comparison:
@@ -81,8 +92,10 @@ def compare(one: Look, other: Look) -> Comparison:
     copied = _copied_share(one.windows, other.windows, factor)
     if equal.all():
         return Comparison(None, spread, copied)
-    ratio = np.quantile(4 * (common ** 2).mean((1, 2, 3))[~equal] / variance[~equal], QUANTILE) / USUAL_RATIO
-    return Comparison(float((ratio - 1) / (ratio + 1)), spread, copied)
+    usual = USUAL_RATIO[WINDOW_PX if common.shape[1] >= WINDOW_PX else SMALL_PX]
+    ratio = np.quantile(4 * (common ** 2).mean((1, 2, 3))[~equal] / variance[~equal], QUANTILE) / usual
+    limits = (FEW_REFUSED, FEW_DOUBTED) if (~equal).sum() < FEW else (CORRELATION_REFUSED, CORRELATION_DOUBTED)
+    return Comparison(float((ratio - 1) / (ratio + 1)), spread, copied, *limits)
 
 
 def _copied_share(one, other, factor) -> float:
@@ -139,13 +152,13 @@ def check_independent(looks: list[Look]):
         if found.spread > SPREAD_REFUSED + 40 / len(newest.windows) ** 0.5:
             raise N2NError(f"{names} do not show the same picture: their difference varies {found.spread:.0f} times as much "
                            "from place to place as noise", "A pair is the same frame, camera and light, rendered twice.")
-        if found.correlation is not None and found.correlation >= CORRELATION_REFUSED:
+        if found.same_noise:
             raise N2NError(f"{names} hold the same noise (correlation {found.correlation:.2f}; of independent renders 0)", HINT)
         if found.copied:
             raise N2NError(f"{names} hold the same noise in about {found.copied:.0%} of the picture", HINT)
         if found.correlation is None:
             continue
-        if found.correlation >= CORRELATION_DOUBTED:
+        if found.correlation >= found.doubted:
             doubt(f"{names} may share noise (correlation {found.correlation:.2f}; of independent renders 0): what is learned "
                   "and expected from them is too good then")
         if found.spread > SPREAD_DOUBTED + 20 / len(newest.windows) ** 0.5:

@@ -11,7 +11,7 @@ from .. import __version__
 from ..config import SampleConfig
 from ..errors import N2NError, doubt
 from ..frame.exr import ExrImage, is_readable, read_frame
-from ..frame.independence import CORRELATION_REFUSED, SPREAD_REFUSED, compare, look_at
+from ..frame.independence import SPREAD_REFUSED, compare, look_at
 from ..frame.pairs import MANIFEST, FrameName, read_manifest, write_manifest
 from ..frame.passes import PASSES
 from . import plan
@@ -186,7 +186,7 @@ def _keep(path: Path, folder: Path, name: FrameName):
 def check_seeds(first: Path, second: Path):
     """Raises N2NError where two renders of a frame hold the same noise; says it where they show other pictures."""
     found = compare(*[look_at(read_frame(path), path) for path in (first, second)])
-    if found.correlation is not None and found.correlation >= CORRELATION_REFUSED:
+    if found.same_noise:
         raise N2NError(f"{second.name} and {first.name} hold the same noise (correlation {found.correlation:.2f})",
                        "Something in the scene rules over the seed of the renders (a driver, an action, an NLA strip). "
                        "Remove it, save the file and run the same command again.")
