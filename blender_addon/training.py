@@ -135,6 +135,8 @@ class N2N_OT_train(Job, bpy.types.Operator):
                              environment, jobs.warn)
         preview_path = os.path.join(out, "preview.png")
         made = yield from jobs.each(steps, lambda found: _update_preview(preview_path) or found)
+        if made["model"] is None:
+            raise Problem("The pairs hold no noise, so there is nothing to learn", "Sample them with fewer samples")
         if not made["learned"]:
             jobs.warn("Training made nothing better on this scene: the new model is as good as the one that it started from")
         model = os.path.join(models, f"{os.path.basename(out)}.tza")

@@ -10,10 +10,10 @@ from .errors import N2NError
 from .frame import metrics
 from .frame.exr import ExrImage
 from .frame.frame import mean_frame
-from .frame.independence import check_independent, look_at
 from .frame.motion import follow
 from .frame.pairs import Pair, find_datasets, find_pairs, parse_name
 from .frame.passes import FEATURES
+from .frame.renders import read_group
 from .frame.transfer import exposure
 from .network.checkpoint import Checkpoint
 
@@ -93,9 +93,7 @@ def evaluate_view(pair: Pair, denoisers: dict[str, Denoiser], with_oidn: bool, h
     if with_oidn:
         features |= {"albedo", "normal"}
     wanted = tuple(feature for feature in FEATURES if feature in features)
-    frames = [ExrImage(path).frame(None, wanted) for path in pair.noisy]
-    for count in range(2, len(frames) + 1):
-        check_independent([look_at(frame, path) for frame, path in zip(frames[:count], pair.noisy, strict=False)])
+    frames = read_group(pair.noisy, None, wanted)
     halves = [ExrImage(path).frame().color for path in pair.references]
     factor = np.float32(exposure((halves[0] + halves[1]) / 2))
     mean = mean_frame(frames)
@@ -190,7 +188,7 @@ def oidn_ladder(pairs: list[Pair], roots: list[Path], on_progress=lambda: None) 
             found = renders[pair.view, pair.frame]
             halves = [ExrImage(path).frame().color for path in pair.references]
             factor = np.float32(exposure((halves[0] + halves[1]) / 2))
-            image = oidn.denoise_best(mean_frame([ExrImage(path).frame(None, ("albedo", "normal")) for path in found.noisy]))
+            image = oidn.denoise_best(mean_frame(read_group(found.noisy, None, ("albedo", "normal"))))
             values.append(metrics.psnr(image=image * factor, reference_a=halves[0] * factor, reference_b=halves[1] * factor))
             on_progress()
         ladder[sum(parse_name(path.name).spp for path in found.noisy)] = float(np.mean(values))

@@ -13,6 +13,7 @@ import warnings
 from pathlib import Path
 
 from .errors import N2NError, doubt
+from .owned import is_alive
 
 LOCK = ".n2n-render.lock"
 UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG)
@@ -82,19 +83,6 @@ def remove_abandoned(folder: Path, name: str | None = None) -> None:
         if pid.isdigit() and not is_alive(int(pid)):
             with contextlib.suppress(OSError):
                 path.unlink()
-
-
-def is_alive(pid: int) -> bool:
-    """Whether there is such a process on this machine; on Windows, where asking would end it, always true."""
-    if os.name == "nt":
-        return True
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:  # of another user
-        return True
-    return True
 
 
 @contextlib.contextmanager

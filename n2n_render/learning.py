@@ -197,7 +197,8 @@ def online(ctx, frames, size, **options):
                               size=tuple(parsed) if isinstance(parsed, list) else parsed), lambda title: reporter(ctx, title))
     report.write_fly_through(points, Path(options["out"]) / "curve.png")
     folder, means = Path(options["out"]), {}
-    console.result(f"wrote {len(points)} frame(s), online.pt, curve.png and report.json to {folder}")
+    model = folder / "online.pt" if (folder / "online.pt").exists() else None  # none where no frame held any noise
+    console.result(f"wrote {len(points)} frame(s), {'online.pt, ' if model else ''}curve.png and report.json to {folder}")
     for name, title in (("noisy_expected", "noisy, expected"), ("expected", "denoised, expected"), ("noisy_true", "noisy"),
                         ("true", "denoised")):
         values = [getattr(point, name) for point in points if getattr(point, name) is not None]
@@ -206,4 +207,4 @@ def online(ctx, frames, size, **options):
             third = max(1, len(values) // 3)
             console.result(f"{title}: {sum(values) / len(values):.2f} dB in the mean; first third "
                            f"{sum(values[:third]) / third:.2f} dB, last third {sum(values[-third:]) / third:.2f} dB")
-    return {"folder": folder, "frames": len(points), "model": folder / "online.pt", "curve": folder / "curve.png", **means}
+    return {"folder": folder, "frames": len(points), "model": model, "curve": folder / "curve.png", **means}

@@ -15,16 +15,21 @@ import numpy as np
 from . import __version__
 from .adapt import judge
 from .adapt.adapt import pilot_maker, start_of
-from .adapt.shot import ShotFrame, load_frame, read_group
+from .adapt.shot import ShotFrame, load_frame
 from .adapt.tune import Tuning
 from .config import AdaptConfig, OnlineConfig, SampleConfig, to_dict
 from .denoise import Prefilter
+from .denoise.denoiser import AlphaDenoiser
+from .denoise.files import put_picture
 from .errors import N2NError, doubt
 from .files import locked_folder, read_json, write_text
 from .frame.exr import ExrImage
-from .frame.frame import mean_frame
+from .frame.frame import Frame, mean_frame
+from .frame.independence import still_alpha
 from .frame.metrics import psnr
 from .frame.pairs import Pair, find_pairs
+from .frame.passes import in_files
+from .frame.renders import read_group
 from .frame.transfer import encode_tonemap, exposure
 from .network.checkpoint import Checkpoint, write_somewhere
 from .network.models import describe_origin
@@ -113,6 +118,8 @@ class _Learner:
                                     seed=config.seed)
         self.model, self.start, _ = start_of(self.adapting)
         self.prefilter = Prefilter(self.model, config.device, engine=config.engine) if self.model.clean_guides else None
+        self.features = in_files(self.model.features)
+        self.alpha = AlphaDenoiser(device=config.device, engine=config.engine, prefilter=False)
         self.make_pilot = pilot_maker(self.adapting, self.start)
         self.tuning: Tuning | None = None
         self.newest: list[ShotFrame] = []
@@ -130,15 +137,16 @@ class _Learner:
 
     def _take(self, pair: Pair, progress):
         files = pair.noisy[:2]
-        frame = load_frame(files, None, self.model.features, self.prefilter, self.make_pilot, self.folder / CACHE, "online")
+        frame = load_frame(files, None, self.features, self.prefilter, self.make_pilot, self.folder / CACHE, "online")
         if frame is None:
             self._keep_still(pair, files)
             return
         if self.tuning is None:
             self.tuning = Tuning([frame], self.model, self.start.tensors() if self.start else None, self.adapting, progress)
         pictures = self.tuning.pictures(frame)
-        factor = np.float32(exposure(np.mean([seed.color for seed in read_group(files, None, ())], axis=0)))
-        self._write(pair, files, sum(pictures) / 2 / factor)
+        seeds = read_group(files, None, self.features)
+        factor = np.float32(exposure(mean_frame(seeds).color))
+        self._write(pair, files, seeds, sum(pictures) / 2 / factor)
         self._tell(_point(pair.frame, frame, pictures, self.tuning.ratio_on(frame, pictures, self.config.newest)))
         self.newest = [*self.newest, frame][-self.config.newest:]
         self.tuning.learn(self.newest, self.config.steps_per_frame)
@@ -149,12 +157,13 @@ class _Learner:
 
     def _keep_still(self, pair: Pair, files):
         """A frame without noise is finished, and nothing is learned from it."""
-        self._write(pair, files, mean_frame(read_group(files, None, ())).color)
+        seeds = read_group(files, None, self.features)
+        self._write(pair, files, seeds, mean_frame(seeds).color)
         self._tell(Point(pair.frame, None, None))
 
-    def _write(self, pair: Pair, files, color):
-        image = ExrImage(files[0])
-        image.replace_color(image.layer(None), color)
+    def _write(self, pair: Pair, files, seeds: list[Frame], color):
+        image, mean = ExrImage(files[0]), mean_frame(seeds)
+        put_picture(image, image.layer(None, self.features), mean, color, self.alpha(mean, still_alpha(seeds)))
         image.write(self.folder / f"{pair.view}_f{pair.frame:04d}.exr")
 
     def _tell(self, point: Point):

@@ -149,6 +149,7 @@ class Server:
                 "models": [vars(model) for model in models]}
 
     def _check(self, request: Check, job: Job):
+        from .denoise.files import layers_to_denoise
         from .frame.exr import ExrImage
         from .network.models import open_model
         features = open_model(request.model).model.features
@@ -156,8 +157,7 @@ class Server:
         for index, path in enumerate(request.inputs):
             job.on_share(index / len(request.inputs))
             image = ExrImage(path, header_only=True)
-            for layer in image.rendered_layers or [image.layer(None)]:
-                image.check(layer, features)
+            layers_to_denoise(image, None, features)
         return {}
 
     def _denoise(self, request: Denoise, job: Job):
@@ -175,7 +175,7 @@ class Server:
         _refuse_neighbors(denoiser.features)
         seconds = {"model": lap()}
         image = ExrImage(request.input)
-        layers = request.layers or layers_to_denoise(image, None, denoiser.features)
+        layers = [layer for wanted in request.layers or [None] for layer in layers_to_denoise(image, wanted, denoiser.features)]
         options = FileOptions(keep_noisy=request.keep_noisy, strength=request.strength)
         frames = [image.frame(layer, denoiser.features) for layer in layers]
         pictures = _picture_paths(request, len(layers))

@@ -59,7 +59,6 @@ def test_commands_of_the_readme_exist():
     (["sample", "--scene", __file__, "--spp", "4", "--out", "x.exr"], "x.exr is the name of a file"),
     (["evaluate", "--out", "compare.jpg"], "compare.jpg"),
     (["online", "--scene", __file__, "--spp", "4", "--frames", "1-2", "-o", "film.mp4"], "film.mp4"),
-    (["demo", "--out", ""], "no name"),
     (["denoise", "a.exr", "--model", "oidn", "-o", "out.png"], "a.exr: no such file"),
     (["train", "--features", "albedo,colour"], "colour"),
     (["train", "--widths", "48"], "48"),

@@ -142,3 +142,26 @@ def test_of_a_pair_what_holds_no_noise_is_passed_through(tmp_path):
         picture = ExrImage(tmp_path / "out.exr").picture("ViewLayer")[..., :3]
         np.testing.assert_array_equal(picture[:, noisy.stop:], card[:, noisy.stop:])
         assert noisy.stop == 0 or not np.allclose(picture[:, noisy], color[:, noisy])
+
+
+def test_a_soft_shadow_that_is_zero_by_chance_is_cleaned_too(tmp_path):
+    """One render of few samples: a fifth of its pixels is exactly 0."""
+    alpha = np.clip(0.1 + 0.12 * np.random.default_rng(1).standard_normal(SIZE), 0, 1)
+    write_frame(tmp_path / "a.exr", alpha_frame(alpha))
+    denoise(tmp_path / "a.exr", "-o", tmp_path / "out.exr")
+    after = ExrImage(tmp_path / "out.exr").picture("ViewLayer")[8:40, 8:56, 3]
+    assert (alpha == 0).mean() > 0.1 and (after == 0).mean() < 0.01 and after.std() < 0.25 * alpha.std()
+
+
+def test_noise_in_alpha_alone_is_cleaned_and_still_alpha_is_not_touched(tmp_path):
+    """A shadow catcher's colour is black in both renders; a card's soft edge is the same in both."""
+    rng = np.random.default_rng(2)
+    edge = np.clip((np.arange(SIZE[1]) - 20) / 9.0, 0, 1) * np.ones(SIZE)
+    for seed in (1, 2):
+        frame = alpha_frame(np.where(np.arange(SIZE[1]) < 36, edge, np.clip(0.5 + 0.2 * rng.standard_normal(SIZE), 0.01, 0.99)))
+        frame.color[:] = 0
+        write_frame(tmp_path / f"{seed}.exr", frame)
+    denoise(tmp_path / "1.exr", "--pair", tmp_path / "2.exr", "-o", tmp_path / "out.exr")
+    before, after = (ExrImage(tmp_path / name).picture("ViewLayer")[..., 3] for name in ("1.exr", "out.exr"))
+    np.testing.assert_array_equal(after[:, :32], before[:, :32])
+    assert after[8:40, 44:60].std() < 0.3 * before[8:40, 44:60].std()

@@ -229,17 +229,22 @@ def _tune(shot: _Shot, frames: list[ShotFrame], folder: Path, key: str, make_rep
 
 
 def _load(shot: _Shot, cache: Path, make_reporter) -> list[ShotFrame]:
-    """The frames to train on, as arrays in the cache; those without noise, and those that cannot be read, are left out.
+    """The frames to train on, as arrays in the cache; those without noise, and those that cannot be read, are left out, and
+    others take their places.
 
     Raises UnreadableFile where none can be read.
     """
-    load, chosen = _loader(shot, cache), [subject for index in shot.chosen for subject in shot.subjects[index]]
+    load = _loader(shot, cache)
+    chosen = [subject for index in shot.chosen for subject in shot.subjects[index]]
+    others = [subject for index, found in enumerate(shot.subjects) if index not in shot.chosen for subject in found]
     frames: list[ShotFrame] = []
     finished: list[Subject] = []
     unreadable: list[UnreadableFile] = []
     with make_reporter("reading") as progress:
         progress.start(len(chosen), len(chosen))
-        for subject in chosen:
+        for subject in (*chosen, *others):
+            if len(frames) == len(chosen):
+                break
             try:
                 frame = load(subject, progress.warn)
                 if frame is None:
@@ -248,13 +253,13 @@ def _load(shot: _Shot, cache: Path, make_reporter) -> list[ShotFrame]:
                     frames.append(frame)
             except UnreadableFile as error:
                 unreadable.append(error)
-                if len(unreadable) == len(chosen):
-                    raise
                 progress.warn(f"not trained on: {error.what}")
             progress.advance(1, subject.paths[0].name)
+        if unreadable and not frames and not finished:
+            raise unreadable[0]
         if finished:
-            progress.note(f"{len(finished)} of {len(chosen)} frames hold no noise, like {finished[0].paths[0].name}: they are "
-                          "finished as they are, and nothing is learned from them")
+            progress.note(f"{len(finished)} of {len(finished) + len(frames)} frames hold no noise, like "
+                          f"{finished[0].paths[0].name}: they are finished as they are, and nothing is learned from them")
     return frames
 
 

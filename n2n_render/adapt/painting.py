@@ -1,13 +1,16 @@
 """The frames of a shot → denoised files, by the adapted network and its start: all view layers, alpha, error maps."""
+import re
 from pathlib import Path
 
 import numpy as np
 
 from ..denoise import Denoiser, FileOptions
+from ..denoise.denoiser import AlphaDenoiser
 from ..denoise.files import put_picture
 from ..errors import N2NError, UnreadableFile
 from ..frame.exr import ExrImage
 from ..frame.frame import Frame, mean_frame
+from ..frame.independence import still_alpha
 from ..network.checkpoint import Checkpoint
 from .picture import Painter, Picture, finished_picture, psnr_of
 from .report import FrameResult, Report
@@ -54,15 +57,16 @@ class Artist:
                  progress):
         self.config, self.neighbors, self.on_picture = config, neighbors, on_picture
         self.features: tuple[str, ...] = ()
-        self.painter = self.alpha = None
+        self.painter = None
+        options = {"device": config.device, "engine": config.engine, "prefilter": False, "precision": config.precision,
+                   "warn": progress.warn}
+        self.alpha = AlphaDenoiser(**options)
         if adapted is None:
             return
         self.features, told = features_of(adapted.model, plain), adapted.provenance
-        options = {"device": config.device, "engine": config.engine, "prefilter": False, "precision": config.precision,
-                   "average": config.average, "warn": progress.warn}
+        options["average"] = config.average
         self.painter = Painter(Denoiser(adapted, **options), Denoiser(plain, **options) if plain else None, prefilter,
                                told["share"], told["error_ratio"], told.get("shared_error", 0.0))
-        self.alpha = self.painter.adapted.alpha
         progress.note(f"denoising with {self.painter.adapted.engine.description}")
 
     def looks_at(self, subjects: list[Subject]) -> list[Path]:
@@ -79,19 +83,24 @@ class Artist:
             frames = read_group(subject.paths, subject.layer, self.features)
             picture = self._paint(subject, frames, lambda share, start=number: on_progress((start + share) / len(subjects)))
             mean = mean_frame(frames)
-            put_picture(image, subject.layer, mean, picture.color, self.alpha(mean) if self.alpha else None,
+            put_picture(image, subject.layer, mean, picture.color, self.alpha(mean, still_alpha(frames)),
                         FileOptions(keep_noisy=self.config.keep_noisy))
             image.add_pass(subject.layer, ERROR_PASS, {"V": picture.error})
             pictures.append((subject.layer, picture))
         image.write(output)
         for layer, picture in pictures:
-            named = output if len(pictures) == 1 else output.with_name(f"{output.stem}.{layer}{output.suffix}")
+            named = output if len(pictures) == 1 else output.with_name(f"{output.stem}.{_plain(layer)}{output.suffix}")
             self.on_picture(named, picture)
         shares = {name: float(np.mean([picture.shares[name] for _, picture in pictures])) for name in pictures[0][1].shares}
-        return FrameResult(output, psnr_of(float(np.mean([picture.squared_error for _, picture in pictures]))), shares)
+        return FrameResult(output, psnr_of(max(picture.squared_error for _, picture in pictures)), shares)
 
     def _paint(self, subject, frames: list[Frame], on_progress) -> Picture:
         if self.painter is None:
             return finished_picture(frames)
         neighbors = self.neighbors.of(subject.index, subject.layer) if self.neighbors else None
         return self.painter.paint(frames, held_out_pixels(*frames[0].color.shape[:2]), on_progress, neighbors)
+
+
+def _plain(layer: str) -> str:
+    """The layer's name as a part of a file's."""
+    return re.sub(r'[\\/:*?"<>|]', "_", layer)

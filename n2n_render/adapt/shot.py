@@ -9,14 +9,15 @@ import numpy as np
 from ..denoise.files import layers_to_denoise
 from ..errors import N2NError, UnreadableFile, doubt
 from ..frame.exr import ExrImage
-from ..frame.frame import Frame, mean_frame
-from ..frame.independence import check_independent, has_noise, look_at
+from ..frame.frame import mean_frame
+from ..frame.independence import has_noise
 from ..frame.numbering import doubt_gaps, place_files
 from ..frame.pairs import MANIFEST, find_pairs, parse_name
 from ..frame.passes import FEATURES
+from ..frame.renders import check_covered, read_group
 from ..frame.sequence import are_named, find_inputs, match_pairs
 from ..frame.transfer import RADIANCE_MAX
-from ..frame.windows import Window, common
+from ..frame.windows import common
 from ..network.checkpoint import Checkpoint
 from ..network.model import ModelConfig
 from ..train.augment import augment
@@ -118,7 +119,7 @@ def find_subjects(index: int, paths: tuple[Path, ...], wanted: str | None, featu
         for layer in layers:
             image.check(image.layer(layer), features)
             here = images[0].window(layer)
-            _check_covered(here, common(here, image.window(layer), paths[0], image.path), image.path)
+            check_covered(here, common(here, image.window(layer), paths[0], image.path), image.path)
     return [Subject(index, paths, layer) for layer in layers]
 
 
@@ -146,26 +147,6 @@ def features_of(model: ModelConfig, plain: Checkpoint | None) -> tuple[str, ...]
     """What is read of each frame."""
     wanted = {*model.features, *(plain.model.features if plain else ())}
     return tuple(feature for feature in FEATURES if feature in wanted)
-
-
-def _check_covered(here: Window, both: Window, path):
-    if both != here:
-        raise N2NError(f"{path} covers only a part of the other render ({both} of {here}), and adapting needs two renders of "
-                       "every pixel", "Render both with the same border, or average them with `denoise --pair`.")
-
-
-def read_group(paths, layer: str | None, features: tuple[str, ...]) -> list[Frame]:
-    """The renders of one frame, on the first one's pixels. Raises N2NError where two of them hold the same noise."""
-    images = [ExrImage(path) for path in paths]
-    layer = images[0].layer(layer, features)
-    window = images[0].window(layer)
-    frames, looks = [], []
-    for image in images:
-        _check_covered(window, common(window, image.window(image.layer(layer)), paths[0], image.path), image.path)
-        frames.append(image.frame(layer, features, window))
-        looks.append(look_at(frames[-1], image.path))
-        check_independent(looks)
-    return frames
 
 
 def load_frame(paths, layer, features, prefilter, make_pilot, folder: Path, key: str,

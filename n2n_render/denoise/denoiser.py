@@ -8,6 +8,7 @@ from ..engines.choice import make_engine
 from ..errors import N2NError
 from ..frame import tiles
 from ..frame.frame import Frame
+from ..frame.independence import in_squares
 from ..frame.orient import ORIENTATIONS, move_back, turn
 from ..frame.passes import NEIGHBORS
 from ..frame.transfer import (
@@ -28,6 +29,7 @@ from ..network.oidn_weights import oidn_checkpoint
 SMALLEST_TILE_PX = 128      # below this, running out of memory is given up on
 BAND_ROWS = 16
 SURE_ALPHA = 1e-6           # nearer to 0 or 1 than this is rounding of a mean
+SURE_PX = 3                 # square of pixels that are all 0 or all 1: in a soft shadow they hardly are, by chance
 LITTLE_NOISE = 0.04         # RMS on T(v); bfloat16 rounds by 0.001, which costs more than 0.02 dB below this
 LEAST_USUAL_TILE_PX = 768    # smaller ones are mostly overlap
 LARGE_FRAME_PIXELS = 12_000_000  # such frames are read, denoised and written one after the other: three would not fit
@@ -212,12 +214,22 @@ class AlphaDenoiser:
     def __init__(self, **options):
         self._options, self._denoisers = options, {}
 
-    def __call__(self, frame: Frame) -> np.ndarray | None:
-        """Clean alpha (H, W, 1), exactly the frame's where that is 0 or 1; None where there is nothing to clean."""
+    def __call__(self, frame: Frame, still: np.ndarray | None = None) -> np.ndarray | None:
+        """Clean alpha (H, W, 1), exactly the frame's where it is sure; None where there is nothing to clean.
+
+        still: (H, W, 1) bool, where several renders have the same alpha; None for a single render. Sure is what is still, and
+        what is 0 or 1: in all of several renders, or in one over a square of SURE_PX. In a soft shadow a single render is 0
+        here and there by chance.
+        """
         alpha = frame.alpha
         if alpha is None:
             return None
         noisy = (alpha > SURE_ALPHA) & (alpha < 1 - SURE_ALPHA)
+        if still is None:
+            sure = [in_squares(mask[..., 0], SURE_PX) for mask in (alpha <= SURE_ALPHA, alpha >= 1 - SURE_ALPHA)]
+            noisy |= noisy.any() & ~(sure[0] | sure[1])[..., None]
+        else:
+            noisy &= ~still
         if not noisy.any():
             return None
         archive = "hdr" if frame.albedo is None else "hdr_alb"

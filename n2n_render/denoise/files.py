@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import N2NError, doubt
 from ..frame.exr import ExrImage
 from ..frame.frame import Frame, crop, mean_frame
-from ..frame.independence import are_equal, check_independent, in_squares, look_at
+from ..frame.independence import are_equal, check_independent, in_squares, look_at, still_alpha
 from ..frame.passes import in_files
 from ..frame.windows import common
 from .denoiser import LARGE_FRAME_PIXELS, Denoiser
@@ -30,11 +30,13 @@ class FileOptions:
 class Renders:
     """One or more renders of a frame: the first one's file, and view layer → the mean of all renders.
 
-    still: view layer → (H, W) bool, where several renders show that there is no noise.
+    still: view layer → (H, W) bool, where several renders show that there is no noise; still_alpha: (H, W, 1), the same of
+    alpha.
     """
     image: ExrImage
     frames: dict[str, Frame]
     still: dict[str, np.ndarray] = field(default_factory=dict)
+    still_alpha: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def pixels(self) -> int:
@@ -69,18 +71,30 @@ def denoise_files(denoiser: Denoiser, groups: list[list[Path]], outputs: list[Pa
             finally:
                 renders = None  # a very large frame does not fit twice
             if written:
-                written.result()
-            written = writer.submit(image.write, outputs[index])
+                _end_of(written, failed)
+            written = groups[index][0], writer.submit(image.write, outputs[index])
             if large:
-                written.result()
+                _end_of(written, failed)
+                written = None
             del image
         if written:
-            written.result()
+            _end_of(written, failed)
     raise_failures(failed, len(groups))
+
+
+def _end_of(written, failed):
+    """Waits for a file to be written; one that could not be is told of with those that could not be read."""
+    path, future = written
+    try:
+        future.result()
+    except N2NError as error:
+        failed.append((path, error))
 
 
 def raise_failures(failed: list[tuple[Path, N2NError]], count: int):
     """The N2NError that names the frames of `count` that could not be done, and why; nothing where all were."""
+    if failed and count == 1:
+        raise failed[0][1]
     if failed:
         shown = "; ".join(error.what for _, error in failed[:5]) + ("; …" if len(failed) > 5 else "")
         names = ", ".join(path.name for path, _ in failed[5:])
@@ -93,9 +107,9 @@ def _denoise_layers(denoiser, renders, options, on_progress, find_neighbors) -> 
     count = len(renders.frames)
     for number, (layer, frame) in enumerate(renders.frames.items()):
         still = renders.still.get(layer)
-        finished = still is not None and still.all()
-        if finished or not frame.color.any():  # without noise, or black: a shadow catcher's frame may be alpha alone
-            put_picture(renders.image, layer, frame, frame.color, None if finished else denoiser.alpha(frame), options)
+        alpha = denoiser.alpha(frame, renders.still_alpha.get(layer))
+        if (still is not None and still.all()) or not frame.color.any():  # without noise, or black: finished
+            put_picture(renders.image, layer, frame, frame.color, alpha, options)
             on_progress((number + 1) / count)
             continue
         if find_neighbors:
@@ -103,7 +117,7 @@ def _denoise_layers(denoiser, renders, options, on_progress, find_neighbors) -> 
         denoised = denoiser.denoise(frame, lambda share, start=number: on_progress((start + share) / count))
         if still is not None:
             denoised[still] = frame.color[still]
-        put_picture(renders.image, layer, frame, denoised, denoiser.alpha(frame), options)
+        put_picture(renders.image, layer, frame, denoised, alpha, options)
     return renders.image
 
 
@@ -177,6 +191,7 @@ def read_renders(paths, wanted: str | None, features: tuple[str, ...]) -> Render
     frames = {layer: image.frame(layer, features) for layer in layers}
     looks = {layer: [look_at(frame, paths[0])] for layer, frame in frames.items()} if len(paths) > 1 else {}
     equal: dict[str, np.ndarray] = {}
+    alphas: dict[str, np.ndarray] = {}
     for count, path in enumerate(paths[1:], start=1):
         other = ExrImage(path)
         for layer in layers:
@@ -189,10 +204,13 @@ def read_renders(paths, wanted: str | None, features: tuple[str, ...]) -> Render
                 check_independent(looks[layer])
                 alike = are_equal(frames[layer], shown)
                 equal[layer] = equal[layer] & alike if layer in equal else alike
+                found = still_alpha([frames[layer], shown])
+                if found is not None:
+                    alphas[layer] = alphas[layer] & found if layer in alphas else found
                 frames[layer] = mean_frame([frames[layer], shown], weights=[count, 1])
             else:
                 _add_part(frames[layer], shown, here.places(both), count, (paths[0], path))
-    return Renders(image, frames, {layer: in_squares(mask) for layer, mask in equal.items()})
+    return Renders(image, frames, {layer: in_squares(mask) for layer, mask in equal.items()}, alphas)
 
 
 def _add_part(mean: Frame, part: Frame, place, count: int, paths):

@@ -167,7 +167,7 @@ class ExrImage:
         try:
             count = repair(feature, pixels)
         except ValueError as error:
-            raise N2NError(f"{self.path}: {_name_of(feature)} of {layer!r}: {error}", "Render it again.") from None
+            raise UnreadableFile(f"{self.path}: {_name_of(feature)} of {layer!r}: {error}", "Render it again.") from None
         if count:
             doubt(f"{self.path}: {count} pixel(s) of {_name_of(feature)} of {layer!r} hold no number that can be meant (NaN, "
                   "infinity, or beyond all light); they were filled from their neighbours")

@@ -3,6 +3,7 @@
 A part is (header, channels): the attributes, and channel name → `OpenEXR.Channel` with its pixels; None by the header alone.
 """
 import os
+import struct
 import tempfile
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import OpenEXR
 
 from ..errors import UnreadableFile, doubt
 from ..files import first_line, write_beside
+from ..owned import owned_folder, remove_abandoned
 from .claims import check_claims
 from .exr_text import MAGIC, Carried, mask_text
 
 LOSSY = {OpenEXR.DWAA_COMPRESSION, OpenEXR.DWAB_COMPRESSION, OpenEXR.B44_COMPRESSION, OpenEXR.B44A_COMPRESSION}
+COPIES = "n2n_exr_"         # of files whose text is masked, in the temporary folder
 READ_BACK_BYTES = 2 ** 29   # of pixels; a larger file is read back only in part: it would not fit twice
 HINT = "Check the path; folders and frame_####.exr patterns work too."
 
@@ -30,14 +33,16 @@ def read_parts(path: str | os.PathLike, header_only: bool = False) -> tuple[list
         return _read(path, header_only), Carried()
     except UnicodeDecodeError:
         pass
-    with tempfile.TemporaryDirectory(prefix="n2n_exr_") as folder:
+    temporary = Path(tempfile.gettempdir())
+    remove_abandoned(temporary, COPIES)
+    with owned_folder(temporary, COPIES) as folder:
         try:
-            masked = Path(folder) / path.name
+            masked = folder / path.name
             carried = mask_text(path, masked)
             return _read(masked, header_only, path), carried
-        except (UnicodeDecodeError, ValueError, IndexError) as error:
+        except (UnicodeDecodeError, ValueError, IndexError, struct.error, OSError) as error:
             raise UnreadableFile(f"{path}: its header cannot be read ({first_line(error)})",
-                                 "Render or copy it again.") from None
+                                 "Rename layers and attributes in plain letters, or render or copy it again.") from None
 
 
 def _check_kind(path: Path):
@@ -68,8 +73,9 @@ def _read(file: Path, header_only: bool, path: Path | None = None) -> list:
     except UnicodeDecodeError:
         raise
     except (RuntimeError, ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
-        raise UnreadableFile(f"{path}: cannot be read as an EXR image ({first_line(error)})",
-                             "It is damaged, or of a kind that OpenEXR does not read; render or copy it again.") from None
+        said = first_line(error).replace(str(file), str(path))
+        raise UnreadableFile(f"{path}: cannot be read as an EXR image ({said})",
+                             "If other programs open it, please report it; else render or copy it again.") from None
     if len(parts) < len(headers):  # OpenEXR 3.5 leaves out parts whose pixels it cannot read
         raise UnreadableFile(f"{path}: is incomplete or damaged", "Render or copy it again.")
     return parts

@@ -2,6 +2,7 @@
 
 The bytes are carried through as they are; nobody here knows what they mean. Layout: OpenEXR File Layout.
 """
+import re
 import shutil
 import struct
 from dataclasses import dataclass, field
@@ -10,13 +11,17 @@ from pathlib import Path
 MAGIC = b"\x76\x2f\x31\x01"
 MULTI_PART = 0x1000
 TEXT_TYPES = (b"string", b"stringvector", b"chlist")
+SPLIT = re.compile(rb"[^\0.]+")  # the parts of names
 MASK = 0x7F  # stands for a byte that is no UTF-8; sorts after all ASCII, so that channels keep their order
 
 
 @dataclass
 class Carried:
-    """The masked value of an attribute → its own bytes, for every attribute that was masked, in file order."""
-    values: list[tuple[bytes, bytes, bytes]] = field(default_factory=list)  # name, masked, own
+    """The masked value of an attribute → its own bytes, for every attribute that was masked, in file order; and the same of
+    the names in lists of channels and parts, for lists that are written longer than they were.
+    """
+    values: list[tuple[bytes, bytes, bytes]] = field(default_factory=list)  # attribute, masked, own
+    names: dict[bytes, bytes] = field(default_factory=dict)                 # masked, own
 
     def put_back(self, path: str):
         """Puts the bytes back into a file that was written with the masked values."""
@@ -26,15 +31,19 @@ class Carried:
         with open(path, "r+b") as file:
             data = file.read()
             for name, start, end in text_attributes(data):
+                if MASK not in data[start:end]:
+                    continue
                 found = next((entry for entry in waiting if entry[:2] == (name, data[start:end])), None)
                 if found:
                     waiting.remove(found)
-                    file.seek(start)
-                    file.write(found[2])
+                file.seek(start)
+                file.write(found[2] if found else SPLIT.sub(lambda token: self.names.get(token[0], token[0]), data[start:end]))
 
 
 def mask_text(path: Path, masked_path: Path) -> Carried:
-    """Copies the file with all text that is not UTF-8 masked, byte for byte. Raises ValueError for a broken header."""
+    """Copies the file with all text that is not UTF-8 masked, byte for byte. Raises ValueError for a broken header, and for
+    names that are equal once they are masked.
+    """
     shutil.copyfile(path, masked_path)
     carried = Carried()
     with open(masked_path, "r+b") as file:
@@ -44,9 +53,18 @@ def mask_text(path: Path, masked_path: Path) -> Carried:
             masked = _masked(own)
             if masked != own:
                 carried.values.append((name, masked, own))
+                if name in (b"channels", b"name"):
+                    _add_names(carried.names, masked, own)
                 file.seek(start)
                 file.write(masked)
     return carried
+
+
+def _add_names(names: dict[bytes, bytes], masked: bytes, own: bytes):
+    for found in SPLIT.finditer(masked):
+        token = own[found.start():found.end()]
+        if MASK in found[0] and names.setdefault(found[0], token) != token:
+            raise ValueError("two names differ only in letters that are not UTF-8")
 
 
 def _masked(value: bytes) -> bytes:

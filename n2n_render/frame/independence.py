@@ -23,6 +23,8 @@ USUAL_RATIO = {WINDOW_PX: 0.82, SMALL_PX: 0.72}  # that quantile for independent
 CORRELATION_REFUSED, CORRELATION_DOUBTED = 0.5, 0.2
 FEW = 24                 # windows with noise: of fewer, edges are a larger part, and only more than these is refused or doubted
 FEW_REFUSED, FEW_DOUBTED = 0.8, 0.5
+SLIGHT = 0.02            # on T, RMS of the difference: with less noise a fine texture outweighs it
+SLIGHT_REFUSED = 0.995   # … and only what is all but equal is refused
 SPREAD_REFUSED, SPREAD_DOUBTED = 12.0, 4.0   # squared mean of the difference over windows, times their pixels; of noise 1
 SPREAD_LIMIT = 16.0      # relative: so far a pixel counts; without a limit fireflies would hide everything else
 STEP = 1e-3              # on T: pixels that differ by less are equal
@@ -95,6 +97,8 @@ def compare(one: Look, other: Look) -> Comparison:
     usual = USUAL_RATIO[WINDOW_PX if common.shape[1] >= WINDOW_PX else SMALL_PX]
     ratio = np.quantile(4 * (common ** 2).mean((1, 2, 3))[~equal] / variance[~equal], QUANTILE) / usual
     limits = (FEW_REFUSED, FEW_DOUBTED) if (~equal).sum() < FEW else (CORRELATION_REFUSED, CORRELATION_DOUBTED)
+    if variance[~equal].mean() < SLIGHT ** 2:
+        limits = SLIGHT_REFUSED, FEW_DOUBTED
     return Comparison(float((ratio - 1) / (ratio + 1)), spread, copied, *limits)
 
 
@@ -181,19 +185,39 @@ def noise_free(frames: list[Frame]) -> np.ndarray:
 
 
 def are_equal(one: Frame, other: Frame) -> np.ndarray:
-    """(H, W) bool: pixels that differ by no more than half floats are rounded."""
-    return (np.abs(one.color - other.color) <= EQUAL * np.maximum(one.color, other.color)).all(-1)
+    """(H, W) bool: pixels whose colour differs by no more than half floats are rounded. Black on a surface may be light that no
+    sample has met yet: it counts only where the whole frame is equal.
+    """
+    equal = (np.abs(one.color - other.color) <= EQUAL * np.maximum(one.color, other.color)).all(-1)
+    return equal if equal.all() else equal & ~((one.color == 0).all(-1) & _is_surface(one))
 
 
-def in_squares(equal: np.ndarray) -> np.ndarray:
+def _is_surface(frame: Frame) -> np.ndarray:
+    """(H, W) bool, as far as alpha and albedo tell; where they tell nothing, everything is."""
+    found = np.ones(frame.color.shape[:2], bool)
+    for image in (frame.alpha, frame.albedo):
+        if image is not None:
+            found &= image.any(-1)
+    return found
+
+
+def still_alpha(frames: list[Frame]) -> np.ndarray | None:
+    """(H, W, 1) bool: where renders of a frame have the same alpha over a whole square; None for a single render."""
+    alphas = [frame.alpha for frame in frames]
+    if len(frames) < 2 or any(alpha is None for alpha in alphas):
+        return None
+    return in_squares(np.logical_and.reduce([np.abs(alpha - alphas[0]) <= EQUAL for alpha in alphas[1:]])[..., 0])[..., None]
+
+
+def in_squares(mask: np.ndarray, size: int = EQUAL_PX) -> np.ndarray:
     """Those pixels (H, W) of a mask that lie in a whole square of it; the mask itself where it is all or nothing."""
-    return equal if equal.all() or not equal.any() else _grow(_grow(equal, False), True)
+    return mask if mask.all() or not mask.any() else _grow(_grow(mask, False, size), True, size)
 
 
-def _grow(mask: np.ndarray, value: bool) -> np.ndarray:
-    """Every pixel takes `value` that has a pixel of that value within EQUAL_PX // 2 of it, up or down and left or right."""
+def _grow(mask: np.ndarray, value: bool, size: int) -> np.ndarray:
+    """Every pixel takes `value` that has a pixel of that value within size // 2 of it, up or down and left or right."""
     for axis in (0, 1):
-        edge = [(EQUAL_PX // 2,) * 2 if index == axis else (0, 0) for index in (0, 1)]
-        windows = np.lib.stride_tricks.sliding_window_view(np.pad(mask, edge, constant_values=not value), EQUAL_PX, axis)
+        edge = [(size // 2,) * 2 if index == axis else (0, 0) for index in (0, 1)]
+        windows = np.lib.stride_tricks.sliding_window_view(np.pad(mask, edge, constant_values=not value), size, axis)
         mask = windows.any(-1) if value else windows.all(-1)
     return mask

@@ -195,7 +195,7 @@ def check_output_name(output: str, folder: bool = False):
         raise N2NError("the output has no name", "Pass the name of a file or folder.")
     above = next((place for place in Path(output).absolute().parents if place.exists()), None)
     if above is not None and not above.is_dir():
-        raise N2NError(f"{output}: {above} is a file, not a folder", "Pass another name.")
+        raise N2NError(f"{output}: cannot be made, for {above} is a file and no folder", "Pass another name.")
     if Path(output).exists() and not Path(output).is_dir() and (folder or not Path(output).is_file()):
         raise N2NError(f"{output}: is a file, not a folder", "Pass the name of a folder.")
     suffix = Path(output).suffix.lower()

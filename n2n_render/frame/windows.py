@@ -64,8 +64,8 @@ def common(here: Window, there: Window, path, other_path) -> Window:
     if here == there:
         return here
     if (here.left, here.top) == (there.left, there.top):
-        raise N2NError(f"{other_path} is {there.width}×{there.height}, but {path} is {here.width}×{here.height}",
-                       "A pair is the same frame rendered twice.")
+        sizes = f"{other_path} is {there.width}×{there.height}, but {path} is {here.width}×{here.height}"
+        raise N2NError(f"{sizes}: they differ in size", "A pair is the same frame rendered twice.")
     both = here.overlap(there)
     if both is None:
         raise N2NError(f"{other_path} ({there}) lies beside {path} ({here})", "Render both with the same border.")

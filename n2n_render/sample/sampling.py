@@ -14,9 +14,9 @@ from ..frame.exr import ExrImage, is_readable, read_frame
 from ..frame.independence import SPREAD_REFUSED, compare, look_at
 from ..frame.pairs import MANIFEST, FrameName, read_manifest, write_manifest
 from ..frame.passes import PASSES
+from ..owned import owned_folder, remove_abandoned
 from . import plan
 from .launch import Worker
-from .owned import owned_folder, remove_abandoned
 
 PARTIAL = ".partial-"  # in the dataset: where its files are until they are whole
 

@@ -13,9 +13,9 @@ from ..errors import N2NError
 from ..files import Busy, first_line, locked_file, remove_abandoned, temporary_folder, write_beside
 from ..frame.exr import ExrImage
 from ..frame.frame import Frame, mean_frame
-from ..frame.independence import check_independent, look_at
 from ..frame.pairs import Pair, picture_name
 from ..frame.passes import FEATURES, GUIDES, NEIGHBORS, guide_channels, guide_count
+from ..frame.renders import read_group
 from ..frame.transfer import RADIANCE_MAX, depth_scale, encode_guides, expose_neighbors, exposure
 from .augment import augment
 
@@ -70,7 +70,8 @@ class CachedPair:
     def has_noise(self) -> bool:
         """Whether its renders differ anywhere, by more than half floats are rounded."""
         images = self.images
-        return any(not np.array_equal(images[0, ..., :3], image[..., :3]) for image in images[1:])
+        return any(not np.array_equal(images[0, row, :, :3], images[seed, row, :, :3])  # mostly the first row tells
+                   for row in range(images.shape[1]) for seed in range(1, len(images)))
 
     @property
     def reference(self) -> np.ndarray | None:
@@ -156,15 +157,7 @@ def _place(pair: Pair) -> str:
 
 
 def _decode(pair, features, prefilter, seen):
-    frames, looks = [], []
-    for path in pair.noisy:
-        frames.append(ExrImage(path).frame(None, features))
-        looks.append(look_at(frames[-1], path))
-    if len({(frame.height, frame.width) for frame in frames}) > 1:
-        raise N2NError(f"{pair.dataset}: the renders of {pair.view}, frame {pair.frame}, differ in size",
-                       "Render them again with one --size into a new folder.")
-    for count in range(2, len(looks) + 1):
-        check_independent(looks[:count])
+    frames = read_group(pair.noisy, None, features)
     images, factor = stack_seeds(frames, features, prefilter, seen.find() if seen else None)
     if not pair.references:
         return images, None

@@ -140,3 +140,29 @@ def test_both_views_of_every_layer_are_adapted_and_what_is_left_is_named(tmp_pat
     assert sorted(path.name for path in (tmp_path / "out").glob("*.error.png")) == [
         "a.Main.left.error.png", "a.Main.right.error.png"]
     assert json.loads((tmp_path / "out" / "report.json").read_text())["frames"][0]["file"] == "a.exr"
+
+
+def test_where_the_chosen_frames_hold_no_noise_others_are_learned_from(tmp_path, start):
+    """Before, the middle frame of three was black, the only one to train on, and all came out noisy, called finished."""
+    def change(frame, number, seed):
+        if number == 2:
+            frame.color[:] = 0
+    one, two = write_sequence(tmp_path, change)
+    adapted(one, tmp_path / "out", start, "--pair", two, "--train-frames", "1")
+    for name in ("a_0001.exr", "a_0003.exr"):
+        mean = (picture(tmp_path / name) + picture(tmp_path / name.replace("a", "b"))) / 2
+        assert np.abs(picture(tmp_path / "out" / name) - mean).mean() > 0.01
+
+
+def test_layers_with_slashes_in_their_names_have_error_maps(tmp_path, start):
+    for seed, name in ((1, "a.exr"), (2, "b.exr")):
+        channels = {}
+        for layer in ("fg/a", "bg"):
+            frame = noisy_frame(true_frame(*SIZE), seed)
+            for kind, image in (("Combined", frame.color), ("Denoising Albedo", frame.albedo)):
+                channels.update({f"{layer}.{kind}.{letter}": np.ascontiguousarray(image[..., index])
+                                 for index, letter in enumerate("RGB")})
+        header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+        OpenEXR.File(header, channels).write(str(tmp_path / name))
+    adapted(tmp_path / "a.exr", tmp_path / "out", start, "--pair", tmp_path / "b.exr")
+    assert (tmp_path / "out" / "a.fg_a.error.png").exists()

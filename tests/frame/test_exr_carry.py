@@ -214,3 +214,23 @@ def test_a_pass_whose_channels_lie_in_several_parts_is_read(tmp_path):
 def test_a_picture_without_all_its_channels_is_named(tmp_path):
     with pytest.raises(N2NError, match="has the channels G, R, not R, G, B"):
         ExrImage(write(tmp_path / "a.exr", planes(["ViewLayer.Combined.R", "ViewLayer.Combined.G"]))).frame()
+
+
+def test_added_passes_of_a_layer_with_such_a_name_keep_it(tmp_path):
+    """All channels are in one list, which is longer then."""
+    path = with_bytes(write(tmp_path / "a.exr", combined("Vu@"), owner="Ren@"), b"@", b"\xe9")
+    image = ExrImage(path)
+    layer = image.layer(None)
+    image.add_pass(layer, "Error", {"V": np.ones(SIZE, np.float32)})
+    image.write(tmp_path / "out.exr")
+    (channels,) = [value for name, value in values_of(tmp_path / "out.exr") if name == b"channels"]
+    assert channels.count(b"Vu\xe9.") == 5 and b"Vu\xe9.Error.V" in channels
+    assert (b"owner", b"Ren\xe9") in values_of(tmp_path / "out.exr")
+
+
+def test_names_that_cannot_be_told_apart_are_said(tmp_path):
+    path = write(tmp_path / "a.exr", {**combined("Vu@"), **combined("Vu#")})
+    with_bytes(with_bytes(path, b"@", b"\xe8"), b"#", b"\xe9")
+    with pytest.raises(N2NError, match="differ only in letters") as error:
+        ExrImage(path)
+    assert str(path) in error.value.what and "damaged" not in str(error.value)

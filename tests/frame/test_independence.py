@@ -114,3 +114,23 @@ def test_small_print_that_is_the_same_in_both_is_no_noise():
     for frame in (one, other):
         frame.color[:48, :64] = 0.05 + 0.9 * letters[..., None]
     check(one, other)
+
+
+def test_darkness_that_light_has_not_met_yet_is_not_still():
+    """Few samples of a small lamp: most pixels are black in both renders, and none of them is known to be."""
+    truth = true_frame(*SIZE)
+    for guides in ({"albedo": np.full_like(truth.color, 0.5)}, {}):
+        frames = [Frame(3 * truth.color * (np.random.default_rng(seed).random((*SIZE, 1)) < 0.02), **guides) for seed in (1, 2)]
+        assert noise_free(frames).mean() < 0.01
+    frames = [Frame(frame.color, albedo=np.zeros_like(truth.color)) for frame in frames]
+    assert noise_free(frames).mean() > 0.3  # where nothing was hit
+
+
+@pytest.mark.parametrize("spread", [0.01, 0.03])
+def test_a_fine_texture_with_little_noise_is_no_pair_to_refuse(spread):
+    """Grass and gravel at hundreds of samples: single pixels differ by more than the noise."""
+    rng = np.random.default_rng(1)
+    texture = Frame(rng.uniform(0.4, 0.6, (*SIZE, 3)).astype(np.float32))
+    check(noisy_frame(texture, 1, spread), noisy_frame(texture, 2, spread))
+    with pytest.raises(N2NError, match="same noise"):
+        check(noisy_frame(texture, 1, spread), noisy_frame(texture, 1, spread))

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
+from n2n_render.owned import HOST, is_alive, owned_folder, remove_abandoned
 from n2n_render.sample.launch import KIND, WORKER
-from n2n_render.sample.owned import HOST, is_alive, owned_folder, remove_abandoned
 
 HOURS_SPP = 10_000_000
 SCENE = {"scene_name": "Other", "size": (32, 18)}

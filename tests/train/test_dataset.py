@@ -4,7 +4,7 @@ import pytest
 from conftest import noisy_frame, true_frame
 
 from n2n_render.errors import N2NError
-from n2n_render.frame.exr import write_frame
+from n2n_render.frame.exr import ExrImage, write_frame
 from n2n_render.frame.pairs import FrameName, find_pairs, parse_name
 from n2n_render.frame.passes import FEATURES
 from n2n_render.train.dataset import Batches, cache_pair, split_single_view
@@ -96,3 +96,15 @@ def test_arrays_of_negative_frames_are_kept(make_dataset, frame):
     assert cache_pair(pair, FEATURES).images.shape == (2, 48, 64, 10)
     assert cache_pair(pair, FEATURES[:1]).images.any() and cache_pair(pair, FEATURES).images.any()
     assert len(list((folder / ".cache").glob("*.npy"))) == 2
+
+
+def test_seeds_with_other_data_windows_are_put_together(make_dataset):
+    """Equal in size, different in origin: before, pixels of different places were trained on as a pair."""
+    folder = make_dataset(views=1)
+    pair = find_pairs(folder)[0]
+    image = ExrImage(pair.noisy[1])
+    header = image.parts[0][0]
+    header["dataWindow"] = tuple(corner + np.array([4, 0], np.int32) for corner in header["dataWindow"])
+    image.write(pair.noisy[1])
+    with pytest.raises(N2NError, match="covers only a part"):
+        cache_pair(pair, FEATURES)

@@ -1,0 +1,34 @@
+"""The renders of one frame by several seeds → frames on the same pixels, known to be independent."""
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import N2NError
+from .exr import ExrImage
+from .frame import Frame
+from .independence import check_independent, look_at
+from .windows import Window, common
+
+
+def read_group(paths: Sequence[Path], layer: str | None, features: tuple[str, ...]) -> list[Frame]:
+    """Each file's `layer` (None: the first that has the features), on the pixels of the first file.
+
+    Raises N2NError where a file cannot be read, lacks a pass, does not cover the first one's pixels, or holds the noise or not
+    the picture of another one.
+    """
+    images = [ExrImage(path) for path in paths]
+    layer = images[0].layer(layer, features)
+    window = images[0].window(layer)
+    frames, looks = [], []
+    for image in images:
+        check_covered(window, common(window, image.window(image.layer(layer)), paths[0], image.path), image.path)
+        frames.append(image.frame(layer, features, window))
+        looks.append(look_at(frames[-1], image.path))
+        check_independent(looks)
+    return frames
+
+
+def check_covered(here: Window, both: Window, path):
+    """Raises N2NError unless `both`, what a render shares with another one whose window is `here`, is all of it."""
+    if both != here:
+        raise N2NError(f"{path} covers only a part of the other render ({both} of {here}), and every pixel is needed twice",
+                       "Render both with the same border, or average them with `denoise --pair`.")
