@@ -206,7 +206,7 @@ class AlphaDenoiser:
     """Cleans alpha with Open Image Denoise's weights, whatever cleans the colour: one more pass, for frames that need it.
 
     Alpha goes in as a grey picture that is already exposed, with the frame's albedo where it has one. Mean squared error of
-    a scene with a shadow catcher and a holdout against two halves of 512 spp: 8 spp 14 → 1.5, 8 + 8 spp 7.0 → 0.8 (× 1e-4;
+    a scene with a shadow catcher and a holdout against two halves of 512 spp: 8 spp 13.9 → 1.2, 8 + 8 spp 7.0 → 0.8 (× 1e-4;
     2026-11-25).
     options: as of `Denoiser`.
     """
