@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import traceback
+from types import FrameType
 
 import click
 
@@ -57,8 +58,8 @@ class Commands(click.Group):
 class _Signals:
     """Ctrl-C and a farm's SIGTERM as KeyboardInterrupt, wherever they fall; put back afterwards.
 
-    An import that is interrupted may end in any other exception: `came` tells. A callback swallows the exception; then the
-    signal is sent again.
+    It waits for imports to end. An import that is interrupted all the same may end in any other exception: `came` tells. A
+    callback swallows the exception; then the signal is sent again.
     """
 
     def __enter__(self):
@@ -84,7 +85,10 @@ class _Signals:
 
     def _interrupt(self, *_):
         self.came = True
-        raise KeyboardInterrupt
+        if _is_importing():  # C++ of a package that is being imported may end the process at an exception: a little later
+            self._send_again()
+        else:
+            raise KeyboardInterrupt
 
     def _terminate(self, *_):
         """A Ctrl-C, also where the shell made us ignore Ctrl-C itself (a background job). Training has its own handler."""
@@ -95,14 +99,28 @@ class _Signals:
 
     def _on_swallowed(self, unraisable):
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            threading.Timer(SWALLOWED_S, _thread.interrupt_main).start()
+            self._send_again()
         else:
             self._hook(unraisable)
+
+    def _send_again(self):
+        timer = threading.Timer(SWALLOWED_S, _thread.interrupt_main)
+        timer.daemon = True
+        timer.start()
 
     def ignore(self):
         """The end is being told: one more Ctrl-C would only cut the sentence, or add another end."""
         for number in self._before:
             signal.signal(number, signal.SIG_IGN)
+
+
+def _is_importing() -> bool:
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _explain(error: BaseException) -> int:
