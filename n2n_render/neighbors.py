@@ -11,7 +11,7 @@ from .frame.frame import Frame, mean_frame
 from .frame.motion import neighbor_guides, share_noise
 from .frame.passes import NEIGHBORS, in_files
 from .frame.sequence import find_windows
-from .frame.windows import Window, common, place
+from .frame.windows import Window, place
 from .network.checkpoint import Checkpoint
 from .network.models import open_model
 
@@ -143,6 +143,6 @@ class Neighbors:
         if "depth" not in features and all(image.find(name, "depth") for image, name in zip(images, layers, strict=True)):
             features = (*features, "depth")
         for image, name in zip(images, layers, strict=True):
-            if common(window, image.window(name), paths[0], image.path) == window:  # of a part there is no mean with the whole
+            if images[0].common(layers[0], image) == window:  # of a part there is no mean with the whole
                 found.append(image.frame(name, features, window))
         return [window, *found]

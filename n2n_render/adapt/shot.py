@@ -17,7 +17,6 @@ from ..frame.passes import FEATURES
 from ..frame.renders import check_covered, read_group
 from ..frame.sequence import are_named, find_inputs, match_pairs
 from ..frame.transfer import RADIANCE_MAX
-from ..frame.windows import common
 from ..network.checkpoint import Checkpoint
 from ..network.model import ModelConfig
 from ..train.augment import augment
@@ -118,8 +117,7 @@ def find_subjects(index: int, paths: tuple[Path, ...], wanted: str | None, featu
     for image in images[1:]:
         for layer in layers:
             image.check(image.layer(layer), features)
-            here = images[0].window(layer)
-            check_covered(here, common(here, image.window(layer), paths[0], image.path), image.path)
+            check_covered(images[0].window(layer), images[0].common(layer, image), image.path)
     return [Subject(index, paths, layer) for layer in layers]
 
 

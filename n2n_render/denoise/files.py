@@ -11,7 +11,6 @@ from ..frame.exr import ExrImage
 from ..frame.frame import Frame, crop, mean_frame
 from ..frame.independence import are_equal, check_independent, in_squares, look_at, still_alpha
 from ..frame.passes import in_files
-from ..frame.windows import common
 from .denoiser import LARGE_FRAME_PIXELS, Denoiser
 
 
@@ -197,7 +196,7 @@ def read_renders(paths, wanted: str | None, features: tuple[str, ...]) -> Render
         for layer in layers:
             here = image.window(layer)
             shown = other.frame(layer, features)
-            both = common(here, other.window(layer), paths[0], path)
+            both = image.common(layer, other)
             shown = crop(shown, other.window(layer).places(both))
             if both == here:
                 looks[layer].append(look_at(shown, path))

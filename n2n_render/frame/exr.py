@@ -15,7 +15,7 @@ from .exr_parts import make_channel, read_parts, write_image, write_parts
 from .frame import Frame, sanitize
 from .passes import PASSES, split_channel, split_view
 from .repair import repair
-from .windows import Window, place
+from .windows import Window, common, place
 
 HALF_MAX = 65504.0
 COMPOSITE = "Composite"
@@ -137,6 +137,11 @@ class ExrImage:
     def window(self, layer: str) -> Window:
         """The data window of the layer's picture."""
         return Window.of(self.parts[self._places(layer, "picture")[0][0]][0])
+
+    def common(self, layer: str, other: "ExrImage") -> Window:
+        """What this file's layer and the same layer of another render of the frame share; see windows.py."""
+        displays = [Window.of(image.parts[0][0], "displayWindow") for image in (self, other)]
+        return common(self.window(layer), other.window(other.layer(layer)), self.path, other.path, displays[0] == displays[1])
 
     def picture(self, layer: str) -> np.ndarray:
         """(H, W, 4) of the Combined pass as it is: what the compositor sees, and what a finished file shows. Alpha is 1 where

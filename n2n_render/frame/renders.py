@@ -6,7 +6,7 @@ from ..errors import N2NError
 from .exr import ExrImage
 from .frame import Frame
 from .independence import check_independent, look_at
-from .windows import Window, common
+from .windows import Window
 
 
 def read_group(paths: Sequence[Path], layer: str | None, features: tuple[str, ...]) -> list[Frame]:
@@ -20,7 +20,7 @@ def read_group(paths: Sequence[Path], layer: str | None, features: tuple[str, ..
     window = images[0].window(layer)
     frames, looks = [], []
     for image in images:
-        check_covered(window, common(window, image.window(image.layer(layer)), paths[0], image.path), image.path)
+        check_covered(window, images[0].common(layer, image), image.path)
         frames.append(image.frame(layer, features, window))
         looks.append(look_at(frames[-1], image.path))
         check_independent(looks)

@@ -15,9 +15,9 @@ class Window:
     bottom: int
 
     @classmethod
-    def of(cls, header: dict) -> "Window":
-        """The data window of an EXR header."""
-        (left, top), (right, bottom) = header["dataWindow"]
+    def of(cls, header: dict, kind: str = "dataWindow") -> "Window":
+        """The data window of an EXR header, or its displayWindow."""
+        (left, top), (right, bottom) = header[kind]
         return cls(int(left), int(top), int(right) + 1, int(bottom) + 1)
 
     @property
@@ -56,14 +56,15 @@ def place(image: np.ndarray, window: Window, into: Window, fill: float = 0.0) ->
     return placed
 
 
-def common(here: Window, there: Window, path, other_path) -> Window:
+def common(here: Window, there: Window, path, other_path, same_display: bool = False) -> Window:
     """What two renders of one frame share, `path` with the window `here` and `other_path` with `there`; both have that.
 
-    Raises N2NError where that is nothing, or where they differ in size alone; says it where the second has less than the first.
+    same_display: they were rendered for one display window, so that another size is that of a border. Raises N2NError where
+    they share nothing, or differ in size alone; says it where the second has less than the first.
     """
     if here == there:
         return here
-    if (here.left, here.top) == (there.left, there.top):
+    if (here.left, here.top) == (there.left, there.top) and not same_display:
         sizes = f"{other_path} is {there.width}×{there.height}, but {path} is {here.width}×{here.height}"
         raise N2NError(f"{sizes}: they differ in size", "A pair is the same frame rendered twice.")
     both = here.overlap(there)

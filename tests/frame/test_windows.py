@@ -82,6 +82,16 @@ def test_a_pair_with_other_windows_is_averaged_pixel_by_pixel(tmp_path, shift, c
     assert "covers only a part" in caplog.text
 
 
+def test_a_border_that_begins_at_the_same_corner_is_no_other_size(tmp_path):
+    """For one display window; of another one it is another size."""
+    one, two = renders()
+    paths = [write(tmp_path / "a.exr", part_of(one, (0, 0))),
+             write(tmp_path / "b.exr", crop(two, (slice(0, 30), slice(0, 40))))]
+    found = read_renders(paths, None, ("albedo",)).frames["ViewLayer"]
+    np.testing.assert_allclose(found.color[:30, :40], (one.color[:30, :40] + two.color[:30, :40]) / 2, rtol=1e-6)
+    np.testing.assert_array_equal(found.color[30:], one.color[30:SIZE[0], :SIZE[1]])
+
+
 def test_renders_that_do_not_overlap_are_refused():
     with pytest.raises(N2NError, match="lies beside"):
         common(Window(0, 0, 10, 10), Window(20, 0, 40, 10), "a.exr", "b.exr")
