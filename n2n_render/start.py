@@ -4,6 +4,8 @@ import signal
 import sys
 
 INTERRUPTED = "interrupted; what was finished is kept"
+# As `end_event` writes it: the module json may be half imported at that moment.
+INTERRUPTED_EVENT = f'{{"event": "error", "kind": "interrupted", "what": "{INTERRUPTED}", "hint": ""}}'
 EXIT_INTERRUPTED = 130
 
 
@@ -30,7 +32,8 @@ def end_event(kind: str, what: str, hint: str = "") -> str:
 
 def _leave(*_):
     """Nothing has begun yet, so nothing is left behind; an exception would end as a traceback of some import."""
-    text = end_event("interrupted", INTERRUPTED) if wants_json(sys.argv[1:]) else f"{INTERRUPTED}\n"
+    text = INTERRUPTED_EVENT if wants_json(sys.argv[1:]) else INTERRUPTED
+    text += "\n"
     os.write(2, text.encode())
     os._exit(EXIT_INTERRUPTED)
 

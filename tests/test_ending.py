@@ -164,3 +164,8 @@ def test_ctrl_c_at_any_moment_is_no_traceback(program, moment_s, make_dataset, t
         return
     assert process.returncode == 130 and "Traceback" not in said, said
     assert [json.loads(said.splitlines()[-1])[name] for name in ("event", "kind")] == ["error", "interrupted"], said
+
+
+def test_an_interruption_before_json_is_there_is_the_same_event():
+    from n2n_render.start import INTERRUPTED, INTERRUPTED_EVENT, end_event
+    assert INTERRUPTED_EVENT + "\n" == end_event("interrupted", INTERRUPTED)
