@@ -9,6 +9,7 @@ import click
 
 from . import __version__
 from .ending import Commands
+from .errors import N2NError
 from .learning import adapt, online, train
 from .options import engine_options, folder_name, reporter
 
@@ -200,14 +201,17 @@ def evaluate(ctx, models, frames, data, more, out, json_path, oidn, engine, devi
                  for name, checkpoint in zip(names, checkpoints, strict=True)}
     views = station.find_views([Path(folder) for folder in data])
     finished = station.find_finished([Path(folder) for folder in frames], views)
-    results, changes, before = [], [], (None, None)
+    results, changes, before, unwritten = [], [], (None, None), []
     with reporter(ctx, "evaluating") as progress:
         progress.start(len(views), len(views))
         for pair in views:
             seen = station.was_trained_on(pair, checkpoints)
             results.append(station.evaluate_view(pair, denoisers, oidn, not seen,
                                                  {folder: files[pair] for folder, files in finished.items()}))
-            report.write_comparison(results[-1], Path(out))
+            try:
+                report.write_comparison(results[-1], Path(out))
+            except N2NError as error:  # the numbers are told all the same, and then this
+                unwritten.append(error)
             if station.follows(pair, before[0]):
                 changes.append(station.flicker(before, (pair, results[-1])))
             if before[1]:
@@ -224,9 +228,11 @@ def evaluate(ctx, models, frames, data, more, out, json_path, oidn, engine, devi
         console.result(line)
     console.result("PSNR and SSIM on T(v) = (v/(1+v))^(1/2.2); relMSE with ε = 0.01; all after the reference's exposure; "
                    f"squared errors with two independent reference halves of {results[0].reference_spp} spp")
-    console.result(f"pictures in {out}")
     if json_path:
         report.write_json(results, mean, json_path, changes, ladder)
+    if unwritten:
+        raise unwritten[0]
+    console.result(f"pictures in {out}")
     return {"views": len(results), "means": mean, "oidn_psnr_db": ladder, "pictures": out, "json": json_path}
 
 

@@ -4,8 +4,10 @@ import json
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from conftest import true_frame
 
+from n2n_render.commands import main
 from n2n_render.denoise import Denoiser
 from n2n_render.engines import oidn
 from n2n_render.errors import N2NError
@@ -132,3 +134,14 @@ def test_the_ladder_climbs_with_the_samples_of_other_datasets(views, make_datase
 def test_a_ladder_needs_the_same_views(views, make_dataset):
     with pytest.raises(N2NError, match="no renders of data/v001_f0001"):
         oidn_ladder(views, [make_dataset("less", views=1, size=(48, 64))])
+
+
+def test_a_picture_that_cannot_be_written_costs_no_numbers(make_dataset, tmp_path):
+    """Before, the first of them ended the evaluation, and the numbers of all views were lost."""
+    data = make_dataset(views=2, references=(0, 1))
+    (tmp_path / "out" / "data_v000_f0001.png" / "in the way").mkdir(parents=True)
+    result = CliRunner().invoke(main, ["evaluate", "--data", str(data), "--no-oidn", "--out", str(tmp_path / "out"), "--json",
+                                       str(tmp_path / "all.json")])
+    assert result.exit_code == 1 and "data_v000_f0001.png: cannot be written" in result.output
+    assert "mean of 2 view(s)" in result.output and len(json.loads((tmp_path / "all.json").read_text())["views"]) == 2
+    assert (tmp_path / "out" / "data_v001_f0001.png").is_file()

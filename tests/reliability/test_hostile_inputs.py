@@ -184,12 +184,13 @@ def test_what_is_no_input_is_one_sentence_and_nothing_is_written(place, hostile)
     assert after == before
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read and write everything")
 @pytest.mark.parametrize("where", ["denoise", "denoise --pair", "denoise --model", "adapt", "train --data", "export --check"])
 def test_what_may_not_be_read_is_one_sentence(place, where):
     bad = place / "bad.exr"
     bad.write_bytes((place / ("model.pt" if "model" in where else "good.exr")).read_bytes())
     bad.chmod(0)
+    if os.access(bad, os.R_OK):
+        pytest.skip("who runs this may read everything")
     assert_refused(run(*[part.replace("{}", "bad.exr") for part in PLACES[where]]))
 
 
