@@ -1,4 +1,5 @@
 """N2N Denoise, a Blender extension: the Denoise button. README.md beside this file says what each file is for."""
+
 import bpy
 
 from . import animation, denoise, handlers, jobs, panel, programs, session, settings, training

@@ -1,4 +1,5 @@
 """Denoise Animation: the frame range, rendered or rendered before → denoised multilayer EXR frames on disk."""
+
 import contextlib
 import json
 import os
@@ -16,6 +17,7 @@ RECORD = "n2n.json"  # beside the denoised frames: what they were made with
 
 class N2N_OT_denoise_animation(Job, bpy.types.Operator):
     """Denoise the scene's frame range into files. Finished frames are kept: run it again to go on"""
+
     bl_idname, bl_label = "n2n.denoise_animation", "Denoise Animation"
     title = "Denoising the animation"
 
@@ -30,8 +32,11 @@ class N2N_OT_denoise_animation(Job, bpy.types.Operator):
             yield from _check(scene, [noisy for _, noisy, _ in plan])
             scene = place()
         composites = scene.n2n.composite and composite.does_something(scene)
-        todo = [entry for entry in plan if not os.path.isfile(entry[2]) or (
-            composites and not os.path.isfile(_composited(scene, entry[2])))]
+        todo = [
+            entry
+            for entry in plan
+            if not os.path.isfile(entry[2]) or (composites and not os.path.isfile(_composited(scene, entry[2])))
+        ]
         before = scene.frame_current
         try:
             for done, (frame, noisy, denoised) in enumerate(todo):
@@ -68,8 +73,10 @@ def output_folder(scene) -> str:
     """Raises Problem when it is relative to a file that has not been saved, or cannot be written."""
     named = scene.n2n.output
     if not named or (named.startswith("//") and not bpy.data.filepath):
-        raise Problem(f"The output folder {named or 'is empty'} is relative to a file that has not been saved",
-                      "Save the file, or choose another folder in N2N Denoise > Animation")
+        raise Problem(
+            f"The output folder {named or 'is empty'} is relative to a file that has not been saved",
+            "Save the file, or choose another folder in N2N Denoise > Animation",
+        )
     folder = bpy.path.abspath(named)
     try:
         os.makedirs(folder, exist_ok=True)
@@ -94,20 +101,26 @@ def plan_frames(scene) -> list[tuple[int, str, str]]:
         absent = [frame for frame, path in zip(frames, noisy, strict=True) if not os.path.isfile(path)]
         if absent:
             first = noisy[frames.index(absent[0])]
-            raise Problem(f"{len(absent)} of {len(frames)} frames are not there, the first one is {first}",
-                          "Render them, or set the scene's frame range to those that are there")
-    return [(frame, path, os.path.join(folder, "denoised", f"frame_{frame:04d}.exr"))
-            for frame, path in zip(frames, noisy, strict=True)]
+            raise Problem(
+                f"{len(absent)} of {len(frames)} frames are not there, the first one is {first}",
+                "Render them, or set the scene's frame range to those that are there",
+            )
+    return [
+        (frame, path, os.path.join(folder, "denoised", f"frame_{frame:04d}.exr"))
+        for frame, path in zip(frames, noisy, strict=True)
+    ]
 
 
 def _numbered(pattern: str, frame: int) -> str:
     """frame_####.exr → frame_0012.exr."""
     found = re.search(r"#+", os.path.basename(pattern))
     if not found:
-        raise Problem(f"The frames {pattern or 'are not named'}: there is no # in the name",
-                      "Write # for each digit of the frame number, e.g. //frames/frame_####.exr")
+        raise Problem(
+            f"The frames {pattern or 'are not named'}: there is no # in the name",
+            "Write # for each digit of the frame number, e.g. //frames/frame_####.exr",
+        )
     name = os.path.basename(pattern)
-    return os.path.join(os.path.dirname(pattern), f"{name[:found.start()]}{frame:0{len(found[0])}d}{name[found.end():]}")
+    return os.path.join(os.path.dirname(pattern), f"{name[: found.start()]}{frame:0{len(found[0])}d}{name[found.end() :]}")
 
 
 def whose(scene) -> dict:
@@ -116,9 +129,15 @@ def whose(scene) -> dict:
 
 def made_with(scene) -> dict:
     chosen, model = scene.n2n, session.model_path(scene.n2n.model)
-    return {**whose(scene), "frames": chosen.frames if chosen.source == "EXISTING" else "rendered", "model": model,
-            "model time": os.path.getmtime(model) if os.path.exists(model) else 0.0, "strength": round(chosen.strength, 4),
-            "prefilter": chosen.prefilter, "keep noisy": chosen.keep_noisy}
+    return {
+        **whose(scene),
+        "frames": chosen.frames if chosen.source == "EXISTING" else "rendered",
+        "model": model,
+        "model time": os.path.getmtime(model) if os.path.exists(model) else 0.0,
+        "strength": round(chosen.strength, 4),
+        "prefilter": chosen.prefilter,
+        "keep noisy": chosen.keep_noisy,
+    }
 
 
 def _refuse_change(made: dict, scene):
@@ -126,8 +145,10 @@ def _refuse_change(made: dict, scene):
     now = made_with(scene)
     other = next((name for name in made if name != "file" and now[name] != made[name]), None)
     if other:
-        raise Problem(f"The {other} was changed from {made[other]} to {now[other]} meanwhile",
-                      "Change it back and press the button again to go on, or choose another output folder")
+        raise Problem(
+            f"The {other} was changed from {made[other]} to {now[other]} meanwhile",
+            "Change it back and press the button again to go on, or choose another output folder",
+        )
 
 
 def check_record(folder: str, made_with: dict):
@@ -142,8 +163,10 @@ def check_record(folder: str, made_with: dict):
             before = {}
         other = [name for name in made_with if before.get(name) != made_with[name]]
         if other:
-            raise Problem(f"{folder} holds frames of another {other[0]} ({before.get(other[0], 'not known')})",
-                          "Choose another output folder, or delete those frames")
+            raise Problem(
+                f"{folder} holds frames of another {other[0]} ({before.get(other[0], 'not known')})",
+                "Choose another output folder, or delete those frames",
+            )
         return
     partial = f"{path}.partial"
     with open(partial, "w", encoding="utf-8") as file:

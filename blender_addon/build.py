@@ -3,6 +3,7 @@
 Wheels are fetched from PyPI as they are, into a copy of the add-on, with a wheel of this repository's n2n-render; Blender
 itself then validates and packs them. Without a Blender program the archive is packed here, from the same files.
 """
+
 import argparse
 import platform
 import shutil
@@ -57,8 +58,21 @@ def fetch_wheels(folder: Path, target: str, pythons: list[str]):
     tags = [word for tag in PLATFORMS[target] for word in ("--platform", tag)]
     for python in pythons:
         wanted = [f"{name}=={version}" if version else name for name, version in PACKAGES.items()]
-        subprocess.run([*pip, "download", "--no-deps", "--only-binary=:all:", *tags, "--python-version", python,
-                        "--dest", folder, *wanted], check=True)
+        subprocess.run(
+            [
+                *pip,
+                "download",
+                "--no-deps",
+                "--only-binary=:all:",
+                *tags,
+                "--python-version",
+                python,
+                "--dest",
+                folder,
+                *wanted,
+            ],
+            check=True,
+        )
 
 
 def complete_manifest(source: Path, target: str):
@@ -70,8 +84,9 @@ def complete_manifest(source: Path, target: str):
 
 
 def pack(source: Path, out: Path, target: str, blender: str | None) -> Path:
-    version = next(line.split('"')[1] for line in (source / "blender_manifest.toml").read_text().splitlines()
-                   if line.startswith("version"))
+    version = next(
+        line.split('"')[1] for line in (source / "blender_manifest.toml").read_text().splitlines() if line.startswith("version")
+    )
     archive = out / f"n2n_denoise-{version}-{target}.zip"
     if blender:
         for step in (["validate", str(source)], ["build", "--source-dir", str(source), "--output-filepath", str(archive)]):

@@ -3,6 +3,7 @@
 In a copy of the scene whose Render Layers nodes have become Image nodes of the denoised frame nothing is left to render, so
 that Blender only composites. File Output nodes write, too. The artist's scene and its render stay as they are.
 """
+
 import contextlib
 import os
 import shutil

@@ -4,6 +4,7 @@ The group takes the denoised picture when what comes in is what was denoised, to
 lets it through as it is: after a new render, on another frame or another machine the compositor never shows an old picture.
 Muted, it lets everything through.
 """
+
 import json
 
 import bpy
@@ -18,8 +19,14 @@ SAME = 1e-12  # mean difference: a render that was saved and read again differs 
 def group_for(layer: str, denoised, rendered, several: bool):
     """The node group of one view layer, made once and updated in place afterwards."""
     name = f"{GROUP}: {layer}" if several else GROUP
-    group = next((tree for tree in bpy.data.node_groups
-                  if tree.get("n2n_layer") == layer and tree.get("n2n_scene") == denoised["n2n_scene"]), None)
+    group = next(
+        (
+            tree
+            for tree in bpy.data.node_groups
+            if tree.get("n2n_layer") == layer and tree.get("n2n_scene") == denoised["n2n_scene"]
+        ),
+        None,
+    )
     if group is None:
         group = _make_group(name)
         group["n2n_layer"], group["n2n_scene"] = layer, denoised["n2n_scene"]
@@ -43,13 +50,27 @@ def _make_group(name):
     same = versions.new_math(group, "LESS_THAN")
     same.inputs[1].default_value = SAME
     choice, share, noisy, clean, chosen = versions.new_mix(group, "MIX")
-    for node, place in ((enter, (-600, 50)), (difference, (-300, 200)), (brightness, (-120, 200)), (levels, (50, 200)),
-                        (same, (220, 200)), (choice, (400, 50)), (leave, (600, 50))):
+    for node, place in (
+        (enter, (-600, 50)),
+        (difference, (-300, 200)),
+        (brightness, (-120, 200)),
+        (levels, (50, 200)),
+        (same, (220, 200)),
+        (choice, (400, 50)),
+        (leave, (600, 50)),
+    ):
         node.location = place
-    for source, target in ((enter.outputs[0], first), (pictures["Rendered"].outputs["Image"], second),
-                           (different, brightness.inputs[0]), (brightness.outputs[0], levels.inputs[0]),
-                           (levels.outputs["Mean"], same.inputs[0]), (same.outputs[0], share), (enter.outputs[0], noisy),
-                           (pictures["Denoised"].outputs["Image"], clean), (chosen, leave.inputs[0])):
+    for source, target in (
+        (enter.outputs[0], first),
+        (pictures["Rendered"].outputs["Image"], second),
+        (different, brightness.inputs[0]),
+        (brightness.outputs[0], levels.inputs[0]),
+        (levels.outputs["Mean"], same.inputs[0]),
+        (same.outputs[0], share),
+        (enter.outputs[0], noisy),
+        (pictures["Denoised"].outputs["Image"], clean),
+        (chosen, leave.inputs[0]),
+    ):
         group.links.new(source, target)
     return group
 
@@ -64,8 +85,9 @@ def install(scene, found: dict[str, tuple]):
         scene.n2n.made_tree = True
     for layer, images in found.items():
         group = group_for(layer, *images, several=len(found) > 1)
-        for source in [node for node in tree.nodes if node.type == "R_LAYERS" and node.layer == layer
-                       and node.scene in (scene, None)]:
+        for source in [
+            node for node in tree.nodes if node.type == "R_LAYERS" and node.layer == layer and node.scene in (scene, None)
+        ]:
             _insert(tree, source.outputs["Image"], group)
 
 
@@ -97,8 +119,7 @@ def _make_room(tree, node, targets):
     free = [target.node for target in targets if target.node.parent is None]  # places in a frame are relative to it
     nearest = min((other.location.x for other in free), default=None)
     shift = 0.0 if nearest is None else max(node.location.x + node.width + GAP - nearest, 0.0)
-    moved = [other for other in tree.nodes if shift and other != node and other.parent is None
-             and other.location.x >= nearest]
+    moved = [other for other in tree.nodes if shift and other != node and other.parent is None and other.location.x >= nearest]
     for other in moved:
         other.location.x += shift
     node["n2n_shift"], node["n2n_moved"] = shift, json.dumps([other.name for other in moved])

@@ -1,4 +1,5 @@
 """The Denoise button: last render → denoised picture, shown and put into the compositor. And what belongs to it."""
+
 import os
 import shutil
 import tempfile
@@ -16,10 +17,12 @@ LAST = {"seconds": {}}  # of the last picture, step by step; for benchmarks
 
 class N2N_OT_denoise(Job, bpy.types.Operator):
     """Denoise the last render: no second rendering. The result is shown, and used by the compositor"""
+
     bl_idname, bl_label, bl_options = "n2n.denoise", "Denoise", {"UNDO"}
     title = "Denoising"
     write_still: bpy.props.BoolProperty(
-        name="Write Still", description="Also write the picture to the scene's output path, as a render in background does")
+        name="Write Still", description="Also write the picture to the scene's output path, as a render in background does"
+    )
 
     def work(self, context):
         place, seconds = scenes.Place(context.scene), {}
@@ -38,8 +41,9 @@ class N2N_OT_denoise(Job, bpy.types.Operator):
             composites = scene.n2n.composite and composite.does_something(scene)
             whole = os.path.join(folder, "denoised.exr")
             try:
-                answer = yield from ask_denoise(scene, input=noisy, pictures=folder,
-                                                output=whole if composites or writes else None)
+                answer = yield from ask_denoise(
+                    scene, input=noisy, pictures=folder, output=whole if composites or writes else None
+                )
             except Problem as problem:
                 raise _about_the_render(problem, noisy) from None
             seconds["worker"], seconds["inside"] = lap(), answer["seconds"]
@@ -59,8 +63,10 @@ class N2N_OT_denoise(Job, bpy.types.Operator):
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         total = seconds["save"] + seconds["worker"] + seconds["load"] + seconds["composite"]
-        self.report({"INFO"}, f"Denoised with {answer['engine']}: {total:.1f} s, "
-                              f"of which the network {seconds['inside']['network']:.1f} s")
+        self.report(
+            {"INFO"},
+            f"Denoised with {answer['engine']}: {total:.1f} s, of which the network {seconds['inside']['network']:.1f} s",
+        )
         if not bpy.app.background:
             yield from jobs.each(session.get_to_know(model), lambda _: None)
 
@@ -123,14 +129,21 @@ def ask_denoise(scene, **request):
     settings = scene.n2n
     model = session.model_path(settings.model)
     worker = session.worker_for(model)
-    steps = worker.ask("denoise", model=model, device=preferences().device or "auto", strength=settings.strength,
-                       prefilter={"AUTO": None, "ON": True, "OFF": False}[settings.prefilter],
-                       keep_noisy=settings.keep_noisy, **request)
+    steps = worker.ask(
+        "denoise",
+        model=model,
+        device=preferences().device or "auto",
+        strength=settings.strength,
+        prefilter={"AUTO": None, "ON": True, "OFF": False}[settings.prefilter],
+        keep_noisy=settings.keep_noisy,
+        **request,
+    )
 
     def told(event):
         if event and event["event"] == "warning":
             jobs.warn(event["message"])
         return (event["share"], "denoising") if event and event["event"] == "progress" else None
+
     return (yield from jobs.each(steps, told))
 
 
@@ -140,11 +153,13 @@ def _clock():
     def lap():
         last.append(time.perf_counter())
         return last[-1] - last[-2]
+
     return lap
 
 
 class N2N_OT_toggle(bpy.types.Operator):
     """Show the noisy render, or the denoised one again, in the Image Editor and the compositor"""
+
     bl_idname, bl_label, bl_options = "n2n.toggle", "Noisy / Denoised", {"REGISTER", "UNDO"}
 
     @classmethod
@@ -155,20 +170,30 @@ class N2N_OT_toggle(bpy.types.Operator):
         groups = compositor.nodes(context.scene)
         to_noisy = not groups[0].mute if groups else not is_noisy_shown(context)
         compositor.mute(context.scene, to_noisy)
-        image = bpy.data.images["Render Result"] if to_noisy and "Render Result" in bpy.data.images else \
-            render_result.picture_to_show(context.scene)
+        image = (
+            bpy.data.images["Render Result"]
+            if to_noisy and "Render Result" in bpy.data.images
+            else render_result.picture_to_show(context.scene)
+        )
         if not bpy.app.background:
             render_result.show(context, image, fit=False)
         return {"FINISHED"}
 
 
 def is_noisy_shown(context) -> bool:
-    return any(area.type == "IMAGE_EDITOR" and getattr(area.spaces.active.image, "type", "") == "RENDER_RESULT"
-               for area in context.screen.areas) if context.screen else False
+    return (
+        any(
+            area.type == "IMAGE_EDITOR" and getattr(area.spaces.active.image, "type", "") == "RENDER_RESULT"
+            for area in context.screen.areas
+        )
+        if context.screen
+        else False
+    )
 
 
 class N2N_OT_remove(bpy.types.Operator):
     """Take the denoiser out of the compositor and remove its pictures; your own nodes and links stay"""
+
     bl_idname, bl_label, bl_options = "n2n.remove", "Remove from Compositor", {"REGISTER", "UNDO"}
 
     @classmethod
@@ -191,6 +216,7 @@ def remove_from(scene):
 
 class N2N_OT_enable_passes(bpy.types.Operator):
     """Switch on the denoising passes (albedo, normal, depth) of every view layer; they come with the next render"""
+
     bl_idname, bl_label, bl_options = "n2n.enable_passes", "Enable Passes", {"REGISTER", "UNDO"}
 
     def execute(self, context):
@@ -201,6 +227,7 @@ class N2N_OT_enable_passes(bpy.types.Operator):
 
 class N2N_OT_set_up(Job, bpy.types.Operator):
     """Look for what can denoise here: the extension's own runtime, an installed n2n-render, devices and models"""
+
     bl_idname, bl_label = "n2n.set_up", "Set Up"
     title = "Looking for models and devices"
 
@@ -220,6 +247,7 @@ def _models(operator, context):
 
 class N2N_OT_choose_model(bpy.types.Operator):
     """Choose what denoises: Open Image Denoise's weights, or what you have trained"""
+
     bl_idname, bl_label, bl_options = "n2n.choose_model", "Model", {"REGISTER", "UNDO"}
     kept = []
     model: bpy.props.EnumProperty(name="Model", items=_models)
@@ -230,13 +258,16 @@ class N2N_OT_choose_model(bpy.types.Operator):
 
 
 def _devices(operator, context):
-    N2N_OT_choose_device.kept = [("auto", "Automatic", "The fastest there is"), *(
-        (kind, f"{kind}: {name}", f"Run the network on {name}") for kind, name in session.KNOWN["devices"].items())]
+    N2N_OT_choose_device.kept = [
+        ("auto", "Automatic", "The fastest there is"),
+        *((kind, f"{kind}: {name}", f"Run the network on {name}") for kind, name in session.KNOWN["devices"].items()),
+    ]
     return N2N_OT_choose_device.kept
 
 
 class N2N_OT_choose_device(bpy.types.Operator):
     """Choose what the network runs on"""
+
     bl_idname, bl_label = "n2n.choose_device", "Device"
     kept = []
     device: bpy.props.EnumProperty(name="Device", items=_devices)
@@ -248,6 +279,7 @@ class N2N_OT_choose_device(bpy.types.Operator):
 
 class N2N_OT_cancel(bpy.types.Operator):
     """End what N2N Denoise is doing; finished frames stay"""
+
     bl_idname, bl_label = "n2n.cancel", "Cancel"
 
     @classmethod
@@ -261,6 +293,7 @@ class N2N_OT_cancel(bpy.types.Operator):
 
 class N2N_OT_clear_pictures(bpy.types.Operator):
     """Delete the denoised pictures that the add-on keeps for your files; the compositor then shows the noisy renders"""
+
     bl_idname, bl_label = "n2n.clear_pictures", "Delete Kept Pictures"
 
     def invoke(self, context, event):
@@ -275,5 +308,14 @@ class N2N_OT_clear_pictures(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (N2N_OT_denoise, N2N_OT_toggle, N2N_OT_remove, N2N_OT_enable_passes, N2N_OT_set_up, N2N_OT_choose_model,
-           N2N_OT_choose_device, N2N_OT_cancel, N2N_OT_clear_pictures)
+CLASSES = (
+    N2N_OT_denoise,
+    N2N_OT_toggle,
+    N2N_OT_remove,
+    N2N_OT_enable_passes,
+    N2N_OT_set_up,
+    N2N_OT_choose_model,
+    N2N_OT_choose_device,
+    N2N_OT_cancel,
+    N2N_OT_clear_pictures,
+)

@@ -1,4 +1,5 @@
 """What happens by itself: denoise after a render, forget the last file. The work is done on the main thread."""
+
 import os
 
 import bpy

@@ -2,6 +2,7 @@
 
 `work` yields (share, text), or None when there is nothing new, and is closed when the artist presses Esc or Cancel.
 """
+
 import contextlib
 import signal
 import time
@@ -12,7 +13,7 @@ import bpy
 from .errors import Problem
 
 TICK_S = 0.05
-BUSY_S = 0.02    # of a tick: steps are taken one after the other as long as there is something new
+BUSY_S = 0.02  # of a tick: steps are taken one after the other as long as there is something new
 REDRAW_S = 0.2
 
 IDLE = {"running": False, "wants_to_end": False, "blocking": False, "title": "", "share": 0.0, "text": "", "started": 0.0}
@@ -61,7 +62,7 @@ def _close(steps):
 
 
 def time_left() -> str:
-    """"1:05 left", or nothing when it cannot be told yet."""
+    """ "1:05 left", or nothing when it cannot be told yet."""
     share, passed = status["share"], time.monotonic() - status["started"]
     if share < 0.02 or passed < 2.0:
         return ""
@@ -71,6 +72,7 @@ def time_left() -> str:
 
 class Job:
     """Mix-in for operators: they have `title` and `work(context)`."""
+
     title = ""
 
     @classmethod
@@ -144,8 +146,11 @@ class Job:
         except Problem as problem:
             return self._fail({"ERROR"}, str(problem))
         except OSError as error:
-            return self._fail({"ERROR"}, f"{error.filename or 'A file'} cannot be written or read ({error.strerror or error}). "
-                                         "Check that the folder is writable and the disk is not full")
+            return self._fail(
+                {"ERROR"},
+                f"{error.filename or 'A file'} cannot be written or read ({error.strerror or error}). "
+                "Check that the folder is writable and the disk is not full",
+            )
         except Exception as error:  # a mistake of ours must not leave the interface waiting for ever
             traceback.print_exc()
             return self._fail({"ERROR"}, f"Unexpected {type(error).__name__}: {error}. Please report this")

@@ -1,4 +1,5 @@
 """What the artist sees: a panel in Render Properties, and the button in the Image Editor's header."""
+
 import bpy
 
 from . import compositor, jobs, render_result, session, training

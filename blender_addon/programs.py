@@ -3,6 +3,7 @@
 `--progress json` writes an event a line, and `result` or `error` as the last one: nothing is read from sentences.
 
 A cancelled one is asked to end (SIGTERM, which it takes as Ctrl-C, also where a shell made it deaf to that), and saves."""
+
 import contextlib
 import json
 import os
@@ -25,13 +26,22 @@ def run(command: list[str], environment: dict[str, str], warn=lambda sentence: N
     """
     windows = os.name == "nt"
     try:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                   text=True, encoding="utf-8", errors="replace",
-                                   env={**os.environ, **environment}, start_new_session=not windows,
-                                   creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if windows else 0)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            env={**os.environ, **environment},
+            start_new_session=not windows,
+            creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if windows else 0,
+        )
     except OSError as error:
-        raise Problem(f"{command[0]} cannot be started ({error.strerror or error})",
-                      "Name another n2n-render in the add-on's preferences") from None
+        raise Problem(
+            f"{command[0]} cannot be started ({error.strerror or error})", "Name another n2n-render in the add-on's preferences"
+        ) from None
     lines, end, last_words, total = queue.Queue(), {}, "", 0.0
     reader = threading.Thread(target=_read, args=(process.stderr, lines.put), daemon=True)
     reader.start()
@@ -64,8 +74,10 @@ def run(command: list[str], environment: dict[str, str], warn=lambda sentence: N
     if end.get("event") == "error":
         raise Problem(end["what"], end["hint"])
     if process.returncode or not end:  # it was killed, or is no n2n-render of this version
-        raise Problem(f"{os.path.basename(command[0])} ended with exit code {process.returncode}, without a word about what it "
-                      "made", last_words)
+        raise Problem(
+            f"{os.path.basename(command[0])} ended with exit code {process.returncode}, without a word about what it made",
+            last_words,
+        )
     return end
 
 

@@ -1,4 +1,5 @@
 """The last render → a multilayer EXR; denoised pictures → images of Blender's. No second rendering."""
+
 import hashlib
 import os
 import shutil
@@ -24,8 +25,11 @@ def what_is_missing(scene) -> tuple[str, str, str] | None:
         return "The render engine is not Cycles", "Only Cycles renders the passes that denoising needs", ""
     without = [layer.name for layer in scene.view_layers if layer.use and not layer.cycles.denoising_store_passes]
     if without:
-        return (f"No denoising passes: {', '.join(without)}", "Press Enable Passes in the panel, save and render again",
-                "n2n.enable_passes")
+        return (
+            f"No denoising passes: {', '.join(without)}",
+            "Press Enable Passes in the panel, save and render again",
+            "n2n.enable_passes",
+        )
     return None
 
 
@@ -53,6 +57,7 @@ def _render_as_job(context, scene):
 
     def on_cancel(*_):
         cancelled.append(True)
+
     bpy.app.handlers.render_cancel.append(on_cancel)
     view.render_display_type = "NONE"
     try:
@@ -78,8 +83,10 @@ def save(scene, path: str):
             image.save_render(path, scene=scene)
         except RuntimeError:
             if not os.path.isdir(os.path.dirname(path)) or shutil.disk_usage(os.path.dirname(path)).free < 2**20:
-                raise Problem(f"The render cannot be saved to {path}", "Check the disk that holds Blender's temporary "
-                              "folder (Preferences > File Paths)") from None
+                raise Problem(
+                    f"The render cannot be saved to {path}",
+                    "Check the disk that holds Blender's temporary folder (Preferences > File Paths)",
+                ) from None
             raise Problem("There is no render to denoise", hint) from None
     if not os.path.isfile(path):
         raise Problem("There is no render to denoise", hint)
@@ -96,16 +103,23 @@ def picture_folder(scene) -> str:
 
 def is_copy(scene) -> bool:
     """Whether the scene was copied from one that has pictures, and has none of its own."""
-    return bool(scene.n2n.folder) and scene.n2n.owner != scene.name and any(
-        other.n2n.folder == scene.n2n.folder for other in bpy.data.scenes if other != scene)
+    return (
+        bool(scene.n2n.folder)
+        and scene.n2n.owner != scene.name
+        and any(other.n2n.folder == scene.n2n.folder for other in bpy.data.scenes if other != scene)
+    )
 
 
 def load_pictures(scene, folder: str, layers: dict[str, int]) -> dict[str, tuple]:
     """View layer → (denoised image, rendered image); images of an earlier time are used again."""
     several = len(layers) > 1
-    found = {layer: tuple(load(f"{title}: {layer}" if several else title, os.path.join(folder, f"{index}.{kind}.exr"), scene)
-                          for title, kind in ((DENOISED, "denoised"), (RENDERED, "rendered")))
-             for layer, index in layers.items()}
+    found = {
+        layer: tuple(
+            load(f"{title}: {layer}" if several else title, os.path.join(folder, f"{index}.{kind}.exr"), scene)
+            for title, kind in ((DENOISED, "denoised"), (RENDERED, "rendered"))
+        )
+        for layer, index in layers.items()
+    }
     kept = [image for images in found.values() for image in images]
     for image in pictures(scene):
         if image not in kept and image["n2n"] != COMPOSITE:  # of view layers that are not rendered any more
@@ -133,15 +147,17 @@ def load(name: str, path: str, scene):
 
 def pictures(scene=None) -> list:
     """The add-on's images, of one scene or of all."""
-    return [image for image in bpy.data.images
-            if image.get("n2n") and (scene is None or image["n2n_scene"] == scene.n2n.folder)]
+    return [
+        image for image in bpy.data.images if image.get("n2n") and (scene is None or image["n2n_scene"] == scene.n2n.folder)
+    ]
 
 
 def picture_to_show(scene):
     """The composited picture where there is one, as the render that it replaces on the screen is composited, too."""
     found = pictures(scene)
-    return next((image for image in found if image["n2n"] == COMPOSITE), None) or \
-        next((image for image in found if image["n2n"].startswith(DENOISED)), None)
+    return next((image for image in found if image["n2n"] == COMPOSITE), None) or next(
+        (image for image in found if image["n2n"].startswith(DENOISED)), None
+    )
 
 
 def show(context, image, fit: bool = True):
@@ -150,8 +166,12 @@ def show(context, image, fit: bool = True):
     if not places and not bpy.app.background:
         bpy.ops.render.view_show("INVOKE_DEFAULT")
         places = _image_editors(context)
-    shown = [place for place in places if getattr(place[1].spaces.active.image, "type", "") == "RENDER_RESULT"
-             or (place[1].spaces.active.image and place[1].spaces.active.image.get("n2n"))]
+    shown = [
+        place
+        for place in places
+        if getattr(place[1].spaces.active.image, "type", "") == "RENDER_RESULT"
+        or (place[1].spaces.active.image and place[1].spaces.active.image.get("n2n"))
+    ]
     shown = [place for place in shown if place[1].spaces.active.image == image] or shown or places
     here = [place for place in places if place[1] == context.area]
     for window, area in (here or shown)[:1]:
@@ -165,5 +185,9 @@ def show(context, image, fit: bool = True):
 
 
 def _image_editors(context) -> list[tuple]:
-    return [(window, area) for window in context.window_manager.windows for area in window.screen.areas
-            if area.type == "IMAGE_EDITOR" and area.spaces.active.mode == "VIEW"]
+    return [
+        (window, area)
+        for window in context.window_manager.windows
+        for area in window.screen.areas
+        if area.type == "IMAGE_EDITOR" and area.spaces.active.mode == "VIEW"
+    ]

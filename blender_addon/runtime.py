@@ -3,6 +3,7 @@
 The extension brings n2n-render itself, Open Image Denoise's runtime and OpenEXR as wheels, which denoise with any model of
 Open Image Denoise's topology. Training, and other models, need an installed n2n-render with PyTorch.
 """
+
 import importlib.util
 import os
 import shutil
@@ -28,8 +29,10 @@ def bundled() -> tuple[list[str], dict[str, str]] | None:
         folders.append(str(place.parent if found.submodule_search_locations else place))
     if not is_python(sys.executable):
         return None
-    return ([sys.executable, "-P", "-m", "n2n_render.serve"],  # -P: no module of the folder where Blender was started
-            {"PYTHONPATH": os.pathsep.join(dict.fromkeys(folders)), "PYTHONNOUSERSITE": "1"})
+    return (
+        [sys.executable, "-P", "-m", "n2n_render.serve"],  # -P: no module of the folder where Blender was started
+        {"PYTHONPATH": os.pathsep.join(dict.fromkeys(folders)), "PYTHONNOUSERSITE": "1"},
+    )
 
 
 def external(named: str) -> list[str] | None:
@@ -55,8 +58,9 @@ def serve_command(model: str, named: str, choice: str) -> tuple[list[str], dict[
         return [*outside, "serve"], outside_environment()
     if needs_torch:
         raise Problem(f"The model {os.path.basename(model)} needs an installed n2n-render with PyTorch", SET_UP_HINT)
-    raise Problem("There is nothing here that can denoise: the extension was built without its wheels for this Blender",
-                  SET_UP_HINT)
+    raise Problem(
+        "There is nothing here that can denoise: the extension was built without its wheels for this Blender", SET_UP_HINT
+    )
 
 
 def outside_environment() -> dict[str, str]:
@@ -67,5 +71,7 @@ def outside_environment() -> dict[str, str]:
 def check_version(found: str):
     """Raises Problem when an installed n2n-render is of another version than this add-on is for."""
     if not found.startswith(f"{NEEDS_VERSION}."):
-        raise Problem(f"n2n-render {found} is installed, but this add-on needs {NEEDS_VERSION}",
-                      f"Install version {NEEDS_VERSION} from its repository, or the extension of version {found}")
+        raise Problem(
+            f"n2n-render {found} is installed, but this add-on needs {NEEDS_VERSION}",
+            f"Install version {NEEDS_VERSION} from its repository, or the extension of version {found}",
+        )

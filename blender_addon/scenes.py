@@ -1,4 +1,5 @@
 """A scene that outlives ticks. Undo and an opened file replace what Python holds of it, so it is looked up at each use."""
+
 import bpy
 
 from .errors import Problem
@@ -20,8 +21,10 @@ class Place:
 
     def __call__(self):
         if self._opened != _files["opened"]:
-            raise Problem("Another file was opened meanwhile", "What was finished is kept; open the first file, and press the "
-                          "button again")
+            raise Problem(
+                "Another file was opened meanwhile",
+                "What was finished is kept; open the first file, and press the button again",
+            )
         scene = bpy.data.scenes.get(self.name)
         if scene is not None and self._uid in (None, scene.session_uid):
             return scene

@@ -1,4 +1,5 @@
 """The warm process and what it told: what is known until Blender ends. One process for each command line."""
+
 import contextlib
 import json
 import os
@@ -11,7 +12,7 @@ from .errors import Problem
 from .settings import PACKAGE, preferences
 from .worker import Worker
 
-STARTED = {}   # command → Worker
+STARTED = {}  # command → Worker
 KNOWN = {"models": [], "devices": {}}  # from the last `describe`
 _missing = {}
 BUILTIN = ("oidn-large", "oidn", "oidn-small")
@@ -107,8 +108,10 @@ def model_choices() -> list[tuple[str, str, str]]:
 
 def _models_by_files() -> list[dict]:
     """What can be told without asking: the built-in ones, and what `n2n-render export` wrote beside archives."""
-    found = [{"name": name, "features": ["albedo", "normal"], "origin": "Open Image Denoise's weights", "problem": ""}
-             for name in BUILTIN]
+    found = [
+        {"name": name, "features": ["albedo", "normal"], "origin": "Open Image Denoise's weights", "problem": ""}
+        for name in BUILTIN
+    ]
     for path in [os.path.join(folder, name) for folder in model_folders() for name in sorted(os.listdir(folder))]:
         if path.endswith(".tza"):
             try:

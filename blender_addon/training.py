@@ -1,4 +1,5 @@
 """Sample pairs and Train on this scene: an installed n2n-render does both, outside Blender; the new model joins the list."""
+
 import json
 import os
 import re
@@ -16,15 +17,16 @@ from .settings import preferences
 
 SAMPLES, TRAINED, PREVIEW = "samples", "trained", "N2N Training"
 MANIFEST = "manifest.json"  # of `n2n-render sample`
-RECORD = "n2n.json"         # beside it: which scene the pairs are of
+RECORD = "n2n.json"  # beside it: which scene the pairs are of
 _preview = {"collection": None, "time": 0.0}
 
 
 def _command(*arguments) -> list[str]:
     program = runtime.external(bpy.path.abspath(preferences().program))
     if program is None:
-        raise Problem("Training needs n2n-render with PyTorch installed on this computer, and it was not found",
-                      runtime.SET_UP_HINT)
+        raise Problem(
+            "Training needs n2n-render with PyTorch installed on this computer, and it was not found", runtime.SET_UP_HINT
+        )
     return [*program, "--progress", "json", *map(str, arguments)]
 
 
@@ -33,8 +35,7 @@ def _next_folder(scene, parent: str, beside=lambda name: None) -> str:
     must be free, too.
     """
     stem, number = _stem(scene), 1
-    while any(path and os.path.exists(path) for path in (os.path.join(parent, f"{stem}-{number}"),
-                                                         beside(f"{stem}-{number}"))):
+    while any(path and os.path.exists(path) for path in (os.path.join(parent, f"{stem}-{number}"), beside(f"{stem}-{number}"))):
         number += 1
     return os.path.join(parent, f"{stem}-{number}")
 
@@ -51,8 +52,11 @@ def _stem(scene) -> str:
 def newest_samples(scene) -> str | None:
     """The last folder of pairs of this scene, or None, whatever scenes were added or renamed since."""
     parent = os.path.join(output_folder(scene), SAMPLES)
-    found = [entry.path for entry in os.scandir(parent) if entry.is_dir() and _is_of(scene, entry.path)] \
-        if os.path.isdir(parent) else []
+    found = (
+        [entry.path for entry in os.scandir(parent) if entry.is_dir() and _is_of(scene, entry.path)]
+        if os.path.isdir(parent)
+        else []
+    )
     return max(found, key=os.path.getmtime, default=None)
 
 
@@ -91,6 +95,7 @@ def _record_of(scene) -> dict:
 
 class N2N_OT_sample(Job, bpy.types.Operator):
     """Render pairs of noisy frames of this scene, as it is now, to train on. A copy of the file is rendered, outside Blender"""
+
     bl_idname, bl_label = "n2n.sample", "Sample Pairs"
     title = "Sampling"
 
@@ -101,11 +106,15 @@ class N2N_OT_sample(Job, bpy.types.Operator):
         try:
             copy = os.path.join(copies, f"{os.path.basename(out)}.blend")
             bpy.ops.wm.save_as_mainfile(filepath=copy, copy=True, check_existing=False)
-            chosen = ["--frames", f"{scene.frame_start}-{scene.frame_end}x{scene.frame_step}"] if settings.use_animation \
+            chosen = (
+                ["--frames", f"{scene.frame_start}-{scene.frame_end}x{scene.frame_step}"]
+                if settings.use_animation
                 else ["--views", settings.views]
+            )
             blender = ["--blender", bpy.app.binary_path] if bpy.app.binary_path else []
-            command = _command("sample", "--scene", copy, "--scene-name", scene.name, "--spp", settings.spp, "--out", out,
-                               *chosen, *blender)
+            command = _command(
+                "sample", "--scene", copy, "--scene-name", scene.name, "--spp", settings.spp, "--out", out, *chosen, *blender
+            )
             yield 0.0, "saving a copy"
             yield from programs.run(command, runtime.outside_environment(), jobs.warn)
             with open(os.path.join(out, RECORD), "w", encoding="utf-8") as file:
@@ -120,6 +129,7 @@ class N2N_OT_sample(Job, bpy.types.Operator):
 
 class N2N_OT_train(Job, bpy.types.Operator):
     """Train on the sampled pairs: the model starts from Open Image Denoise's weights and learns this scene"""
+
     bl_idname, bl_label = "n2n.train", "Train"
     title = "Training"
 
@@ -131,8 +141,9 @@ class N2N_OT_train(Job, bpy.types.Operator):
         models = session.user_folder("models")
         out = _next_folder(scene, os.path.join(output_folder(scene), TRAINED), lambda name: os.path.join(models, f"{name}.tza"))
         environment = runtime.outside_environment()
-        steps = programs.run(_command("adapt", samples, "-o", out, "--minutes", f"{settings.minutes:g}", "--average", 1),
-                             environment, jobs.warn)
+        steps = programs.run(
+            _command("adapt", samples, "-o", out, "--minutes", f"{settings.minutes:g}", "--average", 1), environment, jobs.warn
+        )
         preview_path = os.path.join(out, "preview.png")
         made = yield from jobs.each(steps, lambda found: _update_preview(preview_path) or found)
         if made["model"] is None:
@@ -141,8 +152,9 @@ class N2N_OT_train(Job, bpy.types.Operator):
             jobs.warn("Training made nothing better on this scene: the new model is as good as the one that it started from")
         model = os.path.join(models, f"{os.path.basename(out)}.tza")
         yield 1.0, "writing the model"
-        yield from programs.run(_command("export", made["model"], "--format", "tza", "-o", model, "--check",
-                                         made["outputs"][0]), environment)
+        yield from programs.run(
+            _command("export", made["model"], "--format", "tza", "-o", model, "--check", made["outputs"][0]), environment
+        )
         yield from session.describe()
         try:
             place().n2n.model = model
@@ -155,6 +167,7 @@ class N2N_OT_train(Job, bpy.types.Operator):
 def _update_preview(path):
     """Noisy, before, after: a part of a frame, each time that the training was judged."""
     import bpy.utils.previews
+
     if not os.path.isfile(path) or os.path.getmtime(path) == _preview["time"]:
         return
     if _preview["collection"] is None:
@@ -172,6 +185,7 @@ def preview() -> int:
 
 def forget_preview():
     import bpy.utils.previews
+
     if _preview["collection"] is not None:
         bpy.utils.previews.remove(_preview["collection"])
     _preview.update(collection=None, time=0.0)

@@ -5,6 +5,7 @@
 - 5.0 replaced the compositor's own mix and math nodes by those of the other editors.
 - 5.0 asks for `media_type` before `file_format` in image settings.
 """
+
 import contextlib
 
 import bpy

@@ -2,6 +2,7 @@
 
 The process starts with the first request and ends with Blender: its stdin closes. What it prints goes to a log file.
 """
+
 import contextlib
 import json
 import os
@@ -23,12 +24,23 @@ class Worker:
         flags = subprocess.CREATE_NO_WINDOW if os.name == "nt" else 0
         try:
             with open(log_path, "wb") as log:
-                self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
-                                                 env={**os.environ, **environment}, text=True, encoding="utf-8",
-                                                 cwd=os.path.dirname(log_path), creationflags=flags, start_new_session=True)
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    env={**os.environ, **environment},
+                    text=True,
+                    encoding="utf-8",
+                    cwd=os.path.dirname(log_path),
+                    creationflags=flags,
+                    start_new_session=True,
+                )
         except OSError as error:
-            raise Problem(f"The denoising process cannot be started: {command[0]} ({error.strerror or error})",
-                          "Press Set Up, or name another program in the add-on's preferences") from None
+            raise Problem(
+                f"The denoising process cannot be started: {command[0]} ({error.strerror or error})",
+                "Press Set Up, or name another program in the add-on's preferences",
+            ) from None
         threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True).start()
 
     @property
@@ -94,8 +106,10 @@ class Worker:
         except OSError:
             said = ""
         why = "it was killed, most likely for want of memory" if code in (-9, 137) else f"exit code {code}"
-        return (f"The denoising process ended unexpectedly ({why})",
-                f"Your scene is untouched; try again, with a smaller model or another device. {said}".strip())
+        return (
+            f"The denoising process ended unexpectedly ({why})",
+            f"Your scene is untouched; try again, with a smaller model or another device. {said}".strip(),
+        )
 
     def stop(self):
         """Ends the process, whatever it is doing."""

@@ -1,4 +1,5 @@
 """`python -m n2n_render …`: the command line."""
+
 from .start import main
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """The command line. No logic here: options become configs, stations do the work, errors become one red line."""
+
 if __name__ == "__main__":  # python -m n2n_render.commands
     from .start import main as start
+
     start()
 
 from pathlib import Path
@@ -20,6 +22,7 @@ from .options import engine_options, folder_name, reporter
 def main(progress):
     """Learn to denoise path-traced images from noisy renders only."""
     from . import console
+
     console.show_doubts(progress)
 
 
@@ -38,8 +41,12 @@ for learning in (train, adapt, online):
 @click.option("--camera", metavar="NAME", help="Another camera than the scene's own.")
 @click.option("--scene-name", metavar="NAME", help="Another scene of the file than its active one.")
 @click.option("--view-layer", metavar="NAME", help="Another view layer than the first that is used for rendering.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "optix", "hip", "oneapi", "metal"]), default="auto",
-              help="What Cycles computes on.")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "optix", "hip", "oneapi", "metal"]),
+    default="auto",
+    help="What Cycles computes on.",
+)
 @click.option("--reference-spp", type=click.IntRange(1), metavar="N", help="Also write two reference halves of N spp.")
 @click.option("--reference-frames", metavar="1,7", help="Frames (or view numbers) with references.  [default: the first]")
 @click.option("--blender", metavar="PATH", help="Blender 4.2 or newer.  [default: the bpy wheel, else blender on PATH]")
@@ -52,37 +59,60 @@ def sample(ctx, dry_run, frames, size, chunk, reference_frames, **options):
     from .config import SampleConfig
     from .sample import plan
     from .sample.sampling import sample as run
+
     parsed = plan.parse_size(size) if size else None
     config = SampleConfig(
-        **options, chunk=plan.parse_chunk(chunk), size=tuple(parsed) if isinstance(parsed, list) else parsed,
+        **options,
+        chunk=plan.parse_chunk(chunk),
+        size=tuple(parsed) if isinstance(parsed, list) else parsed,
         frames=tuple(plan.parse_frames(frames)) if frames else None,
-        reference_frames=tuple(plan.parse_frames(reference_frames)) if reference_frames else None)
+        reference_frames=tuple(plan.parse_frames(reference_frames)) if reference_frames else None,
+    )
     with reporter(ctx, "sampling") as progress:
         done = run(config, progress, dry_run)
     views, frame_count = len(done.manifest["views"]), len(done.manifest["frames"])
-    console.result(f"{done.folder}: {views} view(s) × {frame_count} frame(s) × {config.seeds} seeds, "
-                   f"{done.size[0]}×{done.size[1]}, {config.spp} spp, Blender {done.manifest['blender']}, "
-                   f"{done.manifest['devices'][-1]}")
+    console.result(
+        f"{done.folder}: {views} view(s) × {frame_count} frame(s) × {config.seeds} seeds, "
+        f"{done.size[0]}×{done.size[1]}, {config.spp} spp, Blender {done.manifest['blender']}, "
+        f"{done.manifest['devices'][-1]}"
+    )
     if dry_run:
-        console.result(f"would render {done.jobs} file(s), {done.present} there already; "
-                       f"about {(done.seconds or 0) / 60:.1f} minutes and {done.disk_bytes / 2**20:,.0f} MiB")
+        console.result(
+            f"would render {done.jobs} file(s), {done.present} there already; "
+            f"about {(done.seconds or 0) / 60:.1f} minutes and {done.disk_bytes / 2**20:,.0f} MiB"
+        )
     else:
         console.result(f"rendered {done.jobs} file(s), {done.present} were there already")
         console.say(f"next: n2n-render train --hdr --features --data {Path(done.folder)}")
-    return {"folder": done.folder, "files": done.jobs + done.present, "to_render" if dry_run else "rendered": done.jobs,
-            "present": done.present, "views": views, "frames": frame_count, "seeds": config.seeds, "size": done.size,
-            "spp": config.spp, "blender": done.manifest["blender"], "device": done.manifest["devices"][-1],
-            **({"seconds": done.seconds, "disk_bytes": done.disk_bytes} if dry_run else {})}
+    return {
+        "folder": done.folder,
+        "files": done.jobs + done.present,
+        "to_render" if dry_run else "rendered": done.jobs,
+        "present": done.present,
+        "views": views,
+        "frames": frame_count,
+        "seeds": config.seeds,
+        "size": done.size,
+        "spp": config.spp,
+        "blender": done.manifest["blender"],
+        "device": done.manifest["devices"][-1],
+        **({"seconds": done.seconds, "disk_bytes": done.disk_bytes} if dry_run else {}),
+    }
 
 
 @main.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT…")
-@click.option("--model", required=True, metavar="MODEL", help="oidn, oidn-small, oidn-large (see `n2n-render models`), a run "
-              "folder, a checkpoint, or a .tza file.")
+@click.option(
+    "--model",
+    required=True,
+    metavar="MODEL",
+    help="oidn, oidn-small, oidn-large (see `n2n-render models`), a run folder, a checkpoint, or a .tza file.",
+)
 @click.option("--output", "-o", required=True, metavar="OUT", help="A file for one input, else a folder.")
 @click.option("--pair", multiple=True, metavar="FILE", help="The same frames with another seed: averaged before denoising.")
-@click.option("--prefilter/--no-prefilter", default=None,
-              help="Clean albedo and normal first.  [default: if the model wants them clean]")
+@click.option(
+    "--prefilter/--no-prefilter", default=None, help="Clean albedo and normal first.  [default: if the model wants them clean]"
+)
 @click.option("--layer", metavar="NAME", help="Only this view layer (LAYER.VIEW: one view).  [default: all with the passes]")
 @click.option("--keep-noisy", is_flag=True, help="Add the noisy picture as the pass <layer>.Noisy.")
 @click.option("--strength", type=click.FloatRange(0, 1), default=1.0, help="0: noisy, 1: denoised.")
@@ -90,13 +120,15 @@ def sample(ctx, dry_run, frames, size, chunk, reference_frames, **options):
 @engine_options(average="1")
 @click.option("--tile", type=click.IntRange(32), metavar="PX", help="Tile size; smaller takes less memory.")
 @click.pass_context
-def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, strength, shots, engine, device, precision,
-            average, tile):
+def denoise(
+    ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, strength, shots, engine, device, precision, average, tile
+):
     """Denoise multilayer EXR files, folders of them, or frame_####.exr patterns."""
     from . import console
     from .denoise import FileOptions, denoise_files, load_denoiser
     from .frame.sequence import are_named, check_overwrites, find_inputs, match_pairs, parse_shots, plan_outputs
     from .neighbors import open_neighbors
+
     paths = find_inputs(list(inputs))
     groups = match_pairs(paths, [find_inputs([text]) for text in pair], are_named(inputs, pair))
     outputs = plan_outputs(paths, output)
@@ -111,8 +143,10 @@ def denoise(ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, stre
             progress.advance(share - done[index], finished=share >= 1.0 and index not in counted)
             done[index] = share
             counted.update([index] * (share >= 1.0))
-        neighbors = open_neighbors(denoiser, groups, parse_shots(shots), layer, device=device, engine=engine,
-                                   precision=precision)
+
+        neighbors = open_neighbors(
+            denoiser, groups, parse_shots(shots), layer, device=device, engine=engine, precision=precision
+        )
         denoise_files(denoiser, groups, outputs, FileOptions(layer, keep_noisy, strength), on_progress, neighbors)
     console.result(f"wrote {outputs[0]}" if len(outputs) == 1 else f"wrote {len(outputs)} files to {output}")
     return {"outputs": outputs, "engine": denoiser.engine.description, "prefiltered": bool(denoiser.prefilter)}
@@ -124,9 +158,14 @@ def models(folders):
     """List the models that can be used: built-in, runs and files in FOLDER…  [default: runs]"""
     from . import console
     from .network.models import list_models
+
     found = list_models([Path(folder) for folder in folders or ("runs",)])
-    rows = [[model.name, ", ".join(model.features) or "color only", f"{model.parameters / 1e6:.2f} M", model.origin]
-            if not model.problem else [model.name, "", "", f"cannot be used: {model.problem}"] for model in found]
+    rows = [
+        [model.name, ", ".join(model.features) or "color only", f"{model.parameters / 1e6:.2f} M", model.origin]
+        if not model.problem
+        else [model.name, "", "", f"cannot be used: {model.problem}"]
+        for model in found
+    ]
     console.show_table("models", ["--model", "features", "parameters", "origin"], rows, numbers=False)
     return {"models": [vars(model) for model in found]}
 
@@ -136,9 +175,12 @@ def engines():
     """List what can run a network on this machine."""
     from . import console
     from .engines.choice import list_engines
+
     found = list_engines()
-    rows = [[name, "\n".join(f"{kind}: {text}" for kind, text in devices.items()) or "not installed", suits]
-            for name, devices, suits in found]
+    rows = [
+        [name, "\n".join(f"{kind}: {text}" for kind, text in devices.items()) or "not installed", suits]
+        for name, devices, suits in found
+    ]
     console.show_table("engines", ["--engine", "--device", "runs"], rows, numbers=False)
     return {"engines": {name: devices for name, devices, _ in found if devices}}
 
@@ -147,6 +189,7 @@ def engines():
 def serve():
     """Answer requests of another program, JSON lines on stdin and stdout: the Blender extension uses this."""
     from .serve import main as run
+
     run()
 
 
@@ -154,8 +197,12 @@ def serve():
 @click.argument("model", metavar="MODEL")
 @click.option("--format", "kind", required=True, type=click.Choice(["tza", "onnx", "torchscript"]), help="Kind of file.")
 @click.option("--output", "-o", required=True, metavar="FILE", help="Where to write; FILE.json beside it describes it.")
-@click.option("--precision", type=click.Choice(["auto", "half", "single"]), default="auto",
-              help="auto: half for tza, which Open Image Denoise's runtime needs, else single.")
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "half", "single"]),
+    default="auto",
+    help="auto: half for tza, which Open Image Denoise's runtime needs, else single.",
+)
 @click.option("--check", metavar="FRAME.exr", help="Frame to compare on.  [default: one of the datasets/ folder]")
 @click.pass_context
 def export(ctx, model, kind, output, precision, check):
@@ -166,6 +213,7 @@ def export(ctx, model, kind, output, precision, check):
     from .frame.passes import in_files
     from .frame.sequence import find_any_frame
     from .network.models import open_model
+
     checkpoint = open_model(model)
     frame = check or find_any_frame()
     half = precision == "half" or (precision == "auto" and kind == "tza")
@@ -178,11 +226,19 @@ def export(ctx, model, kind, output, precision, check):
 
 @main.command()
 @click.option("--model", "models", multiple=True, metavar="MODEL", help="A model as in `denoise`; repeatable.")
-@click.option("--frames", multiple=True, metavar="FOLDER", help="Frames of these views that are denoised already, as `adapt` "
-              "writes them; repeatable.")
+@click.option(
+    "--frames",
+    multiple=True,
+    metavar="FOLDER",
+    help="Frames of these views that are denoised already, as `adapt` writes them; repeatable.",
+)
 @click.option("--data", multiple=True, default=["datasets"], metavar="FOLDER", help="Datasets with reference halves.")
-@click.option("--more", multiple=True, metavar="FOLDER", help="The same views with more samples: what is each method worth in "
-              "samples of Open Image Denoise? Repeatable.")
+@click.option(
+    "--more",
+    multiple=True,
+    metavar="FOLDER",
+    help="The same views with more samples: what is each method worth in samples of Open Image Denoise? Repeatable.",
+)
 @click.option("--out", default="evaluation", callback=folder_name, metavar="FOLDER", help="Where the comparison pictures go.")
 @click.option("--json", "json_path", metavar="FILE", help="Also write all numbers as JSON.")
 @click.option("--oidn/--no-oidn", default=True, help="Compare with Open Image Denoise.")
@@ -194,11 +250,14 @@ def evaluate(ctx, models, frames, data, more, out, json_path, oidn, engine, devi
     from . import evaluate as station
     from .denoise import Denoiser
     from .network.models import open_model
+
     station.check_packages(oidn or bool(more))
     checkpoints = [open_model(name) for name in models]
     names = ["ours"] if len(models) == 1 else list(models)
-    denoisers = {name: Denoiser(checkpoint, device, engine=engine, precision=precision, average=average)
-                 for name, checkpoint in zip(names, checkpoints, strict=True)}
+    denoisers = {
+        name: Denoiser(checkpoint, device, engine=engine, precision=precision, average=average)
+        for name, checkpoint in zip(names, checkpoints, strict=True)
+    }
     views = station.find_views([Path(folder) for folder in data])
     finished = station.find_finished([Path(folder) for folder in frames], views)
     results, changes, before, unwritten = [], [], (None, None), []
@@ -206,8 +265,11 @@ def evaluate(ctx, models, frames, data, more, out, json_path, oidn, engine, devi
         progress.start(len(views), len(views))
         for pair in views:
             seen = station.was_trained_on(pair, checkpoints)
-            results.append(station.evaluate_view(pair, denoisers, oidn, not seen,
-                                                 {folder: files[pair] for folder, files in finished.items()}))
+            results.append(
+                station.evaluate_view(
+                    pair, denoisers, oidn, not seen, {folder: files[pair] for folder, files in finished.items()}
+                )
+            )
             try:
                 report.write_comparison(results[-1], Path(out))
             except N2NError as error:  # the numbers are told all the same, and then this
@@ -220,14 +282,19 @@ def evaluate(ctx, models, frames, data, more, out, json_path, oidn, engine, devi
             progress.advance(1, pair.name)
         ladder = station.oidn_ladder(views, [Path(folder) for folder in more]) if more else {}
     for result in results:
-        console.show_table(result.name + ("" if result.held_out else " (a model was trained on this view)"),
-                           ["", *report.HEADINGS], report.table_rows(result.scores))
+        console.show_table(
+            result.name + ("" if result.held_out else " (a model was trained on this view)"),
+            ["", *report.HEADINGS],
+            report.table_rows(result.scores),
+        )
     mean = station.means(results)
     console.show_table(f"mean of {len(results)} view(s)", ["", *report.HEADINGS], report.table_rows(mean))
     for line in [*report.samples_lines(ladder, mean), *report.flicker_lines(changes)]:
         console.result(line)
-    console.result("PSNR and SSIM on T(v) = (v/(1+v))^(1/2.2); relMSE with ε = 0.01; all after the reference's exposure; "
-                   f"squared errors with two independent reference halves of {results[0].reference_spp} spp")
+    console.result(
+        "PSNR and SSIM on T(v) = (v/(1+v))^(1/2.2); relMSE with ε = 0.01; all after the reference's exposure; "
+        f"squared errors with two independent reference halves of {results[0].reference_spp} spp"
+    )
     if json_path:
         report.write_json(results, mean, json_path, changes, ladder)
     if unwritten:
@@ -238,8 +305,13 @@ def evaluate(ctx, models, frames, data, more, out, json_path, oidn, engine, devi
 
 @main.command()
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), default=5.0, help="Time to train.")
-@click.option("--out", default="demo", callback=folder_name, metavar="FOLDER",
-              help="Where everything goes; sampled frames there are used again.")
+@click.option(
+    "--out",
+    default="demo",
+    callback=folder_name,
+    metavar="FOLDER",
+    help="Where everything goes; sampled frames there are used again.",
+)
 @click.option("--blender", metavar="PATH", help="Blender 4.2 or newer.  [default: the bpy wheel, else blender on PATH]")
 @click.pass_context
 def demo(ctx, minutes, out, blender):
@@ -247,12 +319,18 @@ def demo(ctx, minutes, out, blender):
     from . import console, report
     from .config import DemoConfig
     from .demo import demo as run
+
     result = run(DemoConfig(out, minutes, blender), lambda title: reporter(ctx, title))
-    console.show_table(f"a view that was not trained on, {minutes:g} minute(s) of training from nothing",
-                       ["", *report.HEADINGS], report.table_rows(result.view.scores))
+    console.show_table(
+        f"a view that was not trained on, {minutes:g} minute(s) of training from nothing",
+        ["", *report.HEADINGS],
+        report.table_rows(result.view.scores),
+    )
     console.result(f"picture: {result.picture}")
-    console.say(f"next, your own scene: n2n-render sample --scene x.blend --spp 8 --views 16, or try "
-                f"n2n-render denoise FRAME.exr --model {result.run} -o OUT.exr")
+    console.say(
+        f"next, your own scene: n2n-render sample --scene x.blend --spp 8 --views 16, or try "
+        f"n2n-render denoise FRAME.exr --model {result.run} -o OUT.exr"
+    )
     return {"scores": result.view.scores, "picture": result.picture, "run": result.run}
 
 

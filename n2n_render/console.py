@@ -1,4 +1,5 @@
 """What the user sees while things run: the only module that knows rich. Talk goes to stderr, results to stdout."""
+
 import contextlib
 import json
 import logging
@@ -99,8 +100,12 @@ def show_table(title: str, columns: list[str], rows: list[list[str]], numbers: b
     """`numbers`: all columns but the first are; else they are text, which may wrap."""
     table = Table(title=title, title_justify="left")
     for index, column in enumerate(columns):
-        table.add_column(escape(column), justify="right" if numbers and index else "left", no_wrap=numbers,
-                         overflow="ellipsis" if numbers else "fold")
+        table.add_column(
+            escape(column),
+            justify="right" if numbers and index else "left",
+            no_wrap=numbers,
+            overflow="ellipsis" if numbers else "fold",
+        )
     for row in rows:
         table.add_row(*[escape(cell) for cell in row])
     _print_result(Console(highlight=False, width=None if sys.stdout.isatty() else 160), table)
@@ -129,9 +134,16 @@ class BarReporter:
         """`total`: amount of work in any unit; `count`: how many things it is made of, for the rate."""
         self._stop()
         self._started, self._done, self._count, self._rate = time.time(), 0, count, ""
-        self._bar = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
-                             TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TextColumn("left"),
-                             TimeRemainingColumn(), console=_talk)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=_talk,
+        )
         self._task = self._bar.add_task(self._title, total=max(total, 1e-9), rate="")
         self._next_line = time.time() + LINE_EVERY_S
         if _talk.is_terminal:

@@ -1,4 +1,5 @@
 """The whole road on a scene of our own: build, sample, train, denoise a held-out view, compare."""
+
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,12 +35,31 @@ def demo(config: DemoConfig, reporter) -> DemoResult:
         raise N2NError(f"{folder}: cannot be made ({error.strerror})", "Pass a writable folder with --out.") from None
     dataset = str(folder / "dataset")
     with reporter("1/3 sampling") as progress:
-        sample(SampleConfig(_scene(folder, config.blender, progress), config.spp, out=dataset, views=config.views,
-                            size=config.size, reference_spp=config.reference_spp, blender=config.blender,
-                            device=config.device), progress)
+        sample(
+            SampleConfig(
+                _scene(folder, config.blender, progress),
+                config.spp,
+                out=dataset,
+                views=config.views,
+                size=config.size,
+                reference_spp=config.reference_spp,
+                blender=config.blender,
+                device=config.device,
+            ),
+            progress,
+        )
     with reporter("2/3 training") as progress:
-        run = train(TrainConfig(data=(dataset,), out=str(folder / "run"), hdr=True, features=FEATURES,
-                                minutes=config.minutes, learning_rate=config.learning_rate), progress)
+        run = train(
+            TrainConfig(
+                data=(dataset,),
+                out=str(folder / "run"),
+                hdr=True,
+                features=FEATURES,
+                minutes=config.minutes,
+                learning_rate=config.learning_rate,
+            ),
+            progress,
+        )
     with reporter("3/3 comparing") as progress:
         progress.note("denoising the view that was held out …")
         view = evaluate_view(find_views([dataset])[0], {"ours": load_denoiser(run)}, with_oidn=True)

@@ -3,6 +3,7 @@ for what the user can mend.
 
 Exit codes: 0 done, 1 what the sentence says, 2 usage, 130 Ctrl-C.
 """
+
 import _thread
 import os
 import signal
@@ -26,6 +27,7 @@ class _Stopped(Exception):
 
 class Commands(click.Group):
     """A command returns what it made, as a dict; `--progress json` ends with it, or with an error, as one event."""
+
     command_class = Command
 
     def invoke(self, ctx):
@@ -39,6 +41,7 @@ class Commands(click.Group):
         if not standalone_mode:
             return super().main(args, *more, standalone_mode=False, **extra)
         from . import console
+
         args = sys.argv[1:] if args is None else list(args)
         with console.speaking("json" if wants_json(args) else "bar"), _Signals() as signals:
             try:
@@ -126,6 +129,7 @@ def _is_importing() -> bool:
 def _explain(error: BaseException) -> int:
     """Tells it as the user asked for; returns the exit code."""
     from . import console
+
     if isinstance(error, SystemExit):  # rich ends so when nobody reads stdout any more
         console.end_with_error(N2NError("nobody reads the output any more"), "system", lambda: None)
         return error.code if isinstance(error.code, int) else 1

@@ -1,4 +1,5 @@
 """What users are meant to read: the one exception, and doubts that do not stop the work."""
+
 import errno
 import logging
 
@@ -61,8 +62,10 @@ def sentence_of(error: BaseException) -> N2NError | None:
     if isinstance(error, N2NError):
         return error
     if isinstance(error, MemoryError):
-        return N2NError(f"the memory is full{f' ({error})' if str(error) else ''}",
-                        "Close other programs, or take smaller or fewer frames, or a smaller --tile.")
+        return N2NError(
+            f"the memory is full{f' ({error})' if str(error) else ''}",
+            "Close other programs, or take smaller or fewer frames, or a smaller --tile.",
+        )
     if isinstance(error, OSError):
         what, hint = _DISK.get(errno.errorcode.get(error.errno or 0, ""), _OTHERWISE)
         if (what, hint) == _OTHERWISE:

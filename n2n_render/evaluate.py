@@ -1,4 +1,5 @@
 """Frames with references become numbers: noisy, ours and Open Image Denoise at equal samples, per view and mean."""
+
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from .frame.renders import read_group
 from .frame.transfer import exposure
 from .network.checkpoint import Checkpoint
 
-LEAST_TRUST = 0.01   # mean over the pixels of two frames: less is a cut
+LEAST_TRUST = 0.01  # mean over the pixels of two frames: less is a cut
 METRICS = ("psnr_db", "ssim", "relmse", "smape", "flip")
 
 
@@ -28,6 +29,7 @@ class ViewResult:
     held_out: no `--model` was trained on this view; what made finished frames is not known.
     reference_spp: of each half. halves: of the reference, exposed by `factor`.
     """
+
     name: str
     held_out: bool
     reference_spp: int
@@ -48,8 +50,10 @@ def find_views(roots: list[Path]) -> list[Pair]:
     pairs = [pair for folder in find_datasets(roots) for pair in find_pairs(folder)]
     found = [pair for pair in pairs if pair.references]
     if not found:
-        raise N2NError(f"no view under {', '.join(map(str, roots))} has references",
-                       "Sample them with `n2n-render sample … --reference-spp 512`, with the same options as before.")
+        raise N2NError(
+            f"no view under {', '.join(map(str, roots))} has references",
+            "Sample them with `n2n-render sample … --reference-spp 512`, with the same options as before.",
+        )
     return found
 
 
@@ -74,14 +78,17 @@ def find_finished(folders: list[Path], pairs: list[Pair]) -> dict[str, dict[Pair
         found[str(folder)] = {pair: full[pair] if several or full[pair].is_file() else short[pair] for pair in pairs}
         missing = [path for path in found[str(folder)].values() if not path.is_file()]
         if missing:
-            raise N2NError(f"{missing[0]}: no such file, so {folder} cannot be compared",
-                           "--frames takes a folder with one denoised frame for each view of --data that has references, as "
-                           "`n2n-render adapt` writes it.")
+            raise N2NError(
+                f"{missing[0]}: no such file, so {folder} cannot be compared",
+                "--frames takes a folder with one denoised frame for each view of --data that has references, as "
+                "`n2n-render adapt` writes it.",
+            )
     return found
 
 
-def evaluate_view(pair: Pair, denoisers: dict[str, Denoiser], with_oidn: bool, held_out: bool = True,
-                  finished: dict[str, Path] | None = None) -> ViewResult:
+def evaluate_view(
+    pair: Pair, denoisers: dict[str, Denoiser], with_oidn: bool, held_out: bool = True, finished: dict[str, Path] | None = None
+) -> ViewResult:
     """All methods on one view. Denoisers get the mean of all seeds, as Open Image Denoise does: equal total samples.
 
     finished: name → a frame that is denoised already.
@@ -111,8 +118,9 @@ def evaluate_view(pair: Pair, denoisers: dict[str, Denoiser], with_oidn: bool, h
     for name, image in images.items():
         scores[name], errors[name] = score(image=image, reference_a=halves[0], reference_b=halves[1])
     images["reference"] = (halves[0] + halves[1]) / 2
-    return ViewResult(pair.name, held_out, parse_name(pair.references[0].name).spp, scores, images, errors,
-                      halves, float(factor))
+    return ViewResult(
+        pair.name, held_out, parse_name(pair.references[0].name).spp, scores, images, errors, halves, float(factor)
+    )
 
 
 def _finished_picture(path: Path) -> np.ndarray:
@@ -129,9 +137,13 @@ def score(*, image, reference_a, reference_b) -> tuple[dict[str, float], np.ndar
     halves = {"reference_a": reference_a, "reference_b": reference_b}
     mean = (reference_a + reference_b) / 2
     flip_mean, flip_map = metrics.flip(image=image, reference=mean)
-    return {"psnr_db": metrics.psnr(image=image, **halves), "ssim": metrics.ssim(image=image, reference=mean),
-            "relmse": metrics.relmse(image=image, **halves), "smape": metrics.smape(image=image, reference=mean),
-            "flip": flip_mean}, flip_map
+    return {
+        "psnr_db": metrics.psnr(image=image, **halves),
+        "ssim": metrics.ssim(image=image, reference=mean),
+        "relmse": metrics.relmse(image=image, **halves),
+        "smape": metrics.smape(image=image, reference=mean),
+        "flip": flip_mean,
+    }, flip_map
 
 
 def follows(pair: Pair, before: Pair | None) -> bool:
@@ -153,10 +165,15 @@ def flicker(before: tuple[Pair, ViewResult], after: tuple[Pair, ViewResult]) -> 
         return {}
     (_, first), (_, second) = before, after
     same = np.float32(first.factor / second.factor)
-    return {method: metrics.change_error(
-        images=(first.images[method], second.images[method] * same),
-        references_a=(first.halves[0], second.halves[0] * same),
-        references_b=(first.halves[1], second.halves[1] * same), vectors=vectors) for method in first.scores}
+    return {
+        method: metrics.change_error(
+            images=(first.images[method], second.images[method] * same),
+            references_a=(first.halves[0], second.halves[0] * same),
+            references_b=(first.halves[1], second.halves[1] * same),
+            vectors=vectors,
+        )
+        for method in first.scores
+    }
 
 
 def means(results: list[ViewResult]) -> dict[str, dict[str, float]]:
@@ -166,8 +183,11 @@ def means(results: list[ViewResult]) -> dict[str, dict[str, float]]:
     def mean(values):
         known = [value for value in values if np.isfinite(value)]
         return float(np.mean(known)) if known else float("nan")
-    return {method: {metric: mean([result.scores[method][metric] for result in results]) for metric in METRICS}
-            for method in methods}
+
+    return {
+        method: {metric: mean([result.scores[method][metric] for result in results]) for metric in METRICS}
+        for method in methods
+    }
 
 
 def oidn_ladder(pairs: list[Pair], roots: list[Path], on_progress=lambda: None) -> dict[int, float]:

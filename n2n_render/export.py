@@ -1,4 +1,5 @@
 """Checkpoint → a file for other programs (.tza, .onnx, TorchScript), read back and compared before it counts as done."""
+
 import contextlib
 import dataclasses
 import io
@@ -38,12 +39,15 @@ def export(checkpoint: Checkpoint, kind: str, path, frame: Frame, half: bool = F
     nothing is left behind.
     """
     if NEIGHBORS in checkpoint.model.features:
-        raise N2NError("a model that looks at neighbouring frames cannot be exported",
-                       "Use it with `n2n-render denoise`, or export one that was made without --temporal.")
+        raise N2NError(
+            "a model that looks at neighbouring frames cannot be exported",
+            "Use it with `n2n-render denoise`, or export one that was made without --temporal.",
+        )
     path, ours = Path(path), Denoiser(checkpoint, "cpu", engine="torch", prefilter=False)
     if path.is_dir() or not path.name or path.name in ("best.pt", "last.pt"):
-        raise N2NError(f"{path}: is a folder, or the name of a checkpoint",
-                       f"Pass another name with -o, like shot{SUFFIXES[kind]}.")
+        raise N2NError(
+            f"{path}: is a folder, or the name of a checkpoint", f"Pass another name with -o, like shot{SUFFIXES[kind]}."
+        )
     if path.suffix.lower() in OTHER_IMAGES | {".exr", *SUFFIXES.values()} - {SUFFIXES[kind]}:
         raise N2NError(f"{path}: {path.suffix} is not what --format {kind} writes", f"End its name in {SUFFIXES[kind]}.")
     with locked_file(path.with_name(f".{path.name}.lock")):
@@ -62,8 +66,10 @@ def _write(checkpoint, kind, path, frame, half, ours) -> float:
         difference = compare(ours.denoise(frame), theirs.denoise(frame))
         limit = TOLERANCE["half" if half else "single"]
         if not difference <= limit:
-            raise N2NError(f"{path}: gives another picture than the checkpoint (by {difference:.2%}, allowed {limit:.1%})",
-                           "Export in single precision, or report this with the checkpoint.")
+            raise N2NError(
+                f"{path}: gives another picture than the checkpoint (by {difference:.2%}, allowed {limit:.1%})",
+                "Export in single precision, or report this with the checkpoint.",
+            )
         _put_in_place(candidate, path)
     finally:
         for rest in (candidate, sidecar_path(candidate)):
@@ -90,10 +96,17 @@ def compare(ours: np.ndarray, theirs: np.ndarray) -> float:
 def write_sidecar(path: Path, checkpoint: Checkpoint, kind: str, half: bool):
     """<file>.json: all that a program needs to feed the network; docs/engines.md explains the fields."""
     network = load_network(checkpoint)
-    notes = {"n2n_render": __version__, "format": kind, "precision": "half" if half else "single",
-             "model": dataclasses.asdict(checkpoint.model), "input": ["color", *checkpoint.model.features],
-             "encoding": checkpoint.model.encoding, "alignment_px": network.config.alignment,
-             "receptive_radius_px": network.config.receptive_radius, "origin": describe_origin(checkpoint)}
+    notes = {
+        "n2n_render": __version__,
+        "format": kind,
+        "precision": "half" if half else "single",
+        "model": dataclasses.asdict(checkpoint.model),
+        "input": ["color", *checkpoint.model.features],
+        "encoding": checkpoint.model.encoding,
+        "alignment_px": network.config.alignment,
+        "receptive_radius_px": network.config.receptive_radius,
+        "origin": describe_origin(checkpoint),
+    }
     write_text(sidecar_path(path), json.dumps(notes, indent=1) + "\n")
 
 
@@ -121,9 +134,16 @@ def _write_onnx(checkpoint, path, half):
 
     data = io.BytesIO()
     with warnings.catch_warnings(action="ignore"), torch.no_grad():  # the tracing exporter: the only one for any size
-        torch.onnx.export(_Portable(checkpoint, half).eval(), (example,), data, input_names=["encoded"],
-                          output_names=["predicted"], dynamic_axes={"encoded": sizes, "predicted": sizes},
-                          opset_version=OPSET, dynamo=False)
+        torch.onnx.export(
+            _Portable(checkpoint, half).eval(),
+            (example,),
+            data,
+            input_names=["encoded"],
+            output_names=["predicted"],
+            dynamic_axes={"encoded": sizes, "predicted": sizes},
+            opset_version=OPSET,
+            dynamo=False,
+        )
     write_beside(path, lambda temporary: Path(temporary).write_bytes(data.getbuffer()))
 
 
@@ -166,6 +186,7 @@ class _Foreign:
 
 def _import(name):
     import importlib
+
     try:
         return importlib.import_module(name)
     except ImportError as error:

@@ -1,4 +1,5 @@
 """Files that are whole or not there at all, descriptions that are read with care, and folders that one run writes to."""
+
 import contextlib
 import errno
 import glob
@@ -24,9 +25,9 @@ class Busy(N2NError):
     """Another process is at work there."""
 
 
-LONGEST_NAME = 180          # bytes
-JSON_BYTES = 256 * 2 ** 20  # of a report of many thousand frames there are fewer
-JSON_DEPTH = 100            # lists in lists; ours have five
+LONGEST_NAME = 180  # bytes
+JSON_BYTES = 256 * 2**20  # of a report of many thousand frames there are fewer
+JSON_DEPTH = 100  # lists in lists; ours have five
 
 
 def write_beside(path: str | os.PathLike, write) -> None:
@@ -42,8 +43,9 @@ def write_beside(path: str | os.PathLike, write) -> None:
         write(str(temporary))
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:
-        raise N2NError(f"{path}: cannot be written ({first_line(error)})",
-                       "Check that the folder is writable and the disk is not full.") from None
+        raise N2NError(
+            f"{path}: cannot be written ({first_line(error)})", "Check that the folder is writable and the disk is not full."
+        ) from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -72,8 +74,10 @@ def temporary_folder(name: str, known: str | None = None) -> Path:
         folder.mkdir(exist_ok=True)
         return folder
     except OSError as error:
-        raise N2NError(f"there is no folder for temporary files ({first_line(error)})",
-                       "Free some space, or name another one: TMPDIR=FOLDER n2n-render …") from None
+        raise N2NError(
+            f"there is no folder for temporary files ({first_line(error)})",
+            "Free some space, or name another one: TMPDIR=FOLDER n2n-render …",
+        ) from None
 
 
 def remove_abandoned(folder: Path, name: str | None = None) -> None:
@@ -108,6 +112,7 @@ def locked_folder(folder: Path):
 def locked_file(path: Path):
     """Holds the lock `path`, which is gone afterwards. Raises Busy at once where another process holds it."""
     import filelock  # here: `serve` inside the extension has no locks and no such package
+
     lock = filelock.FileLock(path, timeout=0, thread_local=False)
     try:
         with warnings.catch_warnings(action="ignore"):  # about locks that are files, for systems that have no others
@@ -168,8 +173,12 @@ def _check_depth(found):
     """Level by level: what is too deep for JSON's reader is too deep for everything that walks through it later."""
     level = [found]
     for _ in range(JSON_DEPTH):
-        level = [item for part in level if isinstance(part, (list, dict))
-                 for item in (part.values() if isinstance(part, dict) else part)]
+        level = [
+            item
+            for part in level
+            if isinstance(part, (list, dict))
+            for item in (part.values() if isinstance(part, dict) else part)
+        ]
         if not level:
             return
     raise RecursionError

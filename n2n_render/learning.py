@@ -1,4 +1,5 @@
 """The commands that train: train, adapt, online. Like commands.py: no logic here."""
+
 from pathlib import Path
 
 import click
@@ -18,9 +19,15 @@ from .options import (
 
 def _temporal_options(command):
     for option in (
-            click.option("--shots", metavar="1-48,49-120", help="With --temporal: first and last frame of each shot."),
-            click.option("--temporal", type=click.IntRange(0, 8), default=0, metavar="K",
-                         help="Animations with a Vector pass: look at K frames before and after each one too.")):
+        click.option("--shots", metavar="1-48,49-120", help="With --temporal: first and last frame of each shot."),
+        click.option(
+            "--temporal",
+            type=click.IntRange(0, 8),
+            default=0,
+            metavar="K",
+            help="Animations with a Vector pass: look at K frames before and after each one too.",
+        ),
+    ):
         command = option(command)
     return command
 
@@ -35,17 +42,34 @@ def _check_shots(temporal, shots):
 @click.option("--out", callback=folder_name, metavar="FOLDER", help="Run folder.  [default: runs/<date>-<name>]")
 @click.option("--name", help="Name of the run.  [default: the dataset's]")
 @click.option("--hdr/--no-hdr", default=False, help="Relative L2 on linear radiance; else L2 on display-referred images.")
-@click.option("--features", is_flag=False, flag_value="albedo,normal,depth", default="", metavar="[LIST]",
-              help="Guides: any of albedo,normal,depth; bare: all three.")
-@click.option("--init", metavar="MODEL", help="Start from oidn, oidn-small, oidn-large (Open Image Denoise's weights), a "
-              "checkpoint, a run or a .tza file.")
-@click.option("--network", type=click.Choice(["paper", "oidn-small", "oidn", "oidn-large"]), default="paper",
-              help="Topology of a network from nothing.")
+@click.option(
+    "--features",
+    is_flag=False,
+    flag_value="albedo,normal,depth",
+    default="",
+    metavar="[LIST]",
+    help="Guides: any of albedo,normal,depth; bare: all three.",
+)
+@click.option(
+    "--init",
+    metavar="MODEL",
+    help="Start from oidn, oidn-small, oidn-large (Open Image Denoise's weights), a checkpoint, a run or a .tza file.",
+)
+@click.option(
+    "--network",
+    type=click.Choice(["paper", "oidn-small", "oidn", "oidn-large"]),
+    default="paper",
+    help="Topology of a network from nothing.",
+)
 @_temporal_options
 @click.option("--prefilter/--no-prefilter", default=None, help="Clean albedo and normal first.  [default: as --init wants it]")
 @click.option("--norm", type=click.Choice(["batch", "none"]), default="batch", help="BatchNorm after each convolution.")
-@click.option("--head", type=click.Choice(["gated", "direct"]), default="gated",
-              help="gated: colours are blended with the input by learned gates; direct: as in the paper.")
+@click.option(
+    "--head",
+    type=click.Choice(["gated", "direct"]),
+    default="gated",
+    help="gated: colours are blended with the input by learned gates; direct: as in the paper.",
+)
 @click.option("--encoding", type=click.Choice(["log", "tonemap", "linear"]), default="log", help="Curve on the input.")
 @click.option("--loss", type=click.Choice(["auto", "relative_l2", "l2", "l2_display", "l2_tonemapped"]), default="auto")
 @click.option("--target", type=click.Choice(["noisy", "reference"]), default="noisy", help="reference: noise-to-clean.")
@@ -57,8 +81,12 @@ def _check_shots(temporal, shots):
 @click.option("--crop", "crop_px", type=click.IntRange(8), default=128, metavar="PX", help="Width and height of a crop.")
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="[default: 3e-4; 1e-4 with --init]")
 @click.option("--schedule", type=click.Choice(["cosine", "step", "constant"]), default="cosine")
-@click.option("--firefly-clamp", type=click.FloatRange(0), default=16.0,
-              help="Limit of noisy targets, times the other seed's local mean; 0: off.")
+@click.option(
+    "--firefly-clamp",
+    type=click.FloatRange(0),
+    default=16.0,
+    help="Limit of noisy targets, times the other seed's local mean; 0: off.",
+)
 @click.option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1, mps.")
 @click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.")
@@ -72,25 +100,49 @@ def train(ctx, resume, features, widths, minutes, data, shots, **options):
     from .frame.sequence import parse_shots
     from .train.loop import resumed_config
     from .train.loop import train as run
+
     if options["steps"] and minutes:
         raise N2NError("--steps and --minutes both say when to stop", "Pass one of them.")
     if resume:
-        refuse_given(ctx, set(ctx.params) - {"resume", "steps", "minutes", "threads", "device"},
-                      "cannot be changed when a run is resumed",
-                      "Only --steps, --minutes, --threads and --device can; start a new run for anything else.")
-        config = resumed_config(resume, steps=options["steps"], minutes=minutes, threads=options["threads"],
-                                device=options["device"] if is_given(ctx, "device") else None)
+        refuse_given(
+            ctx,
+            set(ctx.params) - {"resume", "steps", "minutes", "threads", "device"},
+            "cannot be changed when a run is resumed",
+            "Only --steps, --minutes, --threads and --device can; start a new run for anything else.",
+        )
+        config = resumed_config(
+            resume,
+            steps=options["steps"],
+            minutes=minutes,
+            threads=options["threads"],
+            device=options["device"] if is_given(ctx, "device") else None,
+        )
     else:
         encoder, decoder = parse_numbers("--widths", widths, 2)
         if options["init"]:
-            refuse_given(ctx, {"network", "norm", "head", "encoding", "levels", "widths"}, "cannot be chosen with --init",
-                          "The model to start from decides it.")
+            refuse_given(
+                ctx,
+                {"network", "norm", "head", "encoding", "levels", "widths"},
+                "cannot be chosen with --init",
+                "The model to start from decides it.",
+            )
         if options["network"] != "paper":
-            refuse_given(ctx, {"head", "encoding", "levels", "widths"}, f"is not for --network {options['network']}",
-                         "Open Image Denoise's topology decides it; leave it out, or use --network paper.")
+            refuse_given(
+                ctx,
+                {"head", "encoding", "levels", "widths"},
+                f"is not for --network {options['network']}",
+                "Open Image Denoise's topology decides it; leave it out, or use --network paper.",
+            )
         _check_shots(options["temporal"], shots)
-        config = TrainConfig(**options, data=data, features=parse_features(features), minutes=minutes or 20.0,
-                             encoder_width=encoder, decoder_width=decoder, shots=tuple(parse_shots(shots)))
+        config = TrainConfig(
+            **options,
+            data=data,
+            features=parse_features(features),
+            minutes=minutes or 20.0,
+            encoder_width=encoder,
+            decoder_width=decoder,
+            shots=tuple(parse_shots(shots)),
+        )
     with reporter(ctx, "training") as progress:
         folder = run(config, progress, resume)
     console.result(f"{folder}: best.pt, last.pt, training.png, metrics.jsonl")
@@ -100,14 +152,30 @@ def train(ctx, resume, features, widths, minutes, data, shots, **options):
 
 @click.command(cls=Command)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT…")
-@click.option("--output", "-o", "out", required=True, callback=folder_name, metavar="FOLDER",
-              help="Denoised frames, error maps, adapted model.")
-@click.option("--pair", multiple=True, metavar="FILE", help="The same frames with another seed; repeatable. Datasets of "
-              "`sample` need none.")
-@click.option("--init", default="oidn-large", metavar="MODEL", help="What to start from: oidn-large, oidn, oidn-small, a "
-              "checkpoint, a run, a .tza file; or nothing.")
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True),
-              help="Time to train.  [default: 20 on a CPU, 5 on a GPU]")
+@click.option(
+    "--output",
+    "-o",
+    "out",
+    required=True,
+    callback=folder_name,
+    metavar="FOLDER",
+    help="Denoised frames, error maps, adapted model.",
+)
+@click.option(
+    "--pair",
+    multiple=True,
+    metavar="FILE",
+    help="The same frames with another seed; repeatable. Datasets of `sample` need none.",
+)
+@click.option(
+    "--init",
+    default="oidn-large",
+    metavar="MODEL",
+    help="What to start from: oidn-large, oidn, oidn-small, a checkpoint, a run, a .tza file; or nothing.",
+)
+@click.option(
+    "--minutes", type=click.FloatRange(min=0, min_open=True), help="Time to train.  [default: 20 on a CPU, 5 on a GPU]"
+)
 @click.option("--steps", type=click.IntRange(1), help="Optimiser steps, instead of --minutes.")
 @_temporal_options
 @click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="[default: 3e-5; from nothing 1e-3]")
@@ -127,6 +195,7 @@ def adapt(ctx, inputs, pair, out, shots, **options):
     from .adapt.shot import find_groups
     from .config import AdaptConfig
     from .frame.sequence import parse_shots
+
     if options["steps"] and options["minutes"]:
         raise N2NError("--steps and --minutes both say when to stop", "Pass one of them.")
     _check_shots(options["temporal"], shots)
@@ -139,8 +208,9 @@ def adapt(ctx, inputs, pair, out, shots, **options):
             console.result("training made nothing better on the held-out tiles: the pictures and the model are the start's")
         else:
             share = f": {done.tuned.share:.0%} of the way from the start to it is best for the shot"
-            console.result(f"best on held-out tiles after {done.tuned.steps} steps"
-                           + (share if options["init"] != "nothing" else ""))
+            console.result(
+                f"best on held-out tiles after {done.tuned.steps} steps" + (share if options["init"] != "nothing" else "")
+            )
     noisy = [frame for frame in done.frames if frame.psnr_db is not None]
     made = {"folder": out, "outputs": [frame.output for frame in done.frames], "frames": len(done.frames), "model": done.model}
     if done.model is None or not noisy:
@@ -148,8 +218,10 @@ def adapt(ctx, inputs, pair, out, shots, **options):
         return {**made, "learned": False}
     mean = sum(frame.psnr_db for frame in noisy) / len(noisy)
     worst = min(noisy, key=lambda frame: frame.psnr_db)
-    console.result(f"wrote {len(done.frames)} frame(s) to {out}, expected PSNR on T {mean:.1f} dB in the mean, least "
-                   f"{worst.psnr_db:.1f} dB in {worst.output.name}; error maps beside them, numbers in report.json")
+    console.result(
+        f"wrote {len(done.frames)} frame(s) to {out}, expected PSNR on T {mean:.1f} dB in the mean, least "
+        f"{worst.psnr_db:.1f} dB in {worst.output.name}; error maps beside them, numbers in report.json"
+    )
     console.result(f"model for other frames of this shot: {done.model}")
     return {**made, "expected_psnr_db": mean, "least_psnr_db": worst.psnr_db, "least": worst.output, **_learned(done.model)}
 
@@ -157,17 +229,29 @@ def adapt(ctx, inputs, pair, out, shots, **options):
 def _learned(model: Path) -> dict:
     """Also where an earlier run did the learning."""
     from .network.checkpoint import read_checkpoint
+
     told = read_checkpoint(model).provenance
-    return {"steps": told["step"], "share": told["share"], "learned": bool(told["step"] or told["share"]),
-            "seconds": told["seconds"]}
+    return {
+        "steps": told["step"],
+        "share": told["share"],
+        "learned": bool(told["step"] or told["share"]),
+        "seconds": told["seconds"],
+    }
 
 
 @click.command(cls=Command)
 @click.option("--scene", required=True, metavar="FILE.blend", help="The scene; it is never changed.")
 @click.option("--frames", required=True, metavar="1-100", help="Frames of the fly-through: 1-100 or 1-100x2.")
 @click.option("--spp", required=True, type=click.IntRange(1), help="Samples per pixel of each of the two renders.")
-@click.option("--output", "-o", "out", required=True, callback=folder_name, metavar="FOLDER",
-              help="Renders, denoised frames, model and curve.")
+@click.option(
+    "--output",
+    "-o",
+    "out",
+    required=True,
+    callback=folder_name,
+    metavar="FOLDER",
+    help="Renders, denoised frames, model and curve.",
+)
 @click.option("--size", metavar="WxH|P%", help="960x540, or 50% of the full resolution.  [default: as authored]")
 @click.option("--camera", metavar="NAME", help="Another camera than the scene's own.")
 @click.option("--init", default="oidn", metavar="MODEL", help="What to start from, as in `adapt`; or nothing.")
@@ -176,11 +260,19 @@ def _learned(model: Path) -> dict:
 @click.option("--batch", type=click.IntRange(1), default=4, help="Crops in a step.")
 @click.option("--crop", "crop_px", type=click.IntRange(32), default=128, help="Size of a crop in pixels.")
 @click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="[default: 3e-5; from nothing 1e-3]")
-@click.option("--reference-spp", type=click.IntRange(1), metavar="N", help="Afterwards render references too, two halves of N "
-              "spp for every frame, and draw the true curve.")
+@click.option(
+    "--reference-spp",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Afterwards render references too, two halves of N spp for every frame, and draw the true curve.",
+)
 @click.option("--blender", metavar="PATH", help="Blender 4.2 or newer.  [default: the bpy wheel, else blender on PATH]")
-@click.option("--render-device", type=click.Choice(["auto", "cpu", "cuda", "optix", "hip", "oneapi", "metal"]), default="auto",
-              help="What Cycles computes on.")
+@click.option(
+    "--render-device",
+    type=click.Choice(["auto", "cpu", "cuda", "optix", "hip", "oneapi", "metal"]),
+    default="auto",
+    help="What Cycles computes on.",
+)
 @click.option("--device", default="auto", metavar="NAME", help="What the network trains on: auto, cpu, cuda, mps.")
 @click.option("--seed", type=click.IntRange(0), default=1)
 @click.pass_context
@@ -190,21 +282,32 @@ def online(ctx, frames, size, **options):
     from .config import OnlineConfig
     from .online import online as run
     from .sample import plan
+
     parsed = plan.parse_size(size) if size else None
     report.check_pillow()
     report.check_matplotlib()
-    points = run(OnlineConfig(**options, frames=tuple(plan.parse_frames(frames)),
-                              size=tuple(parsed) if isinstance(parsed, list) else parsed), lambda title: reporter(ctx, title))
+    points = run(
+        OnlineConfig(
+            **options, frames=tuple(plan.parse_frames(frames)), size=tuple(parsed) if isinstance(parsed, list) else parsed
+        ),
+        lambda title: reporter(ctx, title),
+    )
     report.write_fly_through(points, Path(options["out"]) / "curve.png")
     folder, means = Path(options["out"]), {}
     model = folder / "online.pt" if (folder / "online.pt").exists() else None  # none where no frame held any noise
     console.result(f"wrote {len(points)} frame(s), {'online.pt, ' if model else ''}curve.png and report.json to {folder}")
-    for name, title in (("noisy_expected", "noisy, expected"), ("expected", "denoised, expected"), ("noisy_true", "noisy"),
-                        ("true", "denoised")):
+    for name, title in (
+        ("noisy_expected", "noisy, expected"),
+        ("expected", "denoised, expected"),
+        ("noisy_true", "noisy"),
+        ("true", "denoised"),
+    ):
         values = [getattr(point, name) for point in points if getattr(point, name) is not None]
         if values:
             means[f"{name}_psnr_db"] = sum(values) / len(values)
             third = max(1, len(values) // 3)
-            console.result(f"{title}: {sum(values) / len(values):.2f} dB in the mean; first third "
-                           f"{sum(values[:third]) / third:.2f} dB, last third {sum(values[-third:]) / third:.2f} dB")
+            console.result(
+                f"{title}: {sum(values) / len(values):.2f} dB in the mean; first third "
+                f"{sum(values[:third]) / third:.2f} dB, last third {sum(values[-third:]) / third:.2f} dB"
+            )
     return {"folder": folder, "frames": len(points), "model": model, "curve": folder / "curve.png", **means}

@@ -1,4 +1,5 @@
 """Frames of an animation → for each what its neighbours show of it, for networks that have been given eyes for that."""
+
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,8 +16,8 @@ from .frame.windows import Window, place
 from .network.checkpoint import Checkpoint
 from .network.models import open_model
 
-GUIDES_VERSION = 3               # counts what changes in frame/motion.py: cached guides are made anew
-BESIDE_PX = 1e5                  # a motion vector that leads out of every picture
+GUIDES_VERSION = 3  # counts what changes in frame/motion.py: cached guides are made anew
+BESIDE_PX = 1e5  # a motion vector that leads out of every picture
 FEATURES = ("albedo", "normal")  # that the neighbours' pictures are made with, and surfaces told apart by; and by depth
 
 
@@ -32,8 +33,10 @@ def open_neighbors(denoiser: Denoiser, groups, shots, layer: str | None, **optio
     """
     if NEIGHBORS not in denoiser.features:
         if shots:
-            raise N2NError("--shots is for models that look at neighbouring frames, and this one does not",
-                           "Leave it out, or adapt a model with --temporal 2.")
+            raise N2NError(
+                "--shots is for models that look at neighbouring frames, and this one does not",
+                "Leave it out, or adapt a model with --temporal 2.",
+            )
         return None
     return Neighbors(denoiser.model, groups, find_windows(groups, denoiser.reach, shots), layer, denoiser.prefilter, **options)
 
@@ -41,6 +44,7 @@ def open_neighbors(denoiser: Denoiser, groups, shots, layer: str | None, **optio
 @dataclass(frozen=True)
 class Seen:
     """A frame that was read and denoised: its data window, the mean of its seeds with clean guides, its picture (H, W, 3)."""
+
     window: Window
     frame: Frame
     picture: np.ndarray
@@ -49,8 +53,10 @@ class Seen:
         """Both on the pixels of another data window; beyond its own nothing is trusted, for the vectors lead out of it."""
         if window == self.window:
             return self.frame, self.picture
-        images = {name: image if image is None else place(image, self.window, window, BESIDE_PX if name == "vector" else 0.0)
-                  for name, image in vars(self.frame).items()}
+        images = {
+            name: image if image is None else place(image, self.window, window, BESIDE_PX if name == "vector" else 0.0)
+            for name, image in vars(self.frame).items()
+        }
         return Frame(**images), place(self.picture, self.window, window)
 
 
@@ -62,8 +68,9 @@ class Neighbors:
     and denoised are kept as long as a window reaches.
     """
 
-    def __init__(self, model, groups: list[tuple[Path, ...]], windows: list[list[int | None]], layer: str | None, prefilter,
-                 **options):
+    def __init__(
+        self, model, groups: list[tuple[Path, ...]], windows: list[list[int | None]], layer: str | None, prefilter, **options
+    ):
         pictures = picture_model(model)
         self.name = f"{GUIDES_VERSION} {pictures.model.topology}"
         self.denoiser = Denoiser(pictures, prefilter=False, **options)
@@ -89,8 +96,13 @@ class Neighbors:
         self._known = {key: known for key, known in self._known.items() if key[0] in window}
         center = self._look_at(index, layer)
         seen = [center if there == index else self._try_to_look_at(there, layer) for there in window]
-        sizes = {(one.window.height, one.window.width) for one in seen if one and one.window != center.window
-                 and (one.window.left, one.window.top) == (center.window.left, center.window.top)}
+        sizes = {
+            (one.window.height, one.window.width)
+            for one in seen
+            if one
+            and one.window != center.window
+            and (one.window.left, one.window.top) == (center.window.left, center.window.top)
+        }
         if sizes - {(center.window.height, center.window.width)}:
             raise N2NError(f"{self.groups[index][0]}: its neighbours have another size", "Pass frames of one animation.")
         placed = [one and one.placed(center.window) for one in seen]
@@ -110,19 +122,27 @@ class Neighbors:
         there = self.windows[index][len(self.windows[index]) // 2 + 1]
         if there is None:
             return
-        seeds = [[ExrImage(path).frame(layer or self.layer, ("vector",)) for path in self.groups[number]]
-                 for number in (index, there)]
+        seeds = [
+            [ExrImage(path).frame(layer or self.layer, ("vector",)) for path in self.groups[number]]
+            for number in (index, there)
+        ]
         if len({seed.color.shape for frame in seeds for seed in frame}) > 1:
-            raise N2NError(f"{self.groups[index][0]} and {self.groups[there][0]}, or their seeds, differ in size",
-                           "Pass renders of one animation.")
+            raise N2NError(
+                f"{self.groups[index][0]} and {self.groups[there][0]}, or their seeds, differ in size",
+                "Pass renders of one animation.",
+            )
         if not self._warned and not any(seed.vector.any() for frame in seeds for seed in frame):
             self._warned = True
-            warn(f"the Vector pass of {self.groups[index][0].name} is zero everywhere: right if nothing moves there, wrong if "
-                 "it was rendered with motion blur")
+            warn(
+                f"the Vector pass of {self.groups[index][0].name} is zero everywhere: right if nothing moves there, wrong if "
+                "it was rendered with motion blur"
+            )
         if share_noise(*seeds):
-            raise N2NError(f"{self.groups[index][0]} and {self.groups[there][0]} have the same noise",
-                           "Render every frame with another seed (the clock beside Render Properties > Sampling > Advanced > "
-                           "Seed), or leave --temporal out.")
+            raise N2NError(
+                f"{self.groups[index][0]} and {self.groups[there][0]} have the same noise",
+                "Render every frame with another seed (the clock beside Render Properties > Sampling > Advanced > "
+                "Seed), or leave --temporal out.",
+            )
 
     def _look_at(self, index: int, layer: str | None) -> Seen:
         key = index, layer

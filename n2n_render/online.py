@@ -4,6 +4,7 @@ After Noise2Noise §3.3.1 (Fig. 8): two seeds of every frame; both are denoised 
 then it trains a few steps on the newest frames, each seed the other's target, and goes on. No frame is learned from before
 it is denoised, so the curve says what the network makes of frames that it has not seen.
 """
+
 import contextlib
 import json
 import shutil
@@ -44,6 +45,7 @@ class Point:
     """One frame of the curve, PSNR on T in dB. expected: without a reference, None for a frame without noise; true: None
     without references.
     """
+
     frame: int
     noisy_expected: float | None
     expected: float | None
@@ -59,8 +61,16 @@ def online(config: OnlineConfig, make_reporter) -> list[Point]:
     """
     folder = Path(config.out)
     dataset = str(folder / Path(config.scene).stem)
-    plan = SampleConfig(config.scene, config.spp, out=dataset, frames=config.frames, size=config.size, camera=config.camera,
-                        blender=config.blender, device=config.render_device)
+    plan = SampleConfig(
+        config.scene,
+        config.spp,
+        out=dataset,
+        frames=config.frames,
+        size=config.size,
+        camera=config.camera,
+        blender=config.blender,
+        device=config.render_device,
+    )
     with locked_folder(folder):
         _refuse_other_settings(config, folder)
         learner = _Learner(config, folder)
@@ -113,9 +123,17 @@ class _Learner:
     def __init__(self, config: OnlineConfig, folder: Path):
         self.config, self.folder = config, folder
         shutil.rmtree(folder / CACHE, ignore_errors=True)
-        self.adapting = AdaptConfig(init=config.init, steps=1, batch=config.batch, crop_px=config.crop_px, ema=config.ema,
-                                    learning_rate=config.learning_rate, device=config.device, engine=config.engine,
-                                    seed=config.seed)
+        self.adapting = AdaptConfig(
+            init=config.init,
+            steps=1,
+            batch=config.batch,
+            crop_px=config.crop_px,
+            ema=config.ema,
+            learning_rate=config.learning_rate,
+            device=config.device,
+            engine=config.engine,
+            seed=config.seed,
+        )
         self.model, self.start, _ = start_of(self.adapting)
         self.prefilter = Prefilter(self.model, config.device, engine=config.engine) if self.model.clean_guides else None
         self.features = in_files(self.model.features)
@@ -130,7 +148,7 @@ class _Learner:
     def catch_up(self, dataset: Path, progress):
         """Denoises and learns from the frames that are complete and were not looked at yet, in order."""
         pairs = {pair.frame: pair for pair in find_pairs(dataset)} if dataset.is_dir() else {}
-        for number in self.config.frames[len(self.points):]:
+        for number in self.config.frames[len(self.points) :]:
             if number not in pairs:
                 break
             self._take(pairs[number], progress)
@@ -148,7 +166,7 @@ class _Learner:
         factor = np.float32(exposure(mean_frame(seeds).color))
         self._write(pair, files, seeds, sum(pictures) / 2 / factor)
         self._tell(_point(pair.frame, frame, pictures, self.tuning.ratio_on(frame, pictures, self.config.newest)))
-        self.newest = [*self.newest, frame][-self.config.newest:]
+        self.newest = [*self.newest, frame][-self.config.newest :]
         self.tuning.learn(self.newest, self.config.steps_per_frame)
         self.trained_on.append(pair.name)
         for old in (self.folder / CACHE).glob("*.npy"):
@@ -181,8 +199,13 @@ class _Learner:
         if self.tuning is None:
             return
         origin = describe_origin(self.start) if self.start else None
-        told = {"config": to_dict(self.config), "adapted_to": f"{len(self.points)} frame(s) of {Path(self.config.scene).name}, "
-                "online", "step": self.tuning.descent.steps, "origin": origin, "trained_on": self.trained_on}
+        told = {
+            "config": to_dict(self.config),
+            "adapted_to": f"{len(self.points)} frame(s) of {Path(self.config.scene).name}, online",
+            "step": self.tuning.descent.steps,
+            "origin": origin,
+            "trained_on": self.trained_on,
+        }
         self.kept = write_somewhere(self.folder / MODEL, Checkpoint(self.model, self.tuning.final_weights(), told))
         if self.kept != self.folder / MODEL:
             doubt(f"{self.folder / MODEL} cannot be written; the model is kept as {self.kept}")
@@ -193,8 +216,10 @@ class _Learner:
         """Raises N2NError where the curve or the model could not be written to the folder."""
         self.report()
         if self.kept not in (None, self.folder / MODEL):
-            raise N2NError(f"{self.folder / MODEL} could not be written; the model is kept as {self.kept}",
-                           f"Free some space and move it to {self.folder}.")
+            raise N2NError(
+                f"{self.folder / MODEL} could not be written; the model is kept as {self.kept}",
+                f"Free some space and move it to {self.folder}.",
+            )
 
 
 def _point(number: int, frame: ShotFrame, pictures, ratio: float) -> Point:

@@ -1,4 +1,5 @@
 """Options that several commands share, and what reads their texts."""
+
 import click
 
 from .errors import N2NError
@@ -21,6 +22,7 @@ class Command(click.Command):
 def reporter(ctx, title):
     """A progress context as the user asked for it."""
     from . import console
+
     return console.reporter(title, ctx.find_root().params["progress"])
 
 
@@ -37,6 +39,7 @@ def refuse_given(ctx, names, why, hint):
 
 def parse_features(text):
     from .frame.passes import FEATURES
+
     wanted = [part.strip() for part in text.split(",") if part.strip()]
     unknown = [part for part in wanted if part not in FEATURES]
     if unknown:
@@ -54,6 +57,7 @@ def parse_numbers(option, text, count):
 def folder_name(ctx, option, text):
     """A click callback: an output folder with a file's name, like out.png, is a mistake."""
     from .frame.sequence import check_output_name
+
     if text and text.strip():  # Command refuses an empty one
         check_output_name(text, folder=True)
     return text
@@ -65,16 +69,31 @@ def _as_number(ctx, option, text):
 
 def engine_options(average: str):
     """`average`: the default of --average."""
+
     def decorate(command):
         for option in (
-                click.option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps, hip, sycl, metal."),
-                click.option("--engine", type=click.Choice(["auto", "torch", "oidn", "openvino"]), default="auto",
-                             help="What runs the network; auto: the fastest that can."),
-                click.option("--precision", type=click.Choice(["auto", "half", "float32"]), default="auto",
-                             help="auto: half where it is faster and cannot be seen, else float32."),
-                click.option("--average", type=click.Choice(["1", "2", "4", "8"]), default=average, callback=_as_number,
-                             help="Mean over so many mirrored and turned copies of a frame: better, and as many times "
-                             "slower.")):
+            click.option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps, hip, sycl, metal."),
+            click.option(
+                "--engine",
+                type=click.Choice(["auto", "torch", "oidn", "openvino"]),
+                default="auto",
+                help="What runs the network; auto: the fastest that can.",
+            ),
+            click.option(
+                "--precision",
+                type=click.Choice(["auto", "half", "float32"]),
+                default="auto",
+                help="auto: half where it is faster and cannot be seen, else float32.",
+            ),
+            click.option(
+                "--average",
+                type=click.Choice(["1", "2", "4", "8"]),
+                default=average,
+                callback=_as_number,
+                help="Mean over so many mirrored and turned copies of a frame: better, and as many times slower.",
+            ),
+        ):
             command = option(command)
         return command
+
     return decorate

@@ -1,4 +1,5 @@
 """Folders that belong to a running process of this machine, and the removal of those whose process was killed."""
+
 import contextlib
 import os
 import re
@@ -19,8 +20,10 @@ def owned_folder(parent: Path, kind: str):
     try:
         path = Path(tempfile.mkdtemp(prefix=f"{kind}{HOST}-{os.getpid()}.", dir=parent))
     except OSError as error:
-        raise N2NError(f"{parent}: no folder can be made in it ({error.strerror})",
-                       "Check that it is writable and that the disk is not full.") from None
+        raise N2NError(
+            f"{parent}: no folder can be made in it ({error.strerror})",
+            "Check that it is writable and that the disk is not full.",
+        ) from None
     try:
         yield path
     finally:
@@ -44,6 +47,7 @@ def is_alive(pid: int) -> bool:
     """Whether a process of this number runs on this machine."""
     if sys.platform == "win32":  # there os.kill would end the process
         import ctypes
+
         query_limited_information, still_active, access_denied = 0x1000, 259, 5
         kernel, code = ctypes.WinDLL("kernel32", use_last_error=True), ctypes.c_ulong()
         process = kernel.OpenProcess(query_limited_information, False, pid)

@@ -1,4 +1,5 @@
 """Evaluation results become pictures and table rows."""
+
 import json
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,17 +13,25 @@ from .frame.metrics import RELMSE_EPSILON
 from .frame.transfer import encode_tonemap
 
 CAPTION_PX = 18
-CROPS = 2           # magnified places in a comparison
-MAGNIFIED = 4       # times
-ERROR_WHITE = 0.1   # RMS error on T: 25 of 255, which everybody sees
+CROPS = 2  # magnified places in a comparison
+MAGNIFIED = 4  # times
+ERROR_WHITE = 0.1  # RMS error on T: 25 of 255, which everybody sees
 HEADINGS = ("PSNR on T [dB] ↑", "SSIM ↑", "relMSE ↓", "SMAPE ↓", "FLIP ↓")
 
 
 def table_rows(scores: dict[str, dict[str, float]]) -> list[list[str]]:
     """Method → metrics as cells."""
     formats = ("{:.2f}", "{:.4f}", "{:.4f}", "{:.4f}", "{:.4f}")
-    return [[method, *[text.format(values[metric]) if np.isfinite(values[metric]) else "–"
-                       for text, metric in zip(formats, METRICS, strict=True)]] for method, values in scores.items()]
+    return [
+        [
+            method,
+            *[
+                text.format(values[metric]) if np.isfinite(values[metric]) else "–"
+                for text, metric in zip(formats, METRICS, strict=True)
+            ],
+        ]
+        for method, values in scores.items()
+    ]
 
 
 def samples_lines(ladder: dict[int, float], mean: dict[str, dict[str, float]]) -> list[str]:
@@ -44,8 +53,10 @@ def flicker_lines(changes: list[dict[str, float]]) -> list[str]:
     if not changes:
         return []
     means = {method: np.mean([change[method] for change in changes]) for method in changes[0]}
-    shown = [f"{method} {-10 * np.log10(error):.2f} dB" if error > 0 else f"{method} less than the references' noise"
-             for method, error in means.items()]
+    shown = [
+        f"{method} {-10 * np.log10(error):.2f} dB" if error > 0 else f"{method} less than the references' noise"
+        for method, error in means.items()
+    ]
     return [f"change between {len(changes)} pair(s) of consecutive frames, PSNR on T: {', '.join(shown)}"]
 
 
@@ -53,11 +64,16 @@ def write_fly_through(points, path: Path):
     """The curve of `online`: PSNR on T over the frames, noisy and denoised, expected and (where references are) true."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axis = figure.subplots()
-    for name, label, style in (("true", "denoised", "C0-"), ("expected", "denoised, expected", "C0:"),
-                               ("noisy_true", "noisy, mean of two seeds", "C1-"), ("noisy_expected", "noisy, expected", "C1:")):
+    for name, label, style in (
+        ("true", "denoised", "C0-"),
+        ("expected", "denoised, expected", "C0:"),
+        ("noisy_true", "noisy, mean of two seeds", "C1-"),
+        ("noisy_expected", "noisy, expected", "C1:"),
+    ):
         known = [(point.frame, getattr(point, name)) for point in points if getattr(point, name) is not None]
         if known:
             axis.plot(*zip(*known, strict=True), style, marker=".", label=label)
@@ -109,7 +125,7 @@ def worst_places(errors: list[np.ndarray], size: int) -> list[tuple[int, int]]:
     while len(places) < CROPS and np.isfinite(windows).any():
         y, x = (int(index) for index in np.unravel_index(np.nanargmax(windows), windows.shape))
         places.append((y, x))
-        windows[max(0, y - size + 1):y + size, max(0, x - size + 1):x + size] = np.nan
+        windows[max(0, y - size + 1) : y + size, max(0, x - size + 1) : x + size] = np.nan
     return places
 
 
@@ -146,9 +162,14 @@ def check_matplotlib():
 
 def write_json(results: list[ViewResult], mean: dict, path: str, changes=(), ladder: dict[int, float] | None = None):
     """Everything that `evaluate` prints. oidn_psnr_db: samples per pixel → PSNR on T of Open Image Denoise at its best."""
-    content = {"views": [{"name": result.name, "held_out": result.held_out, "scores": result.scores} for result in results],
-               "mean": mean, "change_mse": list(changes), "oidn_psnr_db": ladder or {},
-               "tone_map": "(v/(1+v))^(1/2.2)", "relmse_epsilon": RELMSE_EPSILON}
+    content = {
+        "views": [{"name": result.name, "held_out": result.held_out, "scores": result.scores} for result in results],
+        "mean": mean,
+        "change_mse": list(changes),
+        "oidn_psnr_db": ladder or {},
+        "tone_map": "(v/(1+v))^(1/2.2)",
+        "relmse_epsilon": RELMSE_EPSILON,
+    }
     write_beside(path, lambda temporary: Path(temporary).write_text(json.dumps(_told(content), indent=1) + "\n"))
 
 

@@ -2,6 +2,7 @@
 
 Every kind of request is a frozen dataclass; each of its fields bears the rule that its value is checked by.
 """
+
 import dataclasses
 import json
 import math
@@ -66,6 +67,7 @@ def _or_null(rule):
             return None if value is None else rule(value)
         except _Wrong as wrong:
             raise _Wrong(f"{wrong}, or null") from None
+
     return check
 
 
@@ -76,12 +78,14 @@ def _field(rule, default=dataclasses.MISSING):
 @dataclass(frozen=True)
 class Describe:
     """What is there: engines, devices, the built-in models and those in `folders`."""
+
     folders: tuple[str, ...] = _field(_texts, ())
 
 
 @dataclass(frozen=True)
 class Check:
     """Whether all of `inputs` are there with every pass that `model` needs."""
+
     model: str = _field(_text)
     inputs: tuple[str, ...] = _field(_texts)
 
@@ -89,6 +93,7 @@ class Check:
 @dataclass(frozen=True)
 class Denoise:
     """One file, every view layer of it or those that `layers` names."""
+
     model: str = _field(_text)
     input: str = _field(_text)
     output: str | None = _field(_or_null(_text), None)
@@ -153,8 +158,11 @@ def _refuse_constant(name: str):
 
 
 def _identity(value):
-    usable = value is None or isinstance(value, str) or (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value))
+    usable = (
+        value is None
+        or isinstance(value, str)
+        or (isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value))
+    )
     if not usable:
         raise BadRequest("the id of a request is neither a text nor a number", "Send an id that answers can be told apart by.")
     return value
@@ -170,8 +178,9 @@ def _request(identity, values: dict) -> Request:
     fields = {one.name: one for one in dataclasses.fields(kind)}
     unknown = [name for name in values if name not in fields]
     if unknown:
-        raise N2NError(f"{do}: there is no field {', '.join(map(_shown, unknown))}",
-                       f"Its fields are {', '.join(('id', 'do', *fields))}.")
+        raise N2NError(
+            f"{do}: there is no field {', '.join(map(_shown, unknown))}", f"Its fields are {', '.join(('id', 'do', *fields))}."
+        )
     missing = [name for name, one in fields.items() if one.default is dataclasses.MISSING and name not in values]
     if missing:
         raise N2NError(f"{do}: {' and '.join(missing)} missing", f"Its fields are {', '.join(('id', 'do', *fields))}.")

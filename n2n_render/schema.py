@@ -1,7 +1,8 @@
 """What the fields of a dataclass may hold, said by their types: checked where it is made, by Python, click or a file.
 
-    levels: Annotated[int, Range(1, 7)] = 5
+levels: Annotated[int, Range(1, 7)] = 5
 """
+
 import dataclasses
 import functools
 import math
@@ -19,6 +20,7 @@ SHOWN_LENGTH = 60  # of a wrong text, in its message
 @dataclass(frozen=True)
 class Range:
     """Numbers from `least` to `most`. above: the least one itself is not among them."""
+
     least: float
     most: float = math.inf
     above: bool = False
@@ -46,6 +48,7 @@ class OneOf:
 @dataclass(frozen=True)
 class Real:
     """Any number, infinity too; nan: and what is none."""
+
     nan: bool = False
 
     def holds(self, value) -> bool:
@@ -85,8 +88,11 @@ def from_dict(kind, values, where: str = "", hint: str = ""):
         unknown = [name for name in values if not isinstance(name, str) or name not in fields]
         if unknown:
             raise N2NError(f"unknown setting {shown(unknown[0])}", f"Known ones: {', '.join(sorted(fields))}.")
-        missing = [name for name, field in fields.items() if name not in values and field.default is dataclasses.MISSING
-                   and field.default_factory is dataclasses.MISSING]
+        missing = [
+            name
+            for name, field in fields.items()
+            if name not in values and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        ]
         if missing:
             raise N2NError(f"the setting {missing[0]} is missing")
         return kind(**values)
@@ -126,8 +132,10 @@ def _dict_problem(value, arguments, name):
         return f"{name} is {shown(value)}, but must be names with values"
     if not arguments:
         return None
-    found = (problem(key, arguments[0], f"a name in {name}") or problem(item, arguments[1], f"{name}[{shown(key)}]")
-             for key, item in value.items())
+    found = (
+        problem(key, arguments[0], f"a name in {name}") or problem(item, arguments[1], f"{name}[{shown(key)}]")
+        for key, item in value.items()
+    )
     return next((wrong for wrong in found if wrong), None)
 
 
@@ -141,8 +149,14 @@ def _list_problem(value, origin, arguments, name):
     return next((wrong for wrong in found if wrong), None)
 
 
-_WORDS = {int: "a whole number", float: "a finite number", str: "a text", bool: "true or false", list: "a list",
-          types.NoneType: "left out"}
+_WORDS = {
+    int: "a whole number",
+    float: "a finite number",
+    str: "a text",
+    bool: "true or false",
+    list: "a list",
+    types.NoneType: "left out",
+}
 
 
 def _is_plain(value, kind) -> bool:
@@ -161,7 +175,7 @@ def shown(value) -> str:
     """A short word for a wrong value, whatever it is."""
     if isinstance(value, str):
         return ascii(value if len(value) <= SHOWN_LENGTH else value[:SHOWN_LENGTH] + "…")
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10 ** SHOWN_LENGTH:
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**SHOWN_LENGTH:
         return "a huge number"
     return repr(value) if value is None or isinstance(value, (bool, int, float)) else f"a {type(value).__name__}"
 

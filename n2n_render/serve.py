@@ -18,6 +18,7 @@ and what breaks one is refused before any work:
 Requests are answered in the order in which they came. What goes wrong is an `error` with `what` and `hint`; of a line that is
 no request its `id` is null. The process lives on.
 """
+
 import json
 import logging
 import os
@@ -87,7 +88,7 @@ class Server:
     def __init__(self, answer):
         self.answer = answer
         self._jobs: queue.Queue[Job | None] = queue.Queue()
-        self._open: list[Job] = []       # waiting or at work, in order
+        self._open: list[Job] = []  # waiting or at work, in order
         self._denoisers: dict[tuple, object] = {}
         self._work: dict[type, Callable] = {Describe: self._describe, Check: self._check, Denoise: self._denoise}
         self._warn = lambda message: None  # of the request in hand
@@ -134,8 +135,9 @@ class Server:
             told = sentence_of(error)
             if told is None:  # a mistake of ours must reach the user as a sentence, too
                 traceback.print_exc()
-                told = N2NError(f"unexpected {type(error).__name__}: {error}",
-                                "Please report this, with the lines that the worker printed.")
+                told = N2NError(
+                    f"unexpected {type(error).__name__}: {error}", "Please report this, with the lines that the worker printed."
+                )
             job.tell("error", what=told.what, hint=told.hint)
         finally:
             LOGGER.removeHandler(doubts)
@@ -143,15 +145,20 @@ class Server:
     def _describe(self, request: Describe, job: Job):
         from .engines.choice import list_engines
         from .network.models import list_models
+
         models = list_models([Path(folder) for folder in request.folders])
-        return {"version": __version__, "python": sys.executable,
-                "engines": {name: devices for name, devices, _ in list_engines() if devices},
-                "models": [vars(model) for model in models]}
+        return {
+            "version": __version__,
+            "python": sys.executable,
+            "engines": {name: devices for name, devices, _ in list_engines() if devices},
+            "models": [vars(model) for model in models],
+        }
 
     def _check(self, request: Check, job: Job):
         from .denoise.files import layers_to_denoise
         from .frame.exr import ExrImage
         from .network.models import open_model
+
         features = open_model(request.model).model.features
         _refuse_neighbors(features)
         for index, path in enumerate(request.inputs):
@@ -165,12 +172,14 @@ class Server:
         from .denoise import FileOptions
         from .denoise.files import layers_to_denoise, put_picture
         from .frame.exr import ExrImage, write_picture
+
         check_places(request)
         clock = [time.perf_counter()]
 
         def lap():
             clock.append(time.perf_counter())
             return clock[-1] - clock[-2]
+
         denoiser = self._denoiser(request, job)
         _refuse_neighbors(denoiser.features)
         seconds = {"model": lap()}
@@ -193,29 +202,46 @@ class Server:
         if request.output:
             image.write(request.output)
             seconds["write"] += lap()
-        return {"layers": {layer: index for index, layer in enumerate(layers)}, "engine": denoiser.engine.description,
-                "seconds": seconds}
+        return {
+            "layers": {layer: index for index, layer in enumerate(layers)},
+            "engine": denoiser.engine.description,
+            "seconds": seconds,
+        }
 
     def _denoiser(self, request: Denoise, job: Job):
         """Kept for the next request, unless the file has changed since; only one: large models fill a GPU."""
         from .denoise import load_denoiser
+
         path = Path(request.model)
         files = sorted(path.glob("*.pt")) if path.is_dir() else [path] if path.is_file() else []
-        key = (request.model, tuple(file.stat().st_mtime_ns for file in files), request.device, request.engine,
-               request.prefilter)
+        key = (
+            request.model,
+            tuple(file.stat().st_mtime_ns for file in files),
+            request.device,
+            request.engine,
+            request.prefilter,
+        )
         self._warn = job.warn
         if key not in self._denoisers:
             self._denoisers.clear()
-            self._denoisers[key] = load_denoiser(request.model, request.device, engine=request.engine,
-                                                 prefilter=request.prefilter, warn=lambda message: self._warn(message))
+            self._denoisers[key] = load_denoiser(
+                request.model,
+                request.device,
+                engine=request.engine,
+                prefilter=request.prefilter,
+                warn=lambda message: self._warn(message),
+            )
         return self._denoisers[key]
 
 
 def _refuse_neighbors(features: tuple[str, ...]):
     from .frame.passes import NEIGHBORS
+
     if NEIGHBORS in features:
-        raise N2NError("the model looks at the frames before and after, which a single request does not give",
-                       "Denoise the animation with `n2n-render denoise FRAMES --model …`, or choose another model.")
+        raise N2NError(
+            "the model looks at the frames before and after, which a single request does not give",
+            "Denoise the animation with `n2n-render denoise FRAMES --model …`, or choose another model.",
+        )
 
 
 def _picture_paths(request: Denoise, count: int) -> list[tuple[Path, Path]]:
@@ -225,8 +251,14 @@ def _picture_paths(request: Denoise, count: int) -> list[tuple[Path, Path]]:
     folder = Path(request.pictures)
     paths = [(folder / f"{index}.denoised.exr", folder / f"{index}.rendered.exr") for index in range(count)]
     for path in (path for pair in paths for path in pair):
-        taken = next((name for name in ("input", "model", "output") if getattr(request, name)
-                      and is_same_file(path, getattr(request, name))), None)
+        taken = next(
+            (
+                name
+                for name in ("input", "model", "output")
+                if getattr(request, name) and is_same_file(path, getattr(request, name))
+            ),
+            None,
+        )
         if taken:
             raise N2NError(f"denoise: the picture {path} is the {taken}, too", "Name another folder for pictures.")
     return paths
@@ -255,8 +287,14 @@ def _read_requests(descriptor: int, server: Server):
     try:
         for line in _lines(descriptor):
             if line is None:
-                server.answer({"id": None, "event": "error", "what": f"a request is longer than {LONGEST_LINE // 2**20} MiB",
-                               "hint": "Send shorter ones, one JSON object a line."})
+                server.answer(
+                    {
+                        "id": None,
+                        "event": "error",
+                        "what": f"a request is longer than {LONGEST_LINE // 2**20} MiB",
+                        "hint": "Send shorter ones, one JSON object a line.",
+                    }
+                )
             elif not server.take(line):
                 break
     except OSError:  # a terminal that is gone, say: no more requests can come
@@ -283,6 +321,7 @@ def main():
                 answers.write(json.dumps(values) + "\n")
             except OSError:  # nobody listens any more
                 server.close()
+
     server = Server(answer)
     threading.Thread(target=_read_requests, args=(0, server), daemon=True).start()
     try:

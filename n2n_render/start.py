@@ -1,4 +1,5 @@
 """The program's first lines. Light, so that Ctrl-C is heard while everything else is imported."""
+
 import os
 import signal
 import sys
@@ -27,6 +28,7 @@ def end_event(kind: str, what: str, hint: str = "") -> str:
     kind: "input", "usage", "system", "memory", "interrupted" or "unexpected".
     """
     import json  # not before Ctrl-C is heard
+
     return json.dumps({"event": "error", "kind": kind, "what": what, "hint": hint}) + "\n"
 
 
@@ -53,6 +55,7 @@ def main():
         signal.signal(signal.SIGINT, _leave)
     _open_streams()
     from .commands import main as run
+
     try:
         run()
     finally:

@@ -1,4 +1,5 @@
 """What the tests of `adapt` share: a tiny network, a tiny shot, and the command."""
+
 import json
 
 import pytest
@@ -48,8 +49,10 @@ def adapted(*arguments, **changes):
 
 def report(out):
     """report.json, which must hold plain numbers only."""
+
     def refuse(name):
         raise AssertionError(f"{name} in {out}/report.json")
+
     return json.loads((out / "report.json").read_text(), parse_constant=refuse)
 
 
@@ -60,7 +63,7 @@ def times(out, pattern="*.exr"):
 def assert_refused(result, says):
     """One sentence and a hint."""
     assert result.exit_code == 1 and "error:" in result.output and says in result.output
-    assert len(result.output[result.output.index("error:"):].strip().splitlines()) == 2
+    assert len(result.output[result.output.index("error:") :].strip().splitlines()) == 2
     assert isinstance(result.exception, SystemExit)
 
 

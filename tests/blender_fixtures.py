@@ -2,6 +2,7 @@
 
 The bpy wheel is used, or the program that the environment variable N2N_BLENDER names.
 """
+
 import json
 import os
 import subprocess
@@ -56,35 +57,55 @@ def scenes(tmp_path_factory) -> SimpleNamespace:
     with Worker(BLENDER, print) as worker:
         worker.ask({"do": "build-demo", "path": str(folder / "demo.blend")})
     run_in_blender("blender_scenes.py", str(folder))
-    return SimpleNamespace(demo=folder / "demo.blend", moving=folder / "moving.blend", nocamera=folder / "nocamera.blend",
-                           facts=json.loads((folder / "facts.json").read_text()))
+    return SimpleNamespace(
+        demo=folder / "demo.blend",
+        moving=folder / "moving.blend",
+        nocamera=folder / "nocamera.blend",
+        facts=json.loads((folder / "facts.json").read_text()),
+    )
 
 
 @pytest.fixture(scope="session")
 def run_sample():
     """sample() on the CPU; returns (estimate, recorder)."""
+
     def run(scene, spp, out=None, dry_run=False, **options):
         recorder = Recorder()
         config = SampleConfig(str(scene), spp, out=out and str(out), device="cpu", blender=BLENDER, **options)
         return sample(config, recorder, dry_run), recorder
+
     return run
 
 
 @pytest.fixture(scope="session")
 def plain_render():
     """Renders without n2n_render: plain_render(scene, [render, …]), see blender_plain.py."""
+
     def run(scene, renders):
         run_in_blender("blender_plain.py", json.dumps({"scene": str(scene), "renders": renders}))
+
     return run
 
 
 @pytest.fixture(scope="session")
 def sample_command():
     """The command line `n2n-render sample …` on the CPU, for subprocess."""
+
     def command(*options):
         chosen = ["--blender", BLENDER] if BLENDER else []
-        return [sys.executable, "-m", "n2n_render.commands", "--progress", "json", "sample", "--device", "cpu", *chosen,
-                *map(str, options)]
+        return [
+            sys.executable,
+            "-m",
+            "n2n_render.commands",
+            "--progress",
+            "json",
+            "sample",
+            "--device",
+            "cpu",
+            *chosen,
+            *map(str, options),
+        ]
+
     return command
 
 

@@ -1,4 +1,5 @@
 """Shared fixtures: synthetic frames and datasets, made in milliseconds, with a known truth."""
+
 import os
 from pathlib import Path
 
@@ -49,23 +50,25 @@ def true_frame(height: int, width: int, seed: int = 0) -> Frame:
     normal = np.where(wall, [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]).astype(np.float32)
     depth = (2.0 + y / height)[..., None].astype(np.float32)
     background = (x + y < height / 4)[..., None]
-    return Frame(color=np.where(background, 0.2, albedo * light).astype(np.float32),
-                 albedo=np.where(background, 0, albedo).astype(np.float32),
-                 normal=np.where(background, 0, normal).astype(np.float32),
-                 depth=np.where(background, np.inf, depth).astype(np.float32))
+    return Frame(
+        color=np.where(background, 0.2, albedo * light).astype(np.float32),
+        albedo=np.where(background, 0, albedo).astype(np.float32),
+        normal=np.where(background, 0, normal).astype(np.float32),
+        depth=np.where(background, np.inf, depth).astype(np.float32),
+    )
 
 
 def noisy_frame(truth: Frame, seed: int, spread: float = 1.0) -> Frame:
     """Multiplicative gamma noise of mean 1 on the colour."""
     rng = np.random.default_rng(seed + 1000)
-    noise = rng.gamma(1 / spread ** 2, spread ** 2, truth.color.shape)
-    return Frame(color=(truth.color * noise).astype(np.float32), albedo=truth.albedo, normal=truth.normal,
-                 depth=truth.depth)
+    noise = rng.gamma(1 / spread**2, spread**2, truth.color.shape)
+    return Frame(color=(truth.color * noise).astype(np.float32), albedo=truth.albedo, normal=truth.normal, depth=truth.depth)
 
 
 @pytest.fixture
 def make_dataset(tmp_path):
     """make_dataset(views=4, seeds=2, size=(48, 64), references=()) → folder, as `sample` would have written it."""
+
     def make(name="data", views=4, seeds=2, size=(48, 64), references=(), spread=1.0) -> Path:
         folder = tmp_path / name
         folder.mkdir()
@@ -79,4 +82,5 @@ def make_dataset(tmp_path):
                 write_frame(folder / FrameName(f"v{view:03d}", 1, "r", half, 2048).filename, frame)
         write_manifest(folder, {"format": 1, "scene": {"file": "synthetic.blend", "sha256": "0"}, "spp": 8, "seeds": seeds})
         return folder
+
     return make

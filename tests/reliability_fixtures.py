@@ -1,4 +1,5 @@
 """How much the reliability tests try: little in CI, as much as asked by hand."""
+
 import pytest
 
 

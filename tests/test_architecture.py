@@ -1,4 +1,5 @@
 """The arrows of the design: which folder may import what, function-level imports included."""
+
 import ast
 from pathlib import Path
 
@@ -24,18 +25,28 @@ ALLOWED = {
     "request": {"errors"},
     "serve": FREE | {"frame", "network", "engines", "denoise", "request"},
     "report": FREE | {"frame", "evaluate"},
-    "schema": {"errors"}, "config": {"schema"}, "owned": {"errors"}, "files": {"errors", "owned"}, "errors": set(),
+    "schema": {"errors"},
+    "config": {"schema"},
+    "owned": {"errors"},
+    "files": {"errors", "owned"},
+    "errors": set(),
     "console": {"errors", "start"},
     "__init__": set(),
 }
 COMPOSERS = {"commands", "options", "demo", "online", "learning", "ending", "start", "__main__"}  # these put stations together
 # Heavy neighbour → where it may be imported.
 DOORS = {
-    "bpy": {"sample/worker"}, "mathutils": {"sample/worker"}, "OpenEXR": {"frame/exr_parts.py"},
-    "rich": {"console.py"}, "click": {"commands.py", "learning.py", "options.py", "ending.py"},
+    "bpy": {"sample/worker"},
+    "mathutils": {"sample/worker"},
+    "OpenEXR": {"frame/exr_parts.py"},
+    "rich": {"console.py"},
+    "click": {"commands.py", "learning.py", "options.py", "ending.py"},
     "torch": {"network", "train", "adapt", "engines", "export.py"},
-    "pyoidn": {"engines/runtime.py"}, "openvino": {"engines/openvino_engine.py"},
-    "filelock": {"files.py"}, "PIL": {"report.py", "train/journal.py"}, "matplotlib": {"train/journal.py", "report.py"},
+    "pyoidn": {"engines/runtime.py"},
+    "openvino": {"engines/openvino_engine.py"},
+    "filelock": {"files.py"},
+    "PIL": {"report.py", "train/journal.py"},
+    "matplotlib": {"train/journal.py", "report.py"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -49,8 +60,9 @@ def imports(path):
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             yield None, node.module.split(".")[0]
         elif isinstance(node, ast.ImportFrom) and node.level == depth:
-            yield from ((name, None) for name in ([node.module.split(".")[0]] if node.module else
-                                                  [alias.name for alias in node.names]))
+            yield from (
+                (name, None) for name in ([node.module.split(".")[0]] if node.module else [alias.name for alias in node.names])
+            )
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -66,6 +78,7 @@ def test_every_import_follows_the_arrows(path):
 
 def test_the_worker_uses_only_bpy_and_the_standard_library():
     import sys
+
     folder = PACKAGE / "sample" / "worker"
     own = {path.stem for path in folder.glob("*.py")}
     used = {outside for path in folder.glob("*.py") for _, outside in imports(path) if outside}
@@ -75,6 +88,7 @@ def test_the_worker_uses_only_bpy_and_the_standard_library():
 def test_help_and_sample_import_no_torch():
     import subprocess
     import sys
+
     code = "import sys, n2n_render.commands, n2n_render.sample.sampling; print('torch' in sys.modules, 'bpy' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.split() == ["False", "False"]
@@ -82,6 +96,9 @@ def test_help_and_sample_import_no_torch():
 
 def test_only_the_console_prints():
     for path in FILES:
-        calls = [node.func.id for node in ast.walk(ast.parse(path.read_text()))
-                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+        calls = [
+            node.func.id
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        ]
         assert not {"print", "exit", "quit"} & set(calls), path

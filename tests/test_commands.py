@@ -1,4 +1,5 @@
 """The command line: every command explains itself, and whatever goes wrong is one sentence and no traceback."""
+
 import signal
 import subprocess
 import sys
@@ -39,6 +40,7 @@ def test_cli_py_runs_from_a_checkout():
 def test_commands_of_the_readme_exist():
     """Every `n2n-render …` line of the README's code blocks parses: command and options are real."""
     import re
+
     blocks = re.findall(r"```(?:bash|sh)\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
     lines = [line for block in blocks for line in re.findall(r"n2n-render ([^#&\n]*)", block)]
     assert len(lines) >= 5
@@ -49,32 +51,35 @@ def test_commands_of_the_readme_exist():
         assert {word for word in words if re.match(r"--?[a-z]", word)} <= known, line
 
 
-@pytest.mark.parametrize("arguments, says", [
-    (["sample", "--scene", "missing.blend", "--spp", "4"], "missing.blend"),
-    (["sample", "--scene", __file__, "--spp", "4", "--size", "wide"], "wide"),
-    (["sample", "--scene", __file__, "--spp", "4", "--frames", "9-1"], "9-1"),
-    (["sample", "--scene", __file__, "--spp", "4", "--views", "3", "--frames", "1,2"], "--views"),
-    (["train", "--data", "nowhere"], "nowhere"),
-    (["train", "--out", "run.png"], "run.png"),
-    (["sample", "--scene", __file__, "--spp", "4", "--out", "x.exr"], "x.exr is the name of a file"),
-    (["evaluate", "--out", "compare.jpg"], "compare.jpg"),
-    (["online", "--scene", __file__, "--spp", "4", "--frames", "1-2", "-o", "film.mp4"], "film.mp4"),
-    (["denoise", "a.exr", "--model", "oidn", "-o", "out.png"], "a.exr: no such file"),
-    (["train", "--features", "albedo,colour"], "colour"),
-    (["train", "--widths", "48"], "48"),
-    (["train", "--resume", "nowhere"], "nowhere"),
-    (["train", "--resume", "nowhere", "--learning-rate", "1e-3"], "--learning-rate"),
-    (["train", "--device", "cuda:99"], "cuda:99"),
-    (["denoise", "missing.exr", "--model", "a.pt", "-o", "b.exr"], "missing.exr"),
-    (["denoise", __file__, "--model", "missing.pt", "-o", "b.exr"], "missing.pt"),
-    (["denoise", __file__, "--model", "oidn-huge", "-o", "b.exr"], "oidn-huge"),
-    (["train", "--init", "missing.tza"], "missing.tza"),
-    (["train", "--init", "oidn", "--norm", "none"], "--norm"),
-    (["train", "--network", "oidn"], "--hdr"),
-    (["train", "--hdr", "--network", "oidn", "--levels", "3"], "--levels"),
-    (["export", "missing.pt", "--format", "tza", "-o", "a.tza"], "missing.pt"),
-    (["evaluate", "--data", "nowhere"], "nowhere"),
-])
+@pytest.mark.parametrize(
+    "arguments, says",
+    [
+        (["sample", "--scene", "missing.blend", "--spp", "4"], "missing.blend"),
+        (["sample", "--scene", __file__, "--spp", "4", "--size", "wide"], "wide"),
+        (["sample", "--scene", __file__, "--spp", "4", "--frames", "9-1"], "9-1"),
+        (["sample", "--scene", __file__, "--spp", "4", "--views", "3", "--frames", "1,2"], "--views"),
+        (["train", "--data", "nowhere"], "nowhere"),
+        (["train", "--out", "run.png"], "run.png"),
+        (["sample", "--scene", __file__, "--spp", "4", "--out", "x.exr"], "x.exr is the name of a file"),
+        (["evaluate", "--out", "compare.jpg"], "compare.jpg"),
+        (["online", "--scene", __file__, "--spp", "4", "--frames", "1-2", "-o", "film.mp4"], "film.mp4"),
+        (["denoise", "a.exr", "--model", "oidn", "-o", "out.png"], "a.exr: no such file"),
+        (["train", "--features", "albedo,colour"], "colour"),
+        (["train", "--widths", "48"], "48"),
+        (["train", "--resume", "nowhere"], "nowhere"),
+        (["train", "--resume", "nowhere", "--learning-rate", "1e-3"], "--learning-rate"),
+        (["train", "--device", "cuda:99"], "cuda:99"),
+        (["denoise", "missing.exr", "--model", "a.pt", "-o", "b.exr"], "missing.exr"),
+        (["denoise", __file__, "--model", "missing.pt", "-o", "b.exr"], "missing.pt"),
+        (["denoise", __file__, "--model", "oidn-huge", "-o", "b.exr"], "oidn-huge"),
+        (["train", "--init", "missing.tza"], "missing.tza"),
+        (["train", "--init", "oidn", "--norm", "none"], "--norm"),
+        (["train", "--network", "oidn"], "--hdr"),
+        (["train", "--hdr", "--network", "oidn", "--levels", "3"], "--levels"),
+        (["export", "missing.pt", "--format", "tza", "-o", "a.tza"], "missing.pt"),
+        (["evaluate", "--data", "nowhere"], "nowhere"),
+    ],
+)
 def test_bad_input_is_one_sentence_with_a_hint(arguments, says, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = run(*arguments)
@@ -86,6 +91,7 @@ def test_bad_input_is_one_sentence_with_a_hint(arguments, says, tmp_path, monkey
 def test_a_full_memory_is_one_sentence_too(monkeypatch):
     def fill(*arguments):
         raise MemoryError("Unable to allocate 12 GiB")
+
     monkeypatch.setattr("n2n_render.network.models.list_models", fill)
     result = run("models")
     assert result.exit_code == 1 and "12 GiB" in result.output and "Traceback" not in result.output
@@ -96,8 +102,10 @@ def test_a_full_memory_is_one_sentence_too(monkeypatch):
 def test_sigterm_saves_the_training_as_ctrl_c_does(make_dataset, tmp_path, ignored):
     """Also in a background job, whose shell makes it ignore Ctrl-C."""
     run_folder = tmp_path / "run"
-    line = f"{ignored}exec '{sys.executable}' -m n2n_render.commands --progress json train --hdr --data '{make_dataset()}' " \
-           f"--out '{run_folder}' --steps 100000 --levels 1 --widths 8,8 --crop 16"
+    line = (
+        f"{ignored}exec '{sys.executable}' -m n2n_render.commands --progress json train --hdr --data '{make_dataset()}' "
+        f"--out '{run_folder}' --steps 100000 --levels 1 --widths 8,8 --crop 16"
+    )
     process = subprocess.Popen(["sh", "-c", line], stderr=subprocess.PIPE, text=True)
     for text in process.stderr:
         if "step 5 " in text:
@@ -113,6 +121,7 @@ def test_a_model_of_other_features_names_the_missing_pass(make_dataset, tmp_path
     from n2n_render.network.checkpoint import Checkpoint, write_checkpoint
     from n2n_render.network.model import ModelConfig
     from n2n_render.network.unet import UNet
+
     config = ModelConfig(features=("depth",), levels=1, encoder_width=4, decoder_width=4, head_widths=(4, 4))
     write_checkpoint(tmp_path / "m.pt", Checkpoint(config, UNet(config).state_dict()))
     write_frame(tmp_path / "plain.exr", read_frame(make_dataset(views=1) / "v000_f0001_s0001_0008spp.exr"))

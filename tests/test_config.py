@@ -1,4 +1,5 @@
 """Settings check themselves where they are made: by Python, the command line or a file."""
+
 import dataclasses
 import math
 from pathlib import Path
@@ -10,8 +11,10 @@ from n2n_render.errors import N2NError
 from n2n_render.network.model import OIDN_NETWORKS, ModelConfig
 from n2n_render.schema import from_dict
 
-NEEDED = {SampleConfig: {"scene": "a.blend", "spp": 8},
-          OnlineConfig: {"scene": "a.blend", "spp": 8, "frames": (1, 2), "out": "o"}}
+NEEDED = {
+    SampleConfig: {"scene": "a.blend", "spp": 8},
+    OnlineConfig: {"scene": "a.blend", "spp": 8, "frames": (1, 2), "out": "o"},
+}
 KINDS = (SampleConfig, TrainConfig, AdaptConfig, OnlineConfig, DemoConfig, ModelConfig)
 
 
@@ -19,13 +22,14 @@ KINDS = (SampleConfig, TrainConfig, AdaptConfig, OnlineConfig, DemoConfig, Model
 def test_configs_go_through_json(kind):
     config = kind(**NEEDED.get(kind, {}))
     assert from_dict(kind, to_dict(config)) == config
-    assert from_dict(kind, {name: list(value) if isinstance(value, tuple) else value
-                            for name, value in to_dict(config).items()}) == config
+    assert (
+        from_dict(kind, {name: list(value) if isinstance(value, tuple) else value for name, value in to_dict(config).items()})
+        == config
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("wrong", [object(), -1, math.nan, math.inf, 10 ** 30, 10 ** 400, b"", {"a": 1}, (object(),), [[-1]],
-                                   True])
+@pytest.mark.parametrize("wrong", [object(), -1, math.nan, math.inf, 10**30, 10**400, b"", {"a": 1}, (object(),), [[-1]], True])
 def test_no_field_takes_what_is_none(kind, wrong):
     """Every field of every config refuses by name; true and false are no numbers."""
     for field in dataclasses.fields(kind):
@@ -35,17 +39,31 @@ def test_no_field_takes_what_is_none(kind, wrong):
             kind(**{**NEEDED.get(kind, {}), field.name: wrong})
 
 
-@pytest.mark.parametrize("kind, values, says", [
-    (TrainConfig, {"levels": 10 ** 9}, "from 1 to 7"), (TrainConfig, {"encoder_width": 10 ** 6}, "4096"),
-    (TrainConfig, {"data": "datasets"}, "a list"), (TrainConfig, {"features": ("normals",)}, "albedo, normal, depth"),
-    (TrainConfig, {"steps": 0}, "steps"), (TrainConfig, {"minutes": 0}, "minutes"), (TrainConfig, {"ema": 1.0}, "ema"),
-    (TrainConfig, {"shots": ((1, 4),)}, "temporal"), (TrainConfig, {"shots": ((4, 1),), "temporal": 1}, "ends before"),
-    (TrainConfig, {"loss": "l3"}, "one of"), (AdaptConfig, {"steps": 5, "minutes": 3.0}, "both"),
-    (AdaptConfig, {"average": 3}, "1, 2, 4, 8"), (SampleConfig, {"size": (0, 4)}, "size"),
-    (SampleConfig, {"chunk": (3, 2)}, "chunk"),
-    (ModelConfig, {"topology": "oidn"}, "output"), (ModelConfig, {"topology": "oidn", "output": "encoded"}, "15|14"),
-    (ModelConfig, {"features": ("albedo", "albedo")}, "twice"), (ModelConfig, {"widths": (8,)}, "widths"),
-    (ModelConfig, {"encoding": "gamma"}, "encoding"), (ModelConfig, {"head_widths": (8,)}, "head_widths")])
+@pytest.mark.parametrize(
+    "kind, values, says",
+    [
+        (TrainConfig, {"levels": 10**9}, "from 1 to 7"),
+        (TrainConfig, {"encoder_width": 10**6}, "4096"),
+        (TrainConfig, {"data": "datasets"}, "a list"),
+        (TrainConfig, {"features": ("normals",)}, "albedo, normal, depth"),
+        (TrainConfig, {"steps": 0}, "steps"),
+        (TrainConfig, {"minutes": 0}, "minutes"),
+        (TrainConfig, {"ema": 1.0}, "ema"),
+        (TrainConfig, {"shots": ((1, 4),)}, "temporal"),
+        (TrainConfig, {"shots": ((4, 1),), "temporal": 1}, "ends before"),
+        (TrainConfig, {"loss": "l3"}, "one of"),
+        (AdaptConfig, {"steps": 5, "minutes": 3.0}, "both"),
+        (AdaptConfig, {"average": 3}, "1, 2, 4, 8"),
+        (SampleConfig, {"size": (0, 4)}, "size"),
+        (SampleConfig, {"chunk": (3, 2)}, "chunk"),
+        (ModelConfig, {"topology": "oidn"}, "output"),
+        (ModelConfig, {"topology": "oidn", "output": "encoded"}, "15|14"),
+        (ModelConfig, {"features": ("albedo", "albedo")}, "twice"),
+        (ModelConfig, {"widths": (8,)}, "widths"),
+        (ModelConfig, {"encoding": "gamma"}, "encoding"),
+        (ModelConfig, {"head_widths": (8,)}, "head_widths"),
+    ],
+)
 def test_what_cannot_be_is_said(kind, values, says):
     with pytest.raises(N2NError, match=says):
         kind(**{**NEEDED.get(kind, {}), **values})
@@ -58,8 +76,9 @@ def test_lists_and_paths_are_welcome():
         assert ModelConfig(topology=topology, widths=list(widths), output="encoded").widths == widths
 
 
-@pytest.mark.parametrize("values, says", [([], "not names"), ({"wings": 2}, "wings"), ({1: 2}, "unknown"),
-                                          ({}, "scene is missing")])
+@pytest.mark.parametrize(
+    "values, says", [([], "not names"), ({"wings": 2}, "wings"), ({1: 2}, "unknown"), ({}, "scene is missing")]
+)
 def test_files_are_named_with_the_field(values, says):
     with pytest.raises(N2NError, match=f"a.json: .*{says}"):
         from_dict(SampleConfig, values, "a.json")

@@ -67,10 +67,14 @@ def test_a_mean_over_one_orientation_is_the_plain_picture(frame):
 def test_the_mean_over_orientations_is_that_of_the_turned_back_pictures(count):
     frame = noisy_frame(true_frame(48, 80), 1)
     pictures = [averaging(1).denoise(turn(frame, *switches)) for switches in ORIENTATIONS[:count]]
-    back = [picture.swapaxes(0, 1) if transpose else picture
-            for picture, (_, _, transpose) in zip(pictures, ORIENTATIONS, strict=False)]
-    back = [picture[::-1 if mirror_y else 1, ::-1 if mirror_x else 1]
-            for picture, (mirror_x, mirror_y, _) in zip(back, ORIENTATIONS, strict=False)]
+    back = [
+        picture.swapaxes(0, 1) if transpose else picture
+        for picture, (_, _, transpose) in zip(pictures, ORIENTATIONS, strict=False)
+    ]
+    back = [
+        picture[:: -1 if mirror_y else 1, :: -1 if mirror_x else 1]
+        for picture, (mirror_x, mirror_y, _) in zip(back, ORIENTATIONS, strict=False)
+    ]
     np.testing.assert_allclose(averaging(count).denoise(frame), np.mean(back, axis=0), rtol=1e-4, atol=1e-6)
 
 
@@ -109,6 +113,7 @@ def test_running_out_of_memory_halves_the_tiles_and_then_says_so(frame, monkeypa
         if encoded.shape[0] > 140:
             raise MemoryError("too large")
         return run(encoded)
+
     monkeypatch.setattr(limited.engine, "run", small_only)
     monkeypatch.setattr("n2n_render.denoise.denoiser.SMALLEST_TILE_PX", 32)
     np.testing.assert_allclose(limited.denoise(frame), whole, rtol=1e-4, atol=1e-6)
@@ -135,8 +140,11 @@ def test_the_noisy_picture_that_is_kept_is_what_was_denoised(frame, tmp_path):
     for name, image in (("a", frame), ("b", other)):
         write_frame(tmp_path / f"{name}.exr", image)
     denoised_by_cycles = ExrImage(tmp_path / "a.exr")
-    denoised_by_cycles.add_pass("ViewLayer", "Noisy Image", {letter: np.ascontiguousarray(frame.color[..., index] * 3)
-                                                             for index, letter in enumerate("RGB")})
+    denoised_by_cycles.add_pass(
+        "ViewLayer",
+        "Noisy Image",
+        {letter: np.ascontiguousarray(frame.color[..., index] * 3) for index, letter in enumerate("RGB")},
+    )
     denoised_by_cycles.write(tmp_path / "c.exr")
     groups = [[tmp_path / "a.exr", tmp_path / "b.exr"], [tmp_path / "c.exr"]]
     denoise_files(denoiser(), groups, [tmp_path / "1.exr", tmp_path / "2.exr"], FileOptions(keep_noisy=True))

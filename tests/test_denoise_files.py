@@ -38,11 +38,18 @@ def write_layers(path, layers):
     channels = {}
     for index, (layer, complete) in enumerate(layers.items()):
         frame = noisy_frame(true_frame(*SIZE, index), index)
-        for name, image, letters in (("Combined", frame.color, "RGB"), ("Denoising Albedo", frame.albedo, "RGB"),
-                                     ("Denoising Normal", frame.normal, "XYZ")):
+        for name, image, letters in (
+            ("Combined", frame.color, "RGB"),
+            ("Denoising Albedo", frame.albedo, "RGB"),
+            ("Denoising Normal", frame.normal, "XYZ"),
+        ):
             if complete or name == "Combined":
-                channels.update({f"{layer}.{name}.{letter}": np.ascontiguousarray(image[..., place])
-                                 for place, letter in enumerate(letters)})
+                channels.update(
+                    {
+                        f"{layer}.{name}.{letter}": np.ascontiguousarray(image[..., place])
+                        for place, letter in enumerate(letters)
+                    }
+                )
     OpenEXR.File({"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}, channels).write(str(path))
     return path
 
@@ -59,8 +66,21 @@ def test_all_layers_that_can_be_are_denoised_and_the_others_named(tmp_path):
 
 def test_a_layer_that_is_asked_for_and_lacks_passes_is_an_error(tmp_path):
     path = write_layers(tmp_path / "a.exr", {"Front": True, "Bare": False})
-    result = CliRunner().invoke(main, ["denoise", str(path), "-o", str(tmp_path / "out.exr"), "--model", "oidn-small-noisy-aux",
-                                       "--engine", "oidn", "--layer", "Bare"])
+    result = CliRunner().invoke(
+        main,
+        [
+            "denoise",
+            str(path),
+            "-o",
+            str(tmp_path / "out.exr"),
+            "--model",
+            "oidn-small-noisy-aux",
+            "--engine",
+            "oidn",
+            "--layer",
+            "Bare",
+        ],
+    )
     assert result.exit_code == 1 and "'Bare' has no 'Denoising Albedo' pass" in result.output
     assert not (tmp_path / "out.exr").exists()
 
@@ -106,13 +126,20 @@ def catcher(in_blender, tmp_path_factory):
 def test_the_shadow_on_a_catcher_is_as_clean_as_the_rest(catcher, tmp_path):
     """Mean squared error of alpha against two halves of 256 spp, with their own noise cancelled."""
     denoise(catcher / "a.exr", "--pair", catcher / "b.exr", "-o", tmp_path / "out.exr")
-    pictures = {name: ExrImage(path).picture("ViewLayer") for name, path in
-                {**{name: catcher / f"{name}.exr" for name in ("a", "b", "r1", "r2")}, "out": tmp_path / "out.exr"}.items()}
+    pictures = {
+        name: ExrImage(path).picture("ViewLayer")
+        for name, path in {
+            **{name: catcher / f"{name}.exr" for name in ("a", "b", "r1", "r2")},
+            "out": tmp_path / "out.exr",
+        }.items()
+    }
     mean = (pictures["a"] + pictures["b"]) / 2
 
     def error(image):
-        return float(squared_error(image=image[..., 3:], reference_a=pictures["r1"][..., 3:],
-                                   reference_b=pictures["r2"][..., 3:]).mean())
+        return float(
+            squared_error(image=image[..., 3:], reference_a=pictures["r1"][..., 3:], reference_b=pictures["r2"][..., 3:]).mean()
+        )
+
     assert error(pictures["out"]) < 0.5 * error(mean)
     for value in (0, 1):
         sure = (pictures["a"][..., 3] == value) & (pictures["b"][..., 3] == value)
@@ -125,7 +152,8 @@ def test_both_eyes_of_all_layers_of_a_stereo_render_are_denoised(catcher, tmp_pa
     """Before, the left eye came out byte-identical, still noisy, with exit code 0."""
     denoise(catcher / name, "-o", tmp_path / "out.exr")
     assert changed_layers(catcher / name, tmp_path / "out.exr") == {
-        f"{layer}.{view}": True for layer in ("ViewLayer", "Second") for view in ("left", "right")}
+        f"{layer}.{view}": True for layer in ("ViewLayer", "Second") for view in ("left", "right")
+    }
 
 
 def test_of_a_pair_what_holds_no_noise_is_passed_through(tmp_path):
@@ -140,7 +168,7 @@ def test_of_a_pair_what_holds_no_noise_is_passed_through(tmp_path):
             write_frame(tmp_path / f"{name}{seed}.exr", Frame(color, albedo=frame.albedo, normal=frame.normal))
         denoise(tmp_path / f"{name}1.exr", "--pair", tmp_path / f"{name}2.exr", "-o", tmp_path / "out.exr")
         picture = ExrImage(tmp_path / "out.exr").picture("ViewLayer")[..., :3]
-        np.testing.assert_array_equal(picture[:, noisy.stop:], card[:, noisy.stop:])
+        np.testing.assert_array_equal(picture[:, noisy.stop :], card[:, noisy.stop :])
         assert noisy.stop == 0 or not np.allclose(picture[:, noisy], color[:, noisy])
 
 

@@ -1,4 +1,5 @@
 """How commands end: one event for programs, one sentence for people, and never a traceback for what a user can mend."""
+
 import errno
 import json
 import os
@@ -35,17 +36,22 @@ def ending(*arguments):
 @pytest.fixture
 def frame(tmp_path):
     from n2n_render.frame.exr import write_frame
+
     write_frame(tmp_path / "noisy.exr", noisy_frame(true_frame(40, 48), 1))
     return tmp_path / "noisy.exr"
 
 
-@pytest.mark.parametrize("arguments, code, kind, says", [
-    (["denoise", "missing.exr", "--model", "oidn", "-o", "out.exr"], 1, "input", "missing.exr"),
-    (["denoise", "--model", "oidn"], 2, "usage", "INPUT"),
-    (["denoise", "a.exr", "--model", "oidn", "-o", "b.exr", "--strength", "7"], 2, "usage", "strength"),
-    (["dance"], 2, "usage", "dance"), (["--dance", "models"], 2, "usage", "dance"),
-    (["denoise", f"{'a' * 300}.exr", "--model", "oidn", "-o", "b.exr"], 1, "input", "no such file"),
-])
+@pytest.mark.parametrize(
+    "arguments, code, kind, says",
+    [
+        (["denoise", "missing.exr", "--model", "oidn", "-o", "out.exr"], 1, "input", "missing.exr"),
+        (["denoise", "--model", "oidn"], 2, "usage", "INPUT"),
+        (["denoise", "a.exr", "--model", "oidn", "-o", "b.exr", "--strength", "7"], 2, "usage", "strength"),
+        (["dance"], 2, "usage", "dance"),
+        (["--dance", "models"], 2, "usage", "dance"),
+        (["denoise", f"{'a' * 300}.exr", "--model", "oidn", "-o", "b.exr"], 1, "input", "no such file"),
+    ],
+)
 def test_what_went_wrong_is_the_last_event(arguments, code, kind, says, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found, event = ending(*arguments)
@@ -53,14 +59,23 @@ def test_what_went_wrong_is_the_last_event(arguments, code, kind, says, tmp_path
     assert says in event["what"] and "Traceback" not in event["what"]
 
 
-@pytest.mark.parametrize("raised, code, kind", [
-    (KeyboardInterrupt(), 130, "interrupted"), (click.Abort(), 130, "interrupted"), (click.UsageError("not so"), 2, "usage"),
-    (MemoryError("12 GiB"), 1, "memory"), (OSError(errno.ENOSPC, "No space left on device", "/disk/file"), 1, "system"),
-    (ZeroDivisionError("by us"), 1, "unexpected"), (SystemError("in an import"), 1, "unexpected"),
-], ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "")
+@pytest.mark.parametrize(
+    "raised, code, kind",
+    [
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (click.Abort(), 130, "interrupted"),
+        (click.UsageError("not so"), 2, "usage"),
+        (MemoryError("12 GiB"), 1, "memory"),
+        (OSError(errno.ENOSPC, "No space left on device", "/disk/file"), 1, "system"),
+        (ZeroDivisionError("by us"), 1, "unexpected"),
+        (SystemError("in an import"), 1, "unexpected"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
 def test_whatever_is_raised_is_one_last_event(raised, code, kind, monkeypatch):
     def fail(*_):
         raise raised
+
     monkeypatch.setattr("n2n_render.network.models.list_models", fail)
     found, event = ending("models")
     assert (found, event["event"], event["kind"]) == (code, "error", kind)
@@ -70,6 +85,7 @@ def test_whatever_is_raised_is_one_last_event(raised, code, kind, monkeypatch):
 def test_every_error_of_the_disk_is_a_sentence_with_the_path(number, monkeypatch):
     def fail(*_):
         raise OSError(number, os.strerror(number), "/disk/some file")
+
     monkeypatch.setattr("n2n_render.network.models.list_models", fail)
     done = run("models")
     assert done.exit_code == 1 and "Traceback" not in done.output
@@ -79,8 +95,9 @@ def test_every_error_of_the_disk_is_a_sentence_with_the_path(number, monkeypatch
 
 def test_a_full_disk_behind_stdout_is_a_sentence():
     with open("/dev/full", "w") as full:
-        done = subprocess.run([sys.executable, "-m", "n2n_render.commands", "engines"], stdout=full, stderr=subprocess.PIPE,
-                              text=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "n2n_render.commands", "engines"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
     assert done.returncode == 1 and "full" in done.stderr and "standard output" in done.stderr
     assert "Traceback" not in done.stderr and "ignored" not in done.stderr
 
@@ -112,8 +129,9 @@ def test_results_are_numbers_and_paths_by_name(frame, tmp_path, monkeypatch):
 def test_learning_tells_what_it_made(make_dataset, tmp_path):
     data = make_dataset(size=(48, 48))
     steps = ("--steps", 3, "--batch", 1, "--device", "cpu")
-    code, event = ending("train", "--hdr", "--data", data, "--out", tmp_path / "run", *steps, "--levels", 1, "--widths", "8,8",
-                         "--crop", 16)
+    code, event = ending(
+        "train", "--hdr", "--data", data, "--out", tmp_path / "run", *steps, "--levels", 1, "--widths", "8,8", "--crop", 16
+    )
     assert code == 0 and event["folder"] == str(tmp_path / "run") and Path(event["model"]).is_file(), event
     for _ in range(2):  # the second one uses what the first has learned
         code, event = ending("adapt", data, "-o", tmp_path / "out", "--init", "oidn-small", "--crop", 32, *steps)
@@ -153,8 +171,26 @@ def test_an_empty_text_is_an_error_that_names_the_option(command, param, empty, 
 def test_ctrl_c_at_any_moment_is_no_traceback(program, moment_s, make_dataset, tmp_path):
     """Before `start.main` is reached, some hundredths of a second, Python itself answers: by its end, or a traceback."""
     data, out = make_dataset(views=2), tmp_path / "run"
-    command = [sys.executable, *program, "--progress", "json", "train", "--hdr", "--data", str(data), "--out", str(out),
-               "--steps", "100000", "--levels", "1", "--widths", "8,8", "--crop", "16"]
+    command = [
+        sys.executable,
+        *program,
+        "--progress",
+        "json",
+        "train",
+        "--hdr",
+        "--data",
+        str(data),
+        "--out",
+        str(out),
+        "--steps",
+        "100000",
+        "--levels",
+        "1",
+        "--widths",
+        "8,8",
+        "--crop",
+        "16",
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, cwd=ROOT)
     time.sleep(moment_s)
     process.send_signal(signal.SIGINT)
@@ -168,4 +204,5 @@ def test_ctrl_c_at_any_moment_is_no_traceback(program, moment_s, make_dataset, t
 
 def test_an_interruption_before_json_is_there_is_the_same_event():
     from n2n_render.start import INTERRUPTED, INTERRUPTED_EVENT, end_event
+
     assert INTERRUPTED_EVENT + "\n" == end_event("interrupted", INTERRUPTED)

@@ -1,4 +1,5 @@
 """Evaluation: every method on every view with references, equal samples for all."""
+
 import json
 
 import numpy as np
@@ -50,8 +51,8 @@ def test_pictures_tables_and_json_hold_all_of_it(result, tmp_path):
     picture = comparison(result)
     assert picture.size == (80 * 4, 2 * 64 + 18 + 4 * 10)  # images, error maps, caption, two crops of 10² magnified 4 times
     y, x = worst_places([result.errors[name] for name in ("ours", "OIDN")], 10)[0]
-    crop = np.asarray(picture)[-40:, -80:-40]              # of the reference, the last column
-    np.testing.assert_array_equal(crop[::4, ::4], display(result.images["reference"])[y:y + 10, x:x + 10])
+    crop = np.asarray(picture)[-40:, -80:-40]  # of the reference, the last column
+    np.testing.assert_array_equal(crop[::4, ::4], display(result.images["reference"])[y : y + 10, x : x + 10])
     assert [row[0] for row in table_rows(result.scores)] == list(result.scores)
     write_json([result], means([result]), tmp_path / "a.json", ladder={16: 20.0})
     written = json.loads((tmp_path / "a.json").read_text())
@@ -60,11 +61,11 @@ def test_pictures_tables_and_json_hold_all_of_it(result, tmp_path):
 
 def test_crops_show_the_places_that_are_worst_for_all():
     one, two = np.zeros((40, 60)), np.zeros((40, 60))
-    one[5:9, 7:11], two[5:9, 7:11] = 0.5, 0.5    # bad in both
-    one[30:34, 50:54] = 0.8                      # bad in one
-    two[20, 20] = 0.9                            # a single pixel
+    one[5:9, 7:11], two[5:9, 7:11] = 0.5, 0.5  # bad in both
+    one[30:34, 50:54] = 0.8  # bad in one
+    two[20, 20] = 0.9  # a single pixel
     assert worst_places([one, two], 4) == [(5, 7), (30, 50)]
-    assert len(worst_places([one], 40)) == 1     # there is no second place apart from the first
+    assert len(worst_places([one], 40)) == 1  # there is no second place apart from the first
     assert worst_places([], 4) == []
 
 
@@ -112,10 +113,16 @@ def test_equal_samples_go_straight_in_the_logarithm_between_rungs_and_not_beyond
 
 def test_the_ladder_is_told_in_words():
     ladder = {4: 20.0, 16: 26.0}
-    mean = {name: {"psnr_db": value} for name, value in
-            {"noisy, mean of 2": 10.0, "OIDN": 20.0, "ours": 23.0, "bad": 15.0, "best": 40.0}.items()}
-    assert samples_lines(ladder, mean) == ["OIDN at 4 spp 20.00 dB, 16 spp 26.00 dB", "ours equals OIDN at 8.0 spp",
-                                           "bad equals OIDN at fewer than 4 spp", "best equals OIDN at more than 16 spp"]
+    mean = {
+        name: {"psnr_db": value}
+        for name, value in {"noisy, mean of 2": 10.0, "OIDN": 20.0, "ours": 23.0, "bad": 15.0, "best": 40.0}.items()
+    }
+    assert samples_lines(ladder, mean) == [
+        "OIDN at 4 spp 20.00 dB, 16 spp 26.00 dB",
+        "ours equals OIDN at 8.0 spp",
+        "bad equals OIDN at fewer than 4 spp",
+        "best equals OIDN at more than 16 spp",
+    ]
     assert samples_lines({}, mean) == []
 
 
@@ -140,8 +147,10 @@ def test_a_picture_that_cannot_be_written_costs_no_numbers(make_dataset, tmp_pat
     """Before, the first of them ended the evaluation, and the numbers of all views were lost."""
     data = make_dataset(views=2, references=(0, 1))
     (tmp_path / "out" / "data_v000_f0001.png" / "in the way").mkdir(parents=True)
-    result = CliRunner().invoke(main, ["evaluate", "--data", str(data), "--no-oidn", "--out", str(tmp_path / "out"), "--json",
-                                       str(tmp_path / "all.json")])
+    result = CliRunner().invoke(
+        main,
+        ["evaluate", "--data", str(data), "--no-oidn", "--out", str(tmp_path / "out"), "--json", str(tmp_path / "all.json")],
+    )
     assert result.exit_code == 1 and "data_v000_f0001.png: cannot be written" in result.output
     assert "mean of 2 view(s)" in result.output and len(json.loads((tmp_path / "all.json").read_text())["views"]) == 2
     assert (tmp_path / "out" / "data_v001_f0001.png").is_file()

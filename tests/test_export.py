@@ -1,4 +1,5 @@
 """Files for other programs: read back they give the same picture, Open Image Denoise's own program included."""
+
 import dataclasses
 import importlib.util
 import json
@@ -22,8 +23,15 @@ from n2n_render.network.models import describe_origin, open_model, sidecar_path
 from n2n_render.network.unet import Conv, OidnUNet, UNet
 
 PAPER = ModelConfig(features=("albedo", "normal", "depth"), levels=2, encoder_width=8, decoder_width=12, head_widths=(8, 6))
-OIDN = ModelConfig(features=("albedo", "normal"), encoding="pu", output="encoded", topology="oidn", widths=(8,) * 15,
-                   unit_normals=True, head="direct")
+OIDN = ModelConfig(
+    features=("albedo", "normal"),
+    encoding="pu",
+    output="encoded",
+    topology="oidn",
+    widths=(8,) * 15,
+    unit_normals=True,
+    head="direct",
+)
 LARGE = dataclasses.replace(OIDN, topology="oidn_large", widths=(6,) * 18, clean_guides=True)
 MODELS = {"paper": PAPER, "oidn": OIDN, "oidn_large": LARGE}
 
@@ -52,11 +60,17 @@ def frame():
 
 def session(path):
     import onnxruntime
+
     return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
 
-CASES = [(kind, half, model) for model in MODELS for kind in ("tza", "onnx", "torchscript") for half in (False, True)
-         if (kind, model) != ("tza", "paper")]
+CASES = [
+    (kind, half, model)
+    for model in MODELS
+    for kind in ("tza", "onnx", "torchscript")
+    for half in (False, True)
+    if (kind, model) != ("tza", "paper")
+]
 
 
 @pytest.mark.parametrize("kind, half, model", CASES)
@@ -130,8 +144,9 @@ def test_open_image_denoises_own_program_runs_an_exported_archive(frame, tmp_pat
     for name in ("color", "albedo", "normal"):
         write_pfm(tmp_path / f"{name}.pfm", getattr(frame, name))
     command = [program, "--hdr", "color.pfm", "--alb", "albedo.pfm", "--nrm", "normal.pfm", "-w", "m.tza", "-o", "out.pfm"]
-    done = subprocess.run(command, cwd=tmp_path, env={**os.environ, "LD_LIBRARY_PATH": str(folder / "lib")},
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "LD_LIBRARY_PATH": str(folder / "lib")}, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     ours = Denoiser(checkpoint, "cpu", engine="torch", prefilter=False).denoise(frame)
     assert compare(ours, read_pfm(tmp_path / "out.pfm")) < 0.005
@@ -158,7 +173,9 @@ def test_a_file_that_gives_another_picture_is_not_left_behind(frame, tmp_path, m
                     return {name: tensor * 1.1 if tensor.ndim == 4 else tensor for name, tensor in found.items()}
                 found.enc_conv2[0].weight.mul_(1.5)
                 return found
+
         return result
+
     for name in ("archive_tensors", "fold"):
         monkeypatch.setattr(station, name, spoilt(getattr(station, name)))
     with pytest.raises(N2NError, match="another picture") as caught:

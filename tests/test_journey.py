@@ -1,4 +1,5 @@
 """The whole road through the command line, with real renders: .blend → pairs → checkpoint → denoised EXR → numbers."""
+
 import json
 import os
 import subprocess
@@ -28,15 +29,20 @@ def road(scenes, sample_command, tmp_path_factory):
     """A folder with data/ (six views, the first with references) and run/. N2N_SCENE: another .blend than the demo's."""
     folder = tmp_path_factory.mktemp("road")
     scene = os.environ.get("N2N_SCENE", scenes.demo)
-    subprocess.run(sample_command("--scene", scene, "--spp", 8, "--views", 6, "--size", "112x63", "--reference-spp", 128,
-                                  "--out", folder / "data"), check=True)
+    subprocess.run(
+        sample_command(
+            "--scene", scene, "--spp", 8, "--views", 6, "--size", "112x63", "--reference-spp", 128, "--out", folder / "data"
+        ),
+        check=True,
+    )
     command("train", "--hdr", "--features", "--data", folder / "data", "--out", folder / "run", "--steps", 250, *NETWORK)
     return folder
 
 
 def test_denoised_beats_noisy_on_a_view_that_was_not_trained_on(road):
-    command("evaluate", "--model", road / "run", "--data", road / "data", "--out", road / "pictures", "--json",
-            road / "scores.json")
+    command(
+        "evaluate", "--model", road / "run", "--data", road / "data", "--out", road / "pictures", "--json", road / "scores.json"
+    )
     found = json.loads((road / "scores.json").read_text())
     ours, noisy = found["mean"]["ours"], found["mean"]["noisy, mean of 2"]
     assert found["views"][0]["held_out"]
@@ -56,8 +62,9 @@ def test_an_artists_render_keeps_every_other_channel_and_attribute(road, scenes,
     assert before.layers == ["Beauty.Main", "Second"] and len(before.parts) == len(after.parts)
     changed, seen = set(), set()
     for (old_header, old), (new_header, new) in zip(before.parts, after.parts, strict=True):
-        assert {key: str(value) for key, value in old_header.items() if key != "channels"} == \
-               {key: str(value) for key, value in new_header.items() if key != "channels"}
+        assert {key: str(value) for key, value in old_header.items() if key != "channels"} == {
+            key: str(value) for key, value in new_header.items() if key != "channels"
+        }
         assert list(old) == list(new)
         seen |= set(old)
         for name in old:
@@ -71,8 +78,19 @@ def test_an_artists_render_keeps_every_other_channel_and_attribute(road, scenes,
 
 def test_folders_and_pairs_are_denoised(road, tmp_path):
     pattern = {seed: road / "data" / f"v000_f####_s{seed:04d}_0008spp.exr" for seed in (1, 2)}
-    command("denoise", pattern[1], "--pair", pattern[2], "--model", road / "run" / "best.pt", "-o", tmp_path / "out",
-            "--keep-noisy", "--tile", 64)
+    command(
+        "denoise",
+        pattern[1],
+        "--pair",
+        pattern[2],
+        "--model",
+        road / "run" / "best.pt",
+        "-o",
+        tmp_path / "out",
+        "--keep-noisy",
+        "--tile",
+        64,
+    )
     written = list((tmp_path / "out").iterdir())
     assert len(written) == 1
     image = ExrImage(written[0])
@@ -83,6 +101,7 @@ def test_folders_and_pairs_are_denoised(road, tmp_path):
 def test_demo_goes_the_whole_road(tmp_path, capsys):
     """At a tenth of its size; N2N_BLENDER is not asked, the demo is what a newcomer runs."""
     from n2n_render.console import reporter
+
     config = DemoConfig(str(tmp_path / "demo"), 0.3, views=4, reference_spp=32, size=(96, 54), device="cpu")
     result = demo(config, lambda title: reporter(title, "json"))
     assert result.picture.exists() and (result.run / "best.pt").exists()

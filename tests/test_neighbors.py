@@ -1,4 +1,5 @@
 """Neighbours in files: placed by their data windows; one that cannot be read is not there, and that is said."""
+
 import logging
 
 import numpy as np
@@ -12,8 +13,16 @@ from n2n_render.frame.sequence import find_windows
 from n2n_render.neighbors import Neighbors
 from n2n_render.network.model import ModelConfig
 
-MODEL = ModelConfig(features=("albedo", "normal", "neighbors"), topology="oidn", norm="none", encoding="pu", output="encoded",
-                    head="direct", unit_normals=True, widths=(32, 32, 48, 64, 80, 96, 96, 112, 112, 96, 96, 64, 64, 64, 32))
+MODEL = ModelConfig(
+    features=("albedo", "normal", "neighbors"),
+    topology="oidn",
+    norm="none",
+    encoding="pu",
+    output="encoded",
+    head="direct",
+    unit_normals=True,
+    widths=(32, 32, 48, 64, 80, 96, 96, 112, 112, 96, 96, 64, 64, 64, 32),
+)
 SIZE = (64, 80)
 PLANE = (120, 140)
 
@@ -22,13 +31,22 @@ def write(path, plane, corner):
     """A part of a still scene, rendered with a border whose corner is at (column, row)."""
     frame = crop(plane, (slice(corner[1], corner[1] + SIZE[0]), slice(corner[0], corner[0] + SIZE[1])))
     channels = {}
-    for name, image, letters in (("Combined", frame.color, "RGB"), ("Denoising Albedo", frame.albedo, "RGB"),
-                                 ("Denoising Normal", frame.normal, "XYZ"), ("Vector", np.zeros((*SIZE, 4)), "XYZW")):
-        channels.update({f"ViewLayer.{name}.{letter}": np.ascontiguousarray(image[..., index], np.float32)
-                         for index, letter in enumerate(letters)})
+    for name, image, letters in (
+        ("Combined", frame.color, "RGB"),
+        ("Denoising Albedo", frame.albedo, "RGB"),
+        ("Denoising Normal", frame.normal, "XYZ"),
+        ("Vector", np.zeros((*SIZE, 4)), "XYZW"),
+    ):
+        channels.update(
+            {
+                f"ViewLayer.{name}.{letter}": np.ascontiguousarray(image[..., index], np.float32)
+                for index, letter in enumerate(letters)
+            }
+        )
     window = np.array(corner, np.int32), np.array([corner[0] + SIZE[1] - 1, corner[1] + SIZE[0] - 1], np.int32)
-    OpenEXR.File({"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage, "dataWindow": window},
-                 channels).write(str(path))
+    OpenEXR.File({"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage, "dataWindow": window}, channels).write(
+        str(path)
+    )
     return (path,)
 
 
@@ -49,7 +67,7 @@ def test_what_a_neighbor_shows_lies_where_it_belongs(tmp_path, plane, shift):
     groups = [write(tmp_path / f"f_000{number}.exr", plane(number), place) for number, place in ((1, corner), (2, other))]
     guides = neighbors_of(groups).of(0)
     both = np.zeros(PLANE, bool)
-    both[other[1]:other[1] + SIZE[0], other[0]:other[0] + SIZE[1]] = True
+    both[other[1] : other[1] + SIZE[0], other[0] : other[0] + SIZE[1]] = True
     here = (slice(20, 20 + SIZE[0]), slice(20, 20 + SIZE[1]))
     assert not guides[~both[here]][:, 6].any()  # beyond its window the neighbour has no share
     inside = both[here] & (guides[..., 6] > 0.3)

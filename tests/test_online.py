@@ -1,4 +1,5 @@
 """online: every frame is denoised by what was learned from those before it, and the curve says how well."""
+
 import json
 
 import numpy as np
@@ -14,9 +15,38 @@ FRAMES = (1, 2, 3)
 
 
 def online(scene, out, *more):
-    return CliRunner().invoke(main, [*map(str, [
-        "online", "--scene", scene, "--frames", "1-3", "--spp", 1, "--size", "64x48", "--crop", 48, "--batch", 2,
-        "--steps-per-frame", 2, "--init", "oidn-small", "--device", "cpu", "-o", out, *more])])
+    return CliRunner().invoke(
+        main,
+        [
+            *map(
+                str,
+                [
+                    "online",
+                    "--scene",
+                    scene,
+                    "--frames",
+                    "1-3",
+                    "--spp",
+                    1,
+                    "--size",
+                    "64x48",
+                    "--crop",
+                    48,
+                    "--batch",
+                    2,
+                    "--steps-per-frame",
+                    2,
+                    "--init",
+                    "oidn-small",
+                    "--device",
+                    "cpu",
+                    "-o",
+                    out,
+                    *more,
+                ],
+            )
+        ],
+    )
 
 
 def picture(out, frame):

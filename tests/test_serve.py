@@ -1,4 +1,5 @@
 """serve: one JSON object for each line, and a process that survives what is asked of it."""
+
 import json
 import queue
 import subprocess
@@ -61,6 +62,7 @@ def start_serving():
     def start(*command):
         started.append(Served(command or ("-m", "n2n_render.serve")))
         return started[-1]
+
     yield start
     for served in started:
         served.process.kill()
@@ -100,8 +102,21 @@ def test_denoise_is_what_the_command_does(served, noisy, tmp_path):
     assert found["event"] == "done" and found["layers"] == {"ViewLayer": 0}
     shares = [event["share"] for event in before if event["event"] == "progress"]
     assert shares == sorted(shares) and 0 <= shares[0] and shares[-1] <= 1
-    done = CliRunner().invoke(main, ["denoise", str(noisy), "--model", "oidn-small", "--device", "cpu", "--engine", "oidn",
-                                     "-o", str(tmp_path / "cli.exr")])
+    done = CliRunner().invoke(
+        main,
+        [
+            "denoise",
+            str(noisy),
+            "--model",
+            "oidn-small",
+            "--device",
+            "cpu",
+            "--engine",
+            "oidn",
+            "-o",
+            str(tmp_path / "cli.exr"),
+        ],
+    )
     assert done.exit_code == 0, done.output
     ours, theirs = ExrImage(tmp_path / "out.exr"), ExrImage(tmp_path / "cli.exr")
     assert ours.frame().color.tobytes() == theirs.frame().color.tobytes()
@@ -114,6 +129,7 @@ def test_denoise_is_what_the_command_does(served, noisy, tmp_path):
 
 def picture(path):
     import OpenEXR
+
     return OpenEXR.File(str(path)).parts[0].channels["RGBA"].pixels
 
 
@@ -126,7 +142,7 @@ def test_strength_goes_from_noisy_to_denoised(served, noisy, tmp_path):
         found[strength] = ExrImage(tmp_path / "out.exr").frame().color
     assert np.array_equal(found[0.0], ExrImage(noisy).frame().color)
     assert np.allclose(found[0.5], (found[0.0] + found[1.0]) / 2, atol=1e-5)
-    assert not np.allclose(found[0.0], found[1.0], atol=.01)
+    assert not np.allclose(found[0.0], found[1.0], atol=0.01)
 
 
 def test_check_says_which_file_lacks_a_pass(served, noisy, tmp_path):
@@ -160,7 +176,8 @@ def test_a_request_can_be_cancelled_before_and_while_it_runs(served, noisy, tmp_
 def test_what_cannot_be_done_is_an_error_and_the_process_lives_on(served, noisy, tmp_path):
     (tmp_path / "text.tza").write_text("not a model")
     (tmp_path / "text.exr").write_text("not an image")
-    for identity, (request, expected) in enumerate((
+    for identity, (request, expected) in enumerate(
+        (
             ({"do": "dance"}, "dance"),
             (denoise(tmp_path / "none.exr"), "none.exr"),
             (denoise(tmp_path / "text.exr"), "text.exr"),
@@ -169,7 +186,9 @@ def test_what_cannot_be_done_is_an_error_and_the_process_lives_on(served, noisy,
             (denoise(noisy, device="toaster"), "toaster"),
             (denoise(noisy, layers=["Nowhere"]), "Nowhere"),
             (denoise(noisy, output=str(noisy / "folder.exr")), "noisy.exr"),
-            ({"do": "denoise"}, "model"))):
+            ({"do": "denoise"}, "model"),
+        )
+    ):
         served.ask(id=identity, **request)
         found, _ = served.last(identity)
         assert found["event"] == "error" and expected in found["what"], found
@@ -200,8 +219,9 @@ def test_it_ends_with_who_asks(served, tmp_path, how):
 
 
 def test_pytorch_is_not_needed(start_serving, noisy, tmp_path):
-    served = start_serving("-c", "import sys; sys.modules['torch'] = sys.modules['openvino'] = None\n"
-                                 "from n2n_render.serve import main; main()")
+    served = start_serving(
+        "-c", "import sys; sys.modules['torch'] = sys.modules['openvino'] = None\nfrom n2n_render.serve import main; main()"
+    )
     served.ask(id=1, do="describe", folders=[])
     assert served.last(1)[0]["event"] == "done"
     served.ask(id=2, **denoise(noisy, output=str(tmp_path / "out.exr")))
@@ -266,21 +286,47 @@ def wrong(**fields):
     return {"do": "denoise", "model": "oidn", "input": "a.exr", **fields}
 
 
-@pytest.mark.parametrize("request_, says", [
-    (wrong(strength=-5), "strength"), (wrong(strength=1.01), "strength"), (wrong(strength="abc"), "strength"),
-    (wrong(strength=True), "strength"), (wrong(strength=None), "strength"), (wrong(strength=[0.5]), "strength"),
-    (wrong(prefilter="yes"), "prefilter"), (wrong(keep_noisy=1), "keep_noisy"), (wrong(layers="ViewLayer"), "layers"),
-    (wrong(layers=[1]), "layers"), (wrong(layers=[]), "layers"), (wrong(layers=["A", "A"]), "layers"),
-    (wrong(device=0), "device"), (wrong(engine="steam"), "engine"), (wrong(engine={}), "engine"), (wrong(input=""), "input"),
-    (wrong(input="a\0b"), "input"), (wrong(input=["a"]), "input"), (wrong(output=7), "output"), (wrong(output=" "), "output"),
-    (wrong(pictures=False), "pictures"), (wrong(model=None), "model"), (wrong(tile=64, dance=1), "dance"),
-    ({"do": "denoise", "model": "oidn"}, "input"), ({"do": "check", "model": "oidn"}, "inputs"),
-    ({"do": "check", "model": "oidn", "inputs": "a.exr"}, "inputs"), ({"do": "describe", "folders": "here"}, "folders"),
-    ({"do": "describe", "folders": [None]}, "folders"), ({"do": "describe", "inputs": []}, "inputs"),
-    ({"do": "cancel", "reason": "tired"}, "reason"), ({"do": "quit", "now": True}, "now"), ({"do": None}, "null"), ({}, "null"),
-])
+@pytest.mark.parametrize(
+    "request_, says",
+    [
+        (wrong(strength=-5), "strength"),
+        (wrong(strength=1.01), "strength"),
+        (wrong(strength="abc"), "strength"),
+        (wrong(strength=True), "strength"),
+        (wrong(strength=None), "strength"),
+        (wrong(strength=[0.5]), "strength"),
+        (wrong(prefilter="yes"), "prefilter"),
+        (wrong(keep_noisy=1), "keep_noisy"),
+        (wrong(layers="ViewLayer"), "layers"),
+        (wrong(layers=[1]), "layers"),
+        (wrong(layers=[]), "layers"),
+        (wrong(layers=["A", "A"]), "layers"),
+        (wrong(device=0), "device"),
+        (wrong(engine="steam"), "engine"),
+        (wrong(engine={}), "engine"),
+        (wrong(input=""), "input"),
+        (wrong(input="a\0b"), "input"),
+        (wrong(input=["a"]), "input"),
+        (wrong(output=7), "output"),
+        (wrong(output=" "), "output"),
+        (wrong(pictures=False), "pictures"),
+        (wrong(model=None), "model"),
+        (wrong(tile=64, dance=1), "dance"),
+        ({"do": "denoise", "model": "oidn"}, "input"),
+        ({"do": "check", "model": "oidn"}, "inputs"),
+        ({"do": "check", "model": "oidn", "inputs": "a.exr"}, "inputs"),
+        ({"do": "describe", "folders": "here"}, "folders"),
+        ({"do": "describe", "folders": [None]}, "folders"),
+        ({"do": "describe", "inputs": []}, "inputs"),
+        ({"do": "cancel", "reason": "tired"}, "reason"),
+        ({"do": "quit", "now": True}, "now"),
+        ({"do": None}, "null"),
+        ({}, "null"),
+    ],
+)
 def test_a_request_that_is_not_whole_is_refused_by_name(request_, says):
     from n2n_render.request import BadRequest, parse_request
+
     with pytest.raises(BadRequest) as caught:
         parse_request(json.dumps({"id": "mine", **request_}).encode())
     assert says in caught.value.what and caught.value.hint and caught.value.identity == "mine"
@@ -289,6 +335,7 @@ def test_a_request_that_is_not_whole_is_refused_by_name(request_, says):
 def test_what_is_read_is_never_written_over(served, noisy, tmp_path):
     """By whatever name."""
     import os
+
     before = noisy.read_bytes()
     (tmp_path / "folder").mkdir()
     (tmp_path / "linked").symlink_to(tmp_path, target_is_directory=True)
@@ -299,13 +346,23 @@ def test_what_is_read_is_never_written_over(served, noisy, tmp_path):
     picture.write_bytes(before)
     model = tmp_path / "model.tza"
     model.write_bytes(b"weights")
-    names = [noisy, tmp_path / "folder" / ".." / "noisy.exr", tmp_path / "linked" / "noisy.exr", tmp_path / "link.exr",
-             tmp_path / "hard.exr", os.path.relpath(noisy)]
+    names = [
+        noisy,
+        tmp_path / "folder" / ".." / "noisy.exr",
+        tmp_path / "linked" / "noisy.exr",
+        tmp_path / "link.exr",
+        tmp_path / "hard.exr",
+        os.path.relpath(noisy),
+    ]
     requests = [denoise(noisy, output=str(name)) for name in names]
-    requests += [denoise(tmp_path / "link.exr", output=str(noisy)), denoise(picture, pictures=str(picture.parent)),
-                 denoise(noisy, output=str(picture), pictures=str(picture.parent)),
-                 denoise(noisy, output=str(model), model=str(model)), denoise(noisy, output=str(tmp_path / "folder")),
-                 denoise(noisy, output=str(tmp_path / "folder" / "best.pt"), model=str(tmp_path / "linked" / "folder"))]
+    requests += [
+        denoise(tmp_path / "link.exr", output=str(noisy)),
+        denoise(picture, pictures=str(picture.parent)),
+        denoise(noisy, output=str(picture), pictures=str(picture.parent)),
+        denoise(noisy, output=str(model), model=str(model)),
+        denoise(noisy, output=str(tmp_path / "folder")),
+        denoise(noisy, output=str(tmp_path / "folder" / "best.pt"), model=str(tmp_path / "linked" / "folder")),
+    ]
     for identity, request in enumerate(requests):
         served.ask(id=identity, **request)
         found, _ = served.last(identity)
@@ -331,8 +388,10 @@ def test_a_model_that_looks_at_neighbours_is_a_sentence(served, noisy, tmp_path)
     from n2n_render.network.checkpoint import Checkpoint, write_checkpoint
     from n2n_render.network.model import ModelConfig
     from n2n_render.network.unet import UNet
-    config = ModelConfig(features=("albedo", "normal", NEIGHBORS), levels=1, encoder_width=4, decoder_width=4,
-                         head_widths=(4, 4))
+
+    config = ModelConfig(
+        features=("albedo", "normal", NEIGHBORS), levels=1, encoder_width=4, decoder_width=4, head_widths=(4, 4)
+    )
     write_checkpoint(tmp_path / "m.pt", Checkpoint(config, UNet(config).state_dict()))
     served.ask(id=1, **denoise(noisy, model=str(tmp_path / "m.pt"), output=str(tmp_path / "out.exr")))
     served.ask(id=2, do="check", model=str(tmp_path / "m.pt"), inputs=[str(noisy)])
@@ -346,6 +405,7 @@ def test_doubts_of_the_library_are_warnings_of_the_request_in_hand():
     from n2n_render.errors import doubt
     from n2n_render.request import Describe
     from n2n_render.serve import Job, Server
+
     answers = []
     server = Server(answers.append)
     doubtful = {"version": "0"}
@@ -354,6 +414,7 @@ def test_doubts_of_the_library_are_warnings_of_the_request_in_hand():
         doubt("the file looks odd")
         doubt("the file looks odd")
         return doubtful
+
     server._work[Describe] = describe
     for identity in (1, 2):
         server.handle(Job(identity, Describe(), server.answer))

@@ -8,15 +8,16 @@ The scene is by Mark Raynsford (io7m), CC-BY-4.0: https://github.com/io7m-com/co
 
 References come in pairs of neighbouring frames, so that `evaluate` can tell how much a picture flickers.
 """
+
 import sys
 
 import bpy
 from mathutils import Matrix, Vector
 
 FRAMES = 24
-SIDEWAYS = 0.5       # m, along the authored camera's x axis, half to each side
-FORWARD = 0.3        # m
-TURN = 0.25          # rad, about the vertical: it keeps looking at the desk
+SIDEWAYS = 0.5  # m, along the authored camera's x axis, half to each side
+FORWARD = 0.3  # m
+TURN = 0.25  # rad, about the vertical: it keeps looking at the desk
 
 
 def main(source, target):

@@ -1,4 +1,5 @@
 """Noisy renders of a shot → OUT: its frames denoised, how far each may be from the truth, and the model that did it."""
+
 import hashlib
 import os
 import shutil
@@ -44,14 +45,21 @@ class Adaptation:
     """What a run gave. tuned None: the model in OUT was that of an earlier run with the same frames and settings. model None:
     no frame held noise, so that there was nothing to learn.
     """
+
     model: Path | None
     tuned: Tuned | None
     frames: list[FrameResult]
 
 
-def adapt(config: AdaptConfig, groups: list[tuple[Path, ...]], names: list[str], out: str, make_reporter,
-          on_picture: Callable[[Path, Picture], None] = lambda path, picture: None,
-          on_look: Callable[[Path, list[np.ndarray]], None] = lambda path, images: None) -> Adaptation:
+def adapt(
+    config: AdaptConfig,
+    groups: list[tuple[Path, ...]],
+    names: list[str],
+    out: str,
+    make_reporter,
+    on_picture: Callable[[Path, Picture], None] = lambda path, picture: None,
+    on_look: Callable[[Path, list[np.ndarray]], None] = lambda path, images: None,
+) -> Adaptation:
     """Trains on the frames' own renders, then denoises them into the folder `out`.
 
     groups: the files of each frame, one for each seed, see `shot.find_groups`; make_reporter(title): as in console.py;
@@ -72,8 +80,9 @@ def adapt(config: AdaptConfig, groups: list[tuple[Path, ...]], names: list[str],
             make_folder(folder / CACHE)
             frames = _load(shot, folder / CACHE, make_reporter)
             if frames:
-                adapted, tuned, kept = _tune(shot, frames, folder, key, make_reporter,
-                                             optional(partial(on_look, folder / PREVIEW)))
+                adapted, tuned, kept = _tune(
+                    shot, frames, folder, key, make_reporter, optional(partial(on_look, folder / PREVIEW))
+                )
         shutil.rmtree(folder / CACHE, ignore_errors=True)
         report = Report(folder / REPORT, config, adapted)
         with make_reporter("denoising") as progress:
@@ -81,8 +90,10 @@ def adapt(config: AdaptConfig, groups: list[tuple[Path, ...]], names: list[str],
             painted = denoise_shot(artist, shot.subjects, outputs, report, shot.failed, progress)
         report.finish()
     if kept != folder / MODEL:
-        raise N2NError(f"{folder / MODEL} could not be written; the model is kept as {kept}",
-                       f"Free some space and move it to {folder / MODEL}: the frames are finished.")
+        raise N2NError(
+            f"{folder / MODEL} could not be written; the model is kept as {kept}",
+            f"Free some space and move it to {folder / MODEL}: the frames are finished.",
+        )
     raise_failures(list(shot.failed.items()), len(groups))
     return Adaptation(kept if adapted else None, tuned, painted)
 
@@ -94,6 +105,7 @@ class _Shot:
     subjects: of each frame; failed: first file → why a frame cannot be denoised; windows: see `find_windows`, None without
     neighbours; chosen: the numbers of the frames to train on.
     """
+
     config: AdaptConfig
     groups: list[tuple[Path, ...]]
     model: ModelConfig
@@ -124,10 +136,14 @@ class _Shot:
 
     def key(self) -> str:
         """Names everything that the adapted weights depend on."""
-        kept = {name: value for name, value in to_dict(self.config).items()
-                if name not in ("average", "keep_noisy", "engine", "precision", "threads", "device")}
-        looked_at = {there for index in self.chosen for there in (self.windows[index] if self.windows else [index])
-                     if there is not None}
+        kept = {
+            name: value
+            for name, value in to_dict(self.config).items()
+            if name not in ("average", "keep_noisy", "engine", "precision", "threads", "device")
+        }
+        looked_at = {
+            there for index in self.chosen for there in (self.windows[index] if self.windows else [index]) if there is not None
+        }
         files = [facts(self.groups[index]) for index in sorted(looked_at)]
         made_by = __version__, GUIDES_VERSION if self.config.temporal else 0
         return hashlib.sha256(repr((made_by, kept, self.model, _digest(self.start), files)).encode()).hexdigest()
@@ -135,6 +151,7 @@ class _Shot:
 
 def optional(show):
     """`show`, whose failures are told of once and end nothing: a preview, an error map."""
+
     def attempt(*args):
         try:
             show(*args)
@@ -142,6 +159,7 @@ def optional(show):
             if not told:
                 told.append(True)
                 doubt(f"{error.what if isinstance(error, N2NError) else error}; the work goes on without it")
+
     told: list = []
     return attempt
 
@@ -158,8 +176,9 @@ def _check(folder, groups, outputs):
     if folder.suffix.lower() == ".exr":
         raise N2NError(f"{folder} is the name of a file, but adapting writes several", "Pass a folder with -o.")
     if (folder / MANIFEST).exists():
-        raise N2NError(f"{folder} is a dataset; denoised frames do not belong among its renders",
-                       "Pass another folder with -o.")
+        raise N2NError(
+            f"{folder} is a dataset; denoised frames do not belong among its renders", "Pass another folder with -o."
+        )
 
 
 def start_of(config: AdaptConfig) -> tuple[ModelConfig, Checkpoint | None, Checkpoint | None]:
@@ -201,30 +220,34 @@ def _earlier(path: Path, key: str) -> Checkpoint | None:
     raise N2NError(f"{path} was adapted to other frames or with other settings", "Pass another folder with -o, or delete it.")
 
 
-def _tune(shot: _Shot, frames: list[ShotFrame], folder: Path, key: str, make_reporter,
-          on_look) -> tuple[Checkpoint, Tuned, Path]:
+def _tune(
+    shot: _Shot, frames: list[ShotFrame], folder: Path, key: str, make_reporter, on_look
+) -> tuple[Checkpoint, Tuned, Path]:
     """Also where the model was written: in `folder`, if that was possible."""
     config, start, chosen = shot.config, shot.start, [frame.paths for frame in frames]
     with make_reporter("adapting") as progress:
         if start and set(_names(chosen)) & set(start.provenance.get("trained_on", ())):
-            progress.warn(f"{config.init} was trained on some of these very frames: it looks better here than it is, and less "
-                          "will be adapted")
+            progress.warn(
+                f"{config.init} was trained on some of these very frames: it looks better here than it is, and less "
+                "will be adapted"
+            )
         tuning = Tuning(frames, shot.model, start.tensors() if start else None, config, progress, shot.plain, on_look)
         try:
             with cpu_threads(config.threads):
                 tuned = tuning.run()
         except KeyboardInterrupt:
             if tuning.best and (tuning.best.steps or tuning.best.share):
-                path = write_somewhere(folder / f"interrupted-{MODEL}",
-                                       _checkpoint(shot, tuning, tuning.best, chosen, ""))
+                path = write_somewhere(folder / f"interrupted-{MODEL}", _checkpoint(shot, tuning, tuning.best, chosen, ""))
                 progress.note(f"the best so far is in {path} for `denoise --model`; adapting again starts anew")
             raise
     checkpoint = _checkpoint(shot, tuning, tuned, chosen, key)
     shutil.rmtree(folder / CACHE, ignore_errors=True)  # it has done its work, and may leave just the space that is needed
     kept = write_somewhere(folder / MODEL, checkpoint)
     if kept != folder / MODEL:
-        doubt(f"{folder / MODEL} cannot be written; the model is kept as {kept}: with space, move it there and adapt again, "
-              "which goes on with the frames")
+        doubt(
+            f"{folder / MODEL} cannot be written; the model is kept as {kept}: with space, move it there and adapt again, "
+            "which goes on with the frames"
+        )
     return checkpoint, tuned, kept
 
 
@@ -258,8 +281,10 @@ def _load(shot: _Shot, cache: Path, make_reporter) -> list[ShotFrame]:
         if unreadable and not frames and not finished:
             raise unreadable[0]
         if finished:
-            progress.note(f"{len(finished)} of {len(finished) + len(frames)} frames hold no noise, like "
-                          f"{finished[0].paths[0].name}: they are finished as they are, and nothing is learned from them")
+            progress.note(
+                f"{len(finished)} of {len(finished) + len(frames)} frames hold no noise, like "
+                f"{finished[0].paths[0].name}: they are finished as they are, and nothing is learned from them"
+            )
     return frames
 
 
@@ -276,6 +301,7 @@ def _loader(shot: _Shot, cache: Path):
             seen = [facts(shot.groups[there]) if there is not None else None for there in neighbors.windows[subject.index]]
             look = partial(neighbors.of, subject.index, subject.layer)
         return load_frame(subject.paths, subject.layer, features, prefilter, make_pilot, cache, repr((made_by, seen)), look)
+
     return load
 
 
@@ -293,12 +319,19 @@ def _blurred(color):
 
 
 def _checkpoint(shot: _Shot, tuning: Tuning, tuned: Tuned, chosen, key: str) -> Checkpoint:
-    provenance = {"config": to_dict(shot.config), "adapt_key": key,
-                  "adapted_to": f"{len(chosen)} frame(s) of {chosen[0][0].resolve().parent.name}",
-                  "share": tuned.share, "error_ratio": tuning.calibration.ratio(), "shared_error": tuning.shared,
-                  "trained_on": _names(chosen), "step": tuned.steps, "seconds": tuned.seconds,
-                  "checks": [[check.step, check.change, check.uncertainty] for check in tuned.checks],
-                  "origin": describe_origin(shot.start) if shot.start else None}
+    provenance = {
+        "config": to_dict(shot.config),
+        "adapt_key": key,
+        "adapted_to": f"{len(chosen)} frame(s) of {chosen[0][0].resolve().parent.name}",
+        "share": tuned.share,
+        "error_ratio": tuning.calibration.ratio(),
+        "shared_error": tuning.shared,
+        "trained_on": _names(chosen),
+        "step": tuned.steps,
+        "seconds": tuned.seconds,
+        "checks": [[check.step, check.change, check.uncertainty] for check in tuned.checks],
+        "origin": describe_origin(shot.start) if shot.start else None,
+    }
     return Checkpoint(shot.model, tuned.weights, provenance)
 
 

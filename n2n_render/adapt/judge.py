@@ -8,6 +8,7 @@ weight that leaned on the pilot more, by 1 % of the error for one that is 2 % da
 error. docs/adapt.md judges by references instead.
 All images are exposed radiance (H, W, 3); errors are on T(v) = (v / (1 + v))^(1/2.2).
 """
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,17 +18,17 @@ import torch.nn.functional as F
 from ..frame.transfer import SLOPE_SHIFT, encode_tonemap, tonemap_secant, tonemap_slope
 from ..train.losses import clamp_fireflies
 
-CELL_PX = 16             # evidence is summed over cells of this size
-SMOOTH_CELLS = 1.5       # standard deviation of the Gaussian over which neighbouring cells help each other
-SHARE_SPREAD = 0.3       # how far a region's best share is usually from the shot's
+CELL_PX = 16  # evidence is summed over cells of this size
+SMOOTH_CELLS = 1.5  # standard deviation of the Gaussian over which neighbouring cells help each other
+SHARE_SPREAD = 0.3  # how far a region's best share is usually from the shot's
 ERROR_SMOOTH_CELLS = 1.5
-FIREFLY_CLAMP = 16.0     # as in training, see config.py
+FIREFLY_CLAMP = 16.0  # as in training, see config.py
 ERROR_CELL_PX = 4
-DIFFERENCE_TO_ERROR = 1.8         # MSE of f(A) / (½ |f(A) - f(B)|²): the usual ratio; the rest is what both get wrong
+DIFFERENCE_TO_ERROR = 1.8  # MSE of f(A) / (½ |f(A) - f(B)|²): the usual ratio; the rest is what both get wrong
 DIFFERENCE_TO_ERROR_SPREAD = 0.3
-SHARED_ERROR = 0.8                # with neighbours: what both get wrong alike, as a share of the start's difference
+SHARED_ERROR = 0.8  # with neighbours: what both get wrong alike, as a share of the start's difference
 SHARED_ERROR_SPREAD = 0.4
-ERROR_OF_MEAN = 0.7      # MSE of f(mean of both halves) / MSE of f(one half)
+ERROR_OF_MEAN = 0.7  # MSE of f(mean of both halves) / MSE of f(one half)
 
 
 def without_fireflies(render, other) -> np.ndarray:
@@ -43,6 +44,7 @@ class Evidence:
     gain: step times residual, reach: step squared, noise: of `gain`, its squares. Going the share s of the way changes the
     error by s² reach - 2 s gain. Arrays (H / 16, W / 16), or numbers.
     """
+
     gain: np.ndarray
     reach: np.ndarray
     noise: np.ndarray
@@ -68,13 +70,13 @@ def find_evidence(step, residual, known) -> Evidence:
     """`known` (H, W): where to look."""
     step = step * known[..., None]
     gain = (step * residual).sum(-1)
-    return Evidence(*(_cells(image, CELL_PX) for image in (gain, (step ** 2).sum(-1), gain ** 2)))
+    return Evidence(*(_cells(image, CELL_PX) for image in (gain, (step**2).sum(-1), gain**2)))
 
 
 def best_share(evidence: Evidence, caution: float = 1.0) -> float:
     """The share of the way, 0 to 1, that is best for the whole shot, `caution` standard errors on the safe side."""
     found = evidence.total()
-    return float(np.clip((found.gain - caution * found.noise ** 0.5) / max(found.reach, 1e-12), 0.0, 1.0))
+    return float(np.clip((found.gain - caution * found.noise**0.5) / max(found.reach, 1e-12), 0.0, 1.0))
 
 
 def share_map(evidence: Evidence, usual: float, spread, size: tuple[int, int]) -> np.ndarray:
@@ -84,7 +86,7 @@ def share_map(evidence: Evidence, usual: float, spread, size: tuple[int, int]) -
     """
     gain, reach, noise = (_smooth(image, SMOOTH_CELLS) for image in (evidence.gain, evidence.reach, evidence.noise))
     noise = np.maximum(noise, 1e-20)
-    share = (gain * reach / noise + usual / spread ** 2) / (reach ** 2 / noise + 1 / spread ** 2)
+    share = (gain * reach / noise + usual / spread**2) / (reach**2 / noise + 1 / spread**2)
     return _enlarge(np.clip(share, 0.0, 1.0).astype(np.float32), CELL_PX, size)[..., None]
 
 
@@ -154,8 +156,8 @@ def _weighed(errors, differences, usual: float, spread: float) -> float:
     errors, differences = np.concatenate(errors), np.concatenate(differences)
     total = max(differences.sum(), 1e-12)
     measured = errors.sum() / total
-    variance = ((errors - measured * differences) ** 2).sum() / total ** 2
-    trust = spread ** 2 / (spread ** 2 + variance)
+    variance = ((errors - measured * differences) ** 2).sum() / total**2
+    trust = spread**2 / (spread**2 + variance)
     return trust * measured + (1 - trust) * usual
 
 
@@ -172,8 +174,9 @@ def radiance_error_map(one, two, ratio: float, starts=None, shared=0.0) -> np.nd
     level = ((one + two) / 2).mean(-1) + SLOPE_SHIFT
 
     def relative(one, two):
-        return ((one - two) ** 2).mean(-1) / 2 / level ** 2
-    return _expected(relative, (one, two), ratio, starts, shared) * level ** 2
+        return ((one - two) ** 2).mean(-1) / 2 / level**2
+
+    return _expected(relative, (one, two), ratio, starts, shared) * level**2
 
 
 def _expected(difference_of, halves, ratio, starts, shared):
@@ -195,13 +198,14 @@ def noise_share_map(picture, mean, halves, pictures, known, error) -> np.ndarray
     """
     slope = tonemap_slope(picture, np)
     (one, two), (of_one, of_two) = halves, pictures
-    evidence = find_evidence(slope * (one - of_one), slope * (two - of_one), known) + \
-        find_evidence(slope * (two - of_two), slope * (one - of_two), known)
+    evidence = find_evidence(slope * (one - of_one), slope * (two - of_one), known) + find_evidence(
+        slope * (two - of_two), slope * (one - of_two), known
+    )
     everywhere = np.ones_like(known)
     reach = find_evidence(slope * (mean - picture), slope, everywhere).reach
     seen = _cells(known, CELL_PX) / _cells(everywhere, CELL_PX)
     plausible = _smooth(3 * _cells(error, CELL_PX), SMOOTH_CELLS) / np.maximum(_smooth(reach, SMOOTH_CELLS), 1e-12)
-    evidence = Evidence(ERROR_OF_MEAN * evidence.gain, 2 * seen * reach, ERROR_OF_MEAN ** 2 * evidence.noise)  # both halves
+    evidence = Evidence(ERROR_OF_MEAN * evidence.gain, 2 * seen * reach, ERROR_OF_MEAN**2 * evidence.noise)  # both halves
     return share_map(evidence, 0.0, np.clip(plausible / 2, 1e-6, 1.0), picture.shape[:2])
 
 
@@ -214,12 +218,13 @@ def _cells(image, size: int) -> np.ndarray:
 def _smooth(image, deviation: float, keep_sum: bool = True) -> np.ndarray:
     """Gaussian with 1 at its peak, nothing beyond the edges. keep_sum False: divided by the weight that lies within."""
     radius = int(np.ceil(3 * deviation))
-    kernel = torch.exp(-torch.arange(-radius, radius + 1, dtype=torch.float64) ** 2 / (2 * deviation ** 2))
+    kernel = torch.exp(-(torch.arange(-radius, radius + 1, dtype=torch.float64) ** 2) / (2 * deviation**2))
 
     def convolve(pixels):
         tensor = torch.from_numpy(np.ascontiguousarray(pixels, np.float64))[None, None]
         tensor = F.conv2d(tensor, kernel[None, None, :, None], padding=(radius, 0))
         return F.conv2d(tensor, kernel[None, None, None], padding=(0, radius))[0, 0].numpy()
+
     return convolve(image) if keep_sum else convolve(image) / convolve(np.ones_like(image))
 
 
@@ -227,4 +232,4 @@ def _enlarge(cells, size: int, shape: tuple[int, int]) -> np.ndarray:
     """Cells → pixels (H, W), bilinear between the centres of the cells."""
     tensor = torch.from_numpy(cells)[None, None]
     large = F.interpolate(tensor, scale_factor=size, mode="bilinear", align_corners=False)[0, 0].numpy()
-    return large[:shape[0], :shape[1]]
+    return large[: shape[0], : shape[1]]

@@ -1,4 +1,5 @@
 """The frames of a shot → denoised files, by the adapted network and its start: all view layers, alpha, error maps."""
+
 import re
 from pathlib import Path
 
@@ -19,8 +20,9 @@ from .shot import Subject, features_of, held_out_pixels, read_group
 ERROR_PASS = "Error"
 
 
-def denoise_shot(artist: "Artist", subjects: list[list[Subject]], outputs: list[Path], report: Report,
-                 failed: dict[Path, N2NError], progress) -> list[FrameResult]:
+def denoise_shot(
+    artist: "Artist", subjects: list[list[Subject]], outputs: list[Path], report: Report, failed: dict[Path, N2NError], progress
+) -> list[FrameResult]:
     """All frames that the report does not know yet. Those that cannot be read go to `failed`, first file → why."""
     progress.start(len(subjects), len(subjects))
     for found, output in zip(subjects, outputs, strict=True):
@@ -33,6 +35,7 @@ def denoise_shot(artist: "Artist", subjects: list[list[Subject]], outputs: list[
         def on_progress(share, done=done):
             progress.advance(share - done[0], finished=False)
             done[0] = share
+
         try:
             result = artist.denoise(found, output, on_progress)
         except UnreadableFile as error:
@@ -53,20 +56,32 @@ class Artist:
     adapted None: no frame of the shot held any noise.
     """
 
-    def __init__(self, config, adapted: Checkpoint | None, plain: Checkpoint | None, prefilter, neighbors, on_picture,
-                 progress):
+    def __init__(
+        self, config, adapted: Checkpoint | None, plain: Checkpoint | None, prefilter, neighbors, on_picture, progress
+    ):
         self.config, self.neighbors, self.on_picture = config, neighbors, on_picture
         self.features: tuple[str, ...] = ()
         self.painter = None
-        options = {"device": config.device, "engine": config.engine, "prefilter": False, "precision": config.precision,
-                   "warn": progress.warn}
+        options = {
+            "device": config.device,
+            "engine": config.engine,
+            "prefilter": False,
+            "precision": config.precision,
+            "warn": progress.warn,
+        }
         self.alpha = AlphaDenoiser(**options)
         if adapted is None:
             return
         self.features, told = features_of(adapted.model, plain), adapted.provenance
         options["average"] = config.average
-        self.painter = Painter(Denoiser(adapted, **options), Denoiser(plain, **options) if plain else None, prefilter,
-                               told["share"], told["error_ratio"], told.get("shared_error", 0.0))
+        self.painter = Painter(
+            Denoiser(adapted, **options),
+            Denoiser(plain, **options) if plain else None,
+            prefilter,
+            told["share"],
+            told["error_ratio"],
+            told.get("shared_error", 0.0),
+        )
         progress.note(f"denoising with {self.painter.adapted.engine.description}")
 
     def looks_at(self, subjects: list[Subject]) -> list[Path]:
@@ -83,8 +98,14 @@ class Artist:
             frames = read_group(subject.paths, subject.layer, self.features)
             picture = self._paint(subject, frames, lambda share, start=number: on_progress((start + share) / len(subjects)))
             mean = mean_frame(frames)
-            put_picture(image, subject.layer, mean, picture.color, self.alpha(mean, still_alpha(frames)),
-                        FileOptions(keep_noisy=self.config.keep_noisy))
+            put_picture(
+                image,
+                subject.layer,
+                mean,
+                picture.color,
+                self.alpha(mean, still_alpha(frames)),
+                FileOptions(keep_noisy=self.config.keep_noisy),
+            )
             image.add_pass(subject.layer, ERROR_PASS, {"V": picture.error})
             pictures.append((subject.layer, picture))
         image.write(output)

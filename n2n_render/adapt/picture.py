@@ -1,4 +1,5 @@
 """Seeds of one frame → its picture: the adapted network, the start and the noisy mean, each where it is best; and its error."""
+
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +18,7 @@ class Picture:
     squared_error: expected on T, its mean over the frame; 0 where there was no noise. shares: how much of the picture is the
     adapted network's and how much the noisy mean, means over the frame.
     """
+
     color: np.ndarray
     error: np.ndarray
     error_display: np.ndarray
@@ -50,8 +52,9 @@ class Painter:
         self.adapted, self.start, self.prefilter, self.usual = adapted, start, prefilter, usual
         self.ratio, self.shared = ratio, shared
 
-    def paint(self, frames: list[Frame], known: np.ndarray, on_progress=lambda share: None,
-              neighbors: np.ndarray | None = None) -> Picture:
+    def paint(
+        self, frames: list[Frame], known: np.ndarray, on_progress=lambda share: None, neighbors: np.ndarray | None = None
+    ) -> Picture:
         """frames: the seeds of one frame, guides as rendered; known (H, W): pixels that were held out of the training.
 
         neighbors (H, W, 7), for a network that looks at them: see frame/motion.py. Where there is no noise, the picture is
@@ -80,8 +83,13 @@ class Painter:
         radiance = judge.radiance_error_map(*mixed[1:], self.ratio, *wrong_alike)
         color = color / factor
         color[finished], squared[finished], radiance[finished] = versions[0].color[finished], 0, 0
-        return Picture(color, np.sqrt(radiance) / factor, np.sqrt(squared), float(squared.mean()),
-                       {"adapted": float(share.mean()), "noisy": float(noise_share.mean())})
+        return Picture(
+            color,
+            np.sqrt(radiance) / factor,
+            np.sqrt(squared),
+            float(squared.mean()),
+            {"adapted": float(share.mean()), "noisy": float(noise_share.mean())},
+        )
 
     def _pictures(self, denoiser, versions, first, factor, on_progress):
         """[picture of all seeds, of the first half, of the second half], exposed.
@@ -89,8 +97,10 @@ class Painter:
         The first is half what the network makes of the mean, half the mean of what it makes of the halves, which is the
         noise that it was trained on: better than either in nearly all of the trials in docs/adapt.md.
         """
-        images = [denoiser.denoise_clean(frame, lambda share, start=index: on_progress((start + share) / 3)) * factor
-                  for index, frame in enumerate(versions)]
+        images = [
+            denoiser.denoise_clean(frame, lambda share, start=index: on_progress((start + share) / 3)) * factor
+            for index, frame in enumerate(versions)
+        ]
         images[0] = (images[0] + first * images[1] + (1 - first) * images[2]) / 2
         return images
 

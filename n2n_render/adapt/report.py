@@ -1,4 +1,5 @@
 """report.json beside the frames: what a run of `adapt` says in numbers, and which frames are done."""
+
 import contextlib
 import json
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ class FrameResult:
 
     psnr_db None: there was no noise in it, and it is as it was.
     """
+
     output: Path
     psnr_db: float | None
     shares: dict[str, float]
@@ -46,8 +48,10 @@ class Report:
 
     def add(self, frame: FrameResult, files):
         self.frames[frame.output.name], self.sources[frame.output.name] = frame, facts(files)
-        frames = [{"file": name, "expected_psnr_db": done.psnr_db, **done.shares, "sources": self.sources[name]}
-                  for name, done in self.frames.items()]
+        frames = [
+            {"file": name, "expected_psnr_db": done.psnr_db, **done.shares, "sources": self.sources[name]}
+            for name, done in self.frames.items()
+        ]
         self._text = json.dumps({**self.content, "frames": frames}, indent=1) + "\n"
         with contextlib.suppress(N2NError):  # the frames are painted all the same; `finish` tells
             write_text(self.path, self._text)
@@ -64,12 +68,21 @@ def read_report(path: Path) -> dict:
         return {}
     try:
         found = read_json(path)
-        check_items(found, {"adapt_key": str, "config": dict, "frames": list[dict[str, object]]}, str(path), "",
-                    ("adapt_key", "config", "frames"))
+        check_items(
+            found,
+            {"adapt_key": str, "config": dict, "frames": list[dict[str, object]]},
+            str(path),
+            "",
+            ("adapt_key", "config", "frames"),
+        )
         for frame in found["frames"]:
-            check_items(frame, {**dict.fromkeys(frame, float), "file": str, "sources": list,
-                                "expected_psnr_db": float | None}, f"{path}: frames", "",
-                        ("file", "sources", "expected_psnr_db"))
+            check_items(
+                frame,
+                {**dict.fromkeys(frame, float), "file": str, "sources": list, "expected_psnr_db": float | None},
+                f"{path}: frames",
+                "",
+                ("file", "sources", "expected_psnr_db"),
+            )
         return found
     except N2NError as error:
         doubt(f"{error.what}: frames that are there already are denoised again")
@@ -81,9 +94,15 @@ def _told(adapted: Checkpoint | None) -> dict:
     if adapted is None:
         return {"adapt_key": ""}
     told = adapted.provenance
-    return {"adapt_key": told["adapt_key"], "share": told["share"], "error_ratio": told["error_ratio"],
-            "shared_error": told.get("shared_error", 0.0), "steps": told["step"], "seconds": told["seconds"],
-            "checks": [dict(zip(("step", "change", "uncertainty"), check, strict=True)) for check in told["checks"]]}
+    return {
+        "adapt_key": told["adapt_key"],
+        "share": told["share"],
+        "error_ratio": told["error_ratio"],
+        "shared_error": told.get("shared_error", 0.0),
+        "steps": told["step"],
+        "seconds": told["seconds"],
+        "checks": [dict(zip(("step", "change", "uncertainty"), check, strict=True)) for check in told["checks"]],
+    }
 
 
 def facts(files) -> list:

@@ -1,4 +1,5 @@
 """The frames that are to be denoised become arrays: all seeds with cleaned guides, the start's picture, pixels held out."""
+
 import hashlib
 import os
 from dataclasses import dataclass
@@ -22,8 +23,8 @@ from ..network.model import ModelConfig
 from ..train.augment import augment
 from ..train.dataset import ArrayFile, Prefetched, guide_slice, save_array, stack_seeds
 
-TILE_PX = 32             # pixels are held out of training in tiles of this size
-HELD_OUT = 1 / 8         # of all tiles
+TILE_PX = 32  # pixels are held out of training in tiles of this size
+HELD_OUT = 1 / 8  # of all tiles
 USUAL_INPUT_SHARE = 0.5  # of the crops: all seeds but one are the input, so that it is almost as clean as at the end
 
 
@@ -34,6 +35,7 @@ class ShotFrame:
     images: (seeds, H, W, 10 or, with neighbours, 17) float16 as of train/dataset.py's stack_seeds. pilot: (H, W, 3)
     float16, exposed radiance: the start's picture of the mean of all seeds.
     """
+
     paths: tuple[Path, ...]
     images_file: ArrayFile
     pilot_file: ArrayFile
@@ -62,7 +64,7 @@ def held_out_pixels(height: int, width: int) -> np.ndarray:
     rows, columns = -(-height // TILE_PX), -(-width // TILE_PX)
     order = rng.permutation(rows * columns)
     tiles = np.zeros(rows * columns, bool)
-    tiles[order[:max(1, round(HELD_OUT * len(order)))]] = True
+    tiles[order[: max(1, round(HELD_OUT * len(order)))]] = True
     return tiles.reshape(rows, columns).repeat(TILE_PX, 0).repeat(TILE_PX, 1)[:height, :width]
 
 
@@ -79,11 +81,14 @@ def find_groups(inputs: list[str], others: list[str]) -> tuple[list[tuple[Path, 
         firsts = [pair.noisy[0] for pair in pairs]
         doubt_gaps(firsts, place_files(firsts))
         several = len(inputs) > 1
-        return [pair.noisy for pair in pairs], [(pair.name.replace("/", "-") if several else pair.name.split("/")[1]) + ".exr"
-                                                for pair in pairs]
+        return [pair.noisy for pair in pairs], [
+            (pair.name.replace("/", "-") if several else pair.name.split("/")[1]) + ".exr" for pair in pairs
+        ]
     if not others:
-        raise N2NError("adapting needs every frame rendered twice, with different seeds",
-                       "Pass the second renders with --pair, or a dataset of `n2n-render sample`.")
+        raise N2NError(
+            "adapting needs every frame rendered twice, with different seeds",
+            "Pass the second renders with --pair, or a dataset of `n2n-render sample`.",
+        )
     paths = find_inputs(inputs)
     groups = match_pairs(paths, [find_inputs([text]) for text in others], are_named(inputs, others))
     return [tuple(group) for group in groups], [path.name for path in paths]
@@ -91,8 +96,13 @@ def find_groups(inputs: list[str], others: list[str]) -> tuple[list[tuple[Path, 
 
 def _refuse_single_seeds(inputs, pairs):
     """A frame that is not finished is not left out silently."""
-    there = {(Path(text).resolve(), name.view, name.frame) for text in inputs for path in Path(text).iterdir()
-             for name in [parse_name(path.name)] if name and name.kind == "s"}
+    there = {
+        (Path(text).resolve(), name.view, name.frame)
+        for text in inputs
+        for path in Path(text).iterdir()
+        for name in [parse_name(path.name)]
+        if name and name.kind == "s"
+    }
     single = sorted(there - {(pair.dataset.resolve(), pair.view, pair.frame) for pair in pairs})
     if single or not pairs:
         what = f"{single[0][1]}, frame {single[0][2]}, has one seed only" if single else "there is no frame"
@@ -102,6 +112,7 @@ def _refuse_single_seeds(inputs, pairs):
 @dataclass(frozen=True)
 class Subject:
     """One view layer of one frame, as one view shows it: what is trained on and denoised at a time. index: of the frame."""
+
     index: int
     paths: tuple[Path, ...]
     layer: str
@@ -147,8 +158,7 @@ def features_of(model: ModelConfig, plain: Checkpoint | None) -> tuple[str, ...]
     return tuple(feature for feature in FEATURES if feature in wanted)
 
 
-def load_frame(paths, layer, features, prefilter, make_pilot, folder: Path, key: str,
-               find_neighbors=None) -> ShotFrame | None:
+def load_frame(paths, layer, features, prefilter, make_pilot, folder: Path, key: str, find_neighbors=None) -> ShotFrame | None:
     """Decodes one frame into `folder` unless that has been done; None for a frame without noise, which teaches nothing.
 
     key: says what else the arrays depend on. make_pilot(mean Frame with cleaned guides) → radiance (H, W, 3).
@@ -163,8 +173,9 @@ def load_frame(paths, layer, features, prefilter, make_pilot, folder: Path, key:
             return None
         images, factor = stack_seeds(frames, features, prefilter, find_neighbors() if find_neighbors else None)
         mean = mean_frame(frames)
-        save_array(pilot_path, np.minimum(make_pilot(prefilter(mean) if prefilter else mean) * factor, RADIANCE_MAX)
-                   .astype(np.float16))
+        save_array(
+            pilot_path, np.minimum(make_pilot(prefilter(mean) if prefilter else mean) * factor, RADIANCE_MAX).astype(np.float16)
+        )
         save_array(images_path, images)
     return ShotFrame(tuple(paths), ArrayFile.of(images_path), ArrayFile.of(pilot_path))
 
@@ -188,8 +199,10 @@ class Crops(Prefetched):
         """Batch `step`; another `stream` gives other crops."""
         rng = np.random.default_rng([self.seed, stream, step])
         crops = [self._crop(rng) for _ in range(self.batch)]
-        return {key: np.ascontiguousarray(np.stack([crop[key] for crop in crops]).transpose(0, 3, 1, 2), np.float32)
-                for key in crops[0]}
+        return {
+            key: np.ascontiguousarray(np.stack([crop[key] for crop in crops]).transpose(0, 3, 1, 2), np.float32)
+            for key in crops[0]
+        }
 
     def _crop(self, rng):
         chosen = min(int(np.searchsorted(self._shares, rng.random())), len(self.frames) - 1)
@@ -206,5 +219,10 @@ class Crops(Prefetched):
         color, guides = augment([image[..., :3], target, frame.pilot[place], known], guides, rng)
         stacked = [guides[feature] for feature in self.features]
         empty = np.zeros((size, size, 0), np.float32)
-        return {"noisy": color[0], "target": color[1], "pilot": color[2], "known": color[3][..., :1],
-                "guides": np.concatenate(stacked, axis=-1) if stacked else empty}
+        return {
+            "noisy": color[0],
+            "target": color[1],
+            "pilot": color[2],
+            "known": color[3][..., :1],
+            "guides": np.concatenate(stacked, axis=-1) if stacked else empty,
+        }

@@ -1,4 +1,5 @@
 """Frames of a shot → weights for this shot: trained on one render against the other, judged on tiles held out."""
+
 import copy
 import time
 from dataclasses import dataclass
@@ -21,18 +22,19 @@ from ..train.validate import denoise_array, encode_input, reestimate_norms, set_
 from . import judge
 from .shot import Crops, ShotFrame
 
-LEARNING_RATE = 3e-5          # from a trained model; 1e-4 loses quality before it gains any
-LEARNING_RATE_NEW = 1e-3      # from nothing
-NORM_BATCH_SHARE = 0.1        # from nothing: of the run that BatchNorm uses batch statistics
+LEARNING_RATE = 3e-5  # from a trained model; 1e-4 loses quality before it gains any
+LEARNING_RATE_NEW = 1e-3  # from nothing
+NORM_BATCH_SHARE = 0.1  # from nothing: of the run that BatchNorm uses batch statistics
 REESTIMATE_BATCHES = 32
-ONLINE_NORM_STEPS = 64        # online and from nothing: then statistics are fixed
-CHECK_PX = 512                # of each frame that is looked at in between at most this much, in the middle
-MAX_CHECKED = 12              # frames
+ONLINE_NORM_STEPS = 64  # online and from nothing: then statistics are fixed
+CHECK_PX = 512  # of each frame that is looked at in between at most this much, in the middle
+MAX_CHECKED = 12  # frames
 
 
 @dataclass
 class Check:
     """What the held-out tiles say at one moment. change: of the squared error, relative to the start's; its uncertainty."""
+
     step: int
     change: float
     uncertainty: float
@@ -41,6 +43,7 @@ class Check:
 @dataclass
 class Tuned:
     """weights: of the best moment; share: how far to go from the start's picture to theirs, for the whole shot."""
+
     weights: dict
     share: float
     checks: list[Check]
@@ -51,12 +54,13 @@ class Tuned:
 @dataclass
 class _Sight:
     """One direction of one checked frame: an input, and the other seeds that judge what is made of it."""
-    image: np.ndarray       # (h, w, 10 or 17)
-    judge: np.ndarray       # (h, w, 3)
-    start: np.ndarray       # (h, w, 3)
-    residual: np.ndarray    # (h, w, 3), of the start by the judge
-    pilot: np.ndarray       # (h, w, 3)
-    known: np.ndarray       # (h, w) bool: held out of training
+
+    image: np.ndarray  # (h, w, 10 or 17)
+    judge: np.ndarray  # (h, w, 3)
+    start: np.ndarray  # (h, w, 3)
+    residual: np.ndarray  # (h, w, 3), of the start by the judge
+    pilot: np.ndarray  # (h, w, 3)
+    known: np.ndarray  # (h, w) bool: held out of training
 
 
 class Tuning:
@@ -67,8 +71,16 @@ class Tuning:
     """
 
     @Float32()
-    def __init__(self, frames: list[ShotFrame], model, weights: dict | None, config: AdaptConfig, progress,
-                 plain: Checkpoint | None = None, on_look=lambda images: None):
+    def __init__(
+        self,
+        frames: list[ShotFrame],
+        model,
+        weights: dict | None,
+        config: AdaptConfig,
+        progress,
+        plain: Checkpoint | None = None,
+        on_look=lambda images: None,
+    ):
         self.model, self.config, self.progress, self.on_look = model, config, progress, on_look
         self.loss = None
         self.device = pick_device(config.device)
@@ -104,8 +116,10 @@ class Tuning:
         ends the run with a warning.
         """
         config, total = self.config, self.config.steps or self.minutes * 60
-        self.progress.note(f"training on {describe_device(self.device)}, {self.precision}, "
-                           + (f"{config.steps} steps" if config.steps else f"{self.minutes:g} minutes"))
+        self.progress.note(
+            f"training on {describe_device(self.device)}, {self.precision}, "
+            + (f"{config.steps} steps" if config.steps else f"{self.minutes:g} minutes")
+        )
         self.progress.start(total)
         if self.temporal and not self.new:
             self._check()
@@ -125,8 +139,11 @@ class Tuning:
                         self._check()
                         started += time.time() - tick  # the time asked for is for training
         except (N2NError, torch.OutOfMemoryError) as error:
-            problem = error if isinstance(error, N2NError) else N2NError(
-                f"not enough memory on {describe_device(self.device)}", "Adapt with a smaller --batch or --crop.")
+            problem = (
+                error
+                if isinstance(error, N2NError)
+                else N2NError(f"not enough memory on {describe_device(self.device)}", "Adapt with a smaller --batch or --crop.")
+            )
             if not self.checks:
                 raise problem from None
             self.progress.warn(f"stopped early: {problem.what}; going on with the best so far. {problem.hint}")
@@ -150,8 +167,7 @@ class Tuning:
         return line
 
     def _batch(self, step):
-        return {key: torch.from_numpy(value).to(self.device, non_blocking=True)
-                for key, value in self.crops.get(step).items()}
+        return {key: torch.from_numpy(value).to(self.device, non_blocking=True) for key, value in self.crops.get(step).items()}
 
     def _loss(self, batch, precision):
         target = clamp_fireflies(batch["target"], batch["noisy"], judge.FIREFLY_CLAMP)
@@ -248,7 +264,7 @@ class Tuning:
             if evidence is None:
                 self.on_look([sight.image[..., :3], sight.start, picture])
             evidence = evidence + found if evidence else found
-        check = Check(self.descent.steps, (evidence.reach - 2 * evidence.gain) / before, 2 * evidence.noise ** 0.5 / before)
+        check = Check(self.descent.steps, (evidence.reach - 2 * evidence.gain) / before, 2 * evidence.noise**0.5 / before)
         if not np.isfinite(check.change):
             raise N2NError("the network's pictures are not finite any more", "Adapt with a lower --learning-rate.")
         if self.best is None or check.change < self._least_change():
@@ -273,8 +289,10 @@ class Tuning:
     def _error_of_start(self) -> float:
         """The start's squared error on the held-out tiles, by the usual rule of thumb: what changes are compared with."""
         usual = 1.0 if self.new else judge.DIFFERENCE_TO_ERROR
-        apart = sum(float((judge.difference(one.start, two.start) * one.known).sum())
-                    for one, two in zip(self.sights[::2], self.sights[1::2], strict=True))
+        apart = sum(
+            float((judge.difference(one.start, two.start) * one.known).sum())
+            for one, two in zip(self.sights[::2], self.sights[1::2], strict=True)
+        )
         return max(2 * 3 * usual * apart, 1e-9)  # both directions, three channels
 
 

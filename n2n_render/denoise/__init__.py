@@ -1,4 +1,5 @@
 """Noisy frames become clean ones: Frame + Denoiser → radiance, and EXR files through it."""
+
 from .denoiser import Denoiser, Prefilter, load_denoiser, removed_noise
 from .files import FileOptions, denoise_files, mix
 

@@ -1,4 +1,5 @@
 """Frame + Denoiser → radiance: prefilter, exposure, encode, tile, engine, decode."""
+
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -26,12 +27,12 @@ from ..network.model import decode_output
 from ..network.models import open_model
 from ..network.oidn_weights import oidn_checkpoint
 
-SMALLEST_TILE_PX = 128      # below this, running out of memory is given up on
+SMALLEST_TILE_PX = 128  # below this, running out of memory is given up on
 BAND_ROWS = 16
-SURE_ALPHA = 1e-6           # nearer to 0 or 1 than this is rounding of a mean
-SURE_PX = 3                 # square of pixels that are all 0 or all 1: in a soft shadow they hardly are, by chance
-LITTLE_NOISE = 0.04         # RMS on T(v); bfloat16 rounds by 0.001, which costs more than 0.02 dB below this
-LEAST_USUAL_TILE_PX = 768    # smaller ones are mostly overlap
+SURE_ALPHA = 1e-6  # nearer to 0 or 1 than this is rounding of a mean
+SURE_PX = 3  # square of pixels that are all 0 or all 1: in a soft shadow they hardly are, by chance
+LITTLE_NOISE = 0.04  # RMS on T(v); bfloat16 rounds by 0.001, which costs more than 0.02 dB below this
+LEAST_USUAL_TILE_PX = 768  # smaller ones are mostly overlap
 LARGE_FRAME_PIXELS = 12_000_000  # such frames are read, denoised and written one after the other: three would not fit
 
 
@@ -41,8 +42,17 @@ class Denoiser:
     `average`: mean over so many orientations (1, 2, 4 or 8) of each frame, at as many times the cost.
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "auto", tile_px: int | None = None, engine: str = "auto",
-                 prefilter: bool | None = None, warn=lambda message: None, precision: str = "auto", average: int = 1):
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        device: str = "auto",
+        tile_px: int | None = None,
+        engine: str = "auto",
+        prefilter: bool | None = None,
+        warn=lambda message: None,
+        precision: str = "auto",
+        average: int = 1,
+    ):
         self.model, self._checkpoint, self._precision, self._warn = checkpoint.model, checkpoint, precision, warn
         self.average = average
         self._exact_engine = None
@@ -50,8 +60,9 @@ class Denoiser:
         self.tile_px = tile_px  # None: what the engine likes
         wanted = self.model.clean_guides if prefilter is None else prefilter
         self.prefilter = Prefilter(self.model, device, tile_px, engine, warn, precision) if wanted else None
-        self.alpha = AlphaDenoiser(device=device, tile_px=tile_px, engine=engine, prefilter=False, warn=warn,
-                                   precision=precision)
+        self.alpha = AlphaDenoiser(
+            device=device, tile_px=tile_px, engine=engine, prefilter=False, warn=warn, precision=precision
+        )
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -77,12 +88,17 @@ class Denoiser:
     def denoise_clean(self, frame: Frame, on_progress=lambda share: None) -> np.ndarray:
         """The same for a frame whose albedo and normal are already as the model wants them."""
         if NEIGHBORS in self.features and frame.neighbors is None:
-            raise N2NError("the model looks at the frames before and after, which are not given here",
-                           "Denoise the animation with `n2n-render denoise FRAMES --model …` first, and use its frames.")
+            raise N2NError(
+                "the model looks at the frames before and after, which are not given here",
+                "Denoise the animation with `n2n-render denoise FRAMES --model …` first, and use its frames.",
+            )
         total, exact = 0.0, False
-        for index, switches in enumerate(ORIENTATIONS[:self.average]):
-            image, exact = self._precise(turn(frame, *switches) if any(switches) else frame, exact,
-                                         lambda share, start=index: on_progress((start + share) / self.average))
+        for index, switches in enumerate(ORIENTATIONS[: self.average]):
+            image, exact = self._precise(
+                turn(frame, *switches) if any(switches) else frame,
+                exact,
+                lambda share, start=index: on_progress((start + share) / self.average),
+            )
             total = image if self.average == 1 else total + move_back(image, *switches)
         return total if self.average == 1 else total / np.float32(self.average)
 
@@ -93,13 +109,18 @@ class Denoiser:
         Returns (picture, whether it was one of those); `exact`: that is known already.
         """
         image = None if exact else self._within_memory(frame, on_progress)
-        if exact or (self.engine.coarse and self._precision == "auto" and self.model.subject == "color" and
-                     removed_noise(frame.color, image) < LITTLE_NOISE):
+        if exact or (
+            self.engine.coarse
+            and self._precision == "auto"
+            and self.model.subject == "color"
+            and removed_noise(frame.color, image) < LITTLE_NOISE
+        ):
             exact = True
             if self._exact_engine is None:
                 self._exact_engine = make_engine(self._checkpoint, self.engine.name, "cpu", "float32")
-                self._warn("there is so little noise that half precision would show: using float32 "
-                           "(--precision half is faster)")
+                self._warn(
+                    "there is so little noise that half precision would show: using float32 (--precision half is faster)"
+                )
             fast, self.engine = self.engine, self._exact_engine
             try:
                 image = self._within_memory(frame, on_progress)
@@ -120,8 +141,10 @@ class Denoiser:
                     self.engine = make_engine(self._checkpoint, "auto", "cpu", self._precision)
                     self.tile_px = None
                 else:
-                    raise N2NError(f"not enough memory on {self.engine.description} ({error})",
-                                   "Close other programs, or denoise on a machine with more.") from None
+                    raise N2NError(
+                        f"not enough memory on {self.engine.description} ({error})",
+                        "Close other programs, or denoise on a machine with more.",
+                    ) from None
 
     def _tile_px(self, frame):
         """Where the frame itself takes much memory, the network gets less."""
@@ -132,22 +155,27 @@ class Denoiser:
         factor = exposure(frame.color) if self.model.subject == "color" else 1.0
         scale = depth_scale(frame.depth) if "depth" in self.features else 1.0
         output = np.empty((frame.height, frame.width, 3), np.float32)
-        plan = list(tiles.cut(frame.height, frame.width, self._tile_px(frame), self.engine.receptive_radius,
-                              self.engine.alignment))
+        plan = list(
+            tiles.cut(frame.height, frame.width, self._tile_px(frame), self.engine.receptive_radius, self.engine.alignment)
+        )
         for index, tile in enumerate(plan):
             encoded = self._encode(frame, tile.outer, factor, scale)
             predicted = self.engine.run(encoded, lambda share, start=index: on_progress((start + share) / len(plan)))
             self._decode(predicted[tile.crop], factor, output[tile.inner])
             on_progress((index + 1) / len(plan))
         if not np.isfinite(output.sum(dtype=np.float64)):
-            raise N2NError("the model's output is not finite", "Its weights are damaged, or the frame's values are extreme; "
-                           "use another model, or --precision float32.")
+            raise N2NError(
+                "the model's output is not finite",
+                "Its weights are damaged, or the frame's values are extreme; use another model, or --precision float32.",
+            )
         return output
 
     def _decode(self, predicted, factor, out):
         """(h, w, 3) network output → radiance in the frame's scale."""
+
         def decode(rows):
             out[rows] = decode_output(self.model, predicted[rows], np) / np.float32(factor)
+
         _in_bands(len(out), decode)
 
     def _encode(self, frame, place, factor, scale) -> np.ndarray:
@@ -163,6 +191,7 @@ class Denoiser:
                 part.neighbors = expose_neighbors(part.neighbors, factor)
                 encode_neighbors(part.neighbors, CURVES[self.model.encoding][0], np)
             encode_guides(part, self.features, scale, self.model.unit_normals, out=encoded[rows, :, 3:])
+
         _in_bands(len(encoded), encode)
         return encoded
 
@@ -183,21 +212,31 @@ def removed_noise(noisy: np.ndarray, denoised: np.ndarray) -> float:
 class Prefilter:
     """Cleans a frame's albedo and normal with Open Image Denoise's models for them (their large ones for its large one)."""
 
-    def __init__(self, model, device: str = "auto", tile_px: int | None = None, engine: str = "auto",
-                 warn=lambda message: None, precision: str = "auto"):
+    def __init__(
+        self,
+        model,
+        device: str = "auto",
+        tile_px: int | None = None,
+        engine: str = "auto",
+        warn=lambda message: None,
+        precision: str = "auto",
+    ):
         size = "_large" if model.topology == "oidn_large" else ""
         archives = {"albedo": f"alb{size}", "normal": f"nrm{size}"}
         archives = {feature: name for feature, name in archives.items() if feature in model.features}
         self.name = "+".join(archives.values())  # what it does to a frame depends on this alone
-        self.denoisers = {feature: Denoiser(oidn_checkpoint(name), device, tile_px, engine, False, warn, precision)
-                          for feature, name in archives.items()}
+        self.denoisers = {
+            feature: Denoiser(oidn_checkpoint(name), device, tile_px, engine, False, warn, precision)
+            for feature, name in archives.items()
+        }
 
     def __call__(self, frame: Frame, on_progress=lambda share: None) -> Frame:
         ranges = {"albedo": (0.0, 1.0), "normal": (-1.0, 1.0)}
         cleaned, count = {}, len(self.denoisers)
         for index, (feature, denoiser) in enumerate(self.denoisers.items()):
-            image = denoiser.denoise(Frame(getattr(frame, feature)),
-                                     lambda share, start=index: on_progress((start + share) / count))
+            image = denoiser.denoise(
+                Frame(getattr(frame, feature)), lambda share, start=index: on_progress((start + share) / count)
+            )
             cleaned[feature] = np.clip(image, *ranges[feature], out=image)
         return replace(frame, **cleaned)
 
@@ -240,8 +279,15 @@ class AlphaDenoiser:
         return np.where(noisy, np.clip(clean.mean(-1, keepdims=True), 0, 1), alpha)
 
 
-def load_denoiser(name, device: str = "auto", tile_px: int | None = None, engine: str = "auto",
-                  prefilter: bool | None = None, warn=lambda message: None, precision: str = "auto",
-                  average: int = 1) -> Denoiser:
+def load_denoiser(
+    name,
+    device: str = "auto",
+    tile_px: int | None = None,
+    engine: str = "auto",
+    prefilter: bool | None = None,
+    warn=lambda message: None,
+    precision: str = "auto",
+    average: int = 1,
+) -> Denoiser:
     """A model by name, file or run folder; see network/models.py."""
     return Denoiser(open_model(str(name)), device, tile_px, engine, prefilter, warn, precision, average)

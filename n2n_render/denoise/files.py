@@ -1,4 +1,5 @@
 """EXR files through a Denoiser: every view layer, every view, alpha too; all else in the files stays."""
+
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ class FileOptions:
 
     layer: the only view layer to denoise; None: all that have what the model needs.
     """
+
     layer: str | None = None
     keep_noisy: bool = False
     strength: float = 1.0
@@ -32,6 +34,7 @@ class Renders:
     still: view layer → (H, W) bool, where several renders show that there is no noise; still_alpha: (H, W, 1), the same of
     alpha.
     """
+
     image: ExrImage
     frames: dict[str, Frame]
     still: dict[str, np.ndarray] = field(default_factory=dict)
@@ -42,8 +45,14 @@ class Renders:
         return sum(frame.height * frame.width for frame in self.frames.values())
 
 
-def denoise_files(denoiser: Denoiser, groups: list[list[Path]], outputs: list[Path], options: FileOptions = FileOptions(),
-                  on_progress=lambda index, share: None, neighbors=None) -> None:
+def denoise_files(
+    denoiser: Denoiser,
+    groups: list[list[Path]],
+    outputs: list[Path],
+    options: FileOptions = FileOptions(),
+    on_progress=lambda index, share: None,
+    neighbors=None,
+) -> None:
     """Denoises frame files one after the other, reading the next and writing the last one meanwhile.
 
     A group: one file, or renders of the same frame with other seeds, averaged first; the first one's other passes are kept.
@@ -59,8 +68,13 @@ def denoise_files(denoiser: Denoiser, groups: list[list[Path]], outputs: list[Pa
                 if isinstance(renders, N2NError):
                     raise renders
                 large = renders.pixels > large_pixels
-                image = _denoise_layers(denoiser, renders, options, lambda share, index=index: on_progress(index, share),
-                                        neighbors and (lambda layer, at=index: neighbors.of(at, layer)))
+                image = _denoise_layers(
+                    denoiser,
+                    renders,
+                    options,
+                    lambda share, index=index: on_progress(index, share),
+                    neighbors and (lambda layer, at=index: neighbors.of(at, layer)),
+                )
             except N2NError as error:
                 if len(groups) == 1:
                     raise
@@ -97,8 +111,10 @@ def raise_failures(failed: list[tuple[Path, N2NError]], count: int):
     if failed:
         shown = "; ".join(error.what for _, error in failed[:5]) + ("; …" if len(failed) > 5 else "")
         names = ", ".join(path.name for path, _ in failed[5:])
-        raise N2NError(f"{len(failed)} of {count} frames could not be denoised: {shown}{f' (also {names})' if names else ''}",
-                       f"The others are done. {failed[0][1].hint}".strip())
+        raise N2NError(
+            f"{len(failed)} of {count} frames could not be denoised: {shown}{f' (also {names})' if names else ''}",
+            f"The others are done. {failed[0][1].hint}".strip(),
+        )
 
 
 def _denoise_layers(denoiser, renders, options, on_progress, find_neighbors) -> ExrImage:
@@ -120,8 +136,9 @@ def _denoise_layers(denoiser, renders, options, on_progress, find_neighbors) -> 
     return renders.image
 
 
-def put_picture(image: ExrImage, layer: str, frame: Frame, color: np.ndarray, alpha: np.ndarray | None,
-                options: FileOptions = FileOptions()):
+def put_picture(
+    image: ExrImage, layer: str, frame: Frame, color: np.ndarray, alpha: np.ndarray | None, options: FileOptions = FileOptions()
+):
     """Puts the denoised colour (H, W, 3), and alpha (H, W, 1) if it was cleaned, into the file. frame: what was denoised.
 
     Where nothing was rendered (outside a border, and transparent without light) nothing is put.
@@ -152,8 +169,10 @@ def layers_to_denoise(image: ExrImage, wanted: str | None, features: tuple[str, 
     if left and wanted is None:
         lacking = [layer for layer in left if layer in image.rendered_layers]
         if lacking:
-            doubt(f"left noisy: {', '.join(lacking)}, for want of the passes that the model needs (View Layer > Passes > "
-                  "Data > Denoising Data)")
+            doubt(
+                f"left noisy: {', '.join(lacking)}, for want of the passes that the model needs (View Layer > Passes > "
+                "Data > Denoising Data)"
+            )
         if len(lacking) < len(left):
             doubt("the layer Composite, Blender's composited picture, is left as it is")
     return layers

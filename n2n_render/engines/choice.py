@@ -4,6 +4,7 @@ An engine has `name`, `description`, `alignment`, `receptive_radius`, `tile_px` 
 `coarse` (it rounds to bfloat16), and
 run((H, W, C_in) float32, on_progress=None) -> (H, W, 3) float32, which raises MemoryError when the device has too little.
 """
+
 import importlib.util
 
 from ..errors import N2NError
@@ -24,13 +25,17 @@ def make_engine(checkpoint: Checkpoint, engine: str = "auto", device: str = "aut
     if engine == "oidn":
         return oidn.OidnEngine(checkpoint, device)
     if engine in ("openvino", "torch") and not HAS_TORCH:
-        raise N2NError(f"the {engine} engine needs PyTorch, which is not installed here",
-                       "Install n2n-render from its repository (README); only the OIDN runtime (--engine oidn) works without.")
+        raise N2NError(
+            f"the {engine} engine needs PyTorch, which is not installed here",
+            "Install n2n-render from its repository (README); only the OIDN runtime (--engine oidn) works without.",
+        )
     if engine == "openvino":
         from .openvino_engine import OpenvinoEngine
+
         return OpenvinoEngine(checkpoint, device, precision)
     if engine == "torch":
         from .torch_engine import TorchEngine
+
         return TorchEngine(checkpoint, device, precision)
     raise N2NError(f"there is no engine {engine!r}", f"Choose auto, {', '.join(NAMES)}.")
 
@@ -43,8 +48,9 @@ def _fastest(model, device: str) -> str:
     torch_devices, oidn_devices = find_torch_devices(), find_oidn_devices()
     suits_oidn = oidn.why_not(model) is None
     if kind == "auto":
-        kind = next((name for name in ("cuda", "mps") if name in torch_devices), None) or \
-            next((name for name in oidn.gpus(oidn_devices) if suits_oidn), "cpu")
+        kind = next((name for name in ("cuda", "mps") if name in torch_devices), None) or next(
+            (name for name in oidn.gpus(oidn_devices) if suits_oidn), "cpu"
+        )
     if kind == "cpu":
         if find_openvino_devices():
             return "openvino"
@@ -59,6 +65,7 @@ def find_torch_devices() -> dict[str, str]:
     if not HAS_TORCH:
         return {}
     from . import torch_engine
+
     return torch_engine.find_devices()
 
 
@@ -67,6 +74,7 @@ def find_openvino_devices() -> dict[str, str]:
     if not HAS_TORCH:
         return {}
     from . import openvino_engine
+
     return openvino_engine.find_devices()
 
 
@@ -80,6 +88,8 @@ def find_oidn_devices() -> dict[str, str]:
 
 def list_engines() -> list[tuple[str, dict[str, str], str]]:
     """(engine, its devices by kind, which models it runs)."""
-    return [("torch", find_torch_devices(), "all models"),
-            ("oidn", find_oidn_devices(), "Open Image Denoise's topology; features none, albedo, or albedo and normal"),
-            ("openvino", find_openvino_devices(), "all models")]
+    return [
+        ("torch", find_torch_devices(), "all models"),
+        ("oidn", find_oidn_devices(), "Open Image Denoise's topology; features none, albedo, or albedo and normal"),
+        ("openvino", find_openvino_devices(), "all models"),
+    ]

@@ -1,4 +1,5 @@
 """Open Image Denoise: its runtime with our weights as an engine, and the library at its best as the yardstick."""
+
 import functools
 from dataclasses import replace
 
@@ -22,11 +23,14 @@ def archive_tensors(checkpoint: Checkpoint, half: bool = True) -> dict[str, np.n
     """
     problem = why_not(checkpoint.model)
     if problem:
-        raise N2NError(f"Open Image Denoise cannot run this model: {problem}",
-                       "Train with --network oidn and no features but albedo and normal; docs/engines.md has the table.")
+        raise N2NError(
+            f"Open Image Denoise cannot run this model: {problem}",
+            "Train with --network oidn and no features but albedo and normal; docs/engines.md has the table.",
+        )
     weights = checkpoint.weights  # `enc_conv0.0.weight` there, `enc_conv0.weight` in the archive
     if not all(isinstance(weight, np.ndarray) for weight in weights.values()):  # those of an archive need no torch
         from ..network.unet import fold
+
         weights = {name: weight.numpy() for name, weight in fold(load_network(checkpoint)).state_dict().items()}
     _check_weights(checkpoint.model, weights)
     return {name.replace(".0.", "."): weight.astype(np.float16 if half else np.float32) for name, weight in weights.items()}
@@ -55,6 +59,7 @@ def why_not(model) -> str | None:
 
 class OidnEngine:
     """Encoded pixels through the library, by way of its LDR filter, which leaves [0, 1] as it is."""
+
     name = "oidn"
     coarse = False
     tile_px = 4096  # the library cuts its own tiles, within its own memory limit
@@ -64,8 +69,9 @@ class OidnEngine:
         devices = find_devices()
         kind = next(iter(gpus(devices)), "cpu") if device == "auto" else device
         if kind not in devices:
-            raise N2NError(f"device {device!r} is not among those that Open Image Denoise finds here",
-                           f"It finds: {', '.join(devices)}.")
+            raise N2NError(
+                f"device {device!r} is not among those that Open Image Denoise finds here", f"It finds: {', '.join(devices)}."
+            )
         self.weights = archive or format_tza(archive_tensors(checkpoint))
         self.runtime = Runtime(kind)
         self.features = checkpoint.model.features
@@ -78,7 +84,7 @@ class OidnEngine:
         images = {"color": encoded[..., :3]}
         for feature in self.features:
             places = guide_channels(self.features, feature)
-            pixels = encoded[..., 3 + places.start:3 + places.stop]
+            pixels = encoded[..., 3 + places.start : 3 + places.stop]
             images[feature] = pixels * 2 - 1 if feature == "normal" else pixels
         return self.runtime.filter(images, quality=QUALITY_HIGH, weights=self.weights, srgb=True, on_progress=on_progress)
 
@@ -100,8 +106,7 @@ def denoise_best(frame: Frame) -> np.ndarray:
     cpu = _cpu()
     albedo = cpu.filter({"albedo": frame.albedo}, quality=QUALITY_HIGH)
     normal = cpu.filter({"normal": frame.normal}, quality=QUALITY_HIGH)
-    return cpu.filter({"color": frame.color, "albedo": albedo, "normal": normal}, quality=QUALITY_HIGH, hdr=True,
-                      cleanAux=True)
+    return cpu.filter({"color": frame.color, "albedo": albedo, "normal": normal}, quality=QUALITY_HIGH, hdr=True, cleanAux=True)
 
 
 def check_installed():

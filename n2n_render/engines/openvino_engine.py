@@ -1,4 +1,5 @@
 """Runs a network with OpenVINO on the CPU: in bfloat16 where the processor has it, else in float32."""
+
 import sys
 import warnings
 
@@ -37,6 +38,7 @@ def load():
 
 class OpenvinoEngine:
     """BatchNorm folded; pixels go in and come out as (H, W, C), any size."""
+
     name = "openvino"
     tile_px = 2048
     on_cpu = True
@@ -78,7 +80,7 @@ def round_weights(network: torch.nn.Module):
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, torch.nn.Conv2d):
-                taps = module.weight.flatten(2)                                 # (out, in, 9)
+                taps = module.weight.flatten(2)  # (out, in, 9)
                 order = taps.abs().argsort(dim=-1, descending=True)
                 taps, lost = taps.gather(-1, order), torch.zeros(taps.shape[:2])
                 for tap in range(taps.shape[-1]):

@@ -1,10 +1,11 @@
 """Open Image Denoise's runtime: images in, image out. The only module that calls its library (through pyoidn)."""
+
 import numpy as np
 
 from ..errors import N2NError
 
 DEVICES = {"cpu": 1, "sycl": 2, "cuda": 3, "hip": 4, "metal": 5}  # OIDNDeviceType
-OUT_OF_MEMORY = 4                                                 # OIDNError
+OUT_OF_MEMORY = 4  # OIDNError
 # What pyoidn leaves out of the library's interface (oidn.h).
 MISSING = """
 void oidnSetSharedFilterData(OIDNFilter filter, const char* name, void* hostPtr, size_t byteSize);
@@ -21,13 +22,16 @@ def load():
     try:
         import pyoidn
         from pyoidn import capi
+
         if not hasattr(capi, "n2n_complete"):
             capi.oidn_ffi.cdef(MISSING)
             capi.n2n_complete = True
         capi.oidn_Capi.oidnGetNumPhysicalDevices()
     except (ImportError, OSError, AttributeError) as error:
-        raise N2NError(f"Open Image Denoise is not installed, or its library cannot be loaded ({error})",
-                       'Install it with pip install "n2n-render[oidn]".') from None
+        raise N2NError(
+            f"Open Image Denoise is not installed, or its library cannot be loaded ({error})",
+            'Install it with pip install "n2n-render[oidn]".',
+        ) from None
     return pyoidn
 
 
@@ -35,6 +39,7 @@ def find_devices() -> dict[str, str]:
     """Kind of device ("cpu", "cuda", "hip", "sycl", "metal") → the name of the first one of that kind."""
     load()
     from pyoidn.capi import oidn_Capi, oidn_ffi
+
     kinds = {number: kind for kind, number in DEVICES.items()}
     found = {}
     for device in range(oidn_Capi.oidnGetNumPhysicalDevices()):
@@ -58,14 +63,16 @@ class Runtime:
         if hasattr(self, "device"):
             self.device.release()
 
-    def filter(self, images: dict[str, np.ndarray], *, quality: int, weights: bytes | None = None,
-               on_progress=None, **switches: bool) -> np.ndarray:
+    def filter(
+        self, images: dict[str, np.ndarray], *, quality: int, weights: bytes | None = None, on_progress=None, **switches: bool
+    ) -> np.ndarray:
         """Runs the ray tracing filter on (H, W, 3) images named color, albedo, normal; returns (H, W, 3) float32.
 
         `weights`: an archive (.tza) instead of the library's own. `on_progress` is told shares from 0 to 1; what it raises
         cancels the filter and is raised again. Raises MemoryError when the device has too little memory.
         """
         from pyoidn.capi import oidn_Capi, oidn_ffi
+
         images = {name: np.ascontiguousarray(pixels, np.float32) for name, pixels in images.items()}
         output = np.empty_like(next(iter(images.values())))
         raised = []
@@ -104,6 +111,7 @@ class Runtime:
     def _error(self):
         """(message or None, code)."""
         from pyoidn.capi import oidn_Capi, oidn_ffi
+
         message = oidn_ffi.new("const char**")
         code = oidn_Capi.oidnGetDeviceError(self.device._device, message)
         return (oidn_ffi.string(message[0]).decode(errors="replace") if code else None), int(code)
@@ -112,5 +120,7 @@ class Runtime:
         if code == OUT_OF_MEMORY:
             raise MemoryError(message)
         if message:
-            raise N2NError(f"Open Image Denoise on {self.kind} failed: {message}",
-                           "Try another --device or --engine; leave it out of an evaluation with --no-oidn.")
+            raise N2NError(
+                f"Open Image Denoise on {self.kind} failed: {message}",
+                "Try another --device or --engine; leave it out of an evaluation with --no-oidn.",
+            )

@@ -1,4 +1,5 @@
 """Runs a network with torch: encoded pixels in, network output out. CUDA in half precision, MPS and CPU in single."""
+
 import numpy as np
 import torch
 
@@ -19,6 +20,7 @@ def find_devices() -> dict[str, str]:
 
 class TorchEngine:
     """BatchNorm folded, channels last."""
+
     name = "torch"
     coarse = False
     tile_px = 768  # with the overlap 1.3 million pixels at a time: some 2 GiB in the paper's network

@@ -1,4 +1,5 @@
 """What an EXR's headers claim against what its file can hold: refused before memory is taken for it."""
+
 import math
 import os
 from collections.abc import Sequence
@@ -32,12 +33,16 @@ def check_claims(file: str | os.PathLike, headers: Sequence[dict], path: str | o
         needed += LEAST_BYTES * values
         packed = LEAST_BYTES * values / (MOST_PACKED if method in WELL_KNOWN else MOST_PACKED_OTHERS)
         if width < 1 or height < 1 or packed > there or ENTRY_BYTES * _blocks(header, method, width, height) > there:
-            raise UnreadableFile(f"{path}: claims {width}×{height} pixels, which a file of {there:,} bytes cannot hold",
-                                 "The file is damaged or not all there; render or copy it again.")
+            raise UnreadableFile(
+                f"{path}: claims {width}×{height} pixels, which a file of {there:,} bytes cannot hold",
+                "The file is damaged or not all there; render or copy it again.",
+            )
     memory = _memory_bytes()
     if needed > memory:
-        raise UnreadableFile(f"{path}: its pixels take at least {needed / 2**30:.0f} GiB, and this machine has "
-                             f"{memory / 2**30:.0f}", "Render it in parts, or denoise it on a machine with more memory.")
+        raise UnreadableFile(
+            f"{path}: its pixels take at least {needed / 2**30:.0f} GiB, and this machine has {memory / 2**30:.0f}",
+            "Render it in parts, or denoise it on a machine with more memory.",
+        )
 
 
 def _name(value) -> str:

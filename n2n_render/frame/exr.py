@@ -3,6 +3,7 @@
 A channel is (part, view, name): Blender writes the two eyes of a stereo render under the same names in parts of their own,
 or under names that hold the view into one part. A pixel has its place in the data window of its part.
 """
+
 import os
 from collections import ChainMap
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ class LayerName:
     """A view layer as one view (eye) shows it; view "" in files of a single one. As text, which is how callers name it:
     "Layer", and "Layer.left" in stereo files.
     """
+
     layer: str
     view: str
 
@@ -88,11 +90,15 @@ class ExrImage:
             what = "holds no Combined pass, so it is not a multilayer render of Blender's"
             if partial:
                 what = f"Combined of {partial[0]!r} has the channels {', '.join(sorted(ChainMap(*partial[1])))}, not R, G, B"
-            raise N2NError(f"{self.path}: {what}",
-                           "Set the output to OpenEXR MultiLayer with View Layer > Passes > Denoising Data on.")
+            raise N2NError(
+                f"{self.path}: {what}", "Set the output to OpenEXR MultiLayer with View Layer > Passes > Denoising Data on."
+            )
         if wanted is not None:
-            views = [layer for layer in layers if layer == wanted or
-                     (layer.startswith(f"{wanted}.") and layer[len(wanted) + 1:] in self._views())]
+            views = [
+                layer
+                for layer in layers
+                if layer == wanted or (layer.startswith(f"{wanted}.") and layer[len(wanted) + 1 :] in self._views())
+            ]
             if not views:
                 raise N2NError(f"{self.path}: has no view layer {wanted!r}", f"It has: {', '.join(layers)}.")
             return views
@@ -166,24 +172,29 @@ class ExrImage:
         places = self._places(layer, feature)
         there = Window.of(self.parts[places[0][0]][0])
         if there.overlap(window) is None:
-            raise N2NError(f"{self.path}: {_name_of(feature)} of {layer!r} ({there}) lies beside the picture ({window})",
-                           "Render both with the same border.")
+            raise N2NError(
+                f"{self.path}: {_name_of(feature)} of {layer!r} ({there}) lies beside the picture ({window})",
+                "Render both with the same border.",
+            )
         pixels = self.pixels(places)
         try:
             count = repair(feature, pixels)
         except ValueError as error:
             raise UnreadableFile(f"{self.path}: {_name_of(feature)} of {layer!r}: {error}", "Render it again.") from None
         if count:
-            doubt(f"{self.path}: {count} pixel(s) of {_name_of(feature)} of {layer!r} hold no number that can be meant (NaN, "
-                  "infinity, or beyond all light); they were filled from their neighbours")
+            doubt(
+                f"{self.path}: {count} pixel(s) of {_name_of(feature)} of {layer!r} hold no number that can be meant (NaN, "
+                "infinity, or beyond all light); they were filled from their neighbours"
+            )
         return place(sanitize(feature, pixels), there, window, np.inf if feature == "depth" else 0.0)
 
     def check(self, layer: str, features: tuple[str, ...]):
         """Raises N2NError that names a pass that the layer lacks."""
         for feature in ("color", *features):
             if self.find(layer, feature) is None:
-                raise N2NError(f"{self.path}: view layer {layer!r} has no {PASSES[feature].names[-1]!r} pass",
-                               _how_to_get(feature))
+                raise N2NError(
+                    f"{self.path}: view layer {layer!r} has no {PASSES[feature].names[-1]!r} pass", _how_to_get(feature)
+                )
 
     def replace_color(self, layer: str, color: np.ndarray, noisy: np.ndarray | None = None, alpha: np.ndarray | None = None):
         """Puts `color` (H, W, 3), and `alpha` (H, W, 1) if it is given, into the layer's Combined pass, in the data type that
@@ -195,8 +206,11 @@ class ExrImage:
         places = self._places(layer, "picture")
         if noisy is not None:
             dtype = self.parts[places[0][0]][1][places[0][1]].pixels.dtype
-            self.add_pass(layer, "Noisy", {letter: self._stored(plane, dtype)
-                                           for letter, plane in zip("RGB", np.moveaxis(noisy, -1, 0), strict=True)})
+            self.add_pass(
+                layer,
+                "Noisy",
+                {letter: self._stored(plane, dtype) for letter, plane in zip("RGB", np.moveaxis(noisy, -1, 0), strict=True)},
+            )
         planes = list(np.moveaxis(color, -1, 0))
         if alpha is not None:
             places, planes = [*places, *self._places(layer, "alpha")], [*planes, alpha[..., 0]]
@@ -236,8 +250,10 @@ class ExrImage:
 
 def _stored(values: np.ndarray, dtype, path) -> np.ndarray:
     if not np.isfinite(values.sum(dtype=np.float64)) and not np.isfinite(values).all():
-        raise N2NError(f"{path}: its denoised picture would hold pixels that are no numbers, so it was not written",
-                       "Please report this; --precision float32 or another model may help.")
+        raise N2NError(
+            f"{path}: its denoised picture would hold pixels that are no numbers, so it was not written",
+            "Please report this; --precision float32 or another model may help.",
+        )
     if dtype == np.float16:
         values = np.clip(values, -HALF_MAX, HALF_MAX)
     return np.ascontiguousarray(values, dtype=dtype)
@@ -249,10 +265,14 @@ def _name_of(feature: str) -> str:
 
 def _how_to_get(feature: str) -> str:
     if feature == "vector":
-        return ("Turn on View Layer > Passes > Data > Vector (and Motion Blur off) and render again (`sample`: into a new "
-                "folder), or leave out --temporal.")
-    return ("Turn on View Layer > Passes > Data > Denoising Data and render again, or use a model without the feature "
-            f"{feature!r} (`n2n-render models` lists them; oidn-color needs none).")
+        return (
+            "Turn on View Layer > Passes > Data > Vector (and Motion Blur off) and render again (`sample`: into a new "
+            "folder), or leave out --temporal."
+        )
+    return (
+        "Turn on View Layer > Passes > Data > Denoising Data and render again, or use a model without the feature "
+        f"{feature!r} (`n2n-render models` lists them; oidn-color needs none)."
+    )
 
 
 def read_frame(path, features: tuple[str, ...] = (), layer: str | None = None) -> Frame:

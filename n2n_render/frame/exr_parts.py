@@ -2,6 +2,7 @@
 
 A part is (header, channels): the attributes, and channel name → `OpenEXR.Channel` with its pixels; None by the header alone.
 """
+
 import os
 import struct
 import tempfile
@@ -17,8 +18,8 @@ from .claims import check_claims
 from .exr_text import MAGIC, Carried, mask_text
 
 LOSSY = {OpenEXR.DWAA_COMPRESSION, OpenEXR.DWAB_COMPRESSION, OpenEXR.B44_COMPRESSION, OpenEXR.B44A_COMPRESSION}
-COPIES = "n2n_exr_"         # of files whose text is masked, in the temporary folder
-READ_BACK_BYTES = 2 ** 29   # of pixels; a larger file is read back only in part: it would not fit twice
+COPIES = "n2n_exr_"  # of files whose text is masked, in the temporary folder
+READ_BACK_BYTES = 2**29  # of pixels; a larger file is read back only in part: it would not fit twice
 HINT = "Check the path; folders and frame_####.exr patterns work too."
 
 
@@ -41,8 +42,10 @@ def read_parts(path: str | os.PathLike, header_only: bool = False) -> tuple[list
             carried = mask_text(path, masked)
             return _read(masked, header_only, path), carried
         except (UnicodeDecodeError, ValueError, IndexError, struct.error, OSError) as error:
-            raise UnreadableFile(f"{path}: its header cannot be read ({first_line(error)})",
-                                 "Rename layers and attributes in plain letters, or render or copy it again.") from None
+            raise UnreadableFile(
+                f"{path}: its header cannot be read ({first_line(error)})",
+                "Rename layers and attributes in plain letters, or render or copy it again.",
+            ) from None
 
 
 def _check_kind(path: Path):
@@ -54,8 +57,9 @@ def _check_kind(path: Path):
     except OSError as error:
         raise UnreadableFile(f"{path}: cannot be read ({error.strerror})", "Check who may read it, and the disk.") from None
     if begin != MAGIC:
-        raise UnreadableFile(f"{path}: cannot be read: it is {'empty' if not begin else 'not an EXR image'}",
-                             "Pass a multilayer EXR.")
+        raise UnreadableFile(
+            f"{path}: cannot be read: it is {'empty' if not begin else 'not an EXR image'}", "Pass a multilayer EXR."
+        )
 
 
 def _read(file: Path, header_only: bool, path: Path | None = None) -> list:
@@ -74,8 +78,10 @@ def _read(file: Path, header_only: bool, path: Path | None = None) -> list:
         raise
     except (RuntimeError, ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
         said = first_line(error).replace(str(file), str(path))
-        raise UnreadableFile(f"{path}: cannot be read as an EXR image ({said})",
-                             "If other programs open it, please report it; else render or copy it again.") from None
+        raise UnreadableFile(
+            f"{path}: cannot be read as an EXR image ({said})",
+            "If other programs open it, please report it; else render or copy it again.",
+        ) from None
     if len(parts) < len(headers):  # OpenEXR 3.5 leaves out parts whose pixels it cannot read
         raise UnreadableFile(f"{path}: is incomplete or damaged", "Render or copy it again.")
     return parts
@@ -101,14 +107,17 @@ def write_parts(path: str | os.PathLike, parts: list, carried: Carried | None = 
         if carried:
             carried.put_back(temporary)
         _read_back(temporary, parts)
+
     write_beside(path, write)
 
 
 def _writable(header: dict) -> dict:
     kept = {key: value for key, value in header.items() if key != "channels"}
     if kept.get("compression") in LOSSY:
-        doubt(f"lossy compression ({kept['compression'].name.removesuffix('_COMPRESSION')}) is written as ZIP: the passes that "
-              "are kept would lose a little more each time")
+        doubt(
+            f"lossy compression ({kept['compression'].name.removesuffix('_COMPRESSION')}) is written as ZIP: the passes that "
+            "are kept would lose a little more each time"
+        )
         kept["compression"] = OpenEXR.ZIP_COMPRESSION
         kept.pop("chunkCount", None)
     tiles = kept.get("tiles")
@@ -129,8 +138,11 @@ def _read_back(path: str, parts: list):
         raise RuntimeError(f"what was written cannot be read again: {error.what}") from None
     for (_, wanted), (_, channels) in zip(parts, found, strict=False):
         missing = [name for name in wanted if name not in channels]
-        wrong = [name for name, channel in channels.items() if channel is not None and name in wanted
-                 and channel.pixels.shape != wanted[name].pixels.shape]
+        wrong = [
+            name
+            for name, channel in channels.items()
+            if channel is not None and name in wanted and channel.pixels.shape != wanted[name].pixels.shape
+        ]
         if missing or wrong:
             raise RuntimeError(f"the channel {[*missing, *wrong][0]} is not what was written")
     if len(found) != len(parts):

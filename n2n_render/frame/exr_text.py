@@ -2,6 +2,7 @@
 
 The bytes are carried through as they are; nobody here knows what they mean. Layout: OpenEXR File Layout.
 """
+
 import re
 import shutil
 import struct
@@ -20,8 +21,9 @@ class Carried:
     """The masked value of an attribute → its own bytes, for every attribute that was masked, in file order; and the same of
     the names in lists of channels and parts, for lists that are written longer than they were.
     """
+
     values: list[tuple[bytes, bytes, bytes]] = field(default_factory=list)  # attribute, masked, own
-    names: dict[bytes, bytes] = field(default_factory=dict)                 # masked, own
+    names: dict[bytes, bytes] = field(default_factory=dict)  # masked, own
 
     def put_back(self, path: str):
         """Puts the bytes back into a file that was written with the masked values."""
@@ -62,7 +64,7 @@ def mask_text(path: Path, masked_path: Path) -> Carried:
 
 def _add_names(names: dict[bytes, bytes], masked: bytes, own: bytes):
     for found in SPLIT.finditer(masked):
-        token = own[found.start():found.end()]
+        token = own[found.start() : found.end()]
         if MASK in found[0] and names.setdefault(found[0], token) != token:
             raise ValueError("two names differ only in letters that are not UTF-8")
 
@@ -84,9 +86,9 @@ def text_attributes(data: bytes) -> list[tuple[bytes, int, int]]:
     found: list[tuple[bytes, int, int]] = []
     at = 8
     while True:
-        if data[at:at + 1] == b"\0":  # the end of one header; an empty one ends the list of a multi-part file
+        if data[at : at + 1] == b"\0":  # the end of one header; an empty one ends the list of a multi-part file
             at += 1
-            if not many or data[at:at + 1] == b"\0":
+            if not many or data[at : at + 1] == b"\0":
                 return found
         name_end = data.index(b"\0", at)
         type_end = data.index(b"\0", name_end + 1)
@@ -94,6 +96,6 @@ def text_attributes(data: bytes) -> list[tuple[bytes, int, int]]:
         start = type_end + 5
         if size < 0 or start + size > len(data):
             raise ValueError("an attribute reaches beyond the end of the file")
-        if data[name_end + 1:type_end] in TEXT_TYPES:
+        if data[name_end + 1 : type_end] in TEXT_TYPES:
             found.append((data[at:name_end], start, start + size))
         at = start + size

@@ -1,4 +1,5 @@
 """Frame: one image and its features, the way every station passes them on."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ class Frame:
     neighbors (7 channels, radiance and a share) from the frames before and after. alpha: [0, 1], 1 channel; colour is
     premultiplied by it. Features that were not read are None.
     """
+
     color: np.ndarray
     albedo: np.ndarray | None = None
     normal: np.ndarray | None = None
@@ -62,6 +64,7 @@ def mean_frame(frames: list[Frame], weights: list[float] | None = None) -> Frame
         for image, share in zip(images[1:], shares[1:], strict=True):
             total += image * share
         return total
+
     return Frame(**{name: mean(name) for name in vars(frames[0])})
 
 

@@ -6,6 +6,7 @@ renders of equal noise the mean (A + B) / 2 is then half as noisy as the differe
 they have in common adds to the mean and is missing in the difference. Of windows with a texture of single pixels the mean
 holds more; a low quantile over the windows passes those by.
 """
+
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,26 +16,26 @@ from ..errors import N2NError, doubt
 from .frame import Frame
 from .transfer import encode_tonemap, exposure
 
-WINDOW_PX, SMALL_PX = 16, 8   # of a window; in frames with fewer than ENOUGH of the large ones, small ones
+WINDOW_PX, SMALL_PX = 16, 8  # of a window; in frames with fewer than ENOUGH of the large ones, small ones
 ENOUGH = 40
-MOST_WINDOWS = 400       # of a frame
-QUANTILE = 0.2           # of windows, by how much their mean holds beside their difference
+MOST_WINDOWS = 400  # of a frame
+QUANTILE = 0.2  # of windows, by how much their mean holds beside their difference
 USUAL_RATIO = {WINDOW_PX: 0.82, SMALL_PX: 0.72}  # that quantile for independent renders: docs/files.md has the measurement
 CORRELATION_REFUSED, CORRELATION_DOUBTED = 0.5, 0.2
-FEW = 24                 # windows with noise: of fewer, edges are a larger part, and only more than these is refused or doubted
+FEW = 24  # windows with noise: of fewer, edges are a larger part, and only more than these is refused or doubted
 FEW_REFUSED, FEW_DOUBTED = 0.8, 0.5
-SLIGHT = 0.02            # on T, RMS of the difference: with less noise a fine texture outweighs it
-SLIGHT_REFUSED = 0.995   # … and only what is all but equal is refused
-SPREAD_REFUSED, SPREAD_DOUBTED = 12.0, 4.0   # squared mean of the difference over windows, times their pixels; of noise 1
-SPREAD_LIMIT = 16.0      # relative: so far a pixel counts; without a limit fireflies would hide everything else
-STEP = 1e-3              # on T: pixels that differ by less are equal
-PEAKS = 0.12             # of pixels that differ from a neighbour: those above or below all four; white noise 0.4, a drawing 0
-NOISY_SHARE = 0.12       # of the windows that are not flat: where fewer hold peaks, it is small print
-SAME_SHARE = 0.9         # of the windows with noise that are equal: it is the same noise
-COPIED = 3, 0.5          # so many blocks with noise, and such a share of those that are not flat, equal to the bit: copied
-QUIET = 1e-4             # on T, RMS of the difference: less is no noise
-EQUAL = 2.0 ** -10       # relative: rounding to half floats
-EQUAL_PX = 7             # square in which two renders are equal everywhere where there is no noise
+SLIGHT = 0.02  # on T, RMS of the difference: with less noise a fine texture outweighs it
+SLIGHT_REFUSED = 0.995  # … and only what is all but equal is refused
+SPREAD_REFUSED, SPREAD_DOUBTED = 12.0, 4.0  # squared mean of the difference over windows, times their pixels; of noise 1
+SPREAD_LIMIT = 16.0  # relative: so far a pixel counts; without a limit fireflies would hide everything else
+STEP = 1e-3  # on T: pixels that differ by less are equal
+PEAKS = 0.12  # of pixels that differ from a neighbour: those above or below all four; white noise 0.4, a drawing 0
+NOISY_SHARE = 0.12  # of the windows that are not flat: where fewer hold peaks, it is small print
+SAME_SHARE = 0.9  # of the windows with noise that are equal: it is the same noise
+COPIED = 3, 0.5  # so many blocks with noise, and such a share of those that are not flat, equal to the bit: copied
+QUIET = 1e-4  # on T, RMS of the difference: less is no noise
+EQUAL = 2.0**-10  # relative: rounding to half floats
+EQUAL_PX = 7  # square in which two renders are equal everywhere where there is no noise
 
 HINT = "Render one of them with another seed (Render Properties > Sampling > Advanced > Seed)."
 
@@ -42,6 +43,7 @@ HINT = "Render one of them with another seed (Render Properties > Sampling > Adv
 @dataclass(frozen=True)
 class Look:
     """What is kept of a render to compare it with others: windows (N, k, k, 3) of its radiance, and its exposure."""
+
     path: Path
     windows: np.ndarray
     exposure: float
@@ -54,9 +56,11 @@ def look_at(frame: Frame, path) -> Look:
     count = min(MOST_WINDOWS, (frame.height // size) * (frame.width // size))
     rows = max(1, min(frame.height // size, round((count * frame.height / frame.width) ** 0.5)))
     columns = max(1, min(frame.width // size, count // rows))
-    windows = [frame.color[top:top + size, left:left + size]
-               for top in np.linspace(0, frame.height - size, rows).astype(int)
-               for left in np.linspace(0, frame.width - size, columns).astype(int)]
+    windows = [
+        frame.color[top : top + size, left : left + size]
+        for top in np.linspace(0, frame.height - size, rows).astype(int)
+        for left in np.linspace(0, frame.width - size, columns).astype(int)
+    ]
     return Look(Path(path), np.stack(windows), exposure(frame.color))
 
 
@@ -68,6 +72,7 @@ class Comparison:
     spread: how much more their difference varies from window to window than noise would; 1 for the same picture. copied: share
     of the picture in which the noise is the same to the bit, as where a part was rendered again and put in.
     """
+
     correlation: float | None
     spread: float
     copied: float = 0.0
@@ -86,8 +91,8 @@ def compare(one: Look, other: Look) -> Comparison:
     common, apart = _high_pass((a + b) / 2), _high_pass(a - b)
     if not common.size:
         return Comparison(None, 1.0)
-    variance = (apart ** 2).mean((1, 2, 3))
-    equal, (flat, noisy) = variance <= QUIET ** 2, _flat_and_noisy((a + b) / 2)
+    variance = (apart**2).mean((1, 2, 3))
+    equal, (flat, noisy) = variance <= QUIET**2, _flat_and_noisy((a + b) / 2)
     spread = 1.0 if equal.all() else _spread(*exposed)
     if noisy.sum() >= max(1, NOISY_SHARE * (~flat).sum()) and (noisy & equal).sum() > SAME_SHARE * noisy.sum():
         return Comparison(1.0, spread)
@@ -95,9 +100,9 @@ def compare(one: Look, other: Look) -> Comparison:
     if equal.all():
         return Comparison(None, spread, copied)
     usual = USUAL_RATIO[WINDOW_PX if common.shape[1] >= WINDOW_PX else SMALL_PX]
-    ratio = np.quantile(4 * (common ** 2).mean((1, 2, 3))[~equal] / variance[~equal], QUANTILE) / usual
+    ratio = np.quantile(4 * (common**2).mean((1, 2, 3))[~equal] / variance[~equal], QUANTILE) / usual
     limits = (FEW_REFUSED, FEW_DOUBTED) if (~equal).sum() < FEW else (CORRELATION_REFUSED, CORRELATION_DOUBTED)
-    if variance[~equal].mean() < SLIGHT ** 2:
+    if variance[~equal].mean() < SLIGHT**2:
         limits = SLIGHT_REFUSED, FEW_DOUBTED
     return Comparison(float((ratio - 1) / (ratio + 1)), spread, copied, *limits)
 
@@ -109,7 +114,7 @@ def _copied_share(one, other, factor) -> float:
     half = one.shape[1] // 2
     if half < 5:
         return 0.0
-    quarters = [np.s_[:, top:top + half, left:left + half] for top in (0, half) for left in (0, half)]
+    quarters = [np.s_[:, top : top + half, left : left + half] for top in (0, half) for left in (0, half)]
     one, other = (np.concatenate([windows[quarter] for quarter in quarters]) for windows in (one, other))
     same = (one == other).all((1, 2, 3))
     flat, noisy = _flat_and_noisy(encode_tonemap(np.minimum(one[same] * factor, 1e6).astype(np.float64), np))
@@ -144,7 +149,7 @@ def _spread(a, b) -> float:
     level = (a + b).mean((1, 2), keepdims=True) / 2 + 0.01
     apart = np.clip((a - b) / level, -SPREAD_LIMIT, SPREAD_LIMIT)
     pixels = apart.shape[1] * apart.shape[2]
-    return float((apart.mean((1, 2)) ** 2).mean() * pixels / max((apart ** 2).mean(), 1e-12))
+    return float((apart.mean((1, 2)) ** 2).mean() * pixels / max((apart**2).mean(), 1e-12))
 
 
 def check_independent(looks: list[Look]):
@@ -154,8 +159,11 @@ def check_independent(looks: list[Look]):
         names = f"{newest.path} and {before.path}"
         found = compare(before, newest)
         if found.spread > SPREAD_REFUSED + 40 / len(newest.windows) ** 0.5:
-            raise N2NError(f"{names} do not show the same picture: their difference varies {found.spread:.0f} times as much "
-                           "from place to place as noise", "A pair is the same frame, camera and light, rendered twice.")
+            raise N2NError(
+                f"{names} do not show the same picture: their difference varies {found.spread:.0f} times as much "
+                "from place to place as noise",
+                "A pair is the same frame, camera and light, rendered twice.",
+            )
         if found.same_noise:
             raise N2NError(f"{names} hold the same noise (correlation {found.correlation:.2f}; of independent renders 0)", HINT)
         if found.copied:
@@ -163,11 +171,15 @@ def check_independent(looks: list[Look]):
         if found.correlation is None:
             continue
         if found.correlation >= found.doubted:
-            doubt(f"{names} may share noise (correlation {found.correlation:.2f}; of independent renders 0): what is learned "
-                  "and expected from them is too good then")
+            doubt(
+                f"{names} may share noise (correlation {found.correlation:.2f}; of independent renders 0): what is learned "
+                "and expected from them is too good then"
+            )
         if found.spread > SPREAD_DOUBTED + 20 / len(newest.windows) ** 0.5:
-            doubt(f"{names} may not show the same picture: their difference varies {found.spread:.1f} times as much from place "
-                  "to place as noise")
+            doubt(
+                f"{names} may not show the same picture: their difference varies {found.spread:.1f} times as much from place "
+                "to place as noise"
+            )
 
 
 def has_noise(frames: list[Frame]) -> bool:

@@ -4,6 +4,7 @@ Squared errors take two independent reference halves: mean((y - r1)(y - r2)) is 
 image, without the references' own noise. One reference may be passed twice: then its noise is counted in. On a tone
 curve it is the error against E[T(half)], a little darker than T(true) where the halves are noisy: spend samples on them.
 """
+
 import importlib
 
 import numpy as np
@@ -30,7 +31,7 @@ def psnr(*, image, reference_a, reference_b) -> float:
 def relmse(*, image, reference_a, reference_b) -> float:
     """Mean of squared error / (reference² + 0.01)."""
     mean = (reference_a + reference_b) / 2
-    return float(((image - reference_a) * (image - reference_b) / (mean ** 2 + RELMSE_EPSILON)).mean())
+    return float(((image - reference_a) * (image - reference_b) / (mean**2 + RELMSE_EPSILON)).mean())
 
 
 def smape(*, image, reference) -> float:
@@ -61,8 +62,9 @@ def _need(name: str):
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise N2NError(f"comparing images needs a package that is missing ({error})",
-                       'Run pip install "n2n-render[evaluate]".') from None
+        raise N2NError(
+            f"comparing images needs a package that is missing ({error})", 'Run pip install "n2n-render[evaluate]".'
+        ) from None
 
 
 def change_error(*, images, references_a, references_b, vectors) -> float:
@@ -76,6 +78,7 @@ def change_error(*, images, references_a, references_b, vectors) -> float:
 
     def change(first, second):
         return encode_tonemap(np.maximum(warp(second, rows, columns), 0), np) - encode_tonemap(np.maximum(first, 0), np)
+
     shown, against_a, against_b = change(*images), change(*references_a), change(*references_b)
     product = ((shown - against_a) * (shown - against_b)).mean(-1)
     return float((trust * product).sum() / max(trust.sum(), 1e-9))

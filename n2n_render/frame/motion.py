@@ -4,6 +4,7 @@ Cycles' Vector pass, in pixels, y up: X, Y from a pixel to where its surface was
 will be in the next. Without motion blur only: with it the pass is zero (`sample` renders it separately then, for shutters
 that are open around the frame's middle).
 """
+
 from dataclasses import replace
 
 import numpy as np
@@ -11,14 +12,14 @@ import numpy as np
 from .frame import Frame
 from .transfer import encode_tonemap, exposure
 
-STRAY_PX = 1.0            # there and back again: farther apart than this is another surface
-ALBEDO_APART = 0.12       # standard deviations of Gaussians: how alike albedo …
-NORMAL_APART = 0.4        # … normal …
-FARTHEST = 1e9            # depth of the background, infinite in a Frame
-DEPTH_APART = 0.8         # … depth (of its logarithm, for each frame between) of one surface are
-PICTURES_APART = 0.08     # … and on T what the frames on either side show of it: a reflection moves otherwise
-AGREEMENT_PX = 5          # window over which the latter is averaged
-BAND_ROWS = 128           # are brought over at a time: in between they take a hundred bytes a pixel and neighbour
+STRAY_PX = 1.0  # there and back again: farther apart than this is another surface
+ALBEDO_APART = 0.12  # standard deviations of Gaussians: how alike albedo …
+NORMAL_APART = 0.4  # … normal …
+FARTHEST = 1e9  # depth of the background, infinite in a Frame
+DEPTH_APART = 0.8  # … depth (of its logarithm, for each frame between) of one surface are
+PICTURES_APART = 0.08  # … and on T what the frames on either side show of it: a reflection moves otherwise
+AGREEMENT_PX = 5  # window over which the latter is averaged
+BAND_ROWS = 128  # are brought over at a time: in between they take a hundred bytes a pixel and neighbour
 
 
 def neighbor_guides(window: list[Frame | None], pictures: list[np.ndarray | None]) -> np.ndarray:
@@ -32,14 +33,16 @@ def neighbor_guides(window: list[Frame | None], pictures: list[np.ndarray | None
     """
     center = window[len(window) // 2]
     factor = np.float32(exposure(center.color))
-    window = [frame if frame is None or frame.depth is None else replace(frame, depth=np.minimum(frame.depth, FARTHEST))
-              for frame in window]
+    window = [
+        frame if frame is None or frame.depth is None else replace(frame, depth=np.minimum(frame.depth, FARTHEST))
+        for frame in window
+    ]
     guides = np.empty((center.height, center.width, 7), np.float32)
     near = AGREEMENT_PX // 2
     for start in range(0, center.height, BAND_ROWS):
         stop = min(center.height, start + BAND_ROWS)
         band = slice(max(0, start - near), min(center.height, stop + near))
-        guides[start:stop] = _guides_of_band(window, pictures, band, factor)[start - band.start:stop - band.start]
+        guides[start:stop] = _guides_of_band(window, pictures, band, factor)[start - band.start : stop - band.start]
     return guides
 
 
@@ -49,7 +52,7 @@ def _guides_of_band(window, pictures, band: slice, factor) -> np.ndarray:
     center = Frame(**{name: None if image is None else image[band] for name, image in vars(window[middle]).items()})
     seen = []
     for step in [*range(-middle, 0), *range(1, middle + 1)]:
-        way = window[middle:middle + step:1 if step > 0 else -1]
+        way = window[middle : middle + step : 1 if step > 0 else -1]
         other = window[middle + step]
         if other is None or any(frame is None for frame in way):
             continue
@@ -61,13 +64,14 @@ def _guides_of_band(window, pictures, band: slice, factor) -> np.ndarray:
         return np.zeros((center.height, center.width, 7), np.float32)
     weights = _agreeing(seen, factor)
     total = sum(weights)
-    means = [sum(weight * entry[index] for weight, entry in zip(weights, seen, strict=True)) / np.maximum(total, 1e-3)
-             for index in (1, 2)]
+    means = [
+        sum(weight * entry[index] for weight, entry in zip(weights, seen, strict=True)) / np.maximum(total, 1e-3)
+        for index in (1, 2)
+    ]
     return np.concatenate([*means, total / (1 + total)], axis=-1)
 
 
-def follow(vectors: list[np.ndarray], forward: bool,
-           band: slice = slice(None)) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def follow(vectors: list[np.ndarray], forward: bool, band: slice = slice(None)) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where the pixels of the first frame lie in the last: rows, columns (H, W), and trust (H, W) in [0, 1].
 
     vectors: the Vector passes (H, W, 4) of the frames on the way, first and last included. Trust is lost where the way back
@@ -81,7 +85,7 @@ def follow(vectors: list[np.ndarray], forward: bool,
         rows, columns = rows + ahead[..., 0], columns + ahead[..., 1]
         stray = ((ahead + motion(warp(there, rows, columns), not forward)) ** 2).sum(-1)
         inside = (rows >= -0.5) & (rows <= height - 0.5) & (columns >= -0.5) & (columns <= width - 0.5)
-        trust *= np.exp(-stray / STRAY_PX ** 2) * inside
+        trust *= np.exp(-stray / STRAY_PX**2) * inside
     return rows, columns, trust
 
 
@@ -120,11 +124,10 @@ def _same_surface(center, other, rows, columns, frames: int) -> np.ndarray:
     for name, apart in (("albedo", ALBEDO_APART), ("normal", NORMAL_APART)):
         if getattr(center, name) is not None and getattr(other, name) is not None:
             difference = warp(getattr(other, name), rows, columns) - getattr(center, name)
-            alike *= np.exp(-(difference ** 2).sum(-1) / (2 * apart ** 2))
+            alike *= np.exp(-(difference**2).sum(-1) / (2 * apart**2))
     if center.depth is not None and other.depth is not None:
-        depths = [np.log(np.clip(depth[..., 0], 1e-6, 1e9)) for depth in (warp(other.depth, rows, columns),
-                                                                          center.depth)]
-        alike *= np.exp(-(depths[0] - depths[1]) ** 2 / (2 * (DEPTH_APART * frames) ** 2))
+        depths = [np.log(np.clip(depth[..., 0], 1e-6, 1e9)) for depth in (warp(other.depth, rows, columns), center.depth)]
+        alike *= np.exp(-((depths[0] - depths[1]) ** 2) / (2 * (DEPTH_APART * frames) ** 2))
     return alike
 
 
@@ -137,7 +140,7 @@ def _agreeing(seen, factor) -> list[np.ndarray]:
         if others:
             mean = sum(entry[3][..., None] * entry[1] for entry in others) / np.maximum(total, 1e-3)[..., None]
             apart = ((encode_tonemap(shown * factor, np) - encode_tonemap(mean * factor, np)) ** 2).mean(-1)
-            trust = trust * np.exp(-np.where(total > 0.05, _box(apart), 0) / (2 * PICTURES_APART ** 2))
+            trust = trust * np.exp(-np.where(total > 0.05, _box(apart), 0) / (2 * PICTURES_APART**2))
         weights.append(trust[..., None].astype(np.float32))
     return weights
 
@@ -147,4 +150,4 @@ def _box(image) -> np.ndarray:
     near = AGREEMENT_PX // 2
     sums = np.pad(image, ((near + 1, near), (near + 1, near)), mode="edge").cumsum(0, dtype=np.float64).cumsum(1)
     size = AGREEMENT_PX
-    return (sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]) / size ** 2
+    return (sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]) / size**2

@@ -3,6 +3,7 @@
 A header's `Frame` decides; without one the name does. In a name a hyphen before the number may be a sign or only a hyphen:
 see `_is_sign`.
 """
+
 import os
 import re
 from collections import Counter
@@ -28,6 +29,7 @@ class Place:
     sequence: (folder, name before its number, name after it). frame: its number, None for a still. named, stated: what the
     name and the header say, None if nothing. by_header: `frame` is the header's, as for all files of the sequence.
     """
+
     sequence: tuple
     frame: int | None
     named: int | None
@@ -77,8 +79,9 @@ def place_files(paths: Sequence[Path]) -> list[Place]:
         else:
             families.setdefault((path.parent, *_pieces(path.stem)), []).append(index)
     for (folder, *pieces), indices in families.items():
-        found = _place_family(folder, pieces, [paths[index].stem for index in indices],
-                              [frame_of_header(paths[index]) for index in indices])
+        found = _place_family(
+            folder, pieces, [paths[index].stem for index in indices], [frame_of_header(paths[index]) for index in indices]
+        )
         for index, place in zip(indices, found, strict=True):
             places[index] = place
     return [place for place in places if place]
@@ -99,23 +102,31 @@ def _place_family(folder: Path, pieces: list[str], stems: list[str], stated: lis
     for stem, texts, minus in zip(stems, numbers, signed, strict=True):
         text, value = texts[position], abs(int(texts[position]))
         hyphen = "-" if text.startswith("-") and not minus else ""
-        before, after = _before(pieces, texts, position) + hyphen, stem[len(_before(pieces, texts, position) + text):]
+        before, after = _before(pieces, texts, position) + hyphen, stem[len(_before(pieces, texts, position) + text) :]
         read.append(((folder, before, after), -value if minus else value))
     sequences: dict[tuple, list[int | None]] = {}
     for (sequence, _), frame in zip(read, stated, strict=True):
         sequences.setdefault(sequence, []).append(frame)
-    trusted = {sequence for sequence, frames in sequences.items()  # a constant that a program writes everywhere tells nothing
-               if None not in frames and len(set(frames)) == len(frames)}
-    return [Place(sequence, frame if sequence in trusted else named, named, frame, sequence in trusted)
-            for (sequence, named), frame in zip(read, stated, strict=True)]
+    trusted = {
+        sequence
+        for sequence, frames in sequences.items()  # a constant that a program writes everywhere tells nothing
+        if None not in frames and len(set(frames)) == len(frames)
+    }
+    return [
+        Place(sequence, frame if sequence in trusted else named, named, frame, sequence in trusted)
+        for (sequence, named), frame in zip(read, stated, strict=True)
+    ]
 
 
 def _frame_position(pieces, numbers: list[list[str]], stated) -> int:
     """Which of the numbers in the names is the frame: the last one that agrees with all headers; else the last one, or the
     last that differs between the files if it has more digits (frame_0001_v2). A seed or a number of samples never is.
     """
-    possible = [index for index in range(len(numbers[0]))
-                if not (_BEFORE_A_SEED.search(pieces[index]) or pieces[index + 1].lower().startswith("spp"))]
+    possible = [
+        index
+        for index in range(len(numbers[0]))
+        if not (_BEFORE_A_SEED.search(pieces[index]) or pieces[index + 1].lower().startswith("spp"))
+    ]
     possible = possible or list(range(len(numbers[0])))
     known = [(texts, abs(frame)) for texts, frame in zip(numbers, stated, strict=True) if frame is not None]
     for index in reversed(possible):
@@ -129,8 +140,10 @@ def _frame_position(pieces, numbers: list[list[str]], stated) -> int:
 
 def _read_signs(folder, pieces, position, numbers, stated) -> list[bool]:
     """For each file whether its number is negative."""
+
     def others(texts):
-        return (*texts[:position], *texts[position + 1:])
+        return (*texts[:position], *texts[position + 1 :])
+
     known: dict[tuple, bool] = {}  # what headers say of hyphens in this sequence
     for texts, frame in zip(numbers, stated, strict=True):
         if texts[position].startswith("-") and frame and abs(frame) == -int(texts[position]):
@@ -147,8 +160,13 @@ def _read_signs(folder, pieces, position, numbers, stated) -> list[bool]:
             signed.append(known[others(texts)])
         else:
             siblings = _sibling_numbers(folder, pieces, numbers) if siblings is None else siblings
-            signed.append(_is_sign(_before(pieces, texts, position), text,
-                                   {there[position] for there in siblings if others(there) == others(texts)}))
+            signed.append(
+                _is_sign(
+                    _before(pieces, texts, position),
+                    text,
+                    {there[position] for there in siblings if others(there) == others(texts)},
+                )
+            )
     return signed
 
 
@@ -163,8 +181,9 @@ def _sibling_numbers(folder: Path, pieces, numbers) -> list[list[str]]:
         names = [Path(name) for name in os.listdir(folder)]
     except OSError:
         names = []
-    return numbers + [_NUMBER.findall(name.stem) for name in names
-                      if name.suffix.lower() == ".exr" and _pieces(name.stem) == pieces]
+    return numbers + [
+        _NUMBER.findall(name.stem) for name in names if name.suffix.lower() == ".exr" and _pieces(name.stem) == pieces
+    ]
 
 
 def _is_sign(before: str, text: str, siblings: set[str]) -> bool:
@@ -191,8 +210,11 @@ def _padded_alike(negative: str, positive: str) -> bool:
 def doubt_places(paths: Sequence[Path], places: Sequence[Place]):
     """Says where the headers of a sequence contradict its names, once for each sequence."""
     for sequence in dict.fromkeys(place.sequence for place in places):
-        members = [(path, place, place.stated, place.named) for path, place in zip(paths, places, strict=True)
-                   if place.sequence == sequence and place.named is not None and place.stated is not None]
+        members = [
+            (path, place, place.stated, place.named)
+            for path, place in zip(paths, places, strict=True)
+            if place.sequence == sequence and place.named is not None and place.stated is not None
+        ]
         if len({stated - named for _, _, stated, named in members}) < 2:
             continue
         path, place, stated, named = next(member for member in members if member[2] != member[3])
@@ -214,8 +236,10 @@ def doubt_gaps(paths: Sequence[Path], places: Sequence[Place]):
             doubt(f"{folder}: {twice[0]} and {twice[1]} are the same frame of one sequence; each is taken for itself")
         missing = _missing(sorted(frames))
         if missing:
-            doubt(f"{folder}: {_listed(missing)} of a sequence from {min(frames)} to {max(frames)} "
-                  f"{'is' if len(missing) == 1 else 'are'} not there; the others are done")
+            doubt(
+                f"{folder}: {_listed(missing)} of a sequence from {min(frames)} to {max(frames)} "
+                f"{'is' if len(missing) == 1 else 'are'} not there; the others are done"
+            )
 
 
 def _missing(frames: list[int]) -> list[int]:

@@ -1,4 +1,5 @@
 """The eight orientations of an image: pixels move, and camera-space normals turn with them."""
+
 from dataclasses import replace
 
 import numpy as np
@@ -6,8 +7,9 @@ import numpy as np
 from .frame import Frame
 
 # (mirror_x, mirror_y, transpose), done in this order; the first ones are the cheapest to make.
-ORIENTATIONS = tuple((mirror_x, mirror_y, transpose) for transpose in (False, True) for mirror_y in (False, True)
-                     for mirror_x in (False, True))
+ORIENTATIONS = tuple(
+    (mirror_x, mirror_y, transpose) for transpose in (False, True) for mirror_y in (False, True) for mirror_x in (False, True)
+)
 
 
 def move(image: np.ndarray, mirror_x: bool, mirror_y: bool, transpose: bool) -> np.ndarray:

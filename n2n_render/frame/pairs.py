@@ -2,6 +2,7 @@
 
 The grammar is published in datasets/README.md.
 """
+
 import json
 import os
 import re
@@ -21,6 +22,7 @@ _NAME = re.compile(r"(?P<view>v\d{3,})_f(?P<frame>-\d{3,}|\d{4,})_(?P<kind>[sr])
 @dataclass(frozen=True, order=True)
 class FrameName:
     """One file of a dataset. kind "s": noisy, numbered by seed; "r": one of the two independent reference halves."""
+
     view: str
     frame: int
     kind: str
@@ -52,6 +54,7 @@ def parse_name(filename: str) -> FrameName | None:
 @dataclass(frozen=True)
 class Pair:
     """All renders of one view at one frame: `noisy` with independent seeds (two or more), `references` 0 or 2 files."""
+
     dataset: Path
     view: str
     frame: int
@@ -66,12 +69,29 @@ class Pair:
 Matrix = tuple[float, float, float, float, float, float, float, float, float, float, float, float, float, float, float, float]
 # What `sample` writes; other programs may leave out all but the scene's file and the samples, and add their own.
 _MANIFEST = {
-    "n2n_render": str, "scene": dict[str, str | None], "blender": str, "devices": list[str], "spp": Samples, "seeds": Count,
-    "size": tuple[Pixels, Pixels], "fps": float, "frames": list[Number], "views": dict[str, Matrix],
-    "reference_spp": Samples | None, "settings": dict,
+    "n2n_render": str,
+    "scene": dict[str, str | None],
+    "blender": str,
+    "devices": list[str],
+    "spp": Samples,
+    "seeds": Count,
+    "size": tuple[Pixels, Pixels],
+    "fps": float,
+    "frames": list[Number],
+    "views": dict[str, Matrix],
+    "reference_spp": Samples | None,
+    "settings": dict,
 }
-_LEFT_OUT = {"blender": "unknown", "devices": [], "seeds": 2, "size": None, "frames": [], "views": {}, "reference_spp": None,
-             "settings": {}}
+_LEFT_OUT = {
+    "blender": "unknown",
+    "devices": [],
+    "seeds": 2,
+    "size": None,
+    "frames": [],
+    "views": {},
+    "reference_spp": None,
+    "settings": {},
+}
 _SCENE = {"sha256": "", "scene_name": None, "view_layer": None, "camera": None}
 _HINT = "Sample into a new folder."
 
@@ -80,8 +100,9 @@ def read_manifest(folder: Path) -> dict:
     """The manifest of a dataset folder, with neutral values for what may be left out. Raises N2NError for a damaged one."""
     path = Path(folder) / MANIFEST
     if not path.exists():
-        raise N2NError(f"{folder}: no {MANIFEST}, so this is not a dataset",
-                       "Make one with `n2n-render sample --scene x.blend --spp 8`.")
+        raise N2NError(
+            f"{folder}: no {MANIFEST}, so this is not a dataset", "Make one with `n2n-render sample --scene x.blend --spp 8`."
+        )
     manifest = read_json(path, _HINT)
     if not _is_ours(manifest):
         raise N2NError(f"{path}: is damaged, or of another version of n2n-render", _HINT)
@@ -120,8 +141,9 @@ def find_datasets(roots: list[Path]) -> list[Path]:
             if os.path.exists(place / MANIFEST) and _is_manifest(place / MANIFEST):
                 found.setdefault(place.resolve(), place)
     if not found:
-        raise N2NError(f"no dataset under {', '.join(map(str, roots))}",
-                       "Make one with `n2n-render sample --scene x.blend --spp 8`.")
+        raise N2NError(
+            f"no dataset under {', '.join(map(str, roots))}", "Make one with `n2n-render sample --scene x.blend --spp 8`."
+        )
     return sorted(found.values())
 
 
@@ -155,8 +177,11 @@ def find_pairs(folder: Path) -> list[Pair]:
         name = parse_name(path.name)
         if name:
             groups.setdefault((name.view, name.frame), {"s": [], "r": []})[name.kind].append(path)
-    return [Pair(Path(folder), view, frame, tuple(files["s"]), tuple(files["r"][:2]) if len(files["r"]) >= 2 else ())
-            for (view, frame), files in sorted(groups.items()) if len(files["s"]) >= 2]
+    return [
+        Pair(Path(folder), view, frame, tuple(files["s"]), tuple(files["r"][:2]) if len(files["r"]) >= 2 else ())
+        for (view, frame), files in sorted(groups.items())
+        if len(files["s"]) >= 2
+    ]
 
 
 def split_pairs(pairs: list[Pair], share: float) -> tuple[list[Pair], list[Pair]]:

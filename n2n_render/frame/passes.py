@@ -1,10 +1,12 @@
 """Cycles' pass and channel names ↔ our features: one table."""
+
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Pass:
     """Where a feature lies in a Blender EXR: `<ViewLayer>.<Pass>.<Channel>`, with alternatives in order of preference."""
+
     names: tuple[str, ...]
     channels: tuple[tuple[str, ...], ...]
 
@@ -20,7 +22,7 @@ PASSES = {
     "vector": Pass(("Vector",), (("X", "Y", "Z", "W"),)),
 }
 FEATURES = ("albedo", "normal", "depth")  # what `--features` may name, in the order of the network's channels
-NEIGHBORS = "neighbors"                   # what `--temporal` adds after them: see frame/motion.py; no file holds it
+NEIGHBORS = "neighbors"  # what `--temporal` adds after them: see frame/motion.py; no file holds it
 GUIDES = (*FEATURES, NEIGHBORS)
 CHANNEL_COUNT = {"color": 3, "albedo": 3, "normal": 3, "depth": 1, NEIGHBORS: 7}
 
@@ -36,19 +38,19 @@ def guide_count(features) -> int:
 
 def guide_channels(features, feature: str) -> range:
     """Where `feature` lies among the guide channels of `features`."""
-    start = guide_count(features[:features.index(feature)])
+    start = guide_count(features[: features.index(feature)])
     return range(start, start + CHANNEL_COUNT[feature])
 
 
 def split_channel(name: str) -> tuple[str, str, str]:
-    """"View.Layer.Denoising Albedo.R" → ("View.Layer", "Denoising Albedo", "R"). From the right: layers may hold dots."""
+    """ "View.Layer.Denoising Albedo.R" → ("View.Layer", "Denoising Albedo", "R"). From the right: layers may hold dots."""
     layer, _, rest = name.rpartition(".")
     layer, _, pass_name = layer.rpartition(".")
     return layer, pass_name, rest
 
 
 def split_view(name: str, views: list[str]) -> tuple[str, str]:
-    """"Layer.Combined.left.R" → ("Layer.Combined.R", "left"), for a file of these views, the default one first.
+    """ "Layer.Combined.left.R" → ("Layer.Combined.R", "left"), for a file of these views, the default one first.
 
     As Blender writes them into one part, and as OpenEXR's multi-view files do, whose default view may go without its name.
     """

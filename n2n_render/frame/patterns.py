@@ -1,12 +1,15 @@
 """A text like frame_####.exr, as any program writes it → the files that it means."""
+
 import os
 import re
 from collections.abc import Callable
 from glob import escape, glob, has_magic
 from pathlib import Path
 
-UNDERSTOOD = ("Patterns are written like frame_####.exr, frame_%04d.exr, frame_@@@@.exr, frame_$F4.exr, frame_<frame>.exr, "
-              "frame_{frame:04d}.exr, frame_[1-100].exr or frame_*.exr.")
+UNDERSTOOD = (
+    "Patterns are written like frame_####.exr, frame_%04d.exr, frame_@@@@.exr, frame_$F4.exr, frame_<frame>.exr, "
+    "frame_{frame:04d}.exr, frame_[1-100].exr or frame_*.exr."
+)
 # What stands for a frame number → its least number of digits. Brackets around #### (After Effects) belong to it.
 _NUMBERS: dict[str, Callable[[re.Match], int]] = {
     r"\[(?P<boxed>#+|@+)\]": lambda found: len(found["boxed"]),
@@ -17,9 +20,11 @@ _NUMBERS: dict[str, Callable[[re.Match], int]] = {
     r"(?i:\{(?:frame|f|frame_?number)?(?::(?P<braced>0?\d*)d?)?\})": lambda found: int(found["braced"] or 1),
 }
 # What stands for some frame numbers: first, last, step. [0-9] is left to the shell's meaning, and so is 010-020 to names.
-_RANGES = (r"\[(?P<first{0}>-?\d+)-(?P<last{0}>-?\d\d+)(?:[x:](?P<step{0}>\d+))?\]",
-           r"\{{(?P<first{0}>-?\d+)\.\.(?P<last{0}>-?\d+)(?:\.\.(?P<step{0}>\d+))?\}}",
-           r"(?<!\d)(?P<first{0}>(?:(?<![^\W_])-)?\d+)-(?P<last{0}>-?\d+)(?:x(?P<step{0}>\d+))?(?:#+|@+|%0?\d*d)")
+_RANGES = (
+    r"\[(?P<first{0}>-?\d+)-(?P<last{0}>-?\d\d+)(?:[x:](?P<step{0}>\d+))?\]",
+    r"\{{(?P<first{0}>-?\d+)\.\.(?P<last{0}>-?\d+)(?:\.\.(?P<step{0}>\d+))?\}}",
+    r"(?<!\d)(?P<first{0}>(?:(?<![^\W_])-)?\d+)-(?P<last{0}>-?\d+)(?:x(?P<step{0}>\d+))?(?:#+|@+|%0?\d*d)",
+)
 
 
 def match_pattern(text: str) -> list[Path]:
@@ -30,8 +35,13 @@ def match_pattern(text: str) -> list[Path]:
     files: list[Path] = []
     if found:
         expression, ranges = found
-        files = [file for folder in map(Path, glob(parent)) if folder.is_dir() for file in folder.iterdir()
-                 if _matches(re.fullmatch(expression, file.name), ranges)]
+        files = [
+            file
+            for folder in map(Path, glob(parent))
+            if folder.is_dir()
+            for file in folder.iterdir()
+            if _matches(re.fullmatch(expression, file.name), ranges)
+        ]
     elif has_magic(text):
         files = [Path(name) for name in glob(os.path.join(parent, re.sub(r"(?i)\.exr\Z", ".[eE][xX][rR]", path.name)))]
     files = [file for file in files if file.name.startswith(".") == path.name.startswith(".") and not file.is_dir()]
@@ -44,12 +54,13 @@ def _expression(name: str) -> tuple[str, list[range]] | None:
     expression, end = "", 0
     ranges: list[range] = []
     for found in re.finditer("|".join(f"(?:{token})" for token in tokens), name):
-        expression += _literally(name[end:found.start()])
+        expression += _literally(name[end : found.start()])
         end = found.end()
         kind = next((index for index in range(len(_RANGES)) if found[f"first{index}"]), None)
         if kind is None:
-            least = next(digits(exact) for token, digits in _NUMBERS.items() for exact in [re.fullmatch(token, found[0])]
-                         if exact)
+            least = next(
+                digits(exact) for token, digits in _NUMBERS.items() for exact in [re.fullmatch(token, found[0])] if exact
+            )
             expression += _digits(least)
         else:
             first, last, step = (found[f"{part}{kind}"] for part in ("first", "last", "step"))

@@ -1,4 +1,5 @@
 """The renders of one frame by several seeds → frames on the same pixels, known to be independent."""
+
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,5 +31,7 @@ def read_group(paths: Sequence[Path], layer: str | None, features: tuple[str, ..
 def check_covered(here: Window, both: Window, path):
     """Raises N2NError unless `both`, what a render shares with another one whose window is `here`, is all of it."""
     if both != here:
-        raise N2NError(f"{path} covers only a part of the other render ({both} of {here}), and every pixel is needed twice",
-                       "Render both with the same border, or average them with `denoise --pair`.")
+        raise N2NError(
+            f"{path} covers only a part of the other render ({both} of {here}), and every pixel is needed twice",
+            "Render both with the same border, or average them with `denoise --pair`.",
+        )

@@ -1,11 +1,12 @@
 """Pixels that carry no information are filled from their neighbours: NaN, ±Inf, numbers that cannot be meant, lone suns."""
+
 import numpy as np
 
 # Beyond these a number means nothing. Radiance: the sun's disc in cd/m², 1.6e9, is the brightest thing that is rendered.
 MEANT = {"color": 1e10, "albedo": 100.0, "normal": 100.0, "vector": 1e5, "alpha": 100.0}
-BRIGHT = 65504.0     # radiance, the largest half float: a brighter pixel …
-ALONE = 1e-3         # … beside which no other has this share of it was never seen: the pixel filter spreads what is there
-RINGS = 8   # so many pixels from the edge of a hole each one is the mean of its neighbours; a larger hole is filled coarsely
+BRIGHT = 65504.0  # radiance, the largest half float: a brighter pixel …
+ALONE = 1e-3  # … beside which no other has this share of it was never seen: the pixel filter spreads what is there
+RINGS = 8  # so many pixels from the edge of a hole each one is the mean of its neighbours; a larger hole is filled coarsely
 
 
 def without_information(feature: str, pixels: np.ndarray) -> np.ndarray:
@@ -54,7 +55,7 @@ def fill(pixels: np.ndarray, holes: np.ndarray):
         rim = count[:, 0] > 0
         pixels[rows[rim], columns[rim]] = total[rim] / count[rim]
         holes[rows[rim] + 1, columns[rim] + 1] = False
-    _fill_coarsely(pixels, holes[1:height + 1, 1:width + 1])
+    _fill_coarsely(pixels, holes[1 : height + 1, 1 : width + 1])
 
 
 def _fill_coarsely(pixels, holes):

@@ -1,4 +1,5 @@
 """File arguments: folders and frame_####.exr patterns → frames, their pairs of other seeds, and where results go."""
+
 import os
 import re
 import unicodedata
@@ -11,8 +12,12 @@ from .numbering import Place, doubt_gaps, doubt_places, place_files
 from .pairs import parse_name
 from .patterns import UNDERSTOOD, match_pattern
 
-OTHER_IMAGES = {f".{kind}" for kind in (
-    "png jpg jpeg jpe tif tiff tga bmp gif webp hdr pfm dpx cin jp2 j2c jxl avif heic psd dds mp4 mov avi mkv webm").split()}
+OTHER_IMAGES = {
+    f".{kind}"
+    for kind in (
+        "png jpg jpeg jpe tif tiff tga bmp gif webp hdr pfm dpx cin jp2 j2c jxl avif heic psd dds mp4 mov avi mkv webm"
+    ).split()
+}
 
 
 def find_inputs(inputs: Sequence[str]) -> list[Path]:
@@ -37,16 +42,21 @@ def find_inputs(inputs: Sequence[str]) -> list[Path]:
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir()
-            if path.suffix.lower() == ".exr" and not path.name.startswith(".") and not path.is_dir()]
+    return [
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() == ".exr" and not path.name.startswith(".") and not path.is_dir()
+    ]
 
 
 def _sorted(files: list[Path]) -> list[Path]:
     files = sorted(files)
     places = place_files(files)
     doubt_gaps(files, places)
-    keys = [(str(place.sequence), place.frame is not None, place.frame or 0, path.name)
-            for path, place in zip(files, places, strict=True)]
+    keys = [
+        (str(place.sequence), place.frame is not None, place.frame or 0, path.name)
+        for path, place in zip(files, places, strict=True)
+    ]
     return [path for _, path in sorted(zip(keys, files, strict=True))]
 
 
@@ -64,7 +74,7 @@ def match_pairs(paths: list[Path], others: list[list[Path]], named: bool = False
     groups = [[path] for path in paths]
     count, left = len(paths), place_files(paths)
     if all(len(files) == 1 for files in others) and len(others) % count == 0:
-        others = [[file for files in others[start:start + count] for file in files] for start in range(0, len(others), count)]
+        others = [[file for files in others[start : start + count] for file in files] for start in range(0, len(others), count)]
     for files in others:
         right = place_files(files)
         by_header = all(place.by_header for place in (*left, *right))
@@ -86,19 +96,25 @@ def _frame(place: Place, by_header: bool) -> int | None:
 def _other_count(left, right, by_header) -> N2NError:
     first, second = ({_frame(place, by_header) for place in places} - {None} for places in (left, right))
     alone = sorted(frame for frame in first ^ second if frame is not None)
-    return N2NError(f"--pair names {len(right)} file(s) for {len(left)} input(s)",
-                    "Pass one file of the other seed for each input, in the same order."
-                    + (f" Frame {alone[0]} is on one side only." if alone else ""))
+    return N2NError(
+        f"--pair names {len(right)} file(s) for {len(left)} input(s)",
+        "Pass one file of the other seed for each input, in the same order."
+        + (f" Frame {alone[0]} is on one side only." if alone else ""),
+    )
 
 
 def _order(paths, left, files, right, by_header) -> list[int]:
     """For each of the left files the index of its partner: the same view and frame, or name and frame, where that is clear;
     else as they were passed.
     """
+
     def keys(some_paths, places, view_only):
         names = [parse_name(path.name) for path in some_paths]
-        return [((name.view if name else "") if view_only else place.sequence[1:], _frame(place, by_header))
-                for name, place in zip(names, places, strict=True)]
+        return [
+            ((name.view if name else "") if view_only else place.sequence[1:], _frame(place, by_header))
+            for name, place in zip(names, places, strict=True)
+        ]
+
     for view_only in (True, False):
         ours, theirs = keys(paths, left, view_only), keys(files, right, view_only)
         if len(set(ours)) == len(ours) and set(ours) == set(theirs):
@@ -112,9 +128,12 @@ def _check_pair(path, place, other, other_place, by_header, named):
     if ours and theirs and ours.view != theirs.view:
         raise N2NError(f"--pair would average {path.name} with {other.name}, another view", "Pass the same views twice.")
     if (ours and theirs and ours.frame != theirs.frame) or (
-            numbered and not named and _frame(place, by_header) != _frame(other_place, by_header)):
-        raise N2NError(f"--pair would average {path.name} with {other.name}, another frame",
-                       "A frame is missing on one side; pass sequences of the same frames.")
+        numbered and not named and _frame(place, by_header) != _frame(other_place, by_header)
+    ):
+        raise N2NError(
+            f"--pair would average {path.name} with {other.name}, another frame",
+            "A frame is missing on one side; pass sequences of the same frames.",
+        )
     # No error for files that were named: with Animate Seed on, another frame of a scene at rest is how artists get a seed.
     if None not in (place.stated, other_place.stated):
         where, differ = "by their headers", place.stated != other_place.stated
@@ -122,12 +141,14 @@ def _check_pair(path, place, other, other_place, by_header, named):
         where = "by their names"
         differ = place.named != other_place.named and all(re.search(r"\D0\d\d+\Z", file.stem) for file in (path, other))
     if differ:
-        doubt(f"{path.name} and {other.name} are different frames {where}: they are averaged as asked, which is right only if "
-              "nothing moves between them")
+        doubt(
+            f"{path.name} and {other.name} are different frames {where}: they are averaged as asked, which is right only if "
+            "nothing moves between them"
+        )
 
 
 def parse_shots(text: str | None) -> list[tuple[int, int]]:
-    """"1-48,49-120" → [(1, 48), (49, 120)]; [] without a text."""
+    """ "1-48,49-120" → [(1, 48), (49, 120)]; [] without a text."""
     shots = []
     for part in text.split(",") if text else []:
         found = re.fullmatch(r"\s*(-?\d+)-(-?\d+)\s*", part)
@@ -151,11 +172,18 @@ def find_windows(groups: list[tuple[Path, ...]], reach: int, shots: list[tuple[i
     for index, place in enumerate(places):
         if place[-1] is not None and found.setdefault(place, index) != index:
             doubt(f"{firsts[index]}: {firsts[found[place]].name} is the same frame, and is looked at as a neighbour instead")
-    windows = [[index if step == 0 else found.get((*place[:-1], place[-1] + step)) if place[-1] is not None else None
-                for step in range(-reach, reach + 1)] for index, place in enumerate(places)]
+    windows = [
+        [
+            index if step == 0 else found.get((*place[:-1], place[-1] + step)) if place[-1] is not None else None
+            for step in range(-reach, reach + 1)
+        ]
+        for index, place in enumerate(places)
+    ]
     if all(window[reach - 1] is None and window[reach + 1] is None for window in windows):
-        raise N2NError("no frame has the one before or after it among the inputs, and neighbours are to be looked at",
-                       "Pass every frame of an animation, or leave --temporal (or a model that was made with it) out.")
+        raise N2NError(
+            "no frame has the one before or after it among the inputs, and neighbours are to be looked at",
+            "Pass every frame of an animation, or leave --temporal (or a model that was made with it) out.",
+        )
     return windows
 
 
@@ -203,8 +231,10 @@ def check_output_name(output: str, folder: bool = False):
         return
     if suffix == ".exr" or folder:
         raise N2NError(f"{output} is the name of a file, but several are written", "Pass the name of a folder.")
-    raise N2NError(f"{output} is the name of another kind of image: EXR is what is read and written",
-                   "Pass a folder, or a name that ends in .exr.")
+    raise N2NError(
+        f"{output} is the name of another kind of image: EXR is what is read and written",
+        "Pass a folder, or a name that ends in .exr.",
+    )
 
 
 def check_output_names(outputs: list[Path]):

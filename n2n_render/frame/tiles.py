@@ -1,4 +1,5 @@
 """A large image is cut into overlapping tiles and put together again, so that tiled = untiled."""
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -6,6 +7,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Tile:
     """`inner`: the part of the image that this tile answers for; `outer`: what the network is shown. (rows, columns)."""
+
     inner: tuple[slice, slice]
     outer: tuple[slice, slice]
 

@@ -2,20 +2,21 @@
 
 Every function takes numpy arrays or torch tensors; `xp` is the module (numpy or torch) that the arrays belong to.
 """
+
 import numpy as np
 
 from .frame import Frame
 from .passes import guide_channels, guide_count
 
 LUMINANCE = (0.212671, 0.715160, 0.072169)  # Rec. 709, as Open Image Denoise weighs it
-KEY = 0.18                # middle grey: what the log-average luminance is brought to
-EXPOSURE_BIN_PX = 16      # Open Image Denoise's auto-exposure: means of bins, so that noise hardly moves it
-RADIANCE_MAX = 65504.0    # largest half float
-LOG_EPSILON = 0.01        # radiance, exposed; also ε of the relative L2 loss: below it differences count less
+KEY = 0.18  # middle grey: what the log-average luminance is brought to
+EXPOSURE_BIN_PX = 16  # Open Image Denoise's auto-exposure: means of bins, so that noise hardly moves it
+RADIANCE_MAX = 65504.0  # largest half float
+LOG_EPSILON = 0.01  # radiance, exposed; also ε of the relative L2 loss: below it differences count less
 LOG_SCALE = float(np.log1p(1.0 / LOG_EPSILON))  # brings radiance 1 to encoded 1
 GAMMA = 1.0 / 2.2
-SLOPE_SHIFT = 0.003       # radiance, exposed
-RADIANCES = 6             # of the 7 channels of neighbours
+SLOPE_SHIFT = 0.003  # radiance, exposed
+RADIANCES = 6  # of the 7 channels of neighbours
 
 
 def exposure(color: np.ndarray) -> float:
@@ -25,8 +26,9 @@ def exposure(color: np.ndarray) -> float:
     left out. Brighter than RADIANCE_MAX no pixel counts: one firefly would darken all the others.
     """
     height, width = color.shape[:2]
-    rows, columns = ((np.arange(count) * length) // count
-                     for length in (height, width) for count in [-(-length // EXPOSURE_BIN_PX)])
+    rows, columns = (
+        (np.arange(count) * length) // count for length in (height, width) for count in [-(-length // EXPOSURE_BIN_PX)]
+    )
     luminance = color[..., 0] * LUMINANCE[0] + color[..., 1] * LUMINANCE[1] + color[..., 2] * LUMINANCE[2]
     np.minimum(luminance, RADIANCE_MAX, out=luminance)
     sums = np.add.reduceat(np.add.reduceat(luminance, rows, axis=0, dtype=np.float64), columns, axis=1)
@@ -84,26 +86,32 @@ def decode_linear(encoded, xp):
 
 
 # Perceptually uniform encoding (Aydin et al. 2008), as Open Image Denoise fits it in three pieces (Apache-2.0).
-PU_LINEAR_END, PU_POWER_END = 1.57945760e-06, 3.22087631e-02    # radiance
-PU_SLOPE = 1.41283765e+03
+PU_LINEAR_END, PU_POWER_END = 1.57945760e-06, 3.22087631e-02  # radiance
+PU_SLOPE = 1.41283765e03
 PU_SCALE, PU_POWER, PU_SHIFT = 1.64593172, 0.431384981, 2.94139609e-03
 PU_LOG_SCALE, PU_LOG_SHIFT, PU_OFFSET = 0.192653254, 6.26026094e-03, 0.998620152
 PU_MAX = PU_LOG_SCALE * float(np.log(RADIANCE_MAX + PU_LOG_SHIFT)) + PU_OFFSET  # brings RADIANCE_MAX to encoded 1
 PU_ENCODED_LINEAR_END = PU_SLOPE * PU_LINEAR_END
-PU_ENCODED_POWER_END = PU_SCALE * PU_POWER_END ** PU_POWER - PU_SHIFT
+PU_ENCODED_POWER_END = PU_SCALE * PU_POWER_END**PU_POWER - PU_SHIFT
 
 
 def encode_pu(radiance, xp):
     """[0, 65504] → [0, 1], the curve of Open Image Denoise's HDR models."""
-    encoded = xp.where(radiance <= PU_POWER_END, PU_SCALE * radiance ** PU_POWER - PU_SHIFT,
-                       PU_LOG_SCALE * xp.log(radiance + PU_LOG_SHIFT) + PU_OFFSET)
+    encoded = xp.where(
+        radiance <= PU_POWER_END,
+        PU_SCALE * radiance**PU_POWER - PU_SHIFT,
+        PU_LOG_SCALE * xp.log(radiance + PU_LOG_SHIFT) + PU_OFFSET,
+    )
     return xp.where(radiance <= PU_LINEAR_END, PU_SLOPE * radiance, encoded) / PU_MAX
 
 
 def decode_pu(encoded, xp):
     encoded = xp.clip(encoded, 0.0, 1.0) * PU_MAX
-    radiance = xp.where(encoded <= PU_ENCODED_POWER_END, ((encoded + PU_SHIFT) / PU_SCALE) ** (1.0 / PU_POWER),
-                        xp.exp((encoded - PU_OFFSET) / PU_LOG_SCALE) - PU_LOG_SHIFT)
+    radiance = xp.where(
+        encoded <= PU_ENCODED_POWER_END,
+        ((encoded + PU_SHIFT) / PU_SCALE) ** (1.0 / PU_POWER),
+        xp.exp((encoded - PU_OFFSET) / PU_LOG_SCALE) - PU_LOG_SHIFT,
+    )
     return xp.where(encoded <= PU_ENCODED_LINEAR_END, encoded / PU_SLOPE, radiance)
 
 
@@ -125,9 +133,14 @@ def decode_unit(encoded, xp):
     return encoded * 2.0 - 1.0
 
 
-CURVES = {"log": (encode_log, decode_log), "tonemap": (encode_tonemap, decode_tonemap),
-          "linear": (encode_linear, decode_linear), "pu": (encode_pu, decode_pu), "srgb": (encode_srgb, decode_srgb),
-          "unit": (encode_unit, decode_unit)}
+CURVES = {
+    "log": (encode_log, decode_log),
+    "tonemap": (encode_tonemap, decode_tonemap),
+    "linear": (encode_linear, decode_linear),
+    "pu": (encode_pu, decode_pu),
+    "srgb": (encode_srgb, decode_srgb),
+    "unit": (encode_unit, decode_unit),
+}
 
 
 def encode_depth(depth: np.ndarray, scale: float) -> np.ndarray:
@@ -153,7 +166,7 @@ def encode_guides(frame: Frame, features: tuple[str, ...], scale: float, unit_no
             image = encode_depth(image, scale)
         elif feature == "normal" and unit_normals:
             image = encode_unit(image, np)
-        guides[..., places.start:places.stop] = image
+        guides[..., places.start : places.stop] = image
     return guides
 
 

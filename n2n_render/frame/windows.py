@@ -1,4 +1,5 @@
 """Where pixels lie: the data window of an image, and images placed from one window into another."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from ..errors import N2NError, doubt
 @dataclass(frozen=True)
 class Window:
     """Columns left … right - 1 and rows top … bottom - 1 of the pixel plane that all parts and all renders of a shot share."""
+
     left: int
     top: int
     right: int
@@ -33,8 +35,9 @@ class Window:
 
     def overlap(self, other: "Window") -> "Window | None":
         """What both have; None where that is nothing."""
-        found = Window(max(self.left, other.left), max(self.top, other.top), min(self.right, other.right),
-                       min(self.bottom, other.bottom))
+        found = Window(
+            max(self.left, other.left), max(self.top, other.top), min(self.right, other.right), min(self.bottom, other.bottom)
+        )
         return found if found.width > 0 and found.height > 0 else None
 
     def places(self, part: "Window") -> tuple[slice, slice]:

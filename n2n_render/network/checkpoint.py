@@ -2,6 +2,7 @@
 
 Torch is imported where it is used: models of Open Image Denoise's runtime (archives) come without it.
 """
+
 import io
 import os
 import warnings
@@ -20,9 +21,19 @@ FORMAT = 1
 Seconds = Annotated[float, Range(0)]
 # What the program uses of a checkpoint's provenance; anything else may be in it too.
 PROVENANCE = {
-    "origin": str | None, "adapted_to": str, "step": Steps, "seconds": Seconds, "trained_on": list[str], "adapt_key": str,
-    "datasets": list[dict[str, str | int | float]], "config": dict, "precision": TrainPrecision, "share": Share,
-    "error_ratio": float, "shared_error": float, "checks": list[tuple[int, float, float]],
+    "origin": str | None,
+    "adapted_to": str,
+    "step": Steps,
+    "seconds": Seconds,
+    "trained_on": list[str],
+    "adapt_key": str,
+    "datasets": list[dict[str, str | int | float]],
+    "config": dict,
+    "precision": TrainPrecision,
+    "share": Share,
+    "error_ratio": float,
+    "shared_error": float,
+    "checks": list[tuple[int, float, float]],
 }
 HINT = "Pass a checkpoint that `n2n-render train` wrote, e.g. runs/<name>/best.pt."
 DAMAGED = "The file is damaged or of another program; use another model."
@@ -33,6 +44,7 @@ class Checkpoint:
     """`weights` are the ones to denoise with, torch tensors, or arrays where they come from an archive (network/tza.py);
     `training` (optimiser and so on) is None in files meant only for denoising.
     """
+
     model: ModelConfig
     weights: dict
     provenance: dict = field(default_factory=dict)  # datasets with hashes, spp, steps, config, versions
@@ -41,14 +53,22 @@ class Checkpoint:
     def tensors(self) -> dict:
         """The weights as a network loads them."""
         import torch
+
         return {name: torch.as_tensor(weight) for name, weight in self.weights.items()}
 
 
 def write_checkpoint(path, checkpoint: Checkpoint):
     """Through memory: torch's own writer ends the process where the disk is full."""
     import torch
-    content = {"format": FORMAT, "n2n_render": __version__, "model": to_dict(checkpoint.model),
-               "weights": checkpoint.tensors(), "provenance": checkpoint.provenance, "training": checkpoint.training}
+
+    content = {
+        "format": FORMAT,
+        "n2n_render": __version__,
+        "model": to_dict(checkpoint.model),
+        "weights": checkpoint.tensors(),
+        "provenance": checkpoint.provenance,
+        "training": checkpoint.training,
+    }
     data = io.BytesIO()
     torch.save(content, data)
     write_beside(path, lambda temporary: Path(temporary).write_bytes(data.getbuffer()))
@@ -80,8 +100,10 @@ def read_checkpoint(path) -> Checkpoint:
     if not isinstance(content, dict) or not {"model", "weights", "provenance", "training"} <= set(content):
         raise N2NError(f"{path}: is not a checkpoint of n2n-render", HINT)
     if not isinstance(content.get("format"), int) or content["format"] != FORMAT:
-        raise N2NError(f"{path}: was written by n2n-render {shown(content.get('n2n_render'))}, format "
-                       f"{shown(content.get('format'))}", f"This version reads format {FORMAT}; install a newer n2n-render.")
+        raise N2NError(
+            f"{path}: was written by n2n-render {shown(content.get('n2n_render'))}, format {shown(content.get('format'))}",
+            f"This version reads format {FORMAT}; install a newer n2n-render.",
+        )
     model = from_dict(ModelConfig, content["model"], str(path), DAMAGED)
     check_weights(model, content["weights"], str(path))
     provenance, training = content["provenance"], content["training"]
@@ -114,17 +136,24 @@ def check_weights(model: ModelConfig, weights, where: str):
     expected = weight_shapes(model)
     odd = [name for name in [*expected, *weights] if name not in weights or name not in expected]
     if odd:
-        raise N2NError(f"{where}: the weights do not fit the network that it describes ({shown(odd[0])} is "
-                       f"{'missing' if odd[0] in expected else 'not in it'})", DAMAGED)
+        raise N2NError(
+            f"{where}: the weights do not fit the network that it describes ({shown(odd[0])} is "
+            f"{'missing' if odd[0] in expected else 'not in it'})",
+            DAMAGED,
+        )
     for name, shape in expected.items():
         if not _is_tensor(weights[name], shape):
-            raise N2NError(f"{where}: the weights do not fit the network that it describes ({name} is of another kind or "
-                           f"shape than {shape})", DAMAGED)
+            raise N2NError(
+                f"{where}: the weights do not fit the network that it describes ({name} is of another kind or "
+                f"shape than {shape})",
+                DAMAGED,
+            )
 
 
 def _is_tensor(found, shape) -> bool:
     """Whether it is an ordinary tensor of that shape, with memory of its own for each value."""
     import torch
+
     if not isinstance(found, torch.Tensor) or found.layout != torch.strided or found.device.type != "cpu":
         return False
     if found.is_quantized or not (found.is_floating_point() or (shape == () and found.dtype == torch.int64)):
@@ -136,8 +165,10 @@ def _torch(path):
     try:
         import torch
     except ImportError:
-        raise N2NError(f"{path}: PyTorch is needed to read checkpoints, and is not installed here",
-                       "Install n2n-render with pip, or use its .tza file (`n2n-render export`).") from None
+        raise N2NError(
+            f"{path}: PyTorch is needed to read checkpoints, and is not installed here",
+            "Install n2n-render with pip, or use its .tza file (`n2n-render export`).",
+        ) from None
     return torch
 
 
@@ -156,13 +187,15 @@ def load_network(checkpoint: Checkpoint):
     import torch
 
     from .unet import build_network
+
     network = build_network(checkpoint.model)
     try:
         network.load_state_dict(checkpoint.tensors())
     except RuntimeError as error:
-        raise N2NError(f"the checkpoint's weights do not fit its own description ({str(error).splitlines()[0]})",
-                       "The file is damaged; use another checkpoint.") from None
+        raise N2NError(
+            f"the checkpoint's weights do not fit its own description ({str(error).splitlines()[0]})",
+            "The file is damaged; use another checkpoint.",
+        ) from None
     if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
         raise N2NError("the model's weights are not all finite numbers", "The file is damaged; use another model.")
     return network.eval()
-

@@ -1,4 +1,5 @@
 """Which device torch computes on, and how: what is set for that is put back."""
+
 import contextlib
 import threading
 from collections.abc import Callable
@@ -11,20 +12,22 @@ from ..errors import N2NError
 
 
 def pick_device(name: str) -> torch.device:
-    """"auto", "cpu", "cuda", "cuda:1" or "mps" → a device that works here."""
+    """ "auto", "cpu", "cuda", "cuda:1" or "mps" → a device that works here."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     kind = name.partition(":")[0]
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not available.get(kind, False):
-        raise N2NError(f"device {name!r} cannot be used by this PyTorch ({torch.__version__})",
-                       "Pass --device auto or --device cpu.")
+        raise N2NError(
+            f"device {name!r} cannot be used by this PyTorch ({torch.__version__})", "Pass --device auto or --device cpu."
+        )
     try:
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise N2NError(f"device {name!r} cannot be used ({str(error).splitlines()[0]})",
-                       "Pass --device auto or --device cpu.") from None
+        raise N2NError(
+            f"device {name!r} cannot be used ({str(error).splitlines()[0]})", "Pass --device auto or --device cpu."
+        ) from None
     return device
 
 
@@ -39,6 +42,7 @@ class Float32(contextlib.ContextDecorator):
 
     The switches are the whole process's: the first one in sets them, the last one out puts them back.
     """
+
     _lock, _inside = threading.Lock(), 0
     _before: list = []
 
@@ -66,8 +70,16 @@ def _exact_switches() -> list[tuple[Callable, Callable, object]]:
     backends: Any = torch.backends
     places: list[tuple[Any, str, object]] = [(backends.cudnn, "allow_tf32", False)]
     if hasattr(backends.cudnn, "conv"):
-        places += [(place, "fp32_precision", "ieee") for place in (
-            backends.cudnn.conv, backends.cudnn.rnn, backends.cuda.matmul, backends.mkldnn.conv, backends.mkldnn.matmul)]
+        places += [
+            (place, "fp32_precision", "ieee")
+            for place in (
+                backends.cudnn.conv,
+                backends.cudnn.rnn,
+                backends.cuda.matmul,
+                backends.mkldnn.conv,
+                backends.mkldnn.matmul,
+            )
+        ]
     switches = [(partial(getattr, place, name), partial(setattr, place, name), exact) for place, name, exact in places]
     return [(torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "highest"), *switches]
 

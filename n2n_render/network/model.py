@@ -1,4 +1,5 @@
 """What network a model is and how it is fed, without the network itself: nothing here needs torch."""
+
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,15 +11,31 @@ from ..schema import Checked, OneOf
 # Names of Open Image Denoise's convolutions (its training/model.py, Apache-2.0), level by level: down, bottom, up.
 # Its runtime builds its graph from these names and the shapes of the weights, so that other widths run there too.
 OIDN_LAYERS = {
-    "oidn": ((("enc_conv0", "enc_conv1"), ("enc_conv2",), ("enc_conv3",), ("enc_conv4",)),
-             ("enc_conv5a", "enc_conv5b"),
-             (("dec_conv4a", "dec_conv4b"), ("dec_conv3a", "dec_conv3b"), ("dec_conv2a", "dec_conv2b"),
-              ("dec_conv1a", "dec_conv1b", "dec_conv0"))),
-    "oidn_large": ((("enc_conv1a", "enc_conv1b"), ("enc_conv2a", "enc_conv2b"), ("enc_conv3a", "enc_conv3b"),
-                    ("enc_conv4a", "enc_conv4b")),
-                   ("enc_conv5a", "enc_conv5b"),
-                   (("dec_conv4a", "dec_conv4b"), ("dec_conv3a", "dec_conv3b"), ("dec_conv2a", "dec_conv2b"),
-                    ("dec_conv1a", "dec_conv1b", "dec_conv1c"))),
+    "oidn": (
+        (("enc_conv0", "enc_conv1"), ("enc_conv2",), ("enc_conv3",), ("enc_conv4",)),
+        ("enc_conv5a", "enc_conv5b"),
+        (
+            ("dec_conv4a", "dec_conv4b"),
+            ("dec_conv3a", "dec_conv3b"),
+            ("dec_conv2a", "dec_conv2b"),
+            ("dec_conv1a", "dec_conv1b", "dec_conv0"),
+        ),
+    ),
+    "oidn_large": (
+        (
+            ("enc_conv1a", "enc_conv1b"),
+            ("enc_conv2a", "enc_conv2b"),
+            ("enc_conv3a", "enc_conv3b"),
+            ("enc_conv4a", "enc_conv4b"),
+        ),
+        ("enc_conv5a", "enc_conv5b"),
+        (
+            ("dec_conv4a", "dec_conv4b"),
+            ("dec_conv3a", "dec_conv3b"),
+            ("dec_conv2a", "dec_conv2b"),
+            ("dec_conv1a", "dec_conv1b", "dec_conv1c"),
+        ),
+    ),
 }
 # What `--network` may name → (topology, output channels of all convolutions but the last).
 OIDN_NETWORKS = {
@@ -36,20 +53,21 @@ Subject = Annotated[str, OneOf(("color", "albedo", "normal", "alpha"))]
 @dataclass(frozen=True)
 class ModelConfig(Checked):
     """All that is needed to build the network and to feed it."""
-    features: tuple[Guide, ...] = ()        # guides beside colour, in channel order
-    encoding: Curve = "log"                 # the curve on the input radiance, see frame/transfer.py
-    output: Output = "radiance"             # "radiance": linear, [0, ∞); "display": [0, 1], tone-mapped (without --hdr);
-                                            #                                     "encoded": in the curve of the input
-    norm: Norm = "batch"                    # "batch" or "none"
-    topology: Topology = "paper"            # "paper": Noise2Noise's; "oidn", "oidn_large": Open Image Denoise's
-    widths: tuple[Width, ...] = ()          # of Open Image Denoise's topologies: channels out of all but the last convolution
-    subject: Subject = "color"              # what is denoised: "color"; "albedo", "normal", "alpha" in models beside it
-    unit_normals: bool = False              # normals are fed as [0, 1], not [-1, 1]
-    clean_guides: bool = False              # was trained with noise-free albedo and normals: prefilter them
-    head: Head = "gated"                    # of "paper": "gated": a learned blend with the input, see UNet; "direct": as there
-    levels: Levels = 5                      # of "paper": max-pools
-    encoder_width: Width = 48               # of "paper"
-    decoder_width: Width = 96               # of "paper"
+
+    features: tuple[Guide, ...] = ()  # guides beside colour, in channel order
+    encoding: Curve = "log"  # the curve on the input radiance, see frame/transfer.py
+    output: Output = "radiance"  # "radiance": linear, [0, ∞); "display": [0, 1], tone-mapped (without --hdr);
+    #                                     "encoded": in the curve of the input
+    norm: Norm = "batch"  # "batch" or "none"
+    topology: Topology = "paper"  # "paper": Noise2Noise's; "oidn", "oidn_large": Open Image Denoise's
+    widths: tuple[Width, ...] = ()  # of Open Image Denoise's topologies: channels out of all but the last convolution
+    subject: Subject = "color"  # what is denoised: "color"; "albedo", "normal", "alpha" in models beside it
+    unit_normals: bool = False  # normals are fed as [0, 1], not [-1, 1]
+    clean_guides: bool = False  # was trained with noise-free albedo and normals: prefilter them
+    head: Head = "gated"  # of "paper": "gated": a learned blend with the input, see UNet; "direct": as there
+    levels: Levels = 5  # of "paper": max-pools
+    encoder_width: Width = 48  # of "paper"
+    decoder_width: Width = 96  # of "paper"
     head_widths: tuple[Width, Width] = (64, 32)  # of "paper": the last two hidden convolutions
 
     def contradiction(self):
@@ -92,7 +110,7 @@ def radius_of(convolutions: list[int]) -> int:
     of the deepest level. A level's max-pool and up-sampling together shift by at most one of its pixels.
     """
     grid = 2 ** (len(convolutions) - 1)
-    radius = sum(count * 2 ** level for level, count in enumerate(convolutions)) + grid - 1
+    radius = sum(count * 2**level for level, count in enumerate(convolutions)) + grid - 1
     return -(-radius // grid) * grid
 
 
@@ -122,14 +140,21 @@ def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 def _paper_channels(config: ModelConfig) -> dict[str, tuple[int, int]]:
     """Convolution → (input channels, output channels) of Noise2Noise's network, in its order."""
     wide, up, (first, second) = config.encoder_width, config.decoder_width, config.head_widths
-    found = {"enter": (config.in_channels, wide), **{f"encoders.{level}": (wide, wide) for level in range(config.levels)},
-             "bottleneck": (wide, wide)}
+    found = {
+        "enter": (config.in_channels, wide),
+        **{f"encoders.{level}": (wide, wide) for level in range(config.levels)},
+        "bottleneck": (wide, wide),
+    }
     below = wide
     for level in range(config.levels - 1):
         found |= {f"decoders.{level}.0": (below + wide, up), f"decoders.{level}.1": (up, up)}
         below = up
-    return {**found, "leave.0": (below + config.in_channels, first), "leave.1": (first, second),
-            "last": (second, 6 if config.head == "gated" else 3)}
+    return {
+        **found,
+        "leave.0": (below + config.in_channels, first),
+        "leave.1": (first, second),
+        "last": (second, 6 if config.head == "gated" else 3),
+    }
 
 
 def oidn_channels(config: ModelConfig) -> dict[str, tuple[int, int]]:

@@ -1,4 +1,5 @@
 """Which models can be used: by name (Open Image Denoise's weights), as runs of ours, or as files."""
+
 import math
 import os
 from dataclasses import dataclass, replace
@@ -25,8 +26,9 @@ def open_model(name: str) -> Checkpoint:
     if path.suffix.lower() == ".tza":
         return _open_tza(path)
     if not os.path.exists(path):
-        raise N2NError(f"{name}: no such model",
-                       f"Pass a run folder, a checkpoint, a .tza file, or one of {', '.join(BUILTIN)}.")
+        raise N2NError(
+            f"{name}: no such model", f"Pass a run folder, a checkpoint, a .tza file, or one of {', '.join(BUILTIN)}."
+        )
     return read_checkpoint(path)
 
 
@@ -36,10 +38,20 @@ def _open_tza(path: Path) -> Checkpoint:
         topology, widths, channels = recognise(tensors)
         features = FEATURES_BY_CHANNELS[channels]
     except (ValueError, KeyError) as error:
-        raise N2NError(f"{path}: is of no known network ({error})",
-                       "Networks of Open Image Denoise's topology with 3, 6 or 9 input channels can be used.") from None
-    model = ModelConfig(features=features, encoding="pu", output="encoded", norm="none", topology=topology, widths=widths,
-                        unit_normals=True, head="direct")
+        raise N2NError(
+            f"{path}: is of no known network ({error})",
+            "Networks of Open Image Denoise's topology with 3, 6 or 9 input channels can be used.",
+        ) from None
+    model = ModelConfig(
+        features=features,
+        encoding="pu",
+        output="encoded",
+        norm="none",
+        topology=topology,
+        widths=widths,
+        unit_normals=True,
+        head="direct",
+    )
     weights = weights_of(tensors)
     odd = next((name for name, shape in weight_shapes(model).items() if weights[name].shape != shape), None)
     if odd:
@@ -49,8 +61,9 @@ def _open_tza(path: Path) -> Checkpoint:
         told = from_dict(ModelConfig, notes["model"], str(sidecar_path(path)), SIDECAR_HINT)
         if (told.topology, told.widths, told.features) != (topology, widths, features):
             raise N2NError(f"{sidecar_path(path)}: describes another network than the one in {path.name}", SIDECAR_HINT)
-        model = replace(model, encoding=told.encoding, clean_guides=told.clean_guides, subject=told.subject,
-                        unit_normals=told.unit_normals)
+        model = replace(
+            model, encoding=told.encoding, clean_guides=told.clean_guides, subject=told.subject, unit_normals=told.unit_normals
+        )
     return Checkpoint(model, weights, {"origin": notes.get("origin") or f"archive {path.name}"})
 
 
@@ -77,6 +90,7 @@ def read_sidecar(path) -> dict:
 @dataclass(frozen=True)
 class Listed:
     """A line of `n2n-render models`. `problem`: why the model cannot be used, or empty."""
+
     name: str
     features: tuple[str, ...]
     parameters: int
@@ -113,8 +127,10 @@ def _list(name: str) -> Listed:
     except Exception as error:  # one bad file never hides the others
         return Listed(_line(name), (), 0, "", _line(f"{type(error).__name__}: {first_line(error)}"))
     count = sum(math.prod(tensor.shape) for key, tensor in checkpoint.weights.items() if key.endswith(("weight", "bias")))
-    guides = tuple(f"{feature} (prefiltered)" if checkpoint.model.clean_guides and feature in ("albedo", "normal") else feature
-                   for feature in checkpoint.model.features)
+    guides = tuple(
+        f"{feature} (prefiltered)" if checkpoint.model.clean_guides and feature in ("albedo", "normal") else feature
+        for feature in checkpoint.model.features
+    )
     return Listed(_line(name), guides, count, describe_origin(checkpoint))
 
 
@@ -133,5 +149,5 @@ def describe_origin(checkpoint: Checkpoint) -> str:
 
 def _line(text: str) -> str:
     """Fit to be shown: a file may say anything."""
-    text = "".join(character if character.isprintable() else "?" for character in text[:LINE_LENGTH + 1])
+    text = "".join(character if character.isprintable() else "?" for character in text[: LINE_LENGTH + 1])
     return text if len(text) <= LINE_LENGTH else text[:LINE_LENGTH] + "…"

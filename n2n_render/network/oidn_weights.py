@@ -3,6 +3,7 @@
 The library holds one archive a model (network/tza.py). They carry no names, so they are recognised by what is in them
 (tensor names and shapes) and by their order, which is that of the includes in its core/rt_filter.cpp.
 """
+
 import functools
 import importlib.metadata
 import importlib.util
@@ -23,6 +24,7 @@ HINT = 'Install it with pip install "n2n-render[oidn]".'
 @dataclass(frozen=True)
 class Archive:
     """One of the library's models. `usage` None: a model that we have no use for, which only keeps its place."""
+
     name: str
     size: str
     channels: int
@@ -31,8 +33,19 @@ class Archive:
 
 def _archive(name, features=(), size="oidn", **usage):
     topology, widths = OIDN_NETWORKS[size]
-    model = ModelConfig(**{"features": features, "encoding": "pu", "output": "encoded", "norm": "none",
-                           "topology": topology, "widths": widths, "unit_normals": True, "head": "direct", **usage})
+    model = ModelConfig(
+        **{
+            "features": features,
+            "encoding": "pu",
+            "output": "encoded",
+            "norm": "none",
+            "topology": topology,
+            "widths": widths,
+            "unit_normals": True,
+            "head": "direct",
+            **usage,
+        }
+    )
     return Archive(name, size, model.in_channels, model)
 
 
@@ -40,22 +53,35 @@ ALBEDO, BOTH = ("albedo",), ("albedo", "normal")
 ARCHIVES = (
     _archive("alb", subject="albedo", encoding="srgb"),
     _archive("alb_large", size="oidn-large", subject="albedo", encoding="srgb"),
-    _archive("hdr"), _archive("hdr_small", size="oidn-small"),
-    _archive("hdr_alb", ALBEDO), _archive("hdr_alb_small", ALBEDO, "oidn-small"),
-    _archive("hdr_alb_nrm", BOTH), _archive("hdr_alb_nrm_small", BOTH, "oidn-small"),
+    _archive("hdr"),
+    _archive("hdr_small", size="oidn-small"),
+    _archive("hdr_alb", ALBEDO),
+    _archive("hdr_alb_small", ALBEDO, "oidn-small"),
+    _archive("hdr_alb_nrm", BOTH),
+    _archive("hdr_alb_nrm_small", BOTH, "oidn-small"),
     _archive("hdr_calb_cnrm", BOTH, clean_guides=True),
     _archive("hdr_calb_cnrm_small", BOTH, "oidn-small", clean_guides=True),
     _archive("hdr_calb_cnrm_large", BOTH, "oidn-large", clean_guides=True),
-    *(Archive(f"ldr{kind}{small}", f"oidn{small.replace('_', '-')}", channels)
-      for kind, channels in (("", 3), ("_alb", 6), ("_alb_nrm", 9), ("_calb_cnrm", 9)) for small in ("", "_small")),
+    *(
+        Archive(f"ldr{kind}{small}", f"oidn{small.replace('_', '-')}", channels)
+        for kind, channels in (("", 3), ("_alb", 6), ("_alb_nrm", 9), ("_calb_cnrm", 9))
+        for small in ("", "_small")
+    ),
     _archive("nrm", subject="normal", encoding="unit"),
     _archive("nrm_large", size="oidn-large", subject="normal", encoding="unit"),
 )
 # Names for `--model` and `--init` → archive.
-BUILTIN = {"oidn": "hdr_calb_cnrm", "oidn-small": "hdr_calb_cnrm_small", "oidn-large": "hdr_calb_cnrm_large",
-           "oidn-noisy-aux": "hdr_alb_nrm", "oidn-small-noisy-aux": "hdr_alb_nrm_small",
-           "oidn-albedo": "hdr_alb", "oidn-small-albedo": "hdr_alb_small",
-           "oidn-color": "hdr", "oidn-small-color": "hdr_small"}
+BUILTIN = {
+    "oidn": "hdr_calb_cnrm",
+    "oidn-small": "hdr_calb_cnrm_small",
+    "oidn-large": "hdr_calb_cnrm_large",
+    "oidn-noisy-aux": "hdr_alb_nrm",
+    "oidn-small-noisy-aux": "hdr_alb_nrm_small",
+    "oidn-albedo": "hdr_alb",
+    "oidn-small-albedo": "hdr_alb_small",
+    "oidn-color": "hdr",
+    "oidn-small-color": "hdr_small",
+}
 
 
 def oidn_checkpoint(archive: str) -> Checkpoint:
@@ -73,8 +99,10 @@ def init_archive(size: str, features: tuple[str, ...], clean: bool) -> str:
     if "albedo" in features:
         kind = "hdr_alb" if "normal" not in features else "hdr_calb_cnrm" if clean else "hdr_alb_nrm"
     if f"{kind}{suffix}" not in [entry.name for entry in ARCHIVES]:
-        raise N2NError(f"Open Image Denoise has no {size} weights for these features",
-                       "Its large network wants albedo and normal, prefiltered; or choose oidn.")
+        raise N2NError(
+            f"Open Image Denoise has no {size} weights for these features",
+            "Its large network wants albedo and normal, prefiltered; or choose oidn.",
+        )
     return kind + suffix
 
 
@@ -119,10 +147,12 @@ def name_archives(found: list[dict[str, np.ndarray]], path) -> dict[str, dict[st
     """Gives the archives of a library their names. Raises N2NError, which says what was found, when they do not fit."""
     signatures = [_describe(tensors) for tensors in found]
     expected = [(entry.size, entry.channels) for entry in ARCHIVES]
-    if signatures[:len(expected)] != expected:  # later ones (lightmaps) do not concern us
+    if signatures[: len(expected)] != expected:  # later ones (lightmaps) do not concern us
         listed = ", ".join(f"{size}/{channels}" for size, channels in signatures) or "none"
-        raise N2NError(f"{path}: its weight archives are not those of Open Image Denoise 2.3 to 2.5 "
-                       f"(found {len(found)}: {listed})", "Install another version: pip install 'pyoidn>=2.4,<2.6'.")
+        raise N2NError(
+            f"{path}: its weight archives are not those of Open Image Denoise 2.3 to 2.5 (found {len(found)}: {listed})",
+            "Install another version: pip install 'pyoidn>=2.4,<2.6'.",
+        )
     return {entry.name: tensors for entry, tensors in zip(ARCHIVES, found, strict=False)}
 
 

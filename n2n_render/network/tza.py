@@ -1,4 +1,5 @@
 """Open Image Denoise's weight archives (.tza): bytes ⇄ {tensor name: array}. Format: its `training/tza.py` (Apache-2.0)."""
+
 import math
 import struct
 from pathlib import Path
@@ -8,13 +9,13 @@ import numpy as np
 from ..errors import N2NError
 from ..files import check_regular, write_beside
 
-MAGIC = b"\xd7\x41"                 # 0x41D7, little-endian
+MAGIC = b"\xd7\x41"  # 0x41D7, little-endian
 MAJOR, MINOR = 2, 0
-HEADER = struct.Struct("<2sBBQ")    # magic, major, minor, offset of the table
-ALIGNMENT = 64                      # bytes: where tensors may start
-LAYOUTS = {4: b"oihw", 1: b"x"}     # by number of dimensions
+HEADER = struct.Struct("<2sBBQ")  # magic, major, minor, offset of the table
+ALIGNMENT = 64  # bytes: where tensors may start
+LAYOUTS = {4: b"oihw", 1: b"x"}  # by number of dimensions
 DTYPES = {b"h": np.dtype("<f2"), b"f": np.dtype("<f4")}
-MOST_TENSORS = 1000                 # more than any network has: bytes that only look like an archive
+MOST_TENSORS = 1000  # more than any network has: bytes that only look like an archive
 
 
 def parse_tza(data: bytes, start: int = 0) -> tuple[dict[str, np.ndarray], int]:
@@ -42,12 +43,12 @@ def parse_tza(data: bytes, start: int = 0) -> tuple[dict[str, np.ndarray], int]:
 
 def _parse_entry(data, start, at):
     (length,) = struct.unpack_from("<H", data, at)
-    name = data[at + 2:at + 2 + length].decode("ascii")
+    name = data[at + 2 : at + 2 + length].decode("ascii")
     at += 2 + length
     (dimensions,) = struct.unpack_from("<B", data, at)
     shape = struct.unpack_from(f"<{dimensions}I", data, at + 1)
     at += 1 + 4 * dimensions
-    layout, dtype = data[at:at + dimensions], DTYPES[data[at + dimensions:at + dimensions + 1]]
+    layout, dtype = data[at : at + dimensions], DTYPES[data[at + dimensions : at + dimensions + 1]]
     if layout != LAYOUTS[dimensions]:
         raise ValueError(f"{name} has the layout {layout!r}")
     (offset,) = struct.unpack_from("<Q", data, at + dimensions + 1)
@@ -76,8 +77,10 @@ def read_tza(path) -> dict[str, np.ndarray]:
     except OSError as error:
         raise N2NError(f"{path}: cannot be read ({error.strerror or error})", "Pass a .tza file.") from None
     except ValueError as error:
-        raise N2NError(f"{path}: is not a .tza archive, or is damaged ({error})",
-                       "Pass one that `n2n-render export --format tza` or Open Image Denoise's training wrote.") from None
+        raise N2NError(
+            f"{path}: is not a .tza archive, or is damaged ({error})",
+            "Pass one that `n2n-render export --format tza` or Open Image Denoise's training wrote.",
+        ) from None
 
 
 def format_tza(tensors: dict[str, np.ndarray]) -> bytes:
@@ -86,9 +89,15 @@ def format_tza(tensors: dict[str, np.ndarray]) -> bytes:
     for name, tensor in tensors.items():
         data += bytes(-len(data) % ALIGNMENT)
         dtype = {2: b"h", 4: b"f"}[tensor.dtype.itemsize]
-        entries.append(struct.pack("<H", len(name)) + name.encode("ascii") + struct.pack("<B", tensor.ndim)
-                       + struct.pack(f"<{tensor.ndim}I", *tensor.shape) + LAYOUTS[tensor.ndim] + dtype
-                       + struct.pack("<Q", len(data)))
+        entries.append(
+            struct.pack("<H", len(name))
+            + name.encode("ascii")
+            + struct.pack("<B", tensor.ndim)
+            + struct.pack(f"<{tensor.ndim}I", *tensor.shape)
+            + LAYOUTS[tensor.ndim]
+            + dtype
+            + struct.pack("<Q", len(data))
+        )
         data += np.ascontiguousarray(tensor, DTYPES[dtype]).tobytes()
     data += bytes(-len(data) % ALIGNMENT)
     HEADER.pack_into(data, 0, MAGIC, MAJOR, MINOR, len(data))

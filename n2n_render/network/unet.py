@@ -1,4 +1,5 @@
 """The U-Nets: Noise2Noise's (with BatchNorm and a gated head) and Open Image Denoise's three sizes."""
+
 import math
 
 import torch
@@ -69,17 +70,17 @@ class UNet(nn.Module):
         height, width = x.shape[-2:]
         noisy = x[:, :3]
         x = F.pad(x, (0, -width % self.config.alignment, 0, -height % self.config.alignment), mode="replicate")
-        skips = [x]                                                 # (N, C_in, H, W)
-        x = self.enter(x)                                           # (N, 48, H, W)
+        skips = [x]  # (N, C_in, H, W)
+        x = self.enter(x)  # (N, 48, H, W)
         for level, encoder in enumerate(self.encoders):
-            x = F.max_pool2d(encoder(x), 2)                         # (N, 48, H/2, W/2) …
+            x = F.max_pool2d(encoder(x), 2)  # (N, 48, H/2, W/2) …
             if level < self.config.levels - 1:
                 skips.append(x)
-        x = self.bottleneck(x)                                      # (N, 48, H/32, W/32)
+        x = self.bottleneck(x)  # (N, 48, H/32, W/32)
         for decoder in [*self.decoders, self.leave]:
             x = F.interpolate(x, scale_factor=2.0, mode="nearest")
-            x = decoder(torch.cat([x, skips.pop()], dim=1))         # (N, 96, H/16, W/16) … (N, 32, H, W)
-        x = full_precision(self.last, x)[..., :height, :width]      # (N, 3 or 6, H, W)
+            x = decoder(torch.cat([x, skips.pop()], dim=1))  # (N, 96, H/16, W/16) … (N, 32, H, W)
+        x = full_precision(self.last, x)[..., :height, :width]  # (N, 3 or 6, H, W)
         return self._gated(x, noisy) if self.config.head == "gated" else self._output(x)
 
     def _gated(self, x, noisy):
@@ -120,9 +121,9 @@ class OidnUNet(nn.Module):
         height, width = x.shape[-2:]
         down, bottom, up = OIDN_LAYERS[self.config.topology]
         x = F.pad(x, (0, -width % self.config.alignment, 0, -height % self.config.alignment))
-        whole, skips = x, [x]                                       # (N, C_in, H, W)
+        whole, skips = x, [x]  # (N, C_in, H, W)
         for stage in down:
-            x = F.max_pool2d(self._convolve(stage, x), 2)           # (N, ·, H/2, W/2) … (N, ·, H/16, W/16)
+            x = F.max_pool2d(self._convolve(stage, x), 2)  # (N, ·, H/2, W/2) … (N, ·, H/16, W/16)
             skips.append(x)
         x = self._convolve(bottom, skips.pop())
         for stage in up:
@@ -131,7 +132,7 @@ class OidnUNet(nn.Module):
             x = self._convolve(stage if skips else stage[:-1], x)
         last = getattr(self, up[-1][-1])
         if NEIGHBORS not in self.config.features:
-            return full_precision(last, x)[..., :height, :width]                   # (N, 3, H, W)
+            return full_precision(last, x)[..., :height, :width]  # (N, 3, H, W)
         return self._add_neighbors(full_precision(last[0], x)[..., :height, :width], whole[..., :height, :width].float())
 
     def _add_neighbors(self, x, whole):
@@ -139,7 +140,7 @@ class OidnUNet(nn.Module):
         neighbours, mixed. With the logit 0 they have the share that they would have in a plain mean.
         """
         places = guide_channels(self.config.features, NEIGHBORS)
-        picture, share = whole[:, 3 + places.start:6 + places.start], whole[:, 2 + places.stop:3 + places.stop]
+        picture, share = whole[:, 3 + places.start : 6 + places.start], whole[:, 2 + places.stop : 3 + places.stop]
         odds = (share / (1 - share).clamp(min=1e-3)).clamp(min=1e-6)
         share = torch.sigmoid(x[:, 3:] + torch.log(odds))
         return torch.lerp(F.relu(x[:, :3]), picture, share)

@@ -1,4 +1,5 @@
 """A checkpoint → the same function with more guides, to be trained further."""
+
 from dataclasses import replace
 
 import torch
@@ -17,8 +18,10 @@ def widen(checkpoint: Checkpoint, features: tuple[str, ...]) -> Checkpoint:
     narrow, wide = checkpoint.model, replace(checkpoint.model, features=features)
     missing = [feature for feature in narrow.features if feature not in features]
     if missing:
-        raise N2NError(f"the model to start from uses the feature {missing[0]!r}, which --features leaves out",
-                       f"Pass --features {','.join(narrow.features)}, or more.")
+        raise N2NError(
+            f"the model to start from uses the feature {missing[0]!r}, which --features leaves out",
+            f"Pass --features {','.join(narrow.features)}, or more.",
+        )
     if narrow.features == features:
         return checkpoint
     guides = [3 + place for feature in narrow.features for place in guide_channels(features, feature)]

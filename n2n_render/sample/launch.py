@@ -1,4 +1,5 @@
 """Starts the worker inside Blender (or under the bpy wheel), sends requests, returns its answers."""
+
 import contextlib
 import importlib.util
 import json
@@ -19,8 +20,10 @@ from .worker.protocol import MARK
 KIND = "n2n_blender_"
 WORKER = Path(__file__).parent / "worker" / "main.py"
 # "Warning: …", "Error: …", and Blender's log: "00:01.234  blend  | WARNING …" (5.x), "WARN (bke.x): file.cc:1 f: …" (4.x).
-BLENDER_WARNS = re.compile(r"(?:\d\d:\d\d\.\d+\s+[\w.]+\s+\|\s+)?(?:WARN(?:ING)?|ERROR|Warning|Error)\b(?: \([\w.]+\))?:?\s+"
-                           r"(\S.*?)\s*$")
+BLENDER_WARNS = re.compile(
+    r"(?:\d\d:\d\d\.\d+\s+[\w.]+\s+\|\s+)?(?:WARN(?:ING)?|ERROR|Warning|Error)\b(?: \([\w.]+\))?:?\s+"
+    r"(\S.*?)\s*$"
+)
 # Drivers of graphics cards that are not there, which Blender tries to load whatever it is to compute on.
 NO_MATTER = re.compile(r"(?:CUEW|HIPEW|LEVEL_ZERO|OptiX?|HIP|CUDA|oneAPI)\b.*(?:initialization failed|Error opening)", re.I)
 MOST_TOLD = 20  # sentences of Blender's own; a broken file can have thousands
@@ -36,8 +39,9 @@ def find_blender(blender: str | None) -> list[str]:
     program = shutil.which(blender or "blender")
     if program is None:
         what = f"no Blender at {blender}" if blender else "no Blender found"
-        raise N2NError(what, "Pass --blender /path/to/blender (4.2 or newer), or install the wheel: "
-                             'pip install "n2n-render[blender]".')
+        raise N2NError(
+            what, 'Pass --blender /path/to/blender (4.2 or newer), or install the wheel: pip install "n2n-render[blender]".'
+        )
     try:
         answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=120)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -67,10 +71,17 @@ class Worker:
             folder = self._cleanup.enter_context(owned_folder(temporary, KIND))
             own = {"BLENDER_USER_RESOURCES": str(folder)}  # the user's settings and extensions stay out
             own |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))  # a killed Blender leaves its session's folder
-            self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                             stderr=subprocess.STDOUT, text=True, errors="replace", bufsize=1,
-                                             env={**os.environ, **own},
-                                             start_new_session=True)  # Ctrl-C reaches us alone; we end the child
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                bufsize=1,
+                env={**os.environ, **own},
+                start_new_session=True,
+            )  # Ctrl-C reaches us alone; we end the child
             self._cleanup.callback(self._end)
             self._cleanup = self._cleanup.pop_all()
         return self
@@ -107,7 +118,7 @@ class Worker:
                 self._noise.append(line.rstrip())
                 self._pass_on(line)
                 continue
-            event = json.loads(line[len(MARK):])
+            event = json.loads(line[len(MARK) :])
             if event["event"] == "warning":
                 self._on_warning(event["message"])
             elif event["event"] == "error":
@@ -127,6 +138,8 @@ class Worker:
         self._noise.extend(line.rstrip() for line in self._process.stdout)
         code = self._process.wait()
         said = "\n".join(line for line in list(self._noise)[-12:] if line)
-        raise N2NError(f"Blender ended unexpectedly (exit code {code})",
-                       f"Out of memory, or a crash in Blender. Frames that were finished are kept; run the same command "
-                       f"again to go on. Its last words:\n{said}")
+        raise N2NError(
+            f"Blender ended unexpectedly (exit code {code})",
+            f"Out of memory, or a crash in Blender. Frames that were finished are kept; run the same command "
+            f"again to go on. Its last words:\n{said}",
+        )

@@ -1,4 +1,5 @@
 """Options become render jobs: views × frames × seeds, minus what is already there. Pure: no files, no Blender."""
+
 import re
 import zlib
 from dataclasses import dataclass
@@ -6,15 +7,16 @@ from dataclasses import dataclass
 from ..errors import N2NError
 from ..frame.pairs import FrameName
 
-CHANNELS = 15                 # colour 3, alpha, albedo 3, normal 3, depth, vector 4
+CHANNELS = 15  # colour 3, alpha, albedo 3, normal 3, depth, vector 4
 BYTES_PER_VALUE = 4
-VECTOR_SPP = 4                # motion at the first hit has little noise
-COMPRESSED_SHARE = 0.75       # of the raw size; ZIP on noisy floats, measured on the demo scene (0.6 to 0.8)
+VECTOR_SPP = 4  # motion at the first hit has little noise
+COMPRESSED_SHARE = 0.75  # of the raw size; ZIP on noisy floats, measured on the demo scene (0.6 to 0.8)
 
 
 @dataclass(frozen=True)
 class RenderJob:
     """One file to render."""
+
     name: FrameName
 
     @property
@@ -25,19 +27,35 @@ class RenderJob:
 
     def request(self, path: str) -> dict:
         name = self.name
-        return {"do": "render", "view": name.view, "frame": name.frame, "seed": name.seed, "spp": name.spp,
-                "cycles_seed": self.cycles_seed, "path": path}
+        return {
+            "do": "render",
+            "view": name.view,
+            "frame": name.frame,
+            "seed": name.seed,
+            "spp": name.spp,
+            "cycles_seed": self.cycles_seed,
+            "path": path,
+        }
 
 
 @dataclass(frozen=True)
 class VectorJob:
     """A render without motion blur, for the Vector pass: Cycles leaves it empty in blurred frames."""
+
     view: str
     frame: int
 
     def request(self, path: str) -> dict:
-        return {"do": "render", "view": self.view, "frame": self.frame, "seed": 0, "spp": VECTOR_SPP, "cycles_seed": 1,
-                "motion_blur": False, "path": path}
+        return {
+            "do": "render",
+            "view": self.view,
+            "frame": self.frame,
+            "seed": 0,
+            "spp": VECTOR_SPP,
+            "cycles_seed": 1,
+            "motion_blur": False,
+            "path": path,
+        }
 
 
 def with_vectors(jobs: list[RenderJob]) -> list[RenderJob | VectorJob]:
@@ -53,7 +71,7 @@ def with_vectors(jobs: list[RenderJob]) -> list[RenderJob | VectorJob]:
 
 
 def parse_frames(text: str) -> list[int]:
-    """"1-100", "1-100x5" (each fifth), "1,7,20" and mixtures → frame numbers, sorted, each once."""
+    """ "1-100", "1-100x5" (each fifth), "1,7,20" and mixtures → frame numbers, sorted, each once."""
     frames = set()
     for part in text.split(","):
         found = re.fullmatch(r"\s*(-?\d+)(?:-(-?\d+)(?:x([1-9]\d*))?)?\s*", part)
@@ -65,7 +83,7 @@ def parse_frames(text: str) -> list[int]:
 
 
 def parse_size(text: str) -> list[int] | float:
-    """"960x540" → [960, 540]; "50%" → 50.0, of the scene's full resolution."""
+    """ "960x540" → [960, 540]; "50%" → 50.0, of the scene's full resolution."""
     found = re.fullmatch(r"(\d+)x(\d+)", text)
     if found and 0 < int(found[1]) <= 65536 and 0 < int(found[2]) <= 65536:
         return [int(found[1]), int(found[2])]
@@ -76,26 +94,37 @@ def parse_size(text: str) -> list[int] | float:
 
 
 def parse_chunk(text: str) -> tuple[int, int]:
-    """"2/5" → (2, 5): the second of five shares."""
+    """ "2/5" → (2, 5): the second of five shares."""
     found = re.fullmatch(r"(\d+)/(\d+)", text)
     if not found or not 1 <= int(found[1]) <= int(found[2]):
         raise N2NError(f"cannot read the chunk {text!r}", "Write it like 2/5: the second of five shares.")
     return int(found[1]), int(found[2])
 
 
-def make_jobs(views: list[str], frames: list[int], spp: int, seeds: int, reference_spp: int | None,
-              reference_frames: list[int] | None, chunk: tuple[int, int] = (1, 1)) -> list[RenderJob]:
+def make_jobs(
+    views: list[str],
+    frames: list[int],
+    spp: int,
+    seeds: int,
+    reference_spp: int | None,
+    reference_frames: list[int] | None,
+    chunk: tuple[int, int] = (1, 1),
+) -> list[RenderJob]:
     """All jobs of this chunk, noisy ones first. A chunk takes whole frames, so that a pair stays on one machine.
 
     `reference_frames` are frame numbers of an animation, view numbers of a still with several; None is the first.
     """
     places = [(view, frame) for view in views for frame in frames]
-    share = places[chunk[0] - 1::chunk[1]]
+    share = places[chunk[0] - 1 :: chunk[1]]
     jobs = [RenderJob(FrameName(view, frame, "s", seed, spp)) for view, frame in share for seed in range(1, seeds + 1)]
     if reference_spp:
         chosen = reference_places(views, frames, reference_frames)
-        jobs += [RenderJob(FrameName(view, frame, "r", half, reference_spp))
-                 for view, frame in share if (view, frame) in chosen for half in (1, 2)]
+        jobs += [
+            RenderJob(FrameName(view, frame, "r", half, reference_spp))
+            for view, frame in share
+            if (view, frame) in chosen
+            for half in (1, 2)
+        ]
     return jobs
 
 
@@ -111,8 +140,9 @@ def reference_places(views: list[str], frames: list[int], numbers: list[int] | N
         known, kind = [(views[0], frame) for frame in frames], "frame"
     unknown = [number for number, place in zip(wanted, places, strict=True) if place not in known]
     if unknown:
-        raise N2NError(f"--reference-frames names {kind} {unknown[0]}, which is not rendered",
-                       f"Choose among the {kind}s of this run.")
+        raise N2NError(
+            f"--reference-frames names {kind} {unknown[0]}, which is not rendered", f"Choose among the {kind}s of this run."
+        )
     return places
 
 
@@ -148,10 +178,12 @@ def differences(old: dict, new: dict) -> list[str]:
 
 def merged(old: dict, new: dict) -> dict:
     """`new`, with what `old` knows besides."""
-    return {**new,
-            "seeds": max(old["seeds"], new["seeds"]),
-            "frames": sorted(set(old["frames"]) | set(new["frames"])),
-            "views": {**old["views"], **new["views"]},
-            "view_tries": {**old.get("view_tries", {}), **new.get("view_tries", {})},
-            "devices": sorted(set(old["devices"]) | set(new["devices"])),
-            "reference_spp": new["reference_spp"] or old["reference_spp"]}
+    return {
+        **new,
+        "seeds": max(old["seeds"], new["seeds"]),
+        "frames": sorted(set(old["frames"]) | set(new["frames"])),
+        "views": {**old["views"], **new["views"]},
+        "view_tries": {**old.get("view_tries", {}), **new.get("view_tries", {})},
+        "devices": sorted(set(old["devices"]) | set(new["devices"])),
+        "reference_spp": new["reference_spp"] or old["reference_spp"],
+    }

@@ -1,4 +1,5 @@
 """A .blend file becomes a dataset folder: plan, render what is missing, keep only complete files."""
+
 import hashlib
 import os
 import shutil
@@ -24,6 +25,7 @@ PARTIAL = ".partial-"  # in the dataset: where its files are until they are whol
 @dataclass(frozen=True)
 class Estimate:
     """What a run would do. seconds is None where nothing was timed."""
+
     folder: Path
     jobs: int
     present: int
@@ -43,8 +45,10 @@ def sample(config: SampleConfig, progress, dry_run: bool = False) -> Estimate:
     if not scene.is_file():
         raise N2NError(f"{scene}: no such file", "Pass the path of a .blend file with --scene.")
     if config.views > 1 and config.frames and len(config.frames) > 1:
-        raise N2NError("--views is for stills and --frames for animations; both were given",
-                       "Use --views with one frame, or --frames without --views.")
+        raise N2NError(
+            "--views is for stills and --frames for animations; both were given",
+            "Use --views with one frame, or --frames without --views.",
+        )
     folder = Path(config.out) if config.out else Path("datasets") / scene.stem
     with Worker(config.blender, progress.warn) as worker:
         if config.views > 1:
@@ -52,14 +56,22 @@ def sample(config: SampleConfig, progress, dry_run: bool = False) -> Estimate:
         described = worker.ask(_open_request(config, scene, folder))
         manifest = _manifest(config, scene, described)
         _tell_tries(described["view_tries"], progress)
-        jobs = plan.make_jobs(list(described["views"]), described["frames"], config.spp, config.seeds,
-                              config.reference_spp, config.reference_frames, config.chunk)
+        jobs = plan.make_jobs(
+            list(described["views"]),
+            described["frames"],
+            config.spp,
+            config.seeds,
+            config.reference_spp,
+            config.reference_frames,
+            config.chunk,
+        )
         manifest = _reconcile(folder, manifest)
         missing = [job for job in jobs if not is_readable(folder / job.name.filename)]
         size = tuple(described["size"])
         seconds = _probe_seconds(worker, missing, progress) if dry_run and missing else None
-        estimate = Estimate(folder, len(missing), len(jobs) - len(missing), size, seconds,
-                            plan.disk_bytes(missing, size), manifest)
+        estimate = Estimate(
+            folder, len(missing), len(jobs) - len(missing), size, seconds, plan.disk_bytes(missing, size), manifest
+        )
         if not dry_run:
             _prepare_folder(folder, estimate.disk_bytes, manifest)
             _render_all(worker, missing, folder, described["settings"]["use_motion_blur"], progress)
@@ -71,11 +83,19 @@ def _open_request(config, scene, folder):
     known = read_manifest(folder) if (folder / MANIFEST).exists() else {}
     if "view_tries" not in known:  # an older dataset, whose cameras were placed by other rules
         known = {}
-    return {"do": "open", "scene": str(scene.resolve()), "scene_name": config.scene_name, "camera": config.camera,
-            "view_layer": config.view_layer, "device": config.device, "views": config.views,
-            "known_views": known.get("views", {}), "known_frames": known.get("frames", []),
-            "size": list(config.size) if isinstance(config.size, tuple) else config.size,
-            "frames": list(config.frames) if config.frames else None}
+    return {
+        "do": "open",
+        "scene": str(scene.resolve()),
+        "scene_name": config.scene_name,
+        "camera": config.camera,
+        "view_layer": config.view_layer,
+        "device": config.device,
+        "views": config.views,
+        "known_views": known.get("views", {}),
+        "known_frames": known.get("frames", []),
+        "size": list(config.size) if isinstance(config.size, tuple) else config.size,
+        "frames": list(config.frames) if config.frames else None,
+    }
 
 
 def _tell_tries(tries: dict[str, int], progress):
@@ -90,8 +110,11 @@ def _manifest(config, scene, described) -> dict:
     return {
         "format": 1,
         "n2n_render": __version__,
-        "scene": {"file": scene.name, "sha256": hashlib.sha256(scene.read_bytes()).hexdigest(),
-                  **{name: described[name] for name in names}},
+        "scene": {
+            "file": scene.name,
+            "sha256": hashlib.sha256(scene.read_bytes()).hexdigest(),
+            **{name: described[name] for name in names},
+        },
         "blender": described["blender"],
         "devices": [described["device"]],
         "spp": config.spp,
@@ -113,8 +136,10 @@ def _reconcile(folder: Path, manifest: dict) -> dict:
     old = read_manifest(folder)
     different = plan.differences(old, manifest)
     if different:
-        raise N2NError(f"{folder} holds renders of other settings: {'; '.join(different)}",
-                       "Choose another output folder, or the settings of before.")
+        raise N2NError(
+            f"{folder} holds renders of other settings: {'; '.join(different)}",
+            "Choose another output folder, or the settings of before.",
+        )
     return plan.merged(old, manifest)
 
 
@@ -125,8 +150,10 @@ def _prepare_folder(folder: Path, needed: int, manifest: dict):
     except OSError as error:
         raise N2NError(f"{folder}: cannot be made ({error.strerror})", "Choose a writable output folder.") from None
     if needed > free:
-        raise N2NError(f"{folder}: needs about {needed / 2**20:,.0f} MiB, but {free / 2**20:,.0f} MiB are free",
-                       "Free some space, choose another output folder, or render fewer or smaller frames.")
+        raise N2NError(
+            f"{folder}: needs about {needed / 2**20:,.0f} MiB, but {free / 2**20:,.0f} MiB are free",
+            "Free some space, choose another output folder, or render fewer or smaller frames.",
+        )
     remove_abandoned(folder, PARTIAL)
     with owned_folder(folder, PARTIAL) as partial:  # the manifest too leaves nothing half-written beside the renders
         write_manifest(partial, manifest)
@@ -145,8 +172,10 @@ def _render_all(worker: Worker, jobs, folder: Path, blurred: bool, progress):
 
 
 def _render_into(partial: Path, worker: Worker, planned, folder: Path, blurred: bool, progress):
-    paths = [partial / (job.name.filename if isinstance(job, plan.RenderJob) else f"vector_{job.view}_{job.frame}.exr")
-             for job in planned]
+    paths = [
+        partial / (job.name.filename if isinstance(job, plan.RenderJob) else f"vector_{job.view}_{job.frame}.exr")
+        for job in planned
+    ]
     vectors = None
     for index, (job, path) in enumerate(zip(planned, paths, strict=True)):
         if index == 0:
@@ -167,15 +196,20 @@ def _put_vectors(source: Path, path: Path):
     """The Vector pass of one file into another."""
     image, vectors = ExrImage(path), ExrImage(source)
     names = vectors.find(vectors.layer(None), "vector")
-    image.add_pass(image.layer(None), PASSES["vector"].names[0],
-                   {name[-1]: plane for (_, name), plane in zip(names, np.moveaxis(vectors.pixels(names), -1, 0), strict=True)})
+    image.add_pass(
+        image.layer(None),
+        PASSES["vector"].names[0],
+        {name[-1]: plane for (_, name), plane in zip(names, np.moveaxis(vectors.pixels(names), -1, 0), strict=True)},
+    )
     image.write(path)
 
 
 def _keep(path: Path, folder: Path, name: FrameName):
     if not is_readable(path):
-        raise N2NError(f"{folder / path.name}: Blender wrote an incomplete file",
-                       "The disk is probably full. Free some space and run the same command again.")
+        raise N2NError(
+            f"{folder / path.name}: Blender wrote an incomplete file",
+            "The disk is probably full. Free some space and run the same command again.",
+        )
     for seed in {1, 2, name.seed - 1} - {0, name.seed}:
         other = folder / replace(name, seed=seed).filename
         if other.exists() and is_readable(other):
@@ -187,9 +221,11 @@ def check_seeds(first: Path, second: Path):
     """Raises N2NError where two renders of a frame hold the same noise; says it where they show other pictures."""
     found = compare(*[look_at(read_frame(path), path) for path in (first, second)])
     if found.same_noise:
-        raise N2NError(f"{second.name} and {first.name} hold the same noise (correlation {found.correlation:.2f})",
-                       "Something in the scene rules over the seed of the renders (a driver, an action, an NLA strip). "
-                       "Remove it, save the file and run the same command again.")
+        raise N2NError(
+            f"{second.name} and {first.name} hold the same noise (correlation {found.correlation:.2f})",
+            "Something in the scene rules over the seed of the renders (a driver, an action, an NLA strip). "
+            "Remove it, save the file and run the same command again.",
+        )
     if found.spread > SPREAD_REFUSED:
         doubt(f"{second} and {first} do not seem to show the same picture: something in the scene changes between renders")
 

@@ -1,4 +1,5 @@
 """Mirrored, transposed and recoloured crops."""
+
 import numpy as np
 
 from ..frame.orient import move, turn_normals

@@ -1,4 +1,5 @@
 """Pairs become crops: frames are decoded once into memory-mapped arrays, and batch k is a function of (seed, k)."""
+
 import contextlib
 import hashlib
 import os
@@ -20,8 +21,8 @@ from ..frame.transfer import RADIANCE_MAX, depth_scale, encode_guides, expose_ne
 from .augment import augment
 
 CACHE_VERSION = 2
-READER = ".reader"                 # a lock that a training holds on a cache
-SINGLE_VIEW_TRAINING_SHARE = 0.8   # of the width, when a dataset has one view only; the rest is for validation
+READER = ".reader"  # a lock that a training holds on a cache
+SINGLE_VIEW_TRAINING_SHARE = 0.8  # of the width, when a dataset has one view only; the rest is for validation
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class ArrayFile:
 
     Its header is parsed once: NumPy does that with `ast`, whose recursion counter Python 3.11 mixes up between threads.
     """
+
     path: Path
     dtype: np.dtype
     shape: tuple[int, ...]
@@ -44,13 +46,16 @@ class ArrayFile:
         try:
             return np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
         except (OSError, ValueError) as error:
-            raise N2NError(f"{self.path}: went away or was cut short while it was in use ({first_line(error)})",
-                           "Run the same command again: it is made anew.") from None
+            raise N2NError(
+                f"{self.path}: went away or was cut short while it was in use ({first_line(error)})",
+                "Run the same command again: it is made anew.",
+            ) from None
 
 
 @dataclass(frozen=True)
 class CachedPair:
     """One pair as arrays on disk. columns: which part of the width to use."""
+
     pair: Pair
     images_file: ArrayFile
     reference_file: ArrayFile | None
@@ -70,8 +75,11 @@ class CachedPair:
     def has_noise(self) -> bool:
         """Whether its renders differ anywhere, by more than half floats are rounded."""
         images = self.images
-        return any(not np.array_equal(images[0, row, :, :3], images[seed, row, :, :3])  # mostly the first row tells
-                   for row in range(images.shape[1]) for seed in range(1, len(images)))
+        return any(
+            not np.array_equal(images[0, row, :, :3], images[seed, row, :, :3])  # mostly the first row tells
+            for row in range(images.shape[1])
+            for seed in range(1, len(images))
+        )
 
     @property
     def reference(self) -> np.ndarray | None:
@@ -82,6 +90,7 @@ class CachedPair:
 @dataclass(frozen=True)
 class SeenFrom:
     """What the neighbours of frame `index` show of it, when it is asked for: see neighbors.py."""
+
     neighbors: object
     pairs: list[Pair]
     index: int
@@ -164,8 +173,9 @@ def _decode(pair, features, prefilter, seen):
     return images, np.stack([ExrImage(path).frame().color * factor for path in pair.references])
 
 
-def stack_seeds(frames: list[Frame], features: tuple[str, ...], prefilter=None,
-                neighbors: np.ndarray | None = None) -> tuple[np.ndarray, float]:
+def stack_seeds(
+    frames: list[Frame], features: tuple[str, ...], prefilter=None, neighbors: np.ndarray | None = None
+) -> tuple[np.ndarray, float]:
     """Renders of one view by several seeds → (seeds, H, W, 10) float16 as in `CachedPair.images`, and the exposure in it.
 
     One exposure and depth scale for all, that of their mean. neighbors: (H, W, 7) radiance, 7 more channels.
@@ -207,16 +217,20 @@ def _fingerprint(pair: Pair) -> str:
     try:
         facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in (*pair.noisy, *pair.references)]
     except OSError as error:
-        raise N2NError(f"{error.filename}: cannot be read ({error.strerror})",
-                       "Run the command of `sample` again, which renders what is missing.") from None
+        raise N2NError(
+            f"{error.filename}: cannot be read ({error.strerror})",
+            "Run the command of `sample` again, which renders what is missing.",
+        ) from None
     return hashlib.sha256(repr((CACHE_VERSION, facts)).encode()).hexdigest()[:16]
 
 
 def save_array(path: Path, array: np.ndarray):
     """As .npy, beside its place first."""
+
     def write(temporary):
         with open(temporary, "wb") as file:
             np.save(file, array)
+
     write_beside(path, write)
 
 
@@ -252,8 +266,17 @@ class Batches(Prefetched):
     A batch: noisy (N, 3, h, w) and target (N, 3, h, w) exposed radiance, guides (N, C, h, w); float32, contiguous.
     """
 
-    def __init__(self, pairs: list[CachedPair], features, batch: int, crop_px: int, seed: int, target: str = "noisy",
-                 augmented: bool = True, workers: int = 2):
+    def __init__(
+        self,
+        pairs: list[CachedPair],
+        features,
+        batch: int,
+        crop_px: int,
+        seed: int,
+        target: str = "noisy",
+        augmented: bool = True,
+        workers: int = 2,
+    ):
         super().__init__(workers)
         self.pairs = pairs
         self.features = features
@@ -269,8 +292,10 @@ class Batches(Prefetched):
         rng = np.random.default_rng([self.seed, stream, step])
         crops = [self._crop(rng) for _ in range(self.batch)]
         keys = ("noisy", "target", "guides")
-        return {key: np.ascontiguousarray(np.stack([crop[i] for crop in crops]).transpose(0, 3, 1, 2), np.float32)
-                for i, key in enumerate(keys)}
+        return {
+            key: np.ascontiguousarray(np.stack([crop[i] for crop in crops]).transpose(0, 3, 1, 2), np.float32)
+            for i, key in enumerate(keys)
+        }
 
     def _crop(self, rng):
         pair = self.pairs[int(np.searchsorted(self._shares, rng.random()))]

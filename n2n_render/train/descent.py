@@ -1,4 +1,5 @@
 """One optimiser step after the other: Adam, unusually long gradients shortened, and the running mean of the weights."""
+
 import contextlib
 import copy
 import math
@@ -12,19 +13,22 @@ from ..errors import N2NError
 from ..files import temporary_folder
 from ..schema import problem
 
-CLIP_FACTOR = 2.0        # gradients longer than this times their usual length are shortened to it
-CLIP_MEMORY = 0.98       # of the running mean of the log of the gradient's length
-GIVE_UP_AFTER = 100      # steps in a row whose gradient is not finite
-FINAL_SHARE = 0.02       # schedule "cosine": of the learning rate, at the end
-STEP_DECAY = 0.55        # schedule "step": the Monte Carlo fork's factor
-STEP_DECAYS = 6          # … so many times in a run
+CLIP_FACTOR = 2.0  # gradients longer than this times their usual length are shortened to it
+CLIP_MEMORY = 0.98  # of the running mean of the log of the gradient's length
+GIVE_UP_AFTER = 100  # steps in a row whose gradient is not finite
+FINAL_SHARE = 0.02  # schedule "cosine": of the learning rate, at the end
+STEP_DECAY = 0.55  # schedule "step": the Monte Carlo fork's factor
+STEP_DECAYS = 6  # … so many times in a run
 
 
 def learning_rate_factor(schedule: str, share: float, step: int, warmup_steps: int) -> float:
     """What the learning rate is multiplied by at `share` (0 to 1) of a run. warmup_steps 0: no warm-up."""
     share = min(share, 1.0)
-    factor = {"constant": 1.0, "step": STEP_DECAY ** int(share * (STEP_DECAYS + 1)),
-              "cosine": FINAL_SHARE + (1 - FINAL_SHARE) * (1 + math.cos(math.pi * share)) / 2}[schedule]
+    factor = {
+        "constant": 1.0,
+        "step": STEP_DECAY ** int(share * (STEP_DECAYS + 1)),
+        "cosine": FINAL_SHARE + (1 - FINAL_SHARE) * (1 + math.cos(math.pi * share)) / 2,
+    }[schedule]
     return factor * min(1.0, (step + 1) / max(warmup_steps, 1))
 
 
@@ -87,8 +91,11 @@ class Descent:
         return {key: value.float().cpu().contiguous().clone() for key, value in self.average.state_dict().items()}
 
     def state(self) -> dict:
-        return {"network": self.network.state_dict(), "optimizer": self.adam.state_dict(),
-                "usual_log_norm": self._usual_log_norm}
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.adam.state_dict(),
+            "usual_log_norm": self._usual_log_norm,
+        }
 
     def load(self, weights: dict, state: dict, steps: int, where: str = "the checkpoint"):
         """The inverse of `weights` and `state`. Raises N2NError, which names `where`, for an optimiser of other tensors."""
@@ -109,8 +116,13 @@ def _wrong_moments(moments: dict, parameters: list[torch.nn.Parameter]) -> str |
     for index, found in moments.items():
         shapes = {"step": torch.Size(()), "exp_avg": parameters[index].shape, "exp_avg_sq": parameters[index].shape}
         if set(found) != set(shapes) or not all(
-                isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided and tensor.dtype == torch.float32
-                and tensor.shape == shapes[name] and torch.isfinite(tensor).all() for name, tensor in found.items()):
+            isinstance(tensor, torch.Tensor)
+            and tensor.layout == torch.strided
+            and tensor.dtype == torch.float32
+            and tensor.shape == shapes[name]
+            and torch.isfinite(tensor).all()
+            for name, tensor in found.items()
+        ):
             return f"the state of tensor {index} is of another kind or shape, or not finite"
     return None
 
@@ -143,6 +155,7 @@ def stop_on_ctrl_c():
     def ask(*_):
         asked.append(True)
         signal.signal(signal.SIGINT, before)
+
     signal.signal(signal.SIGINT, ask)
     try:
         yield lambda: bool(asked)

@@ -1,4 +1,5 @@
 """What a run leaves for people: metrics.jsonl, TensorBoard events, training.png and preview strips."""
+
 import contextlib
 import io
 import json
@@ -70,6 +71,7 @@ class Journal:
     def _draw_curves(self):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
+
         figure = Figure(figsize=(8, 9), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.subplots(3, 1, sharex=True)
@@ -94,10 +96,10 @@ class Journal:
 
     def _draw_strip(self, strip, step):
         from PIL import Image
+
         row = np.concatenate([encode_tonemap(np.asarray(image, np.float32), np) for image in strip], axis=1)
         picture = Image.fromarray((row * 255 + 0.5).astype(np.uint8))
-        write_beside(self.folder / PREVIEWS / f"step_{step:07d}.png",
-                     lambda temporary: picture.save(temporary, format="png"))
+        write_beside(self.folder / PREVIEWS / f"step_{step:07d}.png", lambda temporary: picture.save(temporary, format="png"))
 
 
 class Events:
@@ -110,6 +112,7 @@ class Events:
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
         from tensorboard.summary.writer.record_writer import RecordWriter
+
         data = io.BytesIO()
         writer = RecordWriter(data)
         if not self._path.exists():
@@ -150,4 +153,5 @@ def _read_records(path: Path, warn) -> list[dict]:
 
 def _importable(name: str) -> bool:
     from importlib.util import find_spec
+
     return find_spec(name) is not None

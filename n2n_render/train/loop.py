@@ -1,4 +1,5 @@
 """Pairs → checkpoint: step, validate, save, resume."""
+
 import contextlib
 import math
 import time
@@ -23,13 +24,18 @@ from .losses import LOSSES, clamp_fireflies
 from .setup import check_crops, held_run, load_pairs, loss_name, new_folder, start_model
 from .validate import encode_input, reestimate_norms, set_norms_fixed, validate
 
-LEARNING_RATE = 3e-4     # from nothing; paper: 0.0003 for Monte Carlo
+LEARNING_RATE = 3e-4  # from nothing; paper: 0.0003 for Monte Carlo
 LEARNING_RATE_FROM_MODEL = 1e-4
 RECORD_EVERY_S = 5.0
 REESTIMATE_BATCHES = 32  # for BatchNorm's statistics
 LAST, BEST = "last.pt", "best.pt"
-STATE = {"network": dict, "optimizer": dict, "usual_log_norm": float | None, "best": Annotated[object, Real()],
-         "norms_fixed": bool}
+STATE = {
+    "network": dict,
+    "optimizer": dict,
+    "usual_log_norm": float | None,
+    "best": Annotated[object, Real()],
+    "norms_fixed": bool,
+}
 
 
 def train(config: TrainConfig, progress, resume: str | None = None) -> Path:
@@ -58,8 +64,9 @@ class Trainer:
         self.model, start = (kept.model, None) if kept else start_model(config)
         self.origin = kept.provenance.get("origin") if kept else describe_origin(start) if start else None
         prefilter = Prefilter(self.model, config.device) if self.model.clean_guides else None
-        self.training_pairs, self.validation_pairs, self.datasets = load_pairs(config, self.model, prefilter, progress,
-                                                                               self.held)
+        self.training_pairs, self.validation_pairs, self.datasets = load_pairs(
+            config, self.model, prefilter, progress, self.held
+        )
         self.network = build_network(self.model, config.seed).to(self.device, memory_format=torch.channels_last)
         if start:
             self.network.load_state_dict(start.tensors())
@@ -69,8 +76,9 @@ class Trainer:
         self.learning_rate = config.learning_rate or (LEARNING_RATE_FROM_MODEL if config.init else LEARNING_RATE)
         self.seconds, self.best, self.precision = 0.0, math.inf, config.precision
         self.norms_fixed = start is not None
-        self.batches = Batches(self.training_pairs, self.model.features, config.batch, config.crop_px, config.seed,
-                               config.target)
+        self.batches = Batches(
+            self.training_pairs, self.model.features, config.batch, config.crop_px, config.seed, config.target
+        )
         self.folder = Path(resume) if resume else new_folder(config, self.datasets, self.held)
         self.journal = Journal(self.folder, progress.warn)
         self._unsaved: dict[str, Checkpoint] = {}  # what could not be written when it was due
@@ -90,8 +98,10 @@ class Trainer:
     def run(self):
         config, progress = self.config, self.progress
         progress.note(", ".join(f"{key} {value}" for key, value in to_dict(config).items() if value is not None))
-        progress.note(f"training on {describe_device(self.device)}, {self.precision}: {len(self.training_pairs)} views to "
-                      f"learn from, {len(self.validation_pairs)} held out, into {self.folder}")
+        progress.note(
+            f"training on {describe_device(self.device)}, {self.precision}: {len(self.training_pairs)} views to "
+            f"learn from, {len(self.validation_pairs)} held out, into {self.folder}"
+        )
         total = config.steps or config.minutes * 60
         progress.start(total)
         progress.advance(self.step if config.steps else self.seconds, "")
@@ -123,8 +133,9 @@ class Trainer:
             progress.note(f"saved at step {self.step}; go on with: n2n-render train --resume {self.folder}")
             raise
         except torch.OutOfMemoryError:
-            raise N2NError(f"not enough memory on {describe_device(self.device)}",
-                           "Train with a smaller --batch or --crop.") from None
+            raise N2NError(
+                f"not enough memory on {describe_device(self.device)}", "Train with a smaller --batch or --crop."
+            ) from None
         finally:
             self.batches.close()
             self.held.close()
@@ -166,8 +177,11 @@ class Trainer:
             set_norms_fixed(self.network)
         batch = self._batch(self.step)
         loss, clamped = self._forward(batch, self.precision)
-        self.descent.step(loss, self._learning_rate(), f"Train with --precision float32 or a lower --learning-rate; the best "
-                          f"checkpoint so far is in {self.folder}.")
+        self.descent.step(
+            loss,
+            self._learning_rate(),
+            f"Train with --precision float32 or a lower --learning-rate; the best checkpoint so far is in {self.folder}.",
+        )
         self.last_loss = loss.item()
         self._losses.append(self.last_loss)
         self._clamped.append(clamped.item())
@@ -183,8 +197,9 @@ class Trainer:
         self.norms_fixed = True
 
     def _batch(self, step):
-        return {key: torch.from_numpy(value).to(self.device, non_blocking=True)
-                for key, value in self.batches.get(step).items()}
+        return {
+            key: torch.from_numpy(value).to(self.device, non_blocking=True) for key, value in self.batches.get(step).items()
+        }
 
     def _validate(self):
         if not self.norms_fixed:
@@ -200,16 +215,32 @@ class Trainer:
         if not self._losses:
             return
         count = len(self._losses)
-        self.journal.record({"step": self.step, "seconds": round(self.seconds, 1), "loss": sum(self._losses) / count,
-                             "learning_rate": self._learning_rate(), "clipped_steps": self.descent.clipped / count,
-                             "clamped_energy": sum(self._clamped) / count, **values}, strip)
+        self.journal.record(
+            {
+                "step": self.step,
+                "seconds": round(self.seconds, 1),
+                "loss": sum(self._losses) / count,
+                "learning_rate": self._learning_rate(),
+                "clipped_steps": self.descent.clipped / count,
+                "clamped_energy": sum(self._clamped) / count,
+                **values,
+            },
+            strip,
+        )
         self._losses, self._clamped, self.descent.clipped = [], [], 0
 
     def _save(self, name: str, with_training: bool = True):
         training = {**self.descent.state(), "best": self.best, "norms_fixed": self.norms_fixed} if with_training else None
-        provenance = {"config": to_dict(self.config), "precision": self.precision, "step": self.step,
-                      "seconds": self.seconds, "trained_on": [cached.pair.name for cached in self.training_pairs],
-                      "datasets": self.datasets, "torch": str(torch.__version__), "origin": self.origin}
+        provenance = {
+            "config": to_dict(self.config),
+            "precision": self.precision,
+            "step": self.step,
+            "seconds": self.seconds,
+            "trained_on": [cached.pair.name for cached in self.training_pairs],
+            "datasets": self.datasets,
+            "torch": str(torch.__version__),
+            "origin": self.origin,
+        }
         self._unsaved[name] = Checkpoint(self.model, self.descent.weights(), provenance, training)
         for waiting, checkpoint in list(self._unsaved.items()):
             try:
@@ -225,8 +256,11 @@ class Trainer:
         kept = {name: write_somewhere(self.folder / name, checkpoint) for name, checkpoint in self._unsaved.items()}
         moved = {name: place for name, place in kept.items() if place != self.folder / name}
         if moved:
-            raise N2NError(f"{self.folder}: {' and '.join(moved)} could not be written, and was kept as "
-                           f"{' and '.join(map(str, moved.values()))}", f"Free some space and move it to {self.folder}.")
+            raise N2NError(
+                f"{self.folder}: {' and '.join(moved)} could not be written, and was kept as "
+                f"{' and '.join(map(str, moved.values()))}",
+                f"Free some space and move it to {self.folder}.",
+            )
 
     def _load(self, path: Path, found: Checkpoint):
         told, state = found.provenance, found.training
@@ -235,8 +269,10 @@ class Trainer:
         check_items(told, {}, f"{path}: provenance", DAMAGED, ("datasets", "step", "seconds", "precision"))
         check_items(state, STATE, f"{path}: training", DAMAGED, STATE)
         if told["datasets"] != self.datasets:
-            raise N2NError(f"{path}: the datasets have changed since, so the run cannot go on as if nothing had happened",
-                           "Start a new run, or put the datasets back as they were.")
+            raise N2NError(
+                f"{path}: the datasets have changed since, so the run cannot go on as if nothing had happened",
+                "Start a new run, or put the datasets back as they were.",
+            )
         check_weights(self.model, state["network"], f"{path}: training: network")
         self.descent.load(found.weights, state, told["step"], str(path))
         self.best, self.norms_fixed = state["best"], state["norms_fixed"]

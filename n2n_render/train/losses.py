@@ -2,13 +2,14 @@
 
 All take prediction and target (N, 3, h, w), exposed linear radiance unless said otherwise, and return (N, 3, h, w).
 """
+
 import torch
 import torch.nn.functional as F
 
 from ..frame.transfer import LOG_EPSILON, encode_tonemap, tonemap_secant, tonemap_slope
 
-CLAMP_WINDOW_PX = 7   # the neighbourhood whose mean says what is a firefly
-CLAMP_FLOOR = 0.1     # exposed radiance: in darkness the limit does not fall below firefly_clamp times this
+CLAMP_WINDOW_PX = 7  # the neighbourhood whose mean says what is a firefly
+CLAMP_FLOOR = 0.1  # exposed radiance: in darkness the limit does not fall below firefly_clamp times this
 
 
 def relative_l2(prediction, target):

@@ -1,4 +1,5 @@
 """What a run starts from: its loss, its network, its pairs, its folder. Checked before the first expensive step."""
+
 import contextlib
 import hashlib
 import json
@@ -28,8 +29,10 @@ def loss_name(config: TrainConfig) -> str:
     if config.loss == "auto":
         return "relative_l2" if config.hdr else "l2_display"
     if (config.loss == "l2_display") == config.hdr:
-        raise N2NError(f"--loss {config.loss} {'is not for' if config.hdr else 'needs'} --hdr",
-                       "relative_l2, l2 and l2_tonemapped go with --hdr; l2_display goes without.")
+        raise N2NError(
+            f"--loss {config.loss} {'is not for' if config.hdr else 'needs'} --hdr",
+            "relative_l2, l2 and l2_tonemapped go with --hdr; l2_display goes without.",
+        )
     return config.loss
 
 
@@ -43,13 +46,17 @@ def start_model(config: TrainConfig) -> tuple[ModelConfig, Checkpoint | None]:
     else:
         start = open_model(config.init)
     if (start.model.output == "display") == config.hdr or start.model.subject != "color":
-        raise N2NError(f"--init {config.init} is no model for {'--hdr' if config.hdr else 'training without --hdr'}",
-                       "Leave out --hdr for models of display-referred images, else add it; or start from nothing.")
+        raise N2NError(
+            f"--init {config.init} is no model for {'--hdr' if config.hdr else 'training without --hdr'}",
+            "Leave out --hdr for models of display-referred images, else add it; or start from nothing.",
+        )
     clean = start.model.clean_guides if config.prefilter is None else config.prefilter
     features = config.features or in_files(start.model.features)
     if NEIGHBORS in start.model.features and not config.temporal:
-        raise N2NError(f"--init {config.init} is a model that looks at neighbouring frames",
-                       "Pass --temporal 2 too (train, adapt), or start from a model of single frames.")
+        raise N2NError(
+            f"--init {config.init} is a model that looks at neighbouring frames",
+            "Pass --temporal 2 too (train, adapt), or start from a model of single frames.",
+        )
     start = widen(start, (*features, NEIGHBORS) if config.temporal else features)
     return replace(start.model, clean_guides=clean), start
 
@@ -58,14 +65,21 @@ def _new_model(config: TrainConfig) -> ModelConfig:
     features = (*config.features, NEIGHBORS) if config.temporal else config.features
     shared = {"features": features, "norm": config.norm, "clean_guides": bool(config.prefilter)}
     if config.network == "paper":
-        return ModelConfig(**shared, encoding=config.encoding, head=config.head, levels=config.levels,
-                           encoder_width=config.encoder_width, decoder_width=config.decoder_width,
-                           output="radiance" if config.hdr else "display")
+        return ModelConfig(
+            **shared,
+            encoding=config.encoding,
+            head=config.head,
+            levels=config.levels,
+            encoder_width=config.encoder_width,
+            decoder_width=config.decoder_width,
+            output="radiance" if config.hdr else "display",
+        )
     if not config.hdr:
         raise N2NError(f"--network {config.network} needs --hdr", "Train on linear radiance, or with --network paper.")
     topology, widths = OIDN_NETWORKS[config.network]
-    return ModelConfig(**shared, encoding="pu", output="encoded", head="direct", unit_normals=True, topology=topology,
-                       widths=widths)
+    return ModelConfig(
+        **shared, encoding="pu", output="encoded", head="direct", unit_normals=True, topology=topology, widths=widths
+    )
 
 
 def check_crops(network, batch: int, crop_px: int):
@@ -83,8 +97,10 @@ def load_pairs(config: TrainConfig, model: ModelConfig, prefilter, progress, hel
     folders = find_datasets([Path(root) for root in config.data])
     pairs = [pair for folder in folders for pair in find_pairs(folder)]
     if not pairs:
-        raise N2NError(f"no pairs in {', '.join(map(str, folders))}",
-                       "A pair is one view with two seeds; finish `n2n-render sample` first.")
+        raise N2NError(
+            f"no pairs in {', '.join(map(str, folders))}",
+            "A pair is one view with two seeds; finish `n2n-render sample` first.",
+        )
     progress.start(len(pairs), len(pairs))
     neighbors = None
     if NEIGHBORS in features:
@@ -101,17 +117,21 @@ def load_pairs(config: TrainConfig, model: ModelConfig, prefilter, progress, hel
     training, validation = _split(config, pairs, cached)
     single = set(training) & set(validation)
     halves = {pair: split_single_view(cached[pair]) for pair in single}
-    return ([halves[pair][0] if pair in single else cached[pair] for pair in training],
-            [halves[pair][1] if pair in single else cached[pair] for pair in validation],
-            [describe_dataset(folder, pairs) for folder in folders])
+    return (
+        [halves[pair][0] if pair in single else cached[pair] for pair in training],
+        [halves[pair][1] if pair in single else cached[pair] for pair in validation],
+        [describe_dataset(folder, pairs) for folder in folders],
+    )
 
 
 def _split(config, pairs, cached) -> tuple[list[Pair], list[Pair]]:
     """Pairs to train on and to validate on, of those that hold noise: a black frame, or a title, teaches nothing."""
     noisy = [pair for pair in pairs if cached[pair].has_noise]
     if not noisy:
-        raise N2NError("none of the pairs holds any noise, so there is nothing to learn",
-                       "Sample with fewer samples a pixel, or other frames.")
+        raise N2NError(
+            "none of the pairs holds any noise, so there is nothing to learn",
+            "Sample with fewer samples a pixel, or other frames.",
+        )
     if len(noisy) < len(pairs):
         still = next(pair for pair in pairs if pair not in noisy)
         doubt(f"{len(pairs) - len(noisy)} of {len(pairs)} pairs hold no noise, like {still.name}: nothing is learned from them")
@@ -119,8 +139,10 @@ def _split(config, pairs, cached) -> tuple[list[Pair], list[Pair]]:
     if config.target == "reference":
         training = [pair for pair in training if pair.references]
         if not training:
-            raise N2NError("--target reference needs references of views that are not held out, and there are none",
-                           "Sample with --reference-spp N --reference-frames 0,1,2,…")
+            raise N2NError(
+                "--target reference needs references of views that are not held out, and there are none",
+                "Sample with --reference-spp N --reference-frames 0,1,2,…",
+            )
     return training, validation
 
 
@@ -129,8 +151,13 @@ def describe_dataset(folder: Path, pairs) -> dict:
     manifest = read_manifest(folder)
     files = [(path.name, path.stat().st_size) for pair in pairs if pair.dataset == folder for path in pair.noisy]
     digest = hashlib.sha256((folder / MANIFEST).read_bytes() + repr(files).encode()).hexdigest()
-    return {"name": folder.name, "sha256": digest, "scene": manifest["scene"]["file"], "spp": manifest["spp"],
-            "frames": len(files)}
+    return {
+        "name": folder.name,
+        "sha256": digest,
+        "scene": manifest["scene"]["file"],
+        "spp": manifest["spp"],
+        "frames": len(files),
+    }
 
 
 def new_folder(config: TrainConfig, datasets, held: contextlib.ExitStack) -> Path:

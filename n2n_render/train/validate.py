@@ -1,4 +1,5 @@
 """How good is the network on held-out views? Pair estimates need no reference; where references are, they are used too."""
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -12,9 +13,9 @@ from ..network.model import decode_output
 from ..network.unet import OidnUNet, UNet
 from .dataset import Batches, CachedPair, guide_slice
 
-WINDOW_PX = 512     # of each held-out frame at most this much is looked at, in the middle
-MAX_PAIRS = 12      # and at most so many frames, evenly spaced
-TILE_PX = 768       # a network is run on at a time
+WINDOW_PX = 512  # of each held-out frame at most this much is looked at, in the middle
+MAX_PAIRS = 12  # and at most so many frames, evenly spaced
+TILE_PX = 768  # a network is run on at a time
 
 
 def encode_input(model, noisy, guides):
@@ -22,11 +23,11 @@ def encode_input(model, noisy, guides):
     encoded = torch.cat([CURVES[model.encoding][0](noisy, torch), guides], dim=1)
     if model.unit_normals and "normal" in model.features:
         places = guide_channels(model.features, "normal")
-        normals = encoded[:, 3 + places.start:3 + places.stop]  # a view
+        normals = encoded[:, 3 + places.start : 3 + places.stop]  # a view
         normals.copy_(encode_unit(normals, torch))
     if NEIGHBORS in model.features:
         places = guide_channels(model.features, NEIGHBORS)
-        encode_neighbors(encoded[:, 3 + places.start:3 + places.stop], CURVES[model.encoding][0], torch)
+        encode_neighbors(encoded[:, 3 + places.start : 3 + places.stop], CURVES[model.encoding][0], torch)
     return encoded
 
 
@@ -83,13 +84,14 @@ def pair_error(denoised, noisy, other) -> float:
     return float((weight * ((denoised - other) ** 2 - (noisy - other) ** 2 / 2)).mean())
 
 
-def validate(network: UNet | OidnUNet, pairs: list[CachedPair], device,
-             precision: str) -> tuple[dict[str, float], list[np.ndarray]]:
+def validate(
+    network: UNet | OidnUNet, pairs: list[CachedPair], device, precision: str
+) -> tuple[dict[str, float], list[np.ndarray]]:
     """Means over held-out pairs, and the images (noisy, denoised[, reference]) of the first for the preview strip.
 
     Keys: pair_error always; psnr_db and relmse where references exist.
     """
-    chosen = pairs[::-(-len(pairs) // MAX_PAIRS)]
+    chosen = pairs[:: -(-len(pairs) // MAX_PAIRS)]
     found: dict[str, list[float]] = {"pair_error": []}
     strip = []
     for pair in chosen:

@@ -27,8 +27,10 @@ def test_frames_error_maps_report_and_model_are_written_and_nothing_else(shot, s
         assert (tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG")
     told = report(tmp_path / "out")
     assert [frame["file"] for frame in told["frames"]] == NAMES and told["config"]["steps"] == 2
-    assert all(0 < frame["expected_psnr_db"] < 100 and 0 <= frame["adapted"] <= 1 and 0 <= frame["noisy"] <= 1
-               for frame in told["frames"])
+    assert all(
+        0 < frame["expected_psnr_db"] < 100 and 0 <= frame["adapted"] <= 1 and 0 <= frame["noisy"] <= 1
+        for frame in told["frames"]
+    )
     assert [check["step"] for check in told["checks"]] == [1, 2]
 
 
@@ -63,8 +65,9 @@ def test_the_model_can_be_used_like_any_other(shot, start, tmp_path):
     noisy, out = shot / "v000_f0001_s0001_0008spp.exr", tmp_path / "again.exr"
     result = CliRunner().invoke(main, [*map(str, ["denoise", noisy, "--model", model, "-o", out, "--engine", "torch"])])
     assert result.exit_code == 0, result.output
-    np.testing.assert_allclose(read_frame(out).color,
-                               Denoiser(found, "cpu", engine="torch").denoise(read_frame(noisy, ("albedo",))))
+    np.testing.assert_allclose(
+        read_frame(out).color, Denoiser(found, "cpu", engine="torch").denoise(read_frame(noisy, ("albedo",)))
+    )
     adapted(shot, tmp_path / "further", model)
 
 
@@ -119,8 +122,10 @@ def test_open_image_denoise_is_a_start(shot, tmp_path):
     found = read_checkpoint(tmp_path / "out" / "adapted.pt")
     assert found.model.clean_guides and found.provenance["trained_on"] == ["data/v001_f0001"]
     assert "Open Image Denoise" in found.provenance["origin"]
-    plain, raw = (Denoiser(open_model("oidn-small"), "cpu", engine="torch", prefilter=prefilter).denoise(mean_of(shot, 2)[0])
-                  for prefilter in (True, False))
+    plain, raw = (
+        Denoiser(open_model("oidn-small"), "cpu", engine="torch", prefilter=prefilter).denoise(mean_of(shot, 2)[0])
+        for prefilter in (True, False)
+    )
     assert np.abs(read_frame(tmp_path / "out" / NAMES[2]).color - plain).mean() < 0.3 * np.abs(raw - plain).mean()
 
 
@@ -135,7 +140,7 @@ def test_the_expected_error_is_about_the_true_one(shot, tmp_path):
         written, truth = ExrImage(tmp_path / "out" / frame["file"]), 50 * mean_of(shot, view)[1]
         assert frame["expected_psnr_db"] == pytest.approx(psnr_of(written.pixels(COMBINED), truth), abs=1.5)
         errors = written.pixels([ERROR]), written.pixels(COMBINED) - truth
-        expected, found = (np.sqrt((error ** 2).mean()) for error in errors)
+        expected, found = (np.sqrt((error**2).mean()) for error in errors)
         assert 0.7 < expected / found < 1.4
 
 
@@ -164,12 +169,16 @@ def test_loose_files_are_adapted_to_with_their_pairs(loose, start):
 def test_a_view_layer_can_be_chosen(loose, start):
     """The other one stays what it was."""
     for name in "ab":
-        frames = {layer: read_frame(loose / f"{name}_{number}.exr", ("albedo",))
-                  for number, layer in (("0001", "Back"), ("0002", "Front"))}
-        channels = {f"{layer}.{kind}.{channel}": np.ascontiguousarray(image[..., index])
-                    for layer, frame in frames.items()
-                    for kind, image in (("Combined", frame.color), ("Denoising Albedo", frame.albedo))
-                    for index, channel in enumerate("RGB")}
+        frames = {
+            layer: read_frame(loose / f"{name}_{number}.exr", ("albedo",))
+            for number, layer in (("0001", "Back"), ("0002", "Front"))
+        }
+        channels = {
+            f"{layer}.{kind}.{channel}": np.ascontiguousarray(image[..., index])
+            for layer, frame in frames.items()
+            for kind, image in (("Combined", frame.color), ("Denoising Albedo", frame.albedo))
+            for index, channel in enumerate("RGB")
+        }
         OpenEXR.File({"compression": OpenEXR.ZIP_COMPRESSION}, channels).write(str(loose / f"{name}_layers.exr"))
     adapted(loose / "a_layers.exr", loose / "out", start, "--pair", loose / "b_layers.exr", "--layer", "Front")
     before, after = ExrImage(loose / "a_layers.exr").parts[0][1], ExrImage(loose / "out" / "a_layers.exr").parts[0][1]
@@ -195,8 +204,9 @@ def test_broken_pixels_do_not_spread(loose, start, value):
 def two_layers(path, seed):
     """Layer A without the features, layer B with them, as a scene with two view layers may be set up."""
     frame = noisy_frame(true_frame(*SIZE), seed)
-    channels = {f"{layer}.Combined.{letter}": frame.color[..., index].copy() for layer in "AB"
-                for index, letter in enumerate("RGB")}
+    channels = {
+        f"{layer}.Combined.{letter}": frame.color[..., index].copy() for layer in "AB" for index, letter in enumerate("RGB")
+    }
     channels |= {f"B.Denoising Albedo.{letter}": frame.albedo[..., index].copy() for index, letter in enumerate("RGB")}
     OpenEXR.File({"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}, channels).write(str(path))
     return path

@@ -1,4 +1,5 @@
 """Judging pictures by independent noisy renders: on synthetic pictures, whose errors are known."""
+
 import numpy as np
 import pytest
 
@@ -16,7 +17,7 @@ def rng():
 
 def truth(size=SIZE):
     """A smooth texture between 0.2 and 0.8."""
-    y, x = np.mgrid[:size[0], :size[1]]
+    y, x = np.mgrid[: size[0], : size[1]]
     return (0.5 + 0.3 * np.sin(0.07 * x + 0.05 * y))[..., None].repeat(3, -1).astype(np.float32)
 
 
@@ -85,10 +86,10 @@ def test_the_share_follows_the_place_smoothly(rng, size):
     """On the left the other picture is the truth, on the right it is as much worse."""
     start = truth(size) + BIAS
     other = truth(size)
-    other[:, size[1] // 2:] += 2 * BIAS
+    other[:, size[1] // 2 :] += 2 * BIAS
     share = judge.share_map(evidence_of(start, other, rng), 0.5, judge.SHARE_SPREAD, size)[..., 0]
     assert share.shape == size and share.min() >= 0 and share.max() <= 1
-    assert share[:, :size[1] // 4].min() > 0.85 and share[:, -size[1] // 4:].max() < 0.15
+    assert share[:, : size[1] // 4].min() > 0.85 and share[:, -size[1] // 4 :].max() < 0.15
     for axis in (0, 1):
         assert np.abs(np.diff(share, axis=axis)).max() <= 1 / judge.CELL_PX
 
@@ -102,12 +103,18 @@ def test_weak_evidence_moves_the_share_only_a_little(rng):
 
 def noise_share(halves, bias, known):
     """How much of the mean of two halves is taken, where all pictures are biased: those of either half a little more."""
-    picture, of_half = truth() + bias, truth() + bias / judge.ERROR_OF_MEAN ** 0.5
-    return judge.noise_share_map(picture, (halves[0] + halves[1]) / 2, halves, [of_half, of_half],
-                                 np.full(SIZE, known), np.full(SIZE, bias ** 2) * (tonemap_slope(picture, np) ** 2).mean(-1))
+    picture, of_half = truth() + bias, truth() + bias / judge.ERROR_OF_MEAN**0.5
+    return judge.noise_share_map(
+        picture,
+        (halves[0] + halves[1]) / 2,
+        halves,
+        [of_half, of_half],
+        np.full(SIZE, known),
+        np.full(SIZE, bias**2) * (tonemap_slope(picture, np) ** 2).mean(-1),
+    )
 
 
-@pytest.mark.parametrize("spread, bias, best", [(1.0, 0.01, 0.0), (0.01, BIAS, 1.0), (BIAS * 2 ** 0.5, BIAS, 0.5)])
+@pytest.mark.parametrize("spread, bias, best", [(1.0, 0.01, 0.0), (0.01, BIAS, 1.0), (BIAS * 2**0.5, BIAS, 0.5)])
 def test_the_noisy_mean_is_taken_as_far_as_it_is_better(rng, spread, bias, best):
     """Very noisy renders: nothing; nearly clean ones and a bad picture: all; as large errors in both: half."""
     share = noise_share([noisy(truth(), spread, rng) for _ in range(2)], bias, True)
@@ -134,8 +141,10 @@ def test_the_evidence_is_that_of_the_error_on_t_even_of_missed_highlights(rng, t
     render = reference * rng.gamma(4.0, 0.25, size)
     residual = judge.shown_residual(start, render, reference)
     found = judge.find_evidence(judge.shown_step(start, other), residual, np.ones(size[:2], bool)).total()
-    change = ((encode_tonemap(other, np) - encode_tonemap(reference, np)) ** 2
-              - (encode_tonemap(start, np) - encode_tonemap(reference, np)) ** 2).sum()
+    change = (
+        (encode_tonemap(other, np) - encode_tonemap(reference, np)) ** 2
+        - (encode_tonemap(start, np) - encode_tonemap(reference, np)) ** 2
+    ).sum()
     assert found.reach - 2 * found.gain == pytest.approx(change, rel=0.05)
 
 
@@ -145,7 +154,7 @@ def test_the_radiance_s_error_is_local(rng):
     level[30:33, 30:33] = 100.0
     one, two = level * (1 + 0.1 * rng.normal(size=(2, *level.shape))).astype(np.float32)
     found = np.sqrt(judge.radiance_error_map(one, two, 1.0))
-    np.testing.assert_allclose(found / level[..., 0], 0.1 * judge.ERROR_OF_MEAN ** 0.5, rtol=0.5)
+    np.testing.assert_allclose(found / level[..., 0], 0.1 * judge.ERROR_OF_MEAN**0.5, rtol=0.5)
 
 
 def test_fireflies_are_judged_by_what_the_other_seed_shows_there():
@@ -163,8 +172,10 @@ def test_fireflies_are_judged_by_what_the_other_seed_shows_there():
 def calibration(common, own, render_spread, size, rng):
     """Pictures whose error is partly common to both halves and partly their own."""
     true = np.full((*size, 3), 0.5, np.float32)
-    pictures, judges = ([noisy(image, spread, rng) for _ in range(2)]
-                        for image, spread in ((noisy(true, common, rng), own), (true, render_spread)))
+    pictures, judges = (
+        [noisy(image, spread, rng) for _ in range(2)]
+        for image, spread in ((noisy(true, common, rng), own), (true, render_spread))
+    )
     found = judge.Calibration()
     found.add(pictures, judges, true)
     return found
@@ -187,14 +198,16 @@ def test_what_both_halves_get_wrong_alike_is_measured_and_expected_of_their_mean
     common, start_spread, render_spread, size = 0.02, 0.03, 0.03, (256, 256)
     true = np.full((*size, 3), 0.5, np.float32)
     wrong = noisy(true, common, rng)
-    pictures, starts, judges = ([noisy(image, spread, rng) for _ in range(2)]
-                                for image, spread in ((wrong, own), (true, start_spread), (true, render_spread)))
+    pictures, starts, judges = (
+        [noisy(image, spread, rng) for _ in range(2)]
+        for image, spread in ((wrong, own), (true, start_spread), (true, render_spread))
+    )
     found = judge.SharedError()
     found.add(pictures, starts, judges, true)
-    expected = (common ** 2 + (1 - judge.DIFFERENCE_TO_ERROR) * own ** 2) / start_spread ** 2
+    expected = (common**2 + (1 - judge.DIFFERENCE_TO_ERROR) * own**2) / start_spread**2
     assert found.share() == pytest.approx(expected, rel=0.1)
     whole = judge.error_map(*pictures, judge.DIFFERENCE_TO_ERROR, starts, found.share())
-    truly = (common ** 2 + (1 + judge.DIFFERENCE_TO_ERROR * (judge.ERROR_OF_MEAN - 1)) * own ** 2)
+    truly = common**2 + (1 + judge.DIFFERENCE_TO_ERROR * (judge.ERROR_OF_MEAN - 1)) * own**2
     assert whole.mean() == pytest.approx(truly * (tonemap_slope(true, np) ** 2).mean(), rel=0.1)
 
 
@@ -221,7 +234,7 @@ def test_the_error_map_is_that_of_known_errors(rng):
     spread = 0.02
     one, two = (noisy(truth(), spread, rng) for _ in range(2))
     found = judge.error_map(one, two, 1.0)
-    expected = judge.ERROR_OF_MEAN * spread ** 2 * (tonemap_slope(truth(), np) ** 2).mean()
+    expected = judge.ERROR_OF_MEAN * spread**2 * (tonemap_slope(truth(), np) ** 2).mean()
     assert found.mean() == pytest.approx(expected, rel=0.05)
 
 

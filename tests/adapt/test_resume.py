@@ -57,6 +57,7 @@ def interrupt(monkeypatch):
         if self.checks:
             raise KeyboardInterrupt
         step(self)
+
     monkeypatch.setattr(Tuning, "_step", stop)
 
 
@@ -86,6 +87,7 @@ def test_an_interrupted_model_is_not_taken_for_a_finished_one(shot, start, tmp_p
 def test_ctrl_c_before_anything_was_learned_leaves_no_model(shot, start, tmp_path, monkeypatch):
     def stop(self):
         raise KeyboardInterrupt
+
     monkeypatch.setattr(Tuning, "_step", stop)
     assert adapt(shot, tmp_path / "out", start).exit_code == 130
     assert not list((tmp_path / "out").glob("*.pt"))
@@ -98,6 +100,7 @@ def test_ctrl_c_while_denoising_keeps_the_finished_frames(shot, start, tmp_path,
         if list(out.glob("*.exr")):
             raise KeyboardInterrupt
         return paint(self, *arguments)
+
     with monkeypatch.context() as patch:
         patch.setattr(Painter, "paint", once)
         assert adapt(shot, out, start).exit_code == 130
@@ -138,17 +141,20 @@ def test_an_engine_that_cannot_run_the_model_is_told_before_the_training(shot, s
     assert result.exit_code == 1 and "cannot run this model" in result.output and "training on" not in result.output
 
 
-@pytest.mark.parametrize("inputs, more, says", [
-    (["a_0001.exr"], [], "every frame rendered twice"),
-    (["missing.exr"], ["--pair", "b_0001.exr"], "missing.exr: no such file"),
-    (["a_0001.exr"], ["--pair", "missing.exr"], "missing.exr: no such file"),
-    (["a_####.exr"], ["--pair", "b_0001.exr"], "--pair names 1 file(s) for 2"),
-    (["a_000[1].exr"], ["--pair", "b_000[2].exr"], "another frame"),
-    (["a_0001.exr"], ["--pair", "b_0001.exr", "--minutes", "1"], "--steps and --minutes"),
-    (["a_0001.exr"], ["--pair", "b_0001.exr", "-o", "x.exr"], "x.exr is the name of a file"),
-    (["a_0001.exr"], ["--pair", "b_0001.exr", "-o", "x.png"], "x.png is the name of a file"),
-    (["a_0001.exr"], ["--pair", "b_0001.exr", "-o", "."], "a_0001.exr is an input"),
-])
+@pytest.mark.parametrize(
+    "inputs, more, says",
+    [
+        (["a_0001.exr"], [], "every frame rendered twice"),
+        (["missing.exr"], ["--pair", "b_0001.exr"], "missing.exr: no such file"),
+        (["a_0001.exr"], ["--pair", "missing.exr"], "missing.exr: no such file"),
+        (["a_####.exr"], ["--pair", "b_0001.exr"], "--pair names 1 file(s) for 2"),
+        (["a_000[1].exr"], ["--pair", "b_000[2].exr"], "another frame"),
+        (["a_0001.exr"], ["--pair", "b_0001.exr", "--minutes", "1"], "--steps and --minutes"),
+        (["a_0001.exr"], ["--pair", "b_0001.exr", "-o", "x.exr"], "x.exr is the name of a file"),
+        (["a_0001.exr"], ["--pair", "b_0001.exr", "-o", "x.png"], "x.png is the name of a file"),
+        (["a_0001.exr"], ["--pair", "b_0001.exr", "-o", "."], "a_0001.exr is an input"),
+    ],
+)
 def test_impossible_wishes_are_refused_before_anything_is_made(loose, start, monkeypatch, inputs, more, says):
     monkeypatch.chdir(loose)
     before = sorted(loose.iterdir())
@@ -175,8 +181,10 @@ def test_models_that_are_no_start_are_refused(loose, start):
     assert_refused(adapt(loose / "a_0001.exr", loose / "out", loose / "missing.pt", *pair), "missing.pt: no such model")
     config = ModelConfig(levels=1, encoder_width=4, decoder_width=4, head_widths=(4, 4), output="display")
     write_checkpoint(loose / "display.pt", Checkpoint(config, UNet(config).state_dict()))
-    assert_refused(adapt(loose / "a_0001.exr", loose / "out", loose / "display.pt", *pair),
-                   "display.pt is a model of display-referred images")
+    assert_refused(
+        adapt(loose / "a_0001.exr", loose / "out", loose / "display.pt", *pair),
+        "display.pt is a model of display-referred images",
+    )
 
 
 def test_help_explains_every_option():

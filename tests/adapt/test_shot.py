@@ -1,4 +1,5 @@
 """A shot as arrays: pixels held out of the training, crops of independent seeds, files that belong together."""
+
 import numpy as np
 import pytest
 from conftest import noisy_frame, true_frame
@@ -37,6 +38,7 @@ def make_crops():
     def make(frames, features=("albedo", "depth"), batch=4, crop_px=32, seed=1):
         made.append(Crops(frames, features, batch, crop_px, seed))
         return made[-1]
+
     yield make
     for crops in made:
         crops.close()
@@ -46,7 +48,7 @@ def make_crops():
 def test_whole_tiles_are_held_out_and_at_least_one(size):
     held_out = held_out_pixels(*size)
     assert held_out.shape == size and held_out.dtype == bool and held_out.any()
-    tiles = [held_out[y:y + TILE_PX, x:x + TILE_PX] for y in range(0, size[0], TILE_PX) for x in range(0, size[1], TILE_PX)]
+    tiles = [held_out[y : y + TILE_PX, x : x + TILE_PX] for y in range(0, size[0], TILE_PX) for x in range(0, size[1], TILE_PX)]
     assert all(tile.all() or not tile.any() for tile in tiles)
     assert sum(tile.all() for tile in tiles) == max(1, round(len(tiles) / 8))
     np.testing.assert_array_equal(held_out_pixels(*size), held_out)
@@ -89,8 +91,11 @@ def test_input_and_target_share_no_seed_and_leave_none_out(tmp_path, make_crops)
 
 def test_two_seeds_are_input_and_target_in_turn(tmp_path, make_crops):
     crops = make_crops([flat_frame(tmp_path, [1.0, 10.0])])
-    found = [(noisy.mean(), target.mean()) for step in range(10)
-             for noisy, target in zip(*(crops.make(step)[key] for key in ("noisy", "target")), strict=True)]
+    found = [
+        (noisy.mean(), target.mean())
+        for step in range(10)
+        for noisy, target in zip(*(crops.make(step)[key] for key in ("noisy", "target")), strict=True)
+    ]
     assert set(found) == {(1.0, 10.0), (10.0, 1.0)}
 
 
@@ -114,8 +119,10 @@ def test_crops_are_no_larger_than_the_smallest_frame_and_models_may_want_no_guid
 
 
 def test_large_frames_are_looked_at_more(tmp_path, make_crops):
-    frames = [flat_frame(tmp_path, [value, value], size, index)
-              for index, (value, size) in enumerate([(1.0, (32, 32)), (2.0, (96, 96))])]
+    frames = [
+        flat_frame(tmp_path, [value, value], size, index)
+        for index, (value, size) in enumerate([(1.0, (32, 32)), (2.0, (96, 96))])
+    ]
     crops = make_crops(frames, batch=16)
     large = np.mean([crops.make(step)["noisy"].mean(axis=(1, 2, 3)) == 2.0 for step in range(10)])
     assert 0.8 < large < 0.98  # 9 of 10 pixels are its
@@ -155,7 +162,8 @@ def test_datasets_know_their_seeds(make_dataset):
     groups, names = find_groups([str(one)], [])
     assert names == ["v000_f0001.exr", "v001_f0001.exr"]
     assert [[path.name for path in group] for group in groups] == [
-        [f"v00{view}_f0001_s000{seed}_0008spp.exr" for seed in (1, 2, 3)] for view in (0, 1)]
+        [f"v00{view}_f0001_s000{seed}_0008spp.exr" for seed in (1, 2, 3)] for view in (0, 1)
+    ]
     assert find_groups([str(one), str(two)], [])[1] == ["one-v000_f0001.exr", "one-v001_f0001.exr", "two-v000_f0001.exr"]
 
 

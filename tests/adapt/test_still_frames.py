@@ -1,4 +1,5 @@
 """What adapt does with frames and regions without noise, with pixels that carry no information, with layers and views."""
+
 import json
 
 import numpy as np
@@ -32,16 +33,21 @@ def title(size=SIZE):
     return card
 
 
-STILL = {"black": lambda: np.zeros((*SIZE, 3), np.float32), "a title": title, "a sky": lambda: np.linspace(
-    0.1, 2, SIZE[0], dtype=np.float32)[:, None, None].repeat(SIZE[1], 1).repeat(3, 2)}
+STILL = {
+    "black": lambda: np.zeros((*SIZE, 3), np.float32),
+    "a title": title,
+    "a sky": lambda: np.linspace(0.1, 2, SIZE[0], dtype=np.float32)[:, None, None].repeat(SIZE[1], 1).repeat(3, 2),
+}
 
 
 @pytest.mark.parametrize("still", STILL.values(), ids=STILL)
 def test_a_frame_without_noise_is_passed_through_and_the_others_are_adapted(tmp_path, start, still):
     """Before, the whole shot was refused: "hold the same noise"."""
+
     def change(frame, number, seed):
         if number == 2:
             frame.color = still()
+
     one, two = write_sequence(tmp_path, change)
     result = adapted(one, tmp_path / "out", start, "--pair", two)
     assert "1 of 3 frames hold no noise, like a_0002.exr" in result.output
@@ -56,6 +62,7 @@ def test_a_frame_without_noise_is_passed_through_and_the_others_are_adapted(tmp_
 def test_a_region_without_noise_stays_exactly_as_it_is(tmp_path, start):
     def change(frame, number, seed):
         frame.color[:, 48:] = title()[:, 48:]
+
     one, two = write_sequence(tmp_path, change)
     adapted(one, tmp_path / "out", start, "--pair", two)
     done = picture(tmp_path / "out" / "a_0001.exr")
@@ -66,6 +73,7 @@ def test_a_region_without_noise_stays_exactly_as_it_is(tmp_path, start):
 def test_a_shot_without_any_noise_is_passed_through(tmp_path, start):
     def change(frame, number, seed):
         frame.color = title()
+
     one, two = write_sequence(tmp_path, change)
     result = adapted(one, tmp_path / "out", start, "--pair", two)
     assert "none holds any noise" in result.output and not (tmp_path / "out" / "adapted.pt").exists()
@@ -96,6 +104,7 @@ def test_a_firefly_of_any_size_changes_its_surroundings_only(tmp_path, start, va
         def change(frame, number, seed, firefly=firefly):
             if firefly and number == 1 and seed == 0:
                 frame.color[30, 40] = firefly
+
         one, two = write_sequence(folder, change)
         adapted(one, folder / "out", start, "--pair", two)
         pictures.append(picture(folder / "out" / "a_0001.exr"))
@@ -122,8 +131,9 @@ def write_views(path, seed):
         frame = noisy_frame(true_frame(*SIZE, number), 10 * number + seed)
         for name, image in (("Combined", frame.color), ("Denoising Albedo", frame.albedo)):
             if name == "Combined" or layer == "Main":
-                planes = {f"{layer}.{name}.{letter}": np.ascontiguousarray(image[..., index])
-                          for index, letter in enumerate("RGB")}
+                planes = {
+                    f"{layer}.{name}.{letter}": np.ascontiguousarray(image[..., index]) for index, letter in enumerate("RGB")
+                }
                 header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage, "view": view}
                 parts.append(OpenEXR.Part(header, planes, f"{layer}.{name}-{view}"))
     OpenEXR.File(parts).write(str(path))
@@ -138,15 +148,19 @@ def test_both_views_of_every_layer_are_adapted_and_what_is_left_is_named(tmp_pat
     changed = {layer: not np.array_equal(before.picture(layer), after.picture(layer)) for layer in before.layers}
     assert changed == {"Main.left": True, "Main.right": True, "Bare.left": False, "Bare.right": False}
     assert sorted(path.name for path in (tmp_path / "out").glob("*.error.png")) == [
-        "a.Main.left.error.png", "a.Main.right.error.png"]
+        "a.Main.left.error.png",
+        "a.Main.right.error.png",
+    ]
     assert json.loads((tmp_path / "out" / "report.json").read_text())["frames"][0]["file"] == "a.exr"
 
 
 def test_where_the_chosen_frames_hold_no_noise_others_are_learned_from(tmp_path, start):
     """Before, the middle frame of three was black, the only one to train on, and all came out noisy, called finished."""
+
     def change(frame, number, seed):
         if number == 2:
             frame.color[:] = 0
+
     one, two = write_sequence(tmp_path, change)
     adapted(one, tmp_path / "out", start, "--pair", two, "--train-frames", "1")
     for name in ("a_0001.exr", "a_0003.exr"):
@@ -160,8 +174,9 @@ def test_layers_with_slashes_in_their_names_have_error_maps(tmp_path, start):
         for layer in ("fg/a", "bg"):
             frame = noisy_frame(true_frame(*SIZE), seed)
             for kind, image in (("Combined", frame.color), ("Denoising Albedo", frame.albedo)):
-                channels.update({f"{layer}.{kind}.{letter}": np.ascontiguousarray(image[..., index])
-                                 for index, letter in enumerate("RGB")})
+                channels.update(
+                    {f"{layer}.{kind}.{letter}": np.ascontiguousarray(image[..., index]) for index, letter in enumerate("RGB")}
+                )
         header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
         OpenEXR.File(header, channels).write(str(tmp_path / name))
     adapted(tmp_path / "a.exr", tmp_path / "out", start, "--pair", tmp_path / "b.exr")

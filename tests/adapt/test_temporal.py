@@ -1,4 +1,5 @@
 """Adapting with the frames before and after: what is learned, written and used again, and what is refused."""
+
 import shutil
 from dataclasses import replace
 
@@ -29,10 +30,11 @@ NAMES = [f"v000_f000{frame}.exr" for frame in FRAMES]
 def truth(frame):
     """A camera that goes to the right: everything moves two pixels to the left with each frame."""
     whole = true_frame(SIZE[0], SIZE[1] + STEP * 9, seed=4)
-    part = np.s_[:, STEP * frame:STEP * frame + SIZE[1]]
+    part = np.s_[:, STEP * frame : STEP * frame + SIZE[1]]
     vector = np.broadcast_to(np.float32([STEP, 0, STEP, 0]), (*SIZE, 4))
-    return Frame(color=whole.color[part], albedo=whole.albedo[part], normal=whole.normal[part], depth=whole.depth[part],
-                 vector=vector)
+    return Frame(
+        color=whole.color[part], albedo=whole.albedo[part], normal=whole.normal[part], depth=whole.depth[part], vector=vector
+    )
 
 
 def noisy(frame, seed):
@@ -308,9 +310,11 @@ def test_frames_whose_neighbors_were_rendered_again_are_denoised_again(tmp_path)
 
 
 def test_shots_without_temporal_or_that_make_no_sense_are_refused(moving, tmp_path):
-    for options, says in ((("--shots", "1-3"), "--shots is for --temporal"),
-                          (("--temporal", "1", "--shots", "1-2"), "nothing of frame 3"),
-                          (("--temporal", "1", "--shots", "1 to 3"), "cannot read the shots")):
+    for options, says in (
+        (("--shots", "1-3"), "--shots is for --temporal"),
+        (("--temporal", "1", "--shots", "1-2"), "nothing of frame 3"),
+        (("--temporal", "1", "--shots", "1 to 3"), "cannot read the shots"),
+    ):
         assert_refused(adapt(moving, tmp_path / "out", "oidn-small", *options), says)
     assert not (tmp_path / "out").exists()
 

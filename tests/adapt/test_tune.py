@@ -1,4 +1,5 @@
 """Training on a shot: held-out tiles are for judging only, and the best moment is kept."""
+
 import numpy as np
 import pytest
 import torch
@@ -28,6 +29,7 @@ def make_tuning(tmp_path, silent):
         config = AdaptConfig(**{"steps": 4, "batch": 2, "crop_px": 48, "device": "cpu", "learning_rate": 1e-3, **changes})
         made.append(Tuning(frames, MODEL, UNet(MODEL).state_dict(), config, silent))
         return made[-1]
+
     yield make
     for tuning in made:
         tuning.crops.close()
@@ -63,6 +65,7 @@ def test_the_weights_of_the_best_check_are_kept(make_tuning, monkeypatch):
             seen.append(tuning.descent.weights())
         gain = (1.0, 3.0, 2.0, 1.0)[len(tuning.checks)]
         return Evidence(*(np.array([value]) for value in (gain, 1.5 * gain, 0.0)))
+
     monkeypatch.setattr(judge, "find_evidence", gains)
     tuned = tuning.run()
     assert tuned.steps == 2 and len(tuned.checks) == 4 and tuned.share == pytest.approx(2 / 3)
@@ -96,6 +99,7 @@ def test_what_goes_wrong_late_ends_the_training_with_the_best_so_far(make_tuning
         if tuning.descent.steps == 3:
             for parameter in tuning.descent.average.parameters():
                 parameter.data.fill_(float("nan"))
+
     monkeypatch.setattr(tuning, "_step", spoil)
     tuned = tuning.run()
     assert len(tuned.checks) == 2 and "stopped early" in silent.warnings[0]

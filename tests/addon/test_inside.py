@@ -1,4 +1,5 @@
 """Each function of inside/*.py is a claim: it runs in a real Blender of its own, with the built extension installed."""
+
 import re
 import sys
 
@@ -6,8 +7,11 @@ import pytest
 from addon_fixtures import INSIDE, finish, start_inside
 
 SCRIPTS = sorted(set(path.name for path in INSIDE.glob("*.py")) - {"run.py", "install.py", "room.py"})
-CLAIMS = [(script, name) for script in SCRIPTS
-          for name in re.findall(r"^def ([a-z]\w*)\(folder[,)]", (INSIDE / script).read_text(), re.M)]
+CLAIMS = [
+    (script, name)
+    for script in SCRIPTS
+    for name in re.findall(r"^def ([a-z]\w*)\(folder[,)]", (INSIDE / script).read_text(), re.M)
+]
 
 
 @pytest.mark.blender

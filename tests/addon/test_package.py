@@ -1,4 +1,5 @@
 """The archive that build.py makes."""
+
 import subprocess
 import tomllib
 import zipfile
@@ -56,7 +57,8 @@ def test_the_wheel_of_n2n_render_is_what_this_repository_holds(extension, tmp_pa
 def test_blender_itself_accepts_it(extension):
     """The program's own command; the bpy wheel has none, and has installed the archive instead."""
     if BLENDER:
-        said = subprocess.run([BLENDER, "--command", "extension", "validate", str(extension.archive)],
-                              capture_output=True, text=True)
+        said = subprocess.run(
+            [BLENDER, "--command", "extension", "validate", str(extension.archive)], capture_output=True, text=True
+        )
         assert said.returncode == 0 and "rror" not in said.stdout + said.stderr, said.stdout + said.stderr
     assert (extension.resources / "extensions" / "user_default" / "n2n_denoise" / "blender_manifest.toml").is_file()

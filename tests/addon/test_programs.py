@@ -1,4 +1,5 @@
 """programs.py, outside Blender: what a program tells in events becomes a result or one sentence."""
+
 import importlib
 import json
 import sys
@@ -38,9 +39,16 @@ def says(*events, code=0):
 
 def test_the_result_is_returned_and_the_rest_is_told(programs):
     warned = []
-    found, made = ran(programs, says({"event": "start", "task": "t", "total": 2}, {"event": "warning", "message": "odd"},
-                                     {"event": "progress", "task": "t", "done": 1, "text": "x"},
-                                     {"event": "result", "folder": "here"}), warned.append)
+    found, made = ran(
+        programs,
+        says(
+            {"event": "start", "task": "t", "total": 2},
+            {"event": "warning", "message": "odd"},
+            {"event": "progress", "task": "t", "done": 1, "text": "x"},
+            {"event": "result", "folder": "here"},
+        ),
+        warned.append,
+    )
     assert made["folder"] == "here" and warned == ["odd"] and (0.5, "t x") in found
 
 
@@ -50,8 +58,15 @@ def test_an_error_is_its_sentence_whatever_words_it_has(programs):
     assert type(caught.value).__name__ == "Problem"
 
 
-@pytest.mark.parametrize("code", ["raise SystemExit(3)", "import os; os.kill(os.getpid(), 9)", "print('error: not an event')",
-                                  "import sys; sys.stderr.write('error: an old program\\n'); sys.exit(1)"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "raise SystemExit(3)",
+        "import os; os.kill(os.getpid(), 9)",
+        "print('error: not an event')",
+        "import sys; sys.stderr.write('error: an old program\\n'); sys.exit(1)",
+    ],
+)
 def test_a_program_that_ends_without_an_event_is_a_problem(programs, code):
     with pytest.raises(Exception, match="without a word") as caught:
         ran(programs, code)

@@ -1,8 +1,9 @@
 """What each part of `adapt` gives, and how good its error estimate is, on the views of a dataset that have references.
 
-    n2n-render adapt datasets/x -o clean/x
-    python tests/benchmarks/adapt.py datasets/x clean/x
+n2n-render adapt datasets/x -o clean/x
+python tests/benchmarks/adapt.py datasets/x clean/x
 """
+
 import sys
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def parts(painter: Painter, frames, known) -> tuple[dict[str, np.ndarray], np.nd
         halves = [denoiser.denoise_clean(half) for half in clean[1:]]
         images[f"{name}, mean of halves"] = sum(halves) / 2
         images[f"{name}, both"] = (images[f"{name}, f(mean) averaged over {average}"] + sum(halves) / 2) / 2
-    return {**images, "blended by pair errors": painted.color}, painted.error_display ** 2
+    return {**images, "blended by pair errors": painted.color}, painted.error_display**2
 
 
 def main(data: str, out: str):
@@ -58,8 +59,9 @@ def main(data: str, out: str):
     start = open_model(told["config"]["init"])
     options = {"prefilter": False, "average": told["config"]["average"]}
     prefilter = Prefilter(start.model) if start.model.clean_guides else None
-    painter = Painter(Denoiser(checkpoint, **options), Denoiser(start, **options), prefilter, told["share"],
-                      told["error_ratio"])
+    painter = Painter(
+        Denoiser(checkpoint, **options), Denoiser(start, **options), prefilter, told["share"], told["error_ratio"]
+    )
     rows, calibration, ranks = [], [], []
     for pair in find_views([Path(data)]):
         frames = read_group(pair.noisy, None, checkpoint.model.features)
@@ -68,15 +70,21 @@ def main(data: str, out: str):
         factor = np.float32(exposure((halves[0] + halves[1]) / 2))
         halves = {f"reference_{name}": half * factor for name, half in zip("ab", halves, strict=True)}
         rows.append({name: psnr(image=image * factor, **halves) for name, image in images.items()})
-        true = squared_error(**{name: encode_tonemap(image, np) for name, image in
-                                {"image": images["blended by pair errors"] * factor, **halves}.items()})
+        true = squared_error(
+            **{
+                name: encode_tonemap(image, np)
+                for name, image in {"image": images["blended by pair errors"] * factor, **halves}.items()
+            }
+        )
         calibration.append(expected.mean() / true.mean())
         ranks.append(rank_correlation(tiles(expected), tiles(true)))
     for name in rows[0]:
         print(f"{name:40} {np.mean([row[name] for row in rows]):6.2f} dB")
-    print(f"expected / true squared error: {', '.join(f'{value:.2f}' for value in calibration)}; rank correlation over "
-          f"{TILE_PX}×{TILE_PX} tiles: {', '.join(f'{value:.2f}' for value in ranks)} (share {told['share']:.2f}, ratio "
-          f"{told['error_ratio']:.2f}, usually {judge.DIFFERENCE_TO_ERROR})")
+    print(
+        f"expected / true squared error: {', '.join(f'{value:.2f}' for value in calibration)}; rank correlation over "
+        f"{TILE_PX}×{TILE_PX} tiles: {', '.join(f'{value:.2f}' for value in ranks)} (share {told['share']:.2f}, ratio "
+        f"{told['error_ratio']:.2f}, usually {judge.DIFFERENCE_TO_ERROR})"
+    )
 
 
 if __name__ == "__main__":

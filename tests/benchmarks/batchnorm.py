@@ -5,6 +5,7 @@
 PSNR on T and relMSE of one seed of the run's held-out views, with the statistics that it was trained with, and with those that
 the training set gives for the final weights. The run is not changed.
 """
+
 import copy
 import shutil
 import sys

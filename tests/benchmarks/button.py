@@ -2,6 +2,7 @@
 
 BLENDER_USER_RESOURCES=$(mktemp -d) blender -b --factory-startup --python tests/benchmarks/button.py -- ZIP [1920x1080 [MODEL]]
 """
+
 import statistics
 import sys
 import time
@@ -14,6 +15,7 @@ ROUNDS = 5
 def main(archive, size="1920x1080", model="oidn-large"):
     bpy.ops.extensions.package_install_files(filepath=archive, repo="user_default", enable_on_install=True)
     from bl_ext.user_default.n2n_denoise import denoise
+
     scene = bpy.context.scene
     scene.render.engine, scene.cycles.samples = "CYCLES", 1
     scene.cycles.use_denoising = scene.cycles.use_adaptive_sampling = False
@@ -35,9 +37,15 @@ def main(archive, size="1920x1080", model="oidn-large"):
 def split(seconds):
     """What of it happens where: the process's own start is what the worker's steps do not explain."""
     inside = seconds["inside"]
-    return {"save the render": seconds["save"], "start of the process, transfer": seconds["worker"] - sum(inside.values()),
-            "load the model": inside["model"], "read": inside["read"], "network": inside["network"],
-            "write": inside["write"], "load the picture": seconds["load"]}
+    return {
+        "save the render": seconds["save"],
+        "start of the process, transfer": seconds["worker"] - sum(inside.values()),
+        "load the model": inside["model"],
+        "read": inside["read"],
+        "network": inside["network"],
+        "write": inside["write"],
+        "load the picture": seconds["load"],
+    }
 
 
-main(*sys.argv[sys.argv.index("--") + 1:] if "--" in sys.argv else sys.argv[1:])
+main(*sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:])

@@ -6,6 +6,7 @@ FRAME.exr (with albedo and normal) is repeated until it has the size. Runs are i
 once, and medians of the rounds are printed, as ratios to Open Image Denoise's same-size model too. Ours at 48/96 has no
 such model and is compared with base. Both sides get encoded or raw pixels in memory; prefiltering is left out on both.
 """
+
 import re
 import statistics
 import subprocess
@@ -26,6 +27,7 @@ def checkpoint_of(network):
     from n2n_render.network.model import ModelConfig
     from n2n_render.network.oidn_weights import BUILTIN, oidn_checkpoint
     from n2n_render.network.unet import build_network
+
     if network != "paper 48/96":
         return oidn_checkpoint(BUILTIN[{"small": "oidn-small", "base": "oidn", "large": "oidn-large"}[network]])
     model = ModelConfig(features=("albedo", "normal"))
@@ -36,6 +38,7 @@ def make_engine(engine, network):
     from n2n_render.engines.oidn import OidnEngine
     from n2n_render.engines.openvino_engine import OpenvinoEngine
     from n2n_render.engines.torch_engine import TorchEngine
+
     kind, precision = engine.split()
     checkpoint = checkpoint_of(network)
     if kind == "openvino":
@@ -47,14 +50,20 @@ def large_frame(path, size):
     """The frame repeated to (width, height)."""
     from n2n_render.frame.exr import read_frame
     from n2n_render.frame.frame import Frame
+
     frame = read_frame(path, ("albedo", "normal"))
     repeats = -(-size[1] // frame.height), -(-size[0] // frame.width), 1
-    return Frame(**{name: np.ascontiguousarray(np.tile(getattr(frame, name), repeats)[:size[1], :size[0]])
-                    for name in ("color", "albedo", "normal")})
+    return Frame(
+        **{
+            name: np.ascontiguousarray(np.tile(getattr(frame, name), repeats)[: size[1], : size[0]])
+            for name in ("color", "albedo", "normal")
+        }
+    )
 
 
 def denoiser_with(engine, network):
     from n2n_render.denoise import Denoiser
+
     denoiser = Denoiser(checkpoint_of(network), "cpu", engine="torch", prefilter=False, precision="half")
     denoiser.engine = make_engine(engine, network)
     return denoiser
@@ -94,6 +103,7 @@ def time_yardstick(runtime, frame, quality):
 def time_files(frame, folder):
     """Seconds to read and to write the frame as Blender has it: 32-bit, ZIP."""
     from n2n_render.frame.exr import ExrImage, write_frame
+
     path = f"{folder}/frame.exr"
     write_frame(path, frame)
     started = time.perf_counter()
@@ -114,6 +124,7 @@ def peak_mib(engine, network, path, size) -> float:
 def measure_child(path, size, engine, network):
     frame = large_frame(path, size)
     import n2n_render.denoise  # noqa: F401 - torch is part of what was there before
+
     before = peak_kib()
     denoiser_with(engine, network).denoise(frame)
     print((peak_kib() - before) / 1024)
@@ -135,6 +146,7 @@ def main(path, size, rounds, networks, memory, child):
     import tempfile
 
     from n2n_render.engines.runtime import Runtime
+
     width, height = map(int, size.split("x"))
     if child:
         return measure_child(path, (width, height), *child.split("/", 1))
@@ -156,18 +168,24 @@ def main(path, size, rounds, networks, memory, child):
             around_s[key].append(around)
         for name in yardsticks:
             network_s[name].append(time_yardstick(runtime, frame, YARDSTICKS[name]))
-    print(f"{size}, 9 channels, {rounds} rounds, medians\n\n| network | engine | network [s] | × OIDN's same size | "
-          f"encode, tile, decode [s] |{' peak memory [MiB] |' if memory else ''}")
+    print(
+        f"{size}, 9 channels, {rounds} rounds, medians\n\n| network | engine | network [s] | × OIDN's same size | "
+        f"encode, tile, decode [s] |{' peak memory [MiB] |' if memory else ''}"
+    )
     print("|---|---|---|---|---|" + ("---|" if memory else ""))
     for name in yardsticks:
         print(f"| {name} | OIDN itself | {statistics.median(network_s[name][1:]):.2f} | 1 | |" + (" |" if memory else ""))
     for (network, engine), around in around_s.items():
         seconds = statistics.median(network_s[network, engine][1:])
-        ratios = [ours / theirs for ours, theirs in zip(network_s[network, engine][1:], network_s[NETWORKS[network]][1:],
-                                                       strict=True)]
+        ratios = [
+            ours / theirs for ours, theirs in zip(network_s[network, engine][1:], network_s[NETWORKS[network]][1:], strict=True)
+        ]
         peak = f" {peak_mib(engine, network, path, size):.0f} |" if memory else ""
-        print(f"| {network} | {engine} | {seconds:.2f} | {statistics.median(ratios):.2f} | "
-              f"{statistics.median(around[1:]):.2f} |{peak}", flush=True)
+        print(
+            f"| {network} | {engine} | {seconds:.2f} | {statistics.median(ratios):.2f} | "
+            f"{statistics.median(around[1:]):.2f} |{peak}",
+            flush=True,
+        )
     with tempfile.TemporaryDirectory() as folder:
         times = [time_files(frame, folder) for _ in range(3)]
     read, write = np.median(times, axis=0)

@@ -5,6 +5,7 @@
 Trains one network per variant with the same seed, crops and steps, and evaluates f(A) on the held-out views with two
 reference halves. PSNR on T(v), as in the paper; the firefly clamp is off, so that only the losses differ.
 """
+
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -36,12 +37,29 @@ def run(job):
 
     from n2n_render.config import TrainConfig
     from n2n_render.train.loop import train
+
     name, data, steps, learning_rate, crop_px, seed, norm = job
     encoding, loss, target, head = VARIANTS[name]
     with tempfile.TemporaryDirectory() as folder:
-        config = TrainConfig(data=(data,), out=f"{folder}/run", hdr=True, features=("albedo", "normal"), encoding=encoding,
-                             loss=loss, target=target, head=head, steps=steps, learning_rate=learning_rate, crop_px=crop_px,
-                             threads=1, firefly_clamp=0, validations=4, seed=seed, validation_share=0.1, norm=norm)
+        config = TrainConfig(
+            data=(data,),
+            out=f"{folder}/run",
+            hdr=True,
+            features=("albedo", "normal"),
+            encoding=encoding,
+            loss=loss,
+            target=target,
+            head=head,
+            steps=steps,
+            learning_rate=learning_rate,
+            crop_px=crop_px,
+            threads=1,
+            firefly_clamp=0,
+            validations=4,
+            seed=seed,
+            validation_share=0.1,
+            norm=norm,
+        )
         folder = train(config, Quiet())
         last = json.loads((Path(folder) / "metrics.jsonl").read_text().splitlines()[-1])
     return name, last["psnr_db"], last["relmse"], last["seconds"]
@@ -54,11 +72,15 @@ def noisy_input(data):
     from n2n_render.frame.metrics import psnr, relmse
     from n2n_render.frame.pairs import find_pairs, split_pairs
     from n2n_render.train.dataset import cache_pair
+
     scores = []
     for pair in split_pairs(find_pairs(Path(data)), 0.1)[1]:
         cached = cache_pair(pair, ("albedo", "normal"))
-        images = {"image": np.array(cached.images[0, ..., :3], np.float32), "reference_a": np.array(cached.reference[0]),
-                  "reference_b": np.array(cached.reference[1])}
+        images = {
+            "image": np.array(cached.images[0, ..., :3], np.float32),
+            "reference_a": np.array(cached.reference[0]),
+            "reference_b": np.array(cached.reference[1]),
+        }
         scores.append((psnr(**images), relmse(**images)))
     return np.mean(scores, axis=0)
 

@@ -4,6 +4,7 @@ For every first two seeds of a view: correlation of the noise and spread of the 
 as it is, of the first with half and a quarter of it blended into the second, with the second brighter by a tenth, and with
 another view of the dataset.
 """
+
 import sys
 from pathlib import Path
 

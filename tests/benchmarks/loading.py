@@ -1,7 +1,8 @@
 """Whether the network ever waits for crops: time to make a batch against time to train on it, in one process.
 
-    python tests/benchmarks/loading.py DATASET
+python tests/benchmarks/loading.py DATASET
 """
+
 import time
 
 import click
@@ -16,6 +17,7 @@ def main(data, batch, crop, batches):
     from n2n_render.frame.pairs import find_pairs
     from n2n_render.frame.passes import FEATURES
     from n2n_render.train.dataset import Batches, cache_pair
+
     started = time.time()
     pairs = [cache_pair(pair, FEATURES) for pair in find_pairs(data)]
     decoded = time.time() - started
@@ -25,8 +27,10 @@ def main(data, batch, crop, batches):
     for step in range(batches):
         source.make(step)
     making = (time.time() - started) / batches
-    print(f"{len(pairs)} pairs opened in {decoded:.2f} s; a batch of {batch} crops of {crop}² takes {making * 1000:.1f} ms on "
-          f"one thread: {batch / making:.0f} crops/s")
+    print(
+        f"{len(pairs)} pairs opened in {decoded:.2f} s; a batch of {batch} crops of {crop}² takes {making * 1000:.1f} ms on "
+        f"one thread: {batch / making:.0f} crops/s"
+    )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 
 Makes a synthetic frame, denoises it in a child process and prints seconds and the child's peak resident memory.
 """
+
 import resource
 import subprocess
 import sys
@@ -18,6 +19,7 @@ def write_large(path, width, height):
 
     from n2n_render.frame.exr import write_frame
     from n2n_render.frame.frame import Frame
+
     rng = np.random.default_rng(1)
     color = rng.gamma(1.0, 1.0, (height, width, 3)).astype(np.float32)
     normal = np.zeros_like(color)
@@ -32,13 +34,28 @@ def write_large(path, width, height):
 @click.option("--tile", default=None)
 def main(model, size, tile):
     with tempfile.TemporaryDirectory() as folder:
-        maker = f"import sys; sys.path.insert(0, {str(__file__).rpartition('/')[0]!r}); import memory; " \
-                f"memory.write_large({folder + '/in.exr'!r}, *{tuple(map(int, size.split('x')))})"
+        maker = (
+            f"import sys; sys.path.insert(0, {str(__file__).rpartition('/')[0]!r}); import memory; "
+            f"memory.write_large({folder + '/in.exr'!r}, *{tuple(map(int, size.split('x')))})"
+        )
         subprocess.run([sys.executable, "-c", maker], check=True)
         before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         started = time.time()
-        subprocess.run([sys.executable, "-m", "n2n_render.commands", "denoise", f"{folder}/in.exr", "--model", model, "-o",
-                        f"{folder}/out.exr", *(["--tile", tile] if tile else [])], check=True)
+        subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "n2n_render.commands",
+                "denoise",
+                f"{folder}/in.exr",
+                "--model",
+                model,
+                "-o",
+                f"{folder}/out.exr",
+                *(["--tile", tile] if tile else []),
+            ],
+            check=True,
+        )
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     note = "" if peak > before else " (at most: making the frame took as much)"
     print(f"{size}: {time.time() - started:.0f} s, peak {peak / 2**20:.2f} GiB{note}")

@@ -4,6 +4,7 @@
 
 Models for clean auxiliaries get albedo and normal that the library has cleaned, on both sides.
 """
+
 import click
 import numpy as np
 
@@ -18,10 +19,13 @@ def main(paths):
     from n2n_render.frame.exr import read_frame
     from n2n_render.frame.frame import Frame
     from n2n_render.network.oidn_weights import ARCHIVES, oidn_checkpoint
+
     cpu = Runtime("cpu")
     noisy = [read_frame(path, ("albedo", "normal")) for path in paths]
-    clean = [Frame(frame.color, **{name: cpu.filter({name: getattr(frame, name)}, quality=6) for name in ("albedo", "normal")})
-             for frame in noisy]
+    clean = [
+        Frame(frame.color, **{name: cpu.filter({name: getattr(frame, name)}, quality=6) for name in ("albedo", "normal")})
+        for frame in noisy
+    ]
     print("| model | mean | largest |\n|---|---|---|")
     for entry in (entry for entry in ARCHIVES if entry.usage):
         ours = Denoiser(oidn_checkpoint(entry.name), "cpu", engine="torch", prefilter=False)

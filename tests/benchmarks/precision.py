@@ -4,6 +4,7 @@
 
 Every view with references; inputs are the mean of all seeds. PSNR as in `n2n-render evaluate`.
 """
+
 import itertools
 from pathlib import Path
 
@@ -22,20 +23,26 @@ def main(data, models):
     from n2n_render.frame.metrics import psnr
     from n2n_render.frame.transfer import exposure
     from n2n_render.network.models import open_model
+
     print("| model | dataset | float32 [dB] | loss with half, mean (worst view) | loss with auto, mean (worst view) |")
     print("|---|---|---|---|---|")
     for name, folder in itertools.product(models, data):
         checkpoint, scores = open_model(name), []
-        denoisers = [Denoiser(checkpoint, "cpu", engine="openvino", precision=precision)
-                     for precision in ("float32", "half", "auto")]
+        denoisers = [
+            Denoiser(checkpoint, "cpu", engine="openvino", precision=precision) for precision in ("float32", "half", "auto")
+        ]
         if not denoisers[1].engine.coarse:
             raise SystemExit("this processor has no bfloat16")
         for view in find_views([Path(folder)]):
             frame = mean_frame([ExrImage(path).frame(None, checkpoint.model.features) for path in view.noisy])
             halves = [ExrImage(path).frame().color for path in view.references]
             factor = np.float32(exposure((halves[0] + halves[1]) / 2))
-            scores.append([psnr(image=denoiser.denoise(frame) * factor, reference_a=halves[0] * factor,
-                                reference_b=halves[1] * factor) for denoiser in denoisers])
+            scores.append(
+                [
+                    psnr(image=denoiser.denoise(frame) * factor, reference_a=halves[0] * factor, reference_b=halves[1] * factor)
+                    for denoiser in denoisers
+                ]
+            )
         single, half, auto = np.array(scores).T
         losses = [f"{(single - other).mean():.3f} ({(single - other).max():.3f})" for other in (half, auto)]
         print(f"| {name} | {Path(folder).name} | {single.mean():.2f} | {losses[0]} | {losses[1]} |", flush=True)

@@ -5,6 +5,7 @@
 Plain Blender: one process that opens the scene once, persistent data on, and renders the same number of frames with the
 same settings to EXR. Prints seconds of both and the ratio of the medians; goal: at most 1.1.
 """
+
 import statistics
 import subprocess
 import sys
@@ -56,12 +57,33 @@ def main(scene, seeds, size, spp, rounds):
             script = Path(folder) / "plain.py"
             script.write_text(PLAIN)
             took["plain"].append(timed([sys.executable, script, scene, folder, *size.split("x"), str(spp), str(seeds)]))
-            took["sample"].append(timed([sys.executable, "-m", "n2n_render.commands", "sample", "--scene", scene, "--device",
-                                         "cpu", "--spp", str(spp), "--size", size, "--seeds", str(seeds), "--out",
-                                         f"{folder}/data"]))
+            took["sample"].append(
+                timed(
+                    [
+                        sys.executable,
+                        "-m",
+                        "n2n_render.commands",
+                        "sample",
+                        "--scene",
+                        scene,
+                        "--device",
+                        "cpu",
+                        "--spp",
+                        str(spp),
+                        "--size",
+                        size,
+                        "--seeds",
+                        str(seeds),
+                        "--out",
+                        f"{folder}/data",
+                    ]
+                )
+            )
     plain, ours = (statistics.median(took[key]) for key in ("plain", "sample"))
-    print(f"{Path(scene).name}, {size}, {spp} spp, {seeds} frames, median of {rounds}: "
-          f"plain {plain:.1f} s, sample {ours:.1f} s, ratio {ours / plain:.2f}")
+    print(
+        f"{Path(scene).name}, {size}, {spp} spp, {seeds} frames, median of {rounds}: "
+        f"plain {plain:.1f} s, sample {ours:.1f} s, ratio {ours / plain:.2f}"
+    )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 
 Runs the command on one frame and on many, and times the network alone in this process.
 """
+
 import os
 import subprocess
 import sys
@@ -17,8 +18,21 @@ from engines import Timed, large_frame, time_denoiser, time_files
 
 def seconds_of(inputs, folder, model, engine):
     started = time.perf_counter()
-    command = [sys.executable, "-m", "n2n_render.commands", "denoise", *map(str, inputs), "--model", model,
-               "--engine", engine, "--precision", "half", "-o", folder]
+    command = [
+        sys.executable,
+        "-m",
+        "n2n_render.commands",
+        "denoise",
+        *map(str, inputs),
+        "--model",
+        model,
+        "--engine",
+        engine,
+        "--precision",
+        "half",
+        "-o",
+        folder,
+    ]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - started
 
@@ -26,6 +40,7 @@ def seconds_of(inputs, folder, model, engine):
 def time_stages(frame, model, engine, folder):
     """(network, encode + tile + decode, read, write) in seconds, each alone; the network's with all its prefilters."""
     from n2n_render.denoise import load_denoiser
+
     denoiser = load_denoiser(model, engine=engine, precision="half")
     parts = [denoiser, *(denoiser.prefilter.denoisers.values() if denoiser.prefilter else ())]
     for part in parts:
@@ -47,6 +62,7 @@ def time_stages(frame, model, engine, folder):
 @click.option("--frames", default=20)
 def main(path, size, model, engine, frames):
     from n2n_render.frame.exr import write_frame
+
     frame = large_frame(path, tuple(map(int, size.split("x"))))
     with tempfile.TemporaryDirectory() as folder:
         network, around, read, write = time_stages(frame, model, engine, folder)
@@ -60,8 +76,10 @@ def main(path, size, model, engine, frames):
     print(f"{size}, {model}, engine {engine}; seconds\n")
     print(f"one after the other: network {network:.2f}, encode, tile, decode {around:.2f}, read {read:.2f}, write {write:.2f}")
     print(f"our share of a frame (all but the network): {(around + read + write) / (network + around + read + write):.0%}")
-    print(f"the command with 1 frame {one:.2f}, with {frames} frames {many:.2f}: {per_frame:.2f} a frame, "
-          f"start-up {one - network - around - read - write:.2f}")
+    print(
+        f"the command with 1 frame {one:.2f}, with {frames} frames {many:.2f}: {per_frame:.2f} a frame, "
+        f"start-up {one - network - around - read - write:.2f}"
+    )
     print(f"a frame of the sequence takes {per_frame / network:.2f} times its network")
 
 

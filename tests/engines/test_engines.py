@@ -1,4 +1,5 @@
 """Engines: all give the same picture, the fastest that is there is taken, and what cannot run says why."""
+
 import dataclasses
 import functools
 import subprocess
@@ -23,8 +24,15 @@ from n2n_render.network.unet import build_network
 from n2n_render.network.widen import widen
 
 PAPER = ModelConfig(features=("albedo", "normal", "depth"), levels=3, encoder_width=8, decoder_width=8, head_widths=(8, 8))
-OIDN = ModelConfig(features=("albedo", "normal"), encoding="pu", output="encoded", topology="oidn", widths=(8,) * 15,
-                   unit_normals=True, head="direct")
+OIDN = ModelConfig(
+    features=("albedo", "normal"),
+    encoding="pu",
+    output="encoded",
+    topology="oidn",
+    widths=(8,) * 15,
+    unit_normals=True,
+    head="direct",
+)
 # Mean absolute difference to torch that an engine may have, over the mean radiance.
 TOLERANCE = {"oidn": 1e-3, "openvino float32": 1e-3, "openvino bfloat16": 2e-2}
 
@@ -51,8 +59,9 @@ def assert_same_picture(name, model, frame):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (33, 70), (90, 130)])
-@pytest.mark.parametrize("name, model", [*((name, "oidn") for name in TOLERANCE), ("openvino float32", "paper"),
-                                         ("openvino bfloat16", "paper")])
+@pytest.mark.parametrize(
+    "name, model", [*((name, "oidn") for name in TOLERANCE), ("openvino float32", "paper"), ("openvino bfloat16", "paper")]
+)
 def test_engines_agree(name, model, size):
     assert_same_picture(name, model, noisy_frame(true_frame(*size), 1))
 
@@ -86,8 +95,10 @@ def test_engines_agree_on_neighbors(widened, precision):
 @pytest.mark.parametrize("engine", ["torch", "openvino"])
 def test_neighbors_have_the_share_in_the_picture_that_they_are_given(engine):
     """On the curve of the network. The exposure of the frame is theirs too, whatever the scale of the scene."""
-    narrow, wide = (Denoiser(checkpoint, "cpu", engine=engine, precision="float32")
-                    for checkpoint in (checkpoint_of(OIDN), widen(checkpoint_of(OIDN), TEMPORAL.features)))
+    narrow, wide = (
+        Denoiser(checkpoint, "cpu", engine=engine, precision="float32")
+        for checkpoint in (checkpoint_of(OIDN), widen(checkpoint_of(OIDN), TEMPORAL.features))
+    )
     frame = frame_with_neighbors((40, 56))
     factor, (encode, decode) = exposure(frame.color), CURVES["pu"]
     share = frame.neighbors[..., 6:]
@@ -145,6 +156,7 @@ def test_stopping_stops_open_image_denoise():
         told.append(share)
         if len(told) == 3:
             raise KeyboardInterrupt
+
     with pytest.raises(KeyboardInterrupt):
         denoiser.denoise(frame, stop)
     assert len(told) == 3
@@ -161,9 +173,17 @@ def test_the_runtime_says_why_it_cannot_run_a_model():
         archive_tensors(checkpoint_of(PAPER))
 
 
-@pytest.mark.parametrize("engine, device, model, says", [
-    ("torch", "tpu", OIDN, "tpu"), ("oidn", "tpu", OIDN, "tpu"), ("openvino", "cuda", OIDN, "cuda"),
-    ("auto", "tpu", OIDN, "tpu"), ("tensorrt", "cpu", OIDN, "tensorrt"), ("oidn", "cpu", PAPER, "topology")])
+@pytest.mark.parametrize(
+    "engine, device, model, says",
+    [
+        ("torch", "tpu", OIDN, "tpu"),
+        ("oidn", "tpu", OIDN, "tpu"),
+        ("openvino", "cuda", OIDN, "cuda"),
+        ("auto", "tpu", OIDN, "tpu"),
+        ("tensorrt", "cpu", OIDN, "tensorrt"),
+        ("oidn", "cpu", PAPER, "topology"),
+    ],
+)
 def test_what_cannot_run_is_refused(engine, device, model, says):
     with pytest.raises(N2NError, match=says) as caught:
         make_engine(checkpoint_of(model), engine, device)
@@ -179,6 +199,7 @@ def test_the_fastest_engine_of_the_cpu_that_is_installed_is_taken(monkeypatch):
 
     def missing():
         raise N2NError("not installed", "Install it.")
+
     assert chosen() == ["openvino", "openvino"]
     monkeypatch.setattr(openvino_engine, "load", missing)
     assert chosen() == ["oidn", "torch"]
@@ -189,10 +210,17 @@ def test_the_fastest_engine_of_the_cpu_that_is_installed_is_taken(monkeypatch):
             make_engine(small, engine, "cpu")
 
 
-@pytest.mark.parametrize("torch_finds, oidn_finds, device, suited, other", [
-    ("cpu cuda", "cpu cuda", "auto", "torch", "torch"), ("cpu", "hip cpu", "auto", "oidn", "openvino"),
-    ("cpu", "sycl cpu", "sycl", "oidn", "torch"), ("cpu mps", "cpu metal", "auto", "torch", "torch"),
-    ("cpu cuda", "cpu cuda", "cpu", "openvino", "openvino"), ("cpu", "cpu", "cuda", "torch", "torch")])
+@pytest.mark.parametrize(
+    "torch_finds, oidn_finds, device, suited, other",
+    [
+        ("cpu cuda", "cpu cuda", "auto", "torch", "torch"),
+        ("cpu", "hip cpu", "auto", "oidn", "openvino"),
+        ("cpu", "sycl cpu", "sycl", "oidn", "torch"),
+        ("cpu mps", "cpu metal", "auto", "torch", "torch"),
+        ("cpu cuda", "cpu cuda", "cpu", "openvino", "openvino"),
+        ("cpu", "cpu", "cuda", "torch", "torch"),
+    ],
+)
 def test_a_gpu_goes_before_any_cpu(monkeypatch, torch_finds, oidn_finds, device, suited, other):
     """On machines that cannot be had here; torch, where nothing fits, is what refuses."""
     monkeypatch.setattr(choice, "find_torch_devices", lambda: dict.fromkeys(torch_finds.split(), ""))
@@ -203,6 +231,7 @@ def test_a_gpu_goes_before_any_cpu(monkeypatch, torch_finds, oidn_finds, device,
 
 class SmallGpu:
     """A GPU that has no memory for tiles of more than `limit` pixels; 0: for none."""
+
     description, on_cpu, coarse = "a small GPU", False, False
 
     def __init__(self, engine, limit):
@@ -294,8 +323,10 @@ def test_frames_with_little_noise_are_denoised_in_float32_unless_half_is_asked_f
 @pytest.mark.slow
 def test_nobody_is_told_that_openvino_is_used():
     """Its converter sends statistics, by default."""
-    code = ("import sys; from n2n_render.denoise import load_denoiser; "
-            "load_denoiser('oidn-small-noisy-aux', engine='openvino'); "
-            "print(sys.modules['openvino_telemetry'], 'openvino_telemetry.main' in sys.modules)")
+    code = (
+        "import sys; from n2n_render.denoise import load_denoiser; "
+        "load_denoiser('oidn-small-noisy-aux', engine='openvino'); "
+        "print(sys.modules['openvino_telemetry'], 'openvino_telemetry.main' in sys.modules)"
+    )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.split() == ["None", "False"]

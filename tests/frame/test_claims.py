@@ -1,4 +1,5 @@
 """Headers that claim more than their files hold are refused; whole files of every kind are not, however well packed."""
+
 import struct
 import sys
 
@@ -44,8 +45,9 @@ def test_black_frames_are_no_false_claims(tmp_path, compression, tiled, half):
     check_claims(path, headers(path))
 
 
-@pytest.mark.parametrize("window", [(0, 0, 65535, 65535), (0, 0, 2 ** 20, 2 ** 11), (0, 0, 39, 2 ** 24), (0, 0, 2 ** 24, 39),
-                                    (0, 0, 40_000, 40_000)])
+@pytest.mark.parametrize(
+    "window", [(0, 0, 65535, 65535), (0, 0, 2**20, 2**11), (0, 0, 39, 2**24), (0, 0, 2**24, 39), (0, 0, 40_000, 40_000)]
+)
 @pytest.mark.parametrize("tiled", [False, True])
 @pytest.mark.parametrize("compression", COMPRESSIONS)
 def test_claims_that_no_file_of_this_length_holds_are_refused(tmp_path, compression, tiled, window):
@@ -60,7 +62,7 @@ def test_claims_that_no_file_of_this_length_holds_are_refused(tmp_path, compress
 
 
 def test_more_than_the_memory_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(claims, "_memory_bytes", lambda: 2 ** 20)
+    monkeypatch.setattr(claims, "_memory_bytes", lambda: 2**20)
     path = write(tmp_path / "a.exr", "ZIP")
     with pytest.raises(N2NError, match="GiB"):
         check_claims(path, headers(path))
@@ -68,7 +70,7 @@ def test_more_than_the_memory_is_told(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="cannot be asked there")
 def test_the_memory_of_this_machine_is_known():
-    assert 2 ** 28 < claims._memory_bytes() < 2 ** 50
+    assert 2**28 < claims._memory_bytes() < 2**50
 
 
 def test_subsampled_channels_and_moved_windows_count_as_they_are(tmp_path):

@@ -1,4 +1,5 @@
 """EXR files: read, pass through, bad input."""
+
 import numpy as np
 import OpenEXR
 import pytest
@@ -12,15 +13,30 @@ from n2n_render.frame.passes import split_channel
 def channels(layer="View.Layer", size=(6, 8), dtype=np.float32, **more):
     """The channels of a small Blender-like file, with a layer name that holds a dot."""
     rng = np.random.default_rng(3)
-    names = ["Combined.R", "Combined.G", "Combined.B", "Combined.A", "Denoising Albedo.R", "Denoising Albedo.G",
-             "Denoising Albedo.B", "Denoising Normal.X", "Denoising Normal.Y", "Denoising Normal.Z", "Denoising Depth.Z"]
+    names = [
+        "Combined.R",
+        "Combined.G",
+        "Combined.B",
+        "Combined.A",
+        "Denoising Albedo.R",
+        "Denoising Albedo.G",
+        "Denoising Albedo.B",
+        "Denoising Normal.X",
+        "Denoising Normal.Y",
+        "Denoising Normal.Z",
+        "Denoising Depth.Z",
+    ]
     found = {f"{layer}.{name}": rng.random(size).astype(dtype) for name in names}
     return {**found, **more}
 
 
 def write(path, *parts):
-    OpenEXR.File([OpenEXR.Part({"compression": OpenEXR.ZIPS_COMPRESSION, "owner": "me"}, part, f"part{index}")
-                  for index, part in enumerate(parts)]).write(str(path))
+    OpenEXR.File(
+        [
+            OpenEXR.Part({"compression": OpenEXR.ZIPS_COMPRESSION, "owner": "me"}, part, f"part{index}")
+            for index, part in enumerate(parts)
+        ]
+    ).write(str(path))
     return path
 
 
@@ -30,8 +46,12 @@ def test_names_are_split_from_the_right():
 
 def test_written_frame_is_read_again(tmp_path):
     rng = np.random.default_rng(1)
-    frame = Frame(color=rng.random((5, 7, 3), np.float32) * 9, albedo=rng.random((5, 7, 3), np.float32),
-                  normal=np.full((5, 7, 3), 0.5, np.float32), depth=rng.random((5, 7, 1), np.float32) + 1)
+    frame = Frame(
+        color=rng.random((5, 7, 3), np.float32) * 9,
+        albedo=rng.random((5, 7, 3), np.float32),
+        normal=np.full((5, 7, 3), 0.5, np.float32),
+        depth=rng.random((5, 7, 1), np.float32) + 1,
+    )
     write_frame(tmp_path / "a.exr", frame)
     again = read_frame(tmp_path / "a.exr", ("albedo", "normal", "depth"))
     for feature in ("color", "albedo", "normal", "depth"):
@@ -60,8 +80,9 @@ def test_replacing_color_keeps_everything_else(tmp_path):
     image.write(tmp_path / "out.exr")
     before, after = ExrImage(path), ExrImage(tmp_path / "out.exr")
     for (old_header, old), (new_header, new) in zip(before.parts, after.parts[:2], strict=True):
-        assert {k: str(v) for k, v in old_header.items() if k != "channels"} == \
-               {k: str(v) for k, v in new_header.items() if k != "channels"}
+        assert {k: str(v) for k, v in old_header.items() if k != "channels"} == {
+            k: str(v) for k, v in new_header.items() if k != "channels"
+        }
         for name, channel in old.items():
             assert new[name].pixels.dtype == channel.pixels.dtype
             if "Combined" not in name or name.endswith("A"):
@@ -99,8 +120,9 @@ def test_keeping_the_noisy_picture_twice_keeps_one(tmp_path):
     assert len(ExrImage(path).parts) == 3
 
 
-@pytest.mark.parametrize("more, parts", [((), 1), (({"other.Z": np.ones((6, 8), np.float32)},), 3)],
-                         ids=["single part", "multi-part"])
+@pytest.mark.parametrize(
+    "more, parts", [((), 1), (({"other.Z": np.ones((6, 8), np.float32)},), 3)], ids=["single part", "multi-part"]
+)
 def test_an_added_pass_is_there_once_and_all_else_as_it_was(tmp_path, more, parts):
     """Added, then replaced in the file that has it already; a single part stays single."""
     path = write(tmp_path / "in.exr", channels(), *more)

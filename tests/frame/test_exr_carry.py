@@ -1,4 +1,5 @@
 """What other programs put into EXR files is carried through: text of any bytes, lossy passes, mip levels, names twice."""
+
 import logging
 from pathlib import Path
 
@@ -68,8 +69,9 @@ def test_channel_names_of_any_encoding_are_carried_through(tmp_path):
     assert all(np.array_equal(one, two) for one, two in zip(before, after, strict=True))
 
 
-@pytest.mark.parametrize("content, says", [
-    (b"", "empty"), (b"no image", "not an EXR image"), (b"\x89PNG\r\n\x1a\n", "not an EXR image")])
+@pytest.mark.parametrize(
+    "content, says", [(b"", "empty"), (b"no image", "not an EXR image"), (b"\x89PNG\r\n\x1a\n", "not an EXR image")]
+)
 def test_a_file_of_another_kind_is_not_called_damaged(tmp_path, content, says):
     (tmp_path / "a.exr").write_bytes(content)
     with pytest.raises(N2NError, match=says) as error:
@@ -83,8 +85,11 @@ LOSSY = [OpenEXR.DWAA_COMPRESSION, OpenEXR.DWAB_COMPRESSION, OpenEXR.B44_COMPRES
 @pytest.mark.parametrize("compression", LOSSY, ids=lambda value: value.name)
 def test_passes_of_lossy_files_stay_what_they_were(tmp_path, compression, caplog):
     """Written with the same compression again, each pass that is kept would change a little more every time."""
-    path = write(tmp_path / "a.exr", {**combined(dtype=np.float16), **planes(["ViewLayer.Mist.Z"], np.float16, 3)},
-                 compression=compression)
+    path = write(
+        tmp_path / "a.exr",
+        {**combined(dtype=np.float16), **planes(["ViewLayer.Mist.Z"], np.float16, 3)},
+        compression=compression,
+    )
     image = ExrImage(path)
     kept = {name: image.pixels([name]) for name in ("ViewLayer.Mist.Z", "ViewLayer.Combined.A")}
     image.replace_color("ViewLayer", np.ones((*SIZE, 3), np.float32))
@@ -121,7 +126,8 @@ def test_what_was_written_is_read_back(tmp_path, monkeypatch, whole):
         def write(self, name):
             written(self, name)
             data = bytearray(Path(name).read_bytes())
-            Path(name).write_bytes(data[:len(data) // 2])
+            Path(name).write_bytes(data[: len(data) // 2])
+
     image = ExrImage(path)
     image.write(path)
     assert ExrImage(path).layers == ["ViewLayer"]
@@ -134,9 +140,14 @@ def test_what_was_written_is_read_back(tmp_path, monkeypatch, whole):
 
 def eye(view, seed, name="ViewLayer", passes=("Combined",)):
     """Parts of one view, as Blender 5 writes them: the same channel names in every view."""
-    return [OpenEXR.Part({"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage, "view": view},
-                         planes([f"{name}.{kind}.{letter}" for letter in "RGB"], seed=seed + number), f"{name}.{kind}-{view}")
-            for number, kind in enumerate(passes)]
+    return [
+        OpenEXR.Part(
+            {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage, "view": view},
+            planes([f"{name}.{kind}.{letter}" for letter in "RGB"], seed=seed + number),
+            f"{name}.{kind}-{view}",
+        )
+        for number, kind in enumerate(passes)
+    ]
 
 
 def test_views_in_parts_of_their_own_are_told_apart(tmp_path):
@@ -161,8 +172,10 @@ def test_views_in_parts_of_their_own_are_told_apart(tmp_path):
 
 @pytest.mark.parametrize("default", ["left.", ""], ids=["as Blender", "default view without its name"])
 def test_views_in_one_part_are_told_apart(tmp_path, default):
-    channels = {**planes([f"ViewLayer.Combined.{default}{letter}" for letter in "RGB"], seed=1),
-                **planes([f"ViewLayer.Combined.right.{letter}" for letter in "RGB"], seed=2)}
+    channels = {
+        **planes([f"ViewLayer.Combined.{default}{letter}" for letter in "RGB"], seed=1),
+        **planes([f"ViewLayer.Combined.right.{letter}" for letter in "RGB"], seed=2),
+    }
     image = ExrImage(write(tmp_path / "a.exr", channels, multiView=["left", "right"]))
     assert sorted(image.layers) == ["ViewLayer.left", "ViewLayer.right"]
     image.add_pass("ViewLayer.right", "Error", {"V": np.ones(SIZE, np.float32)})
@@ -194,8 +207,10 @@ def test_a_file_whose_name_is_as_long_as_names_can_be_is_written(tmp_path, name)
 def test_parts_that_bear_the_names_of_passes_are_read(tmp_path):
     """The other convention of multi-part files: the pass names the part, the channels are plain R, G, B."""
     passes = {"ViewLayer.Combined": "RGBA", "ViewLayer.Denoising Albedo": "RGB"}
-    parts = [OpenEXR.Part({"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}, planes(list(letters)), name)
-             for name, letters in passes.items()]
+    parts = [
+        OpenEXR.Part({"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}, planes(list(letters)), name)
+        for name, letters in passes.items()
+    ]
     OpenEXR.File(parts).write(str(tmp_path / "a.exr"))
     image = ExrImage(tmp_path / "a.exr")
     assert image.layers == ["ViewLayer"] and image.frame(None, ("albedo",)).albedo.shape == (*SIZE, 3)

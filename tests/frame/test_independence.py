@@ -1,4 +1,5 @@
 """Pairs: independent noise, the same noise, parts of it, other pictures, and no noise at all."""
+
 import logging
 
 import numpy as np
@@ -39,10 +40,13 @@ def changed_pixel(frame):
     return color
 
 
-SAME = {"identical": lambda frame, other: frame.color, "one pixel changed": lambda frame, other: changed_pixel(frame),
-        "half floats": lambda frame, other: frame.color.astype(np.float16).astype(np.float32),
-        "brighter by a thousandth": lambda frame, other: frame.color * 1.001,
-        "blended": lambda frame, other: (frame.color + other.color) / 2}
+SAME = {
+    "identical": lambda frame, other: frame.color,
+    "one pixel changed": lambda frame, other: changed_pixel(frame),
+    "half floats": lambda frame, other: frame.color.astype(np.float16).astype(np.float32),
+    "brighter by a thousandth": lambda frame, other: frame.color * 1.001,
+    "blended": lambda frame, other: (frame.color + other.color) / 2,
+}
 
 
 @pytest.mark.parametrize("change", SAME.values(), ids=SAME)
@@ -73,8 +77,12 @@ def test_another_view_is_refused(spread):
 def test_renders_without_noise_are_a_pair():
     drawing = np.zeros((*SIZE, 3), np.float32)
     drawing[30:60, 40:90] = 0.8
-    for color in (np.zeros((*SIZE, 3), np.float32), drawing, np.full((*SIZE, 3), 0.3, np.float32),
-                  np.linspace(0, 1, SIZE[0], dtype=np.float32)[:, None, None].repeat(SIZE[1], 1).repeat(3, 2)):
+    for color in (
+        np.zeros((*SIZE, 3), np.float32),
+        drawing,
+        np.full((*SIZE, 3), 0.3, np.float32),
+        np.linspace(0, 1, SIZE[0], dtype=np.float32)[:, None, None].repeat(SIZE[1], 1).repeat(3, 2),
+    ):
         check(Frame(color), Frame(color.copy()))
         assert compared(Frame(color), Frame(color)).correlation is None
         assert not has_noise([Frame(color), Frame(color.copy())])

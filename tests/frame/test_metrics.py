@@ -1,4 +1,5 @@
 """Metrics against values worked out by hand, and against a known truth."""
+
 import numpy as np
 import pytest
 
@@ -15,7 +16,7 @@ def test_two_reference_halves_measure_the_true_error():
     image = truth + 0.05
     halves = [truth + RNG.normal(0, 0.2, truth.shape) for _ in range(2)]
     measured = metrics.squared_error(image=image, reference_a=halves[0], reference_b=halves[1]).mean()
-    assert measured == pytest.approx(0.05 ** 2, rel=0.1)
+    assert measured == pytest.approx(0.05**2, rel=0.1)
     naive = metrics.squared_error(image=image, reference_a=halves[0], reference_b=halves[0]).mean()
     assert naive > 10 * measured
 
@@ -60,7 +61,7 @@ def test_what_moves_is_compared_where_it_went():
     wide = np.random.default_rng(2).uniform(0.2, 1, (32, 44, 3)).astype(np.float32)
     first, second = wide[:, :40], wide[:, 4:]  # the camera moves right: everything moves 4 pixels left
     vector = np.zeros((32, 40, 4), np.float32)
-    vector[..., 0], vector[..., 2] = 4, 4      # before: 4 to the right; next: -4
+    vector[..., 0], vector[..., 2] = 4, 4  # before: 4 to the right; next: -4
     both = {"references_a": (first, second), "references_b": (first, second), "vectors": (vector, vector)}
     assert change_error(images=(first, second), **both) == pytest.approx(0, abs=1e-9)
     brighter = change_error(images=(first, second * 1.1), **both)

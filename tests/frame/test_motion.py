@@ -1,4 +1,5 @@
 """Motion vectors: neighbours come to the pixels that they show, and whatever shows another surface gets no share."""
+
 import dataclasses
 
 import numpy as np
@@ -29,13 +30,19 @@ def vectors(before, after):
 
 def animation(*places):
     """Frames of a flat wall whose corner is at each of these (row, column), and their pictures."""
-    grid, frames = np.mgrid[:SIZE[0], :SIZE[1]], []
+    grid, frames = np.mgrid[: SIZE[0], : SIZE[1]], []
     for index, place in enumerate(places):
         before, after = places[max(index - 1, 0)], places[min(index + 1, len(places) - 1)]
         wall = texture(grid[0] - place[0], grid[1] - place[1])
-        frames.append(Frame(color=2 * wall, albedo=wall, normal=np.broadcast_to(np.float32([0, 0, 1]), wall.shape),
-                            depth=np.full((*SIZE, 1), 3, np.float32),
-                            vector=vectors(np.subtract(before, place), np.subtract(after, place))))
+        frames.append(
+            Frame(
+                color=2 * wall,
+                albedo=wall,
+                normal=np.broadcast_to(np.float32([0, 0, 1]), wall.shape),
+                depth=np.full((*SIZE, 1), 3, np.float32),
+                vector=vectors(np.subtract(before, place), np.subtract(after, place)),
+            )
+        )
     return frames, [frame.color / 2 for frame in frames]
 
 
@@ -71,7 +78,7 @@ def test_a_way_over_several_frames_adds_up(forward):
     if not forward:
         frames, pictures = frames[::-1], pictures[::-1]
     for last in (1, 2, 3):
-        rows, columns, trust = follow([frame.vector for frame in frames[:last + 1]], forward)
+        rows, columns, trust = follow([frame.vector for frame in frames[: last + 1]], forward)
         np.testing.assert_allclose(warp(pictures[last], rows, columns)[INSIDE], pictures[0][INSIDE], atol=0.01)
         np.testing.assert_allclose(trust[INSIDE], 1, atol=1e-4)
 
@@ -80,14 +87,16 @@ def test_a_way_asks_the_pixels_that_it_leads_to():
     """A surface that moves faster at the right: the second step is that of the place where the first one ended."""
     columns = np.broadcast_to(np.arange(SIZE[1], dtype=np.float32), SIZE)
     found = follow([vectors((0, 0), (0, columns / 20))] * 3, True)[1]  # each frame is a twentieth wider
-    np.testing.assert_allclose(found[:, :40], columns[:, :40] * 1.05 ** 2, atol=1e-3)
+    np.testing.assert_allclose(found[:, :40], columns[:, :40] * 1.05**2, atol=1e-3)
 
 
 def test_outside_of_the_picture_there_is_no_trust():
     """A wall that goes down by five pixels: the last five rows leave, and the first five were nowhere."""
     frames, _ = animation((0, 0), (5, 0))
-    forward, backward = follow([frame.vector for frame in frames], True)[2], follow([frames[1].vector, frames[0].vector],
-                                                                                    False)[2]
+    forward, backward = (
+        follow([frame.vector for frame in frames], True)[2],
+        follow([frames[1].vector, frames[0].vector], False)[2],
+    )
     assert (forward[-5:] == 0).all() and (forward[:-5] > 0.999).all()
     assert (backward[:5] == 0).all() and (backward[5:] > 0.999).all()
 
@@ -95,7 +104,7 @@ def test_outside_of_the_picture_there_is_no_trust():
 def test_what_is_hidden_or_new_has_no_trust():
     """A square goes eight pixels to the right over a wall that stands still: where it will be, and where it was."""
     square, shift = np.zeros((2, *SIZE), bool), 8
-    square[0, 10:26, 10:18] = square[1, 10:26, 10 + shift:18 + shift] = True
+    square[0, 10:26, 10:18] = square[1, 10:26, 10 + shift : 18 + shift] = True
     first = vectors((0, 0), (0, np.where(square[0], shift, 0)))
     second = vectors((0, np.where(square[1], -shift, 0)), (0, 0))
     forward, backward = follow([first, second], True)[2], follow([second, first], False)[2]
@@ -110,7 +119,7 @@ def test_neighbors_that_show_the_same_share_as_in_a_plain_mean(count):
     found = neighbor_guides(frames, pictures)
     assert found.shape == (*SIZE, 7) and found.dtype == np.float32
     np.testing.assert_allclose(found[..., 6], 2 * count / (2 * count + 1), rtol=1e-4)
-    for missing in (np.s_[:count], np.s_[count + 1:]):
+    for missing in (np.s_[:count], np.s_[count + 1 :]):
         window = np.array([*frames, None], dtype=object)[:-1]
         window[missing] = None
         np.testing.assert_allclose(share_of(list(window), pictures), count / (count + 1), rtol=1e-4)
@@ -139,8 +148,9 @@ def test_the_noise_of_the_middle_changes_the_exposure_only():
     """Other noise of the same brightness gives nearly the same guides."""
     frames, pictures = still(3)
     noisy = dataclasses.replace(frames[1], color=noisy_frame(frames[1], 3).color)
-    np.testing.assert_allclose(neighbor_guides([frames[0], noisy, frames[2]], pictures), neighbor_guides(frames, pictures),
-                               atol=1e-3)
+    np.testing.assert_allclose(
+        neighbor_guides([frames[0], noisy, frames[2]], pictures), neighbor_guides(frames, pictures), atol=1e-3
+    )
 
 
 def test_without_any_neighbor_there_is_nothing():
@@ -157,11 +167,16 @@ def test_no_way_leads_over_a_frame_that_is_missing():
     np.testing.assert_allclose(share_of([*gaps[:3], frames[3], frames[4]], pictures), 2 / 3, rtol=1e-4)
 
 
-@pytest.mark.parametrize("change", [
-    {"albedo": np.full((*SIZE, 3), 5, np.float32)},
-    {"normal": np.broadcast_to(np.float32([1, 0, 0]), (*SIZE, 3))},
-    {"depth": np.full((*SIZE, 1), 30, np.float32)},
-    {"depth": np.full((*SIZE, 1), np.inf, np.float32)}], ids=["albedo", "normal", "depth", "background"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"albedo": np.full((*SIZE, 3), 5, np.float32)},
+        {"normal": np.broadcast_to(np.float32([1, 0, 0]), (*SIZE, 3))},
+        {"depth": np.full((*SIZE, 1), 30, np.float32)},
+        {"depth": np.full((*SIZE, 1), np.inf, np.float32)},
+    ],
+    ids=["albedo", "normal", "depth", "background"],
+)
 def test_another_surface_gets_no_share(change):
     frames, pictures = still(2, **change)
     assert share_of([None, *frames], [None, *pictures]).max() < 0.05
@@ -182,7 +197,7 @@ def test_surfaces_count_pixel_by_pixel_and_background_is_alike():
 def test_a_depth_that_changes_a_little_with_each_frame_is_the_same_surface():
     frames, pictures = still(5)
     for index, frame in enumerate(frames):
-        frame.depth = frame.depth * np.float32(1.03 ** index)
+        frame.depth = frame.depth * np.float32(1.03**index)
     assert share_of(frames, pictures).min() > 0.75
 
 
@@ -233,7 +248,7 @@ def test_vectors_beyond_all_bounds_leave_everything_finite():
 
 def test_it_makes_no_difference_how_many_rows_are_brought_over_at_a_time(monkeypatch):
     frames, pictures = animation((0, 0), (2.5, -1), (6, 1), (5, 5.5), (9, 8))
-    pictures[1] = pictures[1] + 0.3 * (np.mgrid[:SIZE[0], :SIZE[1]][0] % 9 == 0)[..., None]  # disagrees in some rows
+    pictures[1] = pictures[1] + 0.3 * (np.mgrid[: SIZE[0], : SIZE[1]][0] % 9 == 0)[..., None]  # disagrees in some rows
     found = []
     for rows in (7, 1000):
         monkeypatch.setattr("n2n_render.frame.motion.BAND_ROWS", rows)

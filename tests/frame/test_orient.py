@@ -1,4 +1,5 @@
 """Orientations: there and back, pixels and normals together."""
+
 import numpy as np
 import pytest
 from conftest import noisy_frame, true_frame
@@ -27,8 +28,10 @@ def test_moving_back_is_the_inverse_of_moving(image, switches):
 @pytest.mark.parametrize("count", [1, 2, 4, 8])
 def test_the_first_orientations_are_closed_under_mirroring(image, count):
     """So that a mean over them does not depend on how the frame was turned before, if by one of them."""
+
     def pictures(start):
         return {move(start, *switches).tobytes() for switches in ORIENTATIONS[:count]}
+
     for switches in ORIENTATIONS[:count]:
         assert pictures(move(image, *switches)) == pictures(image)
 

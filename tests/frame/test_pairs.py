@@ -1,4 +1,5 @@
 """The dataset folder: pairs, splits, manifests."""
+
 import pytest
 
 from n2n_render.errors import N2NError
@@ -62,10 +63,19 @@ def test_datasets_behind_links_are_found(make_dataset, tmp_path):
     assert find_datasets([tmp_path / "root"]) == [tmp_path / "root" / "in" / "link"]
 
 
-@pytest.mark.parametrize("manifest", [
-    "", "[]", '{"format": 1, "scene": {}}', '{"format": 1, "scene": {"file": 3}, "spp": 8}', "[" * 100_000,
-    '{"format": 1, "scene": {"file": "x", "camera": [1]}, "spp": 8}', '{"format": 1, "scene": {"file": "x"}, "spp": -1}',
-    '{"format": 1, "scene": {"file": "x"}, "spp": 8, "views": {"v000": [1, 2]}}'])
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "",
+        "[]",
+        '{"format": 1, "scene": {}}',
+        '{"format": 1, "scene": {"file": 3}, "spp": 8}',
+        "[" * 100_000,
+        '{"format": 1, "scene": {"file": "x", "camera": [1]}, "spp": 8}',
+        '{"format": 1, "scene": {"file": "x"}, "spp": -1}',
+        '{"format": 1, "scene": {"file": "x"}, "spp": 8, "views": {"v000": [1, 2]}}',
+    ],
+)
 def test_a_damaged_manifest_is_named_with_its_field(tmp_path, manifest):
     (tmp_path / "manifest.json").write_text(manifest)
     with pytest.raises(N2NError, match="manifest.json"):

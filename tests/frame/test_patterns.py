@@ -1,4 +1,5 @@
 """What other programs write for frame numbers is understood."""
+
 import pytest
 
 from n2n_render.errors import N2NError
@@ -17,18 +18,54 @@ def folder(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("text", [
-    "f_####.exr", "f_%04d.exr", "f_%d.exr", "f_%4d.exr", "f_@@@@.exr", "f_#.exr", "f_$F4.exr", "f_$F.exr", "f_${F4}.exr",
-    "f_$FF.exr", "f_<frame>.exr", "f_<Frame>.exr", "f_<frame04>.exr", "f_{frame:04d}.exr", "f_{frame}.exr", "f_{:04d}.exr",
-    "f_[####].exr", "f_[8-10].exr", "f_[0008-0010].exr", "f_{0008..0010}.exr", "f_8-10#.exr", "f_8-10@@@@.exr", "f_0*.exr",
-    "f_00??.exr", "f_00[01][0-9].exr", "f_####.EXR", "f_####.*"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "f_####.exr",
+        "f_%04d.exr",
+        "f_%d.exr",
+        "f_%4d.exr",
+        "f_@@@@.exr",
+        "f_#.exr",
+        "f_$F4.exr",
+        "f_$F.exr",
+        "f_${F4}.exr",
+        "f_$FF.exr",
+        "f_<frame>.exr",
+        "f_<Frame>.exr",
+        "f_<frame04>.exr",
+        "f_{frame:04d}.exr",
+        "f_{frame}.exr",
+        "f_{:04d}.exr",
+        "f_[####].exr",
+        "f_[8-10].exr",
+        "f_[0008-0010].exr",
+        "f_{0008..0010}.exr",
+        "f_8-10#.exr",
+        "f_8-10@@@@.exr",
+        "f_0*.exr",
+        "f_00??.exr",
+        "f_00[01][0-9].exr",
+        "f_####.EXR",
+        "f_####.*",
+    ],
+)
 def test_every_way_of_writing_a_frame_number_finds_the_frames(folder, text):
     assert names(folder, text) == ["f_0008.exr", "f_0009.exr", "f_0010.exr"]
 
 
-@pytest.mark.parametrize("text, found", [
-    ("f_[8-9].exr", None), ("f_[09-10].exr", [9, 10]), ("f_8-10x2####.exr", [8, 10]), ("f_{8..10..2}.exr", [8, 10]),
-    ("f_#####.exr", None), ("f_0010-0020.exr", None), ("f_&&&&.exr", None)])
+@pytest.mark.parametrize(
+    "text, found",
+    [
+        ("f_[8-9].exr", None),
+        ("f_[09-10].exr", [9, 10]),
+        ("f_8-10x2####.exr", [8, 10]),
+        ("f_{8..10..2}.exr", [8, 10]),
+        ("f_#####.exr", None),
+        ("f_0010-0020.exr", None),
+        ("f_&&&&.exr", None),
+    ],
+)
 def test_ranges_are_the_frames_that_they_name(folder, text, found):
     if found:
         assert names(folder, text) == [f"f_{frame:04d}.exr" for frame in found]
@@ -66,8 +103,9 @@ def test_folders_may_be_globs_too(tmp_path):
     assert names(tmp_path, "shots [v2]/f_####.exr") == names(tmp_path, "shots [v2]/*.exr") == ["f_0001.exr"]
 
 
-@pytest.mark.parametrize("text", ["", "a" * 5000, "[", "f_[!a", "{", "%", "$", "f_{frame:}.exr", "a\0b", "\n",
-                                  "f_%(frame)d.exr"])
+@pytest.mark.parametrize(
+    "text", ["", "a" * 5000, "[", "f_[!a", "{", "%", "$", "f_{frame:}.exr", "a\0b", "\n", "f_%(frame)d.exr"]
+)
 def test_no_text_breaks_the_reading(tmp_path, monkeypatch, text):
     monkeypatch.chdir(tmp_path)
     assert match_pattern(text) == []

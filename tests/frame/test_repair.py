@@ -1,4 +1,5 @@
 """Pixels without information are filled from their neighbours, and nothing else is touched."""
+
 import logging
 
 import numpy as np

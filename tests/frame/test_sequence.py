@@ -1,4 +1,5 @@
 """Windows of an animation: which frames are neighbours, and which are not. Pairs, orders and names of outputs."""
+
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +32,16 @@ def of_view(view, *frames, folder="data"):
     return [tuple(Path(folder) / FrameName(view, frame, "s", seed, 8).filename for seed in (1, 2)) for frame in frames]
 
 
-@pytest.mark.parametrize("text, shots", [
-    (None, []), ("", []), ("1-48", [(1, 48)]), ("1-48,49-120", [(1, 48), (49, 120)]), ("-5--1, 0-0 ,1-3", [(-5, -1), (0, 0),
-                                                                                                           (1, 3)])])
+@pytest.mark.parametrize(
+    "text, shots",
+    [
+        (None, []),
+        ("", []),
+        ("1-48", [(1, 48)]),
+        ("1-48,49-120", [(1, 48), (49, 120)]),
+        ("-5--1, 0-0 ,1-3", [(-5, -1), (0, 0), (1, 3)]),
+    ],
+)
 def test_shots_are_first_and_last_frames(text, shots):
     assert parse_shots(text) == shots
 
@@ -59,20 +67,34 @@ def test_the_order_of_the_inputs_does_not_matter():
 
 def test_no_window_reaches_over_a_cut():
     groups = numbered(1, 2, 3, 4)
-    assert find_windows(groups, 2, [(1, 2), (3, 4)]) == [[None, None, 0, 1, None], [None, 0, 1, None, None],
-                                                         [None, None, 2, 3, None], [None, 2, 3, None, None]]
+    assert find_windows(groups, 2, [(1, 2), (3, 4)]) == [
+        [None, None, 0, 1, None],
+        [None, 0, 1, None, None],
+        [None, None, 2, 3, None],
+        [None, 2, 3, None, None],
+    ]
 
 
 def test_a_gap_in_the_numbers_leaves_its_place_empty():
-    assert find_windows(numbered(1, 2, 4, 5), 2, []) == [[None, None, 0, 1, None], [None, 0, 1, None, 2],
-                                                         [1, None, 2, 3, None], [None, 2, 3, None, None]]
+    assert find_windows(numbered(1, 2, 4, 5), 2, []) == [
+        [None, None, 0, 1, None],
+        [None, 0, 1, None, 2],
+        [1, None, 2, 3, None],
+        [None, 2, 3, None, None],
+    ]
 
 
-@pytest.mark.parametrize("groups", [
-    of_view("v000", 1, 2) + of_view("v001", 1, 2), of_view("v000", 1, 2) + of_view("v000", 1, 2, folder="more"),
-    numbered(1, 2) + numbered(1, 2, pattern="b/frame_{:04d}.exr"), numbered(1, 2) + numbered(1, 2, pattern="a/shot_{:04d}.exr"),
-    numbered(1, 2, pattern="a/one_{:04d}_noisy.exr") + numbered(1, 2, pattern="a/two_{:04d}_noisy.exr")],
-    ids=["views", "datasets", "folders", "names", "numbers within"])
+@pytest.mark.parametrize(
+    "groups",
+    [
+        of_view("v000", 1, 2) + of_view("v001", 1, 2),
+        of_view("v000", 1, 2) + of_view("v000", 1, 2, folder="more"),
+        numbered(1, 2) + numbered(1, 2, pattern="b/frame_{:04d}.exr"),
+        numbered(1, 2) + numbered(1, 2, pattern="a/shot_{:04d}.exr"),
+        numbered(1, 2, pattern="a/one_{:04d}_noisy.exr") + numbered(1, 2, pattern="a/two_{:04d}_noisy.exr"),
+    ],
+    ids=["views", "datasets", "folders", "names", "numbers within"],
+)
 def test_sequences_are_not_mixed(groups):
     assert find_windows(groups, 1, []) == [[None, 0, 1], [0, 1, None], [None, 2, 3], [2, 3, None]]
 
@@ -103,10 +125,17 @@ def test_a_frame_that_no_shot_names_is_pointed_out():
     assert "frame_0003.exr" in caught.value.what
 
 
-@pytest.mark.parametrize("groups, shots", [
-    (numbered(7), []), (numbered(1, 3, 5), []), (numbered(1, 2), [(1, 1), (2, 2)]),
-    (of_view("v000", 1) + of_view("v001", 1), []), (loose("still.exr", "other.exr"), [])],
-    ids=["one", "every other", "all cut", "views", "unnumbered"])
+@pytest.mark.parametrize(
+    "groups, shots",
+    [
+        (numbered(7), []),
+        (numbered(1, 3, 5), []),
+        (numbered(1, 2), [(1, 1), (2, 2)]),
+        (of_view("v000", 1) + of_view("v001", 1), []),
+        (loose("still.exr", "other.exr"), []),
+    ],
+    ids=["one", "every other", "all cut", "views", "unnumbered"],
+)
 @pytest.mark.parametrize("reach", [1, 2])
 def test_no_neighbors_at_all_is_an_error(groups, shots, reach):
     with pytest.raises(N2NError, match="before or after") as caught:
@@ -138,8 +167,10 @@ def doubts(caplog):
     return " ".join(record.getMessage() for record in caplog.records if record.name == "n2n_render")
 
 
-@pytest.mark.parametrize("first, second", [("render_1", "render_2"), ("still_s1", "still_s2"), ("kitchen", "kitchen2"),
-                                           ("v1", "v2"), ("take-1", "take-2")])
+@pytest.mark.parametrize(
+    "first, second",
+    [("render_1", "render_2"), ("still_s1", "still_s2"), ("kitchen", "kitchen2"), ("v1", "v2"), ("take-1", "take-2")],
+)
 def test_two_files_that_are_named_are_a_pair(tmp_path, caplog, first, second):
     put(tmp_path, **{first: None, second: None})
     assert pairs_of(tmp_path, [f"{first}.exr"], f"{second}.exr") == [[f"{first}.exr", f"{second}.exr"]]
@@ -229,6 +260,7 @@ def test_folders_and_hidden_files_are_no_frames(tmp_path):
 def test_a_folder_that_may_not_be_read_is_an_error(tmp_path, monkeypatch):
     def refuse(folder):
         raise PermissionError(13, "Permission denied")
+
     monkeypatch.setattr(Path, "iterdir", refuse)  # root may read everything
     for text in (tmp_path, tmp_path / "f_####.exr"):
         with pytest.raises(N2NError, match="cannot be read .Permission denied"):

@@ -1,4 +1,5 @@
 """Tiles cover the image once and start on the grid."""
+
 import numpy as np
 import pytest
 

@@ -1,4 +1,5 @@
 """Curves and their inverses, exposure, depth."""
+
 import numpy as np
 import pytest
 import torch
@@ -50,8 +51,12 @@ def test_depth_looks_alike_in_scenes_of_any_scale():
 
 
 def test_guides_follow_the_order_of_the_features():
-    frame = Frame(color=np.zeros((2, 2, 3), np.float32), albedo=np.full((2, 2, 3), 0.25, np.float32),
-                  normal=np.full((2, 2, 3), -0.5, np.float32), depth=np.full((2, 2, 1), 3.0, np.float32))
+    frame = Frame(
+        color=np.zeros((2, 2, 3), np.float32),
+        albedo=np.full((2, 2, 3), 0.25, np.float32),
+        normal=np.full((2, 2, 3), -0.5, np.float32),
+        depth=np.full((2, 2, 1), 3.0, np.float32),
+    )
     guides = transfer.encode_guides(frame, ("albedo", "normal", "depth"), 3.0)
     assert guides[0, 0].tolist() == [0.25] * 3 + [-0.5] * 3 + [0.5]
 

@@ -1,4 +1,5 @@
 """Data windows: pixels keep their place, in one file, between two renders and from frame to frame."""
+
 import logging
 
 import numpy as np
@@ -18,16 +19,32 @@ SIZE = (48, 64)
 def write(path, frame: Frame, corner=(0, 0), guide_rows=None, layer="ViewLayer"):
     """One part a pass, as Blender 5 does, at (column, row) `corner`; guides with only some of the rows, if that is said."""
     parts = []
-    for name, image, letters in (("Combined", frame.color, "RGB"), ("Denoising Albedo", frame.albedo, "RGB"),
-                                 ("Denoising Normal", frame.normal, "XYZ")):
+    for name, image, letters in (
+        ("Combined", frame.color, "RGB"),
+        ("Denoising Albedo", frame.albedo, "RGB"),
+        ("Denoising Normal", frame.normal, "XYZ"),
+    ):
         rows = guide_rows if guide_rows and name != "Combined" else slice(0, image.shape[0])
-        planes = {f"{layer}.{name}.{letter}": np.ascontiguousarray(image[rows][..., index])
-                  for index, letter in enumerate(letters)}
+        planes = {
+            f"{layer}.{name}.{letter}": np.ascontiguousarray(image[rows][..., index]) for index, letter in enumerate(letters)
+        }
         left, top = corner[0], corner[1] + rows.start
-        window = (np.array([left, top], np.int32),
-                  np.array([left + image.shape[1] - 1, top + rows.stop - rows.start - 1], np.int32))
-        parts.append(OpenEXR.Part({"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage, "dataWindow": window,
-                                   "displayWindow": (np.array([0, 0], np.int32), np.array([99, 99], np.int32))}, planes, name))
+        window = (
+            np.array([left, top], np.int32),
+            np.array([left + image.shape[1] - 1, top + rows.stop - rows.start - 1], np.int32),
+        )
+        parts.append(
+            OpenEXR.Part(
+                {
+                    "compression": OpenEXR.ZIP_COMPRESSION,
+                    "type": OpenEXR.scanlineimage,
+                    "dataWindow": window,
+                    "displayWindow": (np.array([0, 0], np.int32), np.array([99, 99], np.int32)),
+                },
+                planes,
+                name,
+            )
+        )
     OpenEXR.File(parts).write(str(path))
     return path
 
@@ -75,21 +92,23 @@ def test_a_pair_with_other_windows_is_averaged_pixel_by_pixel(tmp_path, shift, c
     with caplog.at_level(logging.WARNING):
         found = read_renders(paths, None, ("albedo",)).frames["ViewLayer"]
     plane = np.full((100, 100, 3), np.nan, np.float32)
-    plane[20:20 + SIZE[0], 16:16 + SIZE[1]] = one.color[20:20 + SIZE[0], 16:16 + SIZE[1]]
+    plane[20 : 20 + SIZE[0], 16 : 16 + SIZE[1]] = one.color[20 : 20 + SIZE[0], 16 : 16 + SIZE[1]]
     both = (slice(max(20, other[1]), min(20, other[1]) + SIZE[0]), slice(max(16, other[0]), min(16, other[0]) + SIZE[1]))
     plane[both] = (one.color[both] + two.color[both]) / 2
-    np.testing.assert_allclose(found.color, plane[20:20 + SIZE[0], 16:16 + SIZE[1]], rtol=1e-6)
+    np.testing.assert_allclose(found.color, plane[20 : 20 + SIZE[0], 16 : 16 + SIZE[1]], rtol=1e-6)
     assert "covers only a part" in caplog.text
 
 
 def test_a_border_that_begins_at_the_same_corner_is_no_other_size(tmp_path):
     """For one display window; of another one it is another size."""
     one, two = renders()
-    paths = [write(tmp_path / "a.exr", part_of(one, (0, 0))),
-             write(tmp_path / "b.exr", crop(two, (slice(0, 30), slice(0, 40))))]
+    paths = [
+        write(tmp_path / "a.exr", part_of(one, (0, 0))),
+        write(tmp_path / "b.exr", crop(two, (slice(0, 30), slice(0, 40)))),
+    ]
     found = read_renders(paths, None, ("albedo",)).frames["ViewLayer"]
     np.testing.assert_allclose(found.color[:30, :40], (one.color[:30, :40] + two.color[:30, :40]) / 2, rtol=1e-6)
-    np.testing.assert_array_equal(found.color[30:], one.color[30:SIZE[0], :SIZE[1]])
+    np.testing.assert_array_equal(found.color[30:], one.color[30 : SIZE[0], : SIZE[1]])
 
 
 def test_renders_that_do_not_overlap_are_refused():

@@ -2,6 +2,7 @@
 
 `pip install OpenImageIO && python tests/golden/make_mipmapped.py` (OpenImageIO 3.2.2, 2026-11-25).
 """
+
 from pathlib import Path
 
 import numpy as np

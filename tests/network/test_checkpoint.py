@@ -1,4 +1,5 @@
 """Checkpoints describe themselves, load weights-only and are whole or not there."""
+
 import pytest
 import torch
 

@@ -1,4 +1,5 @@
 """What is set for a computation is put back after it, and does not depend on what was set before."""
+
 import subprocess
 import sys
 import threading
@@ -22,12 +23,18 @@ def switches():
 
 EXACT = [[value] for _, _, value in _exact_switches()]
 PROGRAMS = {
-    "as it is": "pass", "cudnn on": "torch.backends.cudnn.allow_tf32 = True",
+    "as it is": "pass",
+    "cudnn on": "torch.backends.cudnn.allow_tf32 = True",
     "cudnn off": "torch.backends.cudnn.allow_tf32 = False",
-    "matmul": "torch.backends.cuda.matmul.allow_tf32 = True", "high": "torch.set_float32_matmul_precision('high')",
-    "medium": "torch.set_float32_matmul_precision('medium')"}
-NEWER = {"all": "torch.backends.fp32_precision = 'tf32'", "one": "torch.backends.cudnn.conv.fp32_precision = 'ieee'",
-         "both": "torch.backends.cudnn.allow_tf32 = False; torch.backends.cudnn.conv.fp32_precision = 'tf32'"}
+    "matmul": "torch.backends.cuda.matmul.allow_tf32 = True",
+    "high": "torch.set_float32_matmul_precision('high')",
+    "medium": "torch.set_float32_matmul_precision('medium')",
+}
+NEWER = {
+    "all": "torch.backends.fp32_precision = 'tf32'",
+    "one": "torch.backends.cudnn.conv.fp32_precision = 'ieee'",
+    "both": "torch.backends.cudnn.allow_tf32 = False; torch.backends.cudnn.conv.fp32_precision = 'tf32'",
+}
 
 
 @pytest.mark.slow
@@ -36,11 +43,13 @@ def test_whatever_a_program_has_set_is_put_back(program):
     """In a process of its own: some of PyTorch's switches cannot be put back by hand."""
     if program in NEWER.values() and not hasattr(torch.backends.cudnn, "conv"):
         pytest.skip("this PyTorch has one switch for all")
-    code = ("import torch; from n2n_render.network.device import Float32, _exact_switches, _found\n"
-            "def switches(): return [_found(find) for find, _, _ in _exact_switches()]\n"
-            f"{program}\nbefore = switches()\nwith Float32(): inside = switches()\n"
-            "assert switches() == before, (before, switches())\n"
-            "assert all(found in ([], [exact]) for found, (_, _, exact) in zip(inside, _exact_switches())), inside")
+    code = (
+        "import torch; from n2n_render.network.device import Float32, _exact_switches, _found\n"
+        "def switches(): return [_found(find) for find, _, _ in _exact_switches()]\n"
+        f"{program}\nbefore = switches()\nwith Float32(): inside = switches()\n"
+        "assert switches() == before, (before, switches())\n"
+        "assert all(found in ([], [exact]) for found, (_, _, exact) in zip(inside, _exact_switches())), inside"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -75,6 +84,7 @@ def test_float32_ends_with_the_last_one_in():
         with Float32():
             inside.set()
             go_on.wait()
+
     before, thread = switches(), threading.Thread(target=other)
     thread.start()
     inside.wait()

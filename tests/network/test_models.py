@@ -1,4 +1,5 @@
 """Models by name, run folder and file; and a wider network that starts as the same function."""
+
 import dataclasses
 import json
 
@@ -15,8 +16,16 @@ from n2n_render.network.tza import write_tza
 from n2n_render.network.unet import OidnUNet, build_network
 from n2n_render.network.widen import widen
 
-OIDN = ModelConfig(features=("albedo", "normal"), encoding="pu", output="encoded", norm="none", topology="oidn",
-                   widths=(8,) * 15, unit_normals=True, head="direct")
+OIDN = ModelConfig(
+    features=("albedo", "normal"),
+    encoding="pu",
+    output="encoded",
+    norm="none",
+    topology="oidn",
+    widths=(8,) * 15,
+    unit_normals=True,
+    head="direct",
+)
 LARGE = dataclasses.replace(OIDN, topology="oidn_large", widths=(8,) * 18)
 PAPER = ModelConfig(levels=2, encoder_width=8, decoder_width=12, head_widths=(8, 6))
 
@@ -95,7 +104,7 @@ def test_models_lists_what_is_there_and_goes_on_after_a_broken_file(tmp_path):
     (tmp_path / "empty").mkdir()
     listed = list_models([tmp_path, tmp_path / "nowhere"])
     assert [model.name for model in listed if model.name in BUILTIN and not model.problem] == list(BUILTIN)
-    rest = {model.name.removeprefix(f"{tmp_path}/"): model for model in listed[len(BUILTIN):]}
+    rest = {model.name.removeprefix(f"{tmp_path}/"): model for model in listed[len(BUILTIN) :]}
     assert list(rest) == ["a.tza", "broken.pt", "broken.tza", "run", "z.pt"]
     assert {name for name, model in rest.items() if model.problem} == {"broken.pt", "broken.tza"}
     assert "broken.tza" in rest["broken.tza"].problem
@@ -118,8 +127,11 @@ def two_taps(config):
     return checkpoint
 
 
-NARROW = [dataclasses.replace(config, features=features) for config in (OIDN, LARGE, PAPER)
-          for features in ((), ("albedo", "normal"), ("albedo", "depth"), ("depth",))]
+NARROW = [
+    dataclasses.replace(config, features=features)
+    for config in (OIDN, LARGE, PAPER)
+    for features in ((), ("albedo", "normal"), ("albedo", "depth"), ("depth",))
+]
 
 
 @pytest.mark.parametrize("narrow", NARROW, ids=lambda config: "-".join([config.topology, *config.features]))
@@ -148,9 +160,11 @@ def seen_with_neighbors(config, share):
     return load_network(narrow), load_network(widen(narrow, features)), x, slice(0, narrow.model.in_channels)
 
 
-@pytest.mark.parametrize("config", [OIDN, LARGE, *(dataclasses.replace(OIDN, features=features)
-                                                   for features in ((), ("albedo",), FEATURES))],
-                         ids=lambda config: "-".join([config.topology, *config.features]))
+@pytest.mark.parametrize(
+    "config",
+    [OIDN, LARGE, *(dataclasses.replace(OIDN, features=features) for features in ((), ("albedo",), FEATURES))],
+    ids=lambda config: "-".join([config.topology, *config.features]),
+)
 @pytest.mark.parametrize("share", [0.0, 0.3, 2 / 3, 0.8])
 def test_a_network_that_is_shown_neighbors_starts_by_mixing_them_in(config, share):
     """Nothing of them without a share: the same function; else the picture (encoded) with its share, and never the noisy
@@ -167,8 +181,9 @@ def test_a_network_that_is_shown_neighbors_starts_by_mixing_them_in(config, shar
 def test_the_share_of_neighbors_is_told_pixel_by_pixel():
     before, after, x, seen = seen_with_neighbors(OIDN, torch.linspace(0, 0.95, 70).expand(2, 1, 33, 70))
     with torch.no_grad():
-        torch.testing.assert_close(after(x), torch.lerp(before(x[:, seen]), x[:, -7:-4], x[:, -1:].expand(-1, 3, -1, -1)),
-                                   rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(
+            after(x), torch.lerp(before(x[:, seen]), x[:, -7:-4], x[:, -1:].expand(-1, 3, -1, -1)), rtol=1e-4, atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5])

@@ -1,4 +1,5 @@
 """Open Image Denoise's weights: found in its library, named, and in our torch networks they give its own pictures."""
+
 import functools
 import importlib.util
 import os
@@ -19,8 +20,8 @@ from n2n_render.network.oidn_weights import ARCHIVES, BUILTIN, init_archive, nam
 from n2n_render.network.tza import find_archives
 
 USED = [entry.name for entry in ARCHIVES if entry.usage]
-MILLIONS = {"oidn-small": 0.32, "oidn": 0.92, "oidn-large": 3.85}       # parameters
-QUALITY = {"oidn-small": 4, "oidn": 5, "oidn-large": 6}                 # what makes the library choose that size
+MILLIONS = {"oidn-small": 0.32, "oidn": 0.92, "oidn-large": 3.85}  # parameters
+QUALITY = {"oidn-small": 4, "oidn": 5, "oidn-large": 6}  # what makes the library choose that size
 
 
 @functools.cache
@@ -41,10 +42,13 @@ def test_every_model_comes_out_of_the_installed_library(name):
 def test_built_in_names_and_starting_points_are_archives():
     """The one that uses most of the wanted guides; a large one that does not exist is refused."""
     assert set(BUILTIN.values()) <= set(USED)
-    chosen = {("oidn", (), True): "hdr", ("oidn-small", ("albedo", "depth"), False): "hdr_alb_small",
-              ("oidn", ("albedo", "normal", "depth"), False): "hdr_alb_nrm",
-              ("oidn-small", ("albedo", "normal"), True): "hdr_calb_cnrm_small",
-              ("oidn-large", ("albedo", "normal", "depth"), True): "hdr_calb_cnrm_large"}
+    chosen = {
+        ("oidn", (), True): "hdr",
+        ("oidn-small", ("albedo", "depth"), False): "hdr_alb_small",
+        ("oidn", ("albedo", "normal", "depth"), False): "hdr_alb_nrm",
+        ("oidn-small", ("albedo", "normal"), True): "hdr_calb_cnrm_small",
+        ("oidn-large", ("albedo", "normal", "depth"), True): "hdr_calb_cnrm_large",
+    }
     assert {wanted: init_archive(*wanted) for wanted in chosen} == chosen and set(chosen.values()) <= set(USED)
     with pytest.raises(N2NError, match="oidn-large"):
         init_archive("oidn-large", ("albedo",), True)
@@ -65,9 +69,14 @@ def test_a_library_that_does_not_fit_is_refused_with_what_was_found():
     """Two in another order, one missing, a stranger among them, none: never wrong weights under a right name."""
     found = archives_of(oidn_weights.library_path())
     stranger = {"conv.weight": np.zeros((3, 3, 3, 3), np.float16)}
-    cases = {"oidn-large/3, oidn/3, oidn/3": [found[1], found[0], *found[2:]], "oidn/3, oidn-large/3, oidn-small/3":
-             [*found[:2], *found[3:]], f"found {len(found) - 1}": found[:9] + found[10:], "unknown/0": [stranger, *found],
-             "found 5": found[:5], "none": []}
+    cases = {
+        "oidn-large/3, oidn/3, oidn/3": [found[1], found[0], *found[2:]],
+        "oidn/3, oidn-large/3, oidn-small/3": [*found[:2], *found[3:]],
+        f"found {len(found) - 1}": found[:9] + found[10:],
+        "unknown/0": [stranger, *found],
+        "found 5": found[:5],
+        "none": [],
+    }
     for says, archives in cases.items():
         with pytest.raises(N2NError) as caught:
             name_archives(archives, "some/library.so")
@@ -88,9 +97,11 @@ def frames(request, cpu, tmp_path_factory) -> dict[str, tuple[Frame, Frame]]:
     else:
         scenes, sample = request.getfixturevalue("scenes"), request.getfixturevalue("run_sample")
         paths = []
-        for name, scene, options in (("room", scenes.demo, {"size": (160, 90)}),
-                                     ("blurred", scenes.moving, {"size": (128, 72), "scene_name": "Main"}),
-                                     ("corridor", scenes.moving, {"size": (101, 67), "scene_name": "Corridor"})):
+        for name, scene, options in (
+            ("room", scenes.demo, {"size": (160, 90)}),
+            ("blurred", scenes.moving, {"size": (128, 72), "scene_name": "Main"}),
+            ("corridor", scenes.moving, {"size": (101, 67), "scene_name": "Corridor"}),
+        ):
             folder = tmp_path_factory.mktemp("frames") / name
             sample(scene, 4, folder, **options)
             paths.append(sorted(folder.glob("*_s0001_*.exr"))[0])
@@ -138,8 +149,9 @@ def test_the_exposure_is_the_librarys_at_any_size(cpu, size):
 
 
 @pytest.mark.blender
-@pytest.mark.parametrize("name, other", [("hdr_calb_cnrm", "hdr_alb_nrm"), ("hdr_alb_nrm_small", "hdr_calb_cnrm_small"),
-                                         ("nrm", "alb")])
+@pytest.mark.parametrize(
+    "name, other", [("hdr_calb_cnrm", "hdr_alb_nrm"), ("hdr_alb_nrm_small", "hdr_calb_cnrm_small"), ("nrm", "alb")]
+)
 def test_the_weights_of_another_model_would_be_noticed(cpu, frames, name, other):
     """The comparison above tells models of the same shape apart."""
     found = [relative(*both(cpu, name, *pair, weights=other)) for pair in frames.values()]

@@ -1,4 +1,5 @@
 """Weight archives: what is written is read, archives are found inside other files, and bad files are one sentence."""
+
 import struct
 
 import numpy as np
@@ -85,7 +86,7 @@ def test_an_offset_beyond_all_memory_is_no_archive(where):
 def edited(data, at, value):
     """The archive with a number of its table, counted from the table's start, changed."""
     table = HEADER.unpack_from(data)[-1]
-    return data[:table + at] + struct.pack("<I", value) + data[table + at + 4:]
+    return data[: table + at] + struct.pack("<I", value) + data[table + at + 4 :]
 
 
 def test_bad_files_are_named(tmp_path):
@@ -93,11 +94,17 @@ def test_bad_files_are_named(tmp_path):
     good = format_tza(archive(np.float32))
     table = HEADER.unpack_from(good)[-1]
     bad = {f"cut{length}.tza": good[:length] for length in (0, 1, 11, 12, 100, table, table + 3, table + 30, len(good) - 1)}
-    bad |= {"version.tza": good[:2] + b"\x03" + good[3:], "layout.tza": good.replace(b"oihw", b"ohwi"),
-            "type.tza": good.replace(b"oihwf", b"oihwd"), "letters.tza": good.replace(b"conv0", b"c\xffnv0"),
-            "empty.tza": edited(good, 0, 0), "crowd.tza": edited(good, 0, 1 << 30),
-            "size.tza": edited(good, 4 + 2 + len("conv0.weight") + 1, 1 << 31), "text.tza": b"not an archive",
-            "picture.tza": b"\x76\x2f\x31\x01" + bytes(300)}
+    bad |= {
+        "version.tza": good[:2] + b"\x03" + good[3:],
+        "layout.tza": good.replace(b"oihw", b"ohwi"),
+        "type.tza": good.replace(b"oihwf", b"oihwd"),
+        "letters.tza": good.replace(b"conv0", b"c\xffnv0"),
+        "empty.tza": edited(good, 0, 0),
+        "crowd.tza": edited(good, 0, 1 << 30),
+        "size.tza": edited(good, 4 + 2 + len("conv0.weight") + 1, 1 << 31),
+        "text.tza": b"not an archive",
+        "picture.tza": b"\x76\x2f\x31\x01" + bytes(300),
+    }
     for name, data in bad.items():
         (tmp_path / name).write_bytes(data)
     (tmp_path / "folder.tza").mkdir()

@@ -1,4 +1,5 @@
 """The U-Net: the paper's shape, any size, folded = unfolded, never negative, and what its radius promises."""
+
 import pytest
 import torch
 
@@ -70,18 +71,27 @@ def test_nothing_beyond_the_receptive_radius_matters(levels):
     width = 2 * (radius + alignment)
     x = torch.rand(1, 3, alignment, 2 * width)
     changed = x.clone()
-    changed[..., width + radius:] += 1.0
-    changed[..., :width - radius] += 1.0
+    changed[..., width + radius :] += 1.0
+    changed[..., : width - radius] += 1.0
     with torch.no_grad():
         difference = (network(x) - network(changed)).abs().amax(dim=(0, 1, 2))
     assert difference[width - alignment // 2] == 0 and difference[0] > 0 and difference[-1] > 0
 
 
 @pytest.mark.parametrize("norm", ["batch", "none"])
-@pytest.mark.parametrize("model", [
-    {"levels": 1, "head": "direct"}, {"levels": 4, "features": ("albedo", "depth")}, {"output": "display"},
-    *({"topology": topology, "widths": widths, "output": "encoded", "encoding": "pu", "features": features}
-      for topology, widths in OIDN_NETWORKS.values() for features in ((), ("albedo", "neighbors")))])
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"levels": 1, "head": "direct"},
+        {"levels": 4, "features": ("albedo", "depth")},
+        {"output": "display"},
+        *(
+            {"topology": topology, "widths": widths, "output": "encoded", "encoding": "pu", "features": features}
+            for topology, widths in OIDN_NETWORKS.values()
+            for features in ((), ("albedo", "neighbors"))
+        ),
+    ],
+)
 def test_weights_are_known_without_building_the_network(model, norm):
     config = ModelConfig(**model, norm=norm)
     shapes = {name: tuple(tensor.shape) for name, tensor in build_network(config).state_dict().items()}

@@ -1,4 +1,5 @@
 """Small EXR files of every kind, and seeded damage to them: header, table of offsets, pixels, counts, order, length."""
+
 import random
 import struct
 from dataclasses import dataclass
@@ -12,19 +13,28 @@ PASSES = {"Combined": "RGBA", "Denoising Albedo": "RGB", "Denoising Normal": "XY
 COMPRESSIONS = ("NO", "RLE", "ZIPS", "ZIP", "PIZ", "PXR24", "B44", "B44A", "DWAA", "DWAB")
 LAYOUTS = ("single", "parts", "tiled", "tiled parts")
 KINDS = [(layout, compression, half) for layout in LAYOUTS for compression in COMPRESSIONS for half in (False, True)]
-NUMBERS = (0, 1, -1, 2, 255, 32767, 65535, 2 ** 24, 2 ** 30, 2 ** 31 - 1, -2 ** 31)
-OFFSETS = (0, 1, 7, -1, 2 ** 31, 2 ** 40, 2 ** 63 - 1)
+NUMBERS = (0, 1, -1, 2, 255, 32767, 65535, 2**24, 2**30, 2**31 - 1, -(2**31))
+OFFSETS = (0, 1, 7, -1, 2**31, 2**40, 2**63 - 1)
 
 
 def write_whole(path: Path, layout: str, compression: str, half: bool):
     """An image as Blender writes it: one part, or one a pass; scan lines, or tiles."""
     rng = np.random.default_rng(5)
-    header = {"compression": getattr(OpenEXR, f"{compression}_COMPRESSION"), "Frame": "12", "Software": "Blender",
-              "type": OpenEXR.tiledimage if "tiled" in layout else OpenEXR.scanlineimage}
+    header = {
+        "compression": getattr(OpenEXR, f"{compression}_COMPRESSION"),
+        "Frame": "12",
+        "Software": "Blender",
+        "type": OpenEXR.tiledimage if "tiled" in layout else OpenEXR.scanlineimage,
+    }
     if "tiled" in layout:
         header["tiles"] = OpenEXR.TileDescription()
-    parts = {name: {f"ViewLayer.{name}.{letter}": rng.gamma(1.0, 0.5, SIZE).astype(np.float16 if half else np.float32)
-                    for letter in letters} for name, letters in PASSES.items()}
+    parts = {
+        name: {
+            f"ViewLayer.{name}.{letter}": rng.gamma(1.0, 0.5, SIZE).astype(np.float16 if half else np.float32)
+            for letter in letters
+        }
+        for name, letters in PASSES.items()
+    }
     if "parts" in layout:
         OpenEXR.File([OpenEXR.Part(dict(header), channels, name) for name, channels in parts.items()]).write(str(path))
     else:
@@ -34,10 +44,11 @@ def write_whole(path: Path, layout: str, compression: str, half: bool):
 @dataclass
 class Layout:
     """Where things are: attributes as (name, type, start of the value, length), the table of offsets, and the chunks."""
+
     attributes: list[tuple[str, str, int, int]]
     header_end: int
     offsets: list[int]  # places of the table's entries
-    chunks: list[int]   # places that they point to
+    chunks: list[int]  # places that they point to
 
 
 def find_layout(data: bytes) -> Layout:
@@ -47,14 +58,14 @@ def find_layout(data: bytes) -> Layout:
         while data[place]:
             name_end = data.index(0, place)
             type_end = data.index(0, name_end + 1)
-            length, = struct.unpack_from("<i", data, type_end + 1)
-            attributes.append((data[place:name_end].decode(), data[name_end + 1:type_end].decode(), type_end + 5, length))
+            (length,) = struct.unpack_from("<i", data, type_end + 1)
+            attributes.append((data[place:name_end].decode(), data[name_end + 1 : type_end].decode(), type_end + 5, length))
             place = type_end + 5 + length
         place += 1
         if not several or not data[place]:
             break
     place += several
-    first, = struct.unpack_from("<q", data, place)
+    (first,) = struct.unpack_from("<q", data, place)
     offsets = list(range(place, first, 8))
     return Layout(attributes, place, offsets, sorted({struct.unpack_from("<q", data, entry)[0] for entry in offsets}))
 
@@ -99,7 +110,7 @@ def _wrong_offset(data, layout, rng):
 def _swapped_offsets(data, layout, rng):
     """Chunks of other lines, tiles and parts."""
     one, two = rng.choice(layout.offsets), rng.choice(layout.offsets)
-    data[one:one + 8], data[two:two + 8] = data[two:two + 8], data[one:one + 8]
+    data[one : one + 8], data[two : two + 8] = data[two : two + 8], data[one : one + 8]
 
 
 def _of_type(layout, *kinds):
@@ -115,7 +126,7 @@ def _window(data, layout, rng):
 
 def _huge(data, layout, rng):
     """Every part claims 2^31 pixels or more, in a display window of its own."""
-    wide, high = rng.choice(((2 ** 30, 2), (65535, 65535), (2 ** 31 - 2, 2 ** 31 - 2), (2 ** 20, 2 ** 11), (39, 2 ** 31 - 2)))
+    wide, high = rng.choice(((2**30, 2), (65535, 65535), (2**31 - 2, 2**31 - 2), (2**20, 2**11), (39, 2**31 - 2)))
     for _, _, start, _ in _of_type(layout, "box2i"):
         struct.pack_into("<iiii", data, start, 0, 0, wide, high)
 
@@ -166,8 +177,19 @@ def _version(data, layout, rng):
 
 
 def _cut(data, layout, rng):
-    place = rng.choice((rng.randrange(len(data)), rng.randrange(layout.header_end), rng.choice(layout.chunks), len(data) - 1, 0,
-                        3, 8, layout.header_end, rng.choice(layout.offsets)))
+    place = rng.choice(
+        (
+            rng.randrange(len(data)),
+            rng.randrange(layout.header_end),
+            rng.choice(layout.chunks),
+            len(data) - 1,
+            0,
+            3,
+            8,
+            layout.header_end,
+            rng.choice(layout.offsets),
+        )
+    )
     return data[:place]
 
 
@@ -175,7 +197,7 @@ def _zeros(data, layout, rng):
     """As after a copy that was broken off, or a full disk."""
     place = rng.randrange(len(data))
     length = min(rng.choice((16, 512, 4096, len(data))), len(data) - place)
-    data[place:place + length] = bytes([rng.choice((0, 255))]) * length
+    data[place : place + length] = bytes([rng.choice((0, 255))]) * length
 
 
 def _swapped_bytes(data, layout, rng):
@@ -183,17 +205,33 @@ def _swapped_bytes(data, layout, rng):
     length = rng.choice((64, 512))
     one, two = sorted(rng.randrange(max(1, len(data) - length)) for _ in range(2))
     if two - one >= length:
-        data[one:one + length], data[two:two + length] = data[two:two + length], data[one:one + length]
+        data[one : one + length], data[two : two + length] = data[two : two + length], data[one : one + length]
 
 
 def _more(data, layout, rng):
     """Bytes that are put in, left out or added."""
     place = rng.choice((rng.randrange(len(data)), layout.header_end, len(data)))
-    return data[:place] + rng.choice((rng.randbytes(rng.choice((1, 16, 1000))), b"")) + data[place + rng.choice((0, 1, 16)):]
+    return data[:place] + rng.choice((rng.randbytes(rng.choice((1, 16, 1000))), b"")) + data[place + rng.choice((0, 1, 16)) :]
 
 
-DAMAGES = {"header": _in_header, "offsets": _in_offsets, "pixels": _in_pixels, "chunk heads": _chunk_heads,
-           "wrong offset": _wrong_offset, "swapped offsets": _swapped_offsets, "window": _window, "huge": _huge,
-           "value": _value, "compression": _compression, "tiles or count": _tiles_or_count, "length": _length,
-           "channel": _channel, "subsampling": _subsampling, "version": _version, "cut": _cut, "zeros": _zeros,
-           "swapped bytes": _swapped_bytes, "more or less": _more}
+DAMAGES = {
+    "header": _in_header,
+    "offsets": _in_offsets,
+    "pixels": _in_pixels,
+    "chunk heads": _chunk_heads,
+    "wrong offset": _wrong_offset,
+    "swapped offsets": _swapped_offsets,
+    "window": _window,
+    "huge": _huge,
+    "value": _value,
+    "compression": _compression,
+    "tiles or count": _tiles_or_count,
+    "length": _length,
+    "channel": _channel,
+    "subsampling": _subsampling,
+    "version": _version,
+    "cut": _cut,
+    "zeros": _zeros,
+    "swapped bytes": _swapped_bytes,
+    "more or less": _more,
+}

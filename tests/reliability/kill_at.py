@@ -2,6 +2,7 @@
 
 They are forked from a process that has imported everything: what is killed is the work, not Python's start.
 """
+
 import contextlib
 import multiprocessing
 import os
@@ -14,15 +15,28 @@ from pathlib import Path
 
 CHANGES = ("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate")  # Python's names of what it does to files
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
-IMPORTED = ["torch", "n2n_render.commands", "n2n_render.train.loop", "n2n_render.adapt.adapt", "n2n_render.export",
-            "n2n_render.evaluate", "n2n_render.online", "matplotlib.figure", "matplotlib.backends.backend_agg", "PIL.Image",
-            "tensorboard.summary.writer.record_writer", "tensorboard.compat.proto.event_pb2", "flip_evaluator",
-            "skimage.metrics"]
+IMPORTED = [
+    "torch",
+    "n2n_render.commands",
+    "n2n_render.train.loop",
+    "n2n_render.adapt.adapt",
+    "n2n_render.export",
+    "n2n_render.evaluate",
+    "n2n_render.online",
+    "matplotlib.figure",
+    "matplotlib.backends.backend_agg",
+    "PIL.Image",
+    "tensorboard.summary.writer.record_writer",
+    "tensorboard.compat.proto.event_pb2",
+    "flip_evaluator",
+    "skimage.metrics",
+]
 
 
 @dataclass
 class Done:
     """How a command ended. code: -9 if it was killed. changes: how often it was about to change something in its folder."""
+
     code: int | None
     seconds: float
     changes: int
@@ -55,17 +69,23 @@ def _run(arguments, place, log, count, last):
     os.environ["TMPDIR"], tempfile.tempdir = f"{place}/tmp", None
     sys.argv = ["n2n-render", *arguments]
     from n2n_render.start import main
+
     _watch(place, os.open(count, os.O_WRONLY | os.O_APPEND), last)
     main()
 
 
 def _watch(place, count, last):
     def hook(event, args):
-        if event in CHANGES and isinstance(args[0], (str, bytes)) and (event != "open" or args[2] & WRITES) and \
-                os.path.abspath(os.fsdecode(args[0])).startswith(f"{place}/"):
+        if (
+            event in CHANGES
+            and isinstance(args[0], (str, bytes))
+            and (event != "open" or args[2] & WRITES)
+            and os.path.abspath(os.fsdecode(args[0])).startswith(f"{place}/")
+        ):
             os.write(count, b".")
             if os.fstat(count).st_size == last:
                 os.kill(os.getpid(), signal.SIGKILL)
+
     sys.addaudithook(hook)
 
 

@@ -5,6 +5,7 @@
 Lines of its own: `begin NAME`, then `end OUTCOME`, with an outcome of read, refused: SENTENCE, or WRONG: WHY. A process of its
 own, so that a crash is seen, and with an end to its memory.
 """
+
 import sys
 import traceback
 from pathlib import Path
@@ -18,14 +19,15 @@ from n2n_render.frame.exr import ExrImage
 from n2n_render.frame.numbering import frame_of_header, place_files
 
 FEATURES = ("albedo", "normal", "depth")
-MORE_MEMORY = 2 ** 29  # bytes that the reading of a small file may take at most
-DENOISED = 2           # of all files, every so manyth also goes through the command
+MORE_MEMORY = 2**29  # bytes that the reading of a small file may take at most
+DENOISED = 2  # of all files, every so manyth also goes through the command
 
 
 def limit_memory():
     """To what the process has now and MORE_MEMORY; where the system can do that."""
     try:
         import resource
+
         pages = int(Path("/proc/self/statm").read_text().split()[0])
     except (ImportError, OSError):
         return
@@ -58,8 +60,9 @@ def read_image(path):
 def denoise(path, model):
     """The command gives a whole file or one sentence, and no part of a file."""
     output = path.with_name("denoised") / path.name
-    result = CliRunner().invoke(main, ["denoise", str(path), "--model", model, "-o", str(output), "--device", "cpu",
-                                       "--engine", "torch"])
+    result = CliRunner().invoke(
+        main, ["denoise", str(path), "--model", model, "-o", str(output), "--device", "cpu", "--engine", "torch"]
+    )
     assert result.exit_code in (0, 1), f"exit code {result.exit_code}: {result.exception!r}"
     assert result.exception is None or isinstance(result.exception, SystemExit), repr(result.exception)
     assert (result.exit_code == 0) == output.is_file(), f"exit code {result.exit_code}, output there: {output.is_file()}"

@@ -2,6 +2,7 @@
 
 `pytest tests/reliability/test_damaged_files.py --reliability-cases 1000 --reliability-seed 2` tries other files, and more.
 """
+
 import os
 import random
 import subprocess
@@ -18,8 +19,8 @@ from n2n_render.network.model import ModelConfig
 from n2n_render.network.unet import UNet
 
 READER = Path(__file__).with_name("read_damaged.py")
-BATCH = 100             # files for one process
-SECONDS_FOR_EACH = 3    # in the mean of a batch, and a minute for the start
+BATCH = 100  # files for one process
+SECONDS_FOR_EACH = 3  # in the mean of a batch, and a minute for the start
 
 
 def make_cases(folder: Path, count: int, seed: int) -> list[Path]:
@@ -43,8 +44,9 @@ def make_cases(folder: Path, count: int, seed: int) -> list[Path]:
 
 def tiny_model(folder: Path) -> Path:
     torch.manual_seed(1)
-    config = ModelConfig(features=("albedo", "normal"), levels=2, encoder_width=4, decoder_width=4, head_widths=(4, 4),
-                         norm="none")
+    config = ModelConfig(
+        features=("albedo", "normal"), levels=2, encoder_width=4, decoder_width=4, head_widths=(4, 4), norm="none"
+    )
     write_checkpoint(folder / "tiny.pt", Checkpoint(config, UNet(config).state_dict(), {}))
     return folder / "tiny.pt"
 
@@ -55,8 +57,14 @@ def read_batch(paths: list[Path], model: Path, whole: Path) -> dict[Path, str]:
     while len(outcomes) < len(paths):
         left = [path for path in paths if path not in outcomes]
         try:
-            done = subprocess.run([sys.executable, READER, model, whole], input="\n".join(map(str, left)), text=True,
-                                  capture_output=True, timeout=60 + SECONDS_FOR_EACH * len(left), env={**os.environ})
+            done = subprocess.run(
+                [sys.executable, READER, model, whole],
+                input="\n".join(map(str, left)),
+                text=True,
+                capture_output=True,
+                timeout=60 + SECONDS_FOR_EACH * len(left),
+                env={**os.environ},
+            )
             said, why = done.stdout, f"WRONG: the process died with {done.returncode}: {done.stderr[-500:]}"
         except subprocess.TimeoutExpired as error:
             said, why = (error.stdout or b"").decode(), "WRONG: it takes too long"
@@ -74,7 +82,7 @@ def test_damaged_files_are_refused_in_a_sentence_or_read(tmp_path, reliability_c
     model = tiny_model(tmp_path)
     outcomes = {}
     for start in range(0, len(paths), BATCH):
-        outcomes.update(read_batch(paths[start:start + BATCH], model, tmp_path / "whole.exr"))
+        outcomes.update(read_batch(paths[start : start + BATCH], model, tmp_path / "whole.exr"))
     wrong = [f"{path.name}: {outcome}" for path, outcome in outcomes.items() if outcome.startswith("WRONG")]
     refused = sum(outcome.startswith("refused") for outcome in outcomes.values())
     print(f"{len(paths)} files: {refused} refused, {len(paths) - refused - len(wrong)} read, {len(wrong)} wrong")
@@ -97,9 +105,11 @@ def test_every_damage_changes_the_file(tmp_path):
     write_whole(tmp_path / "whole.exr", "tiled parts", "ZIP", False)
     data = (tmp_path / "whole.exr").read_bytes()
     for name, damage in DAMAGES.items():
+
         def once(seed, damage=damage):
             changed = bytearray(data)
             result = damage(changed, find_layout(data), random.Random(seed))
             return bytes(changed if result is None else result)
+
         assert sum(once(seed) != data for seed in range(20)) >= 10, name
         assert once(3) == once(3)

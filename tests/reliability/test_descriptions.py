@@ -1,4 +1,5 @@
 """Files that describe themselves, mutated field by field: one clear error or success, never anything else, and soon."""
+
 import contextlib
 import copy
 import json
@@ -40,13 +41,53 @@ def deep(levels):
     return found
 
 
-PLAIN = [MISSING, None, True, False, -1, 0, 1, 7, 10 ** 6, 10 ** 9, 2 ** 63, 10 ** 300, 0.5, -1.5, 1e30, "", "x", "log",
-         "radiance", "oidn", "\ud800\n\x1b[2J", "y" * 100_000, [], {}, [1, 2, 3], ["albedo", "albedo"], [None],
-         {"a": {"b": [1]}}, deep(50)]
-PICKLED = [*PLAIN, 10 ** 600, math.nan, -math.inf, b"bytes", (), (10 ** 6,) * 15, deep(300), torch.zeros(3),
-           torch.tensor(1.0), torch.zeros(2, 2, dtype=torch.int64),
-           torch.zeros(1).expand(10 ** 6, 10 ** 6), torch.zeros(3, dtype=torch.complex64),
-           torch.eye(3).to_sparse()]
+PLAIN = [
+    MISSING,
+    None,
+    True,
+    False,
+    -1,
+    0,
+    1,
+    7,
+    10**6,
+    10**9,
+    2**63,
+    10**300,
+    0.5,
+    -1.5,
+    1e30,
+    "",
+    "x",
+    "log",
+    "radiance",
+    "oidn",
+    "\ud800\n\x1b[2J",
+    "y" * 100_000,
+    [],
+    {},
+    [1, 2, 3],
+    ["albedo", "albedo"],
+    [None],
+    {"a": {"b": [1]}},
+    deep(50),
+]
+PICKLED = [
+    *PLAIN,
+    10**600,
+    math.nan,
+    -math.inf,
+    b"bytes",
+    (),
+    (10**6,) * 15,
+    deep(300),
+    torch.zeros(3),
+    torch.tensor(1.0),
+    torch.zeros(2, 2, dtype=torch.int64),
+    torch.zeros(1).expand(10**6, 10**6),
+    torch.zeros(3, dtype=torch.complex64),
+    torch.eye(3).to_sparse(),
+]
 
 
 def places(value, path=()):
@@ -87,8 +128,10 @@ def mutated(content, seed, values):
 
 def refuses_or_works(work, what):
     """Runs `work`; whether it refused. Anything but one error of ours in two lines, and a hang, fail."""
+
     def late(*_):
         raise AssertionError(f"hangs: {what}")
+
     before = signal.signal(signal.SIGALRM, late)
     signal.alarm(SECONDS)
     try:
@@ -107,8 +150,18 @@ def refuses_or_works(work, what):
     return False
 
 
-TINY = {"batch": 2, "crop_px": 16, "levels": 2, "encoder_width": 8, "decoder_width": 8, "device": "cpu", "precision": "float32",
-        "hdr": True, "features": ("albedo",), "validations": 1}
+TINY = {
+    "batch": 2,
+    "crop_px": 16,
+    "levels": 2,
+    "encoder_width": 8,
+    "decoder_width": 8,
+    "device": "cpu",
+    "precision": "float32",
+    "hdr": True,
+    "features": ("albedo",),
+    "validations": 1,
+}
 
 
 @pytest.fixture
@@ -125,6 +178,7 @@ def test_checkpoints(run):
         checkpoint = open_model(str(path))
         describe_origin(checkpoint).encode("utf-8")
         load_network(checkpoint)
+
     refused = 0
     for changed, what in mutated(content, 1, PICKLED):
         torch.save(changed, path)
@@ -141,19 +195,34 @@ def test_the_state_of_a_training(run):
 
     def resume():
         train(resumed_config(str(run), steps=3), Silent(), str(run))
-    several = [(changed, what) for seed in (2, 3) for changed, what in mutated(content, seed, PICKLED)
-               if any(path and path[0] in ("training", "provenance") for path, _ in what)]
-    for changed, what in several[:max(40, MUTATIONS // 4)]:
+
+    several = [
+        (changed, what)
+        for seed in (2, 3)
+        for changed, what in mutated(content, seed, PICKLED)
+        if any(path and path[0] in ("training", "provenance") for path, _ in what)
+    ]
+    for changed, what in several[: max(40, MUTATIONS // 4)]:
         torch.save(changed, path)
         refuses_or_works(resume, what)
 
 
 def test_records_of_a_training(run):
     """metrics.jsonl: whatever it holds, the run goes on."""
-    lines = ['{"step": 1}', "", "[]", "3", '{"step": "x", "loss": 1, "learning_rate": 1}', "[" * 100_000, '{"step": NaN}',
-             '{"step": 1, "loss": null, "learning_rate": 1}', '{"step": ' + "9" * 10_000 + "}", "\ud800",
-             '{"step": 2, "loss": 1,',
-             '{"step": 1, "loss": 1, "learning_rate": 1, "pair_error": "x"}']
+    lines = [
+        '{"step": 1}',
+        "",
+        "[]",
+        "3",
+        '{"step": "x", "loss": 1, "learning_rate": 1}',
+        "[" * 100_000,
+        '{"step": NaN}',
+        '{"step": 1, "loss": null, "learning_rate": 1}',
+        '{"step": ' + "9" * 10_000 + "}",
+        "\ud800",
+        '{"step": 2, "loss": 1,',
+        '{"step": 1, "loss": 1, "learning_rate": 1, "pair_error": "x"}',
+    ]
     for line in lines:
         (run / "metrics.jsonl").write_text(line + "\n", errors="surrogatepass")
         train(resumed_config(str(run), steps=3), Silent(), str(run))
@@ -165,8 +234,17 @@ def write_json(path, content, rng):
     """Now and then as no JSON at all."""
     text = json.dumps(content)
     if rng.random() < 0.1:
-        text = rng.choice(["", "[" * 100_000, '{"a":' * 100_000, text[:len(text) // 2], text.replace("1", "NaN"), "9" * 10_000,
-                           text.replace("1", "1e999")])
+        text = rng.choice(
+            [
+                "",
+                "[" * 100_000,
+                '{"a":' * 100_000,
+                text[: len(text) // 2],
+                text.replace("1", "NaN"),
+                "9" * 10_000,
+                text.replace("1", "1e999"),
+            ]
+        )
     path.write_bytes(b"\xff\xfe" + text.encode() if rng.random() < 0.03 else text.encode())
 
 
@@ -183,16 +261,25 @@ def test_sidecars(tmp_path):
 
 def test_manifests(make_dataset):
     folder = make_dataset(views=2)
-    whole = {**read_manifest(folder), "views": {"v000": [1.0] * 16, "v001": [2.0] * 16}, "size": [64, 48], "frames": [1],
-             "settings": {"max_bounces": 12, "clamp": 10.0}, "reference_spp": 64, "fps": 24.0}
+    whole = {
+        **read_manifest(folder),
+        "views": {"v000": [1.0] * 16, "v001": [2.0] * 16},
+        "size": [64, 48],
+        "frames": [1],
+        "settings": {"max_bounces": 12, "clamp": 10.0},
+        "reference_spp": 64,
+        "fps": 24.0,
+    }
     path, rng = folder / "manifest.json", random.Random(5)
 
     def use():
         for found in find_datasets([folder.parent]):
             from n2n_render.sample import plan
+
             describe_dataset(found, [])
             plan.merged(read_manifest(found), copy.deepcopy(whole))
             plan.differences(read_manifest(found), copy.deepcopy(whole))
+
     for changed, what in mutated(whole, 5, PLAIN):
         write_json(path, changed, rng)
         refuses_or_works(use, what)
@@ -258,20 +345,27 @@ def test_weights_that_are_larger_than_their_file(tmp_path):
 def test_damaged_bytes(run, tmp_path):
     """Bits flipped, bytes cut out, cut off, put in or zeroed anywhere in a checkpoint, an archive and their descriptions."""
     checkpoint = open_model("oidn-small")
-    write_tza(tmp_path / "a.tza", {name.replace(".0.", "."): np.asarray(weight, np.float16)
-                                   for name, weight in checkpoint.weights.items()})
+    write_tza(
+        tmp_path / "a.tza",
+        {name.replace(".0.", "."): np.asarray(weight, np.float16) for name, weight in checkpoint.weights.items()},
+    )
     write_sidecar(tmp_path / "a.tza", checkpoint, "tza", True)
     data, rng = next(path.parent for path in tmp_path.rglob("manifest.json")), random.Random(7)
-    uses = {run / "last.pt": lambda: load_network(open_model(str(run / "last.pt"))),
-            tmp_path / "a.tza": lambda: load_network(open_model(str(tmp_path / "a.tza"))),
-            tmp_path / "a.tza.json": lambda: load_network(open_model(str(tmp_path / "a.tza"))),
-            data / "manifest.json": lambda: describe_dataset(find_datasets([data])[0], [])}
+    uses = {
+        run / "last.pt": lambda: load_network(open_model(str(run / "last.pt"))),
+        tmp_path / "a.tza": lambda: load_network(open_model(str(tmp_path / "a.tza"))),
+        tmp_path / "a.tza.json": lambda: load_network(open_model(str(tmp_path / "a.tza"))),
+        data / "manifest.json": lambda: describe_dataset(find_datasets([data])[0], []),
+    }
     for path, use in uses.items():
         whole = path.read_bytes()
         for _ in range(MUTATIONS):
             damaged, edge = bytearray(whole), rng.random() < 0.7  # headers and tables are at the ends
-            at = rng.choice((rng.randrange(min(3000, len(whole))), -1 - rng.randrange(min(3000, len(whole))))) if edge else \
-                rng.randrange(len(whole))
+            at = (
+                rng.choice((rng.randrange(min(3000, len(whole))), -1 - rng.randrange(min(3000, len(whole)))))
+                if edge
+                else rng.randrange(len(whole))
+            )
             at, count = at % len(whole), rng.choice((1, 4, 100))
             change = rng.choice(("flip", "cut out", "cut off", "put in", "zero", "ones"))
             if change == "flip":
@@ -279,8 +373,12 @@ def test_damaged_bytes(run, tmp_path):
             elif change == "cut off":
                 del damaged[at:]
             else:
-                damaged[at:at + (0 if change == "put in" else count)] = {
-                    "cut out": b"", "put in": rng.randbytes(count), "zero": bytes(count), "ones": b"\xff" * count}[change]
+                damaged[at : at + (0 if change == "put in" else count)] = {
+                    "cut out": b"",
+                    "put in": rng.randbytes(count),
+                    "zero": bytes(count),
+                    "ones": b"\xff" * count,
+                }[change]
             path.write_bytes(damaged)
             refuses_or_works(use, f"{path.name}: {change} {count} at {at}")
         path.write_bytes(whole)

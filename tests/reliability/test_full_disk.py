@@ -3,6 +3,7 @@
 Two kinds of full disk. A limit on the size of files (RLIMIT_FSIZE: any system, but also the temporary folder is full), and a
 tiny disk of our own (tmpfs in a mount namespace, where the system allows it): there only the output is full.
 """
+
 import json
 import os
 import shutil
@@ -23,35 +24,77 @@ from n2n_render.train.loop import train
 resource = pytest.importorskip("resource")
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
-TRAIN = ["--hdr", "--features", "albedo", "--crop", "16", "--batch", "2", "--levels", "2", "--widths", "8,8", "--device", "cpu",
-         "--precision", "float32"]
+TRAIN = [
+    "--hdr",
+    "--features",
+    "albedo",
+    "--crop",
+    "16",
+    "--batch",
+    "2",
+    "--levels",
+    "2",
+    "--widths",
+    "8,8",
+    "--device",
+    "cpu",
+    "--precision",
+    "float32",
+]
 ADAPT = ["--steps", 2, "--batch", 2, "--crop", 48, "--device", "cpu", "--engine", "torch", "--average", 1]
-TINY = {"batch": 2, "crop_px": 16, "levels": 2, "encoder_width": 8, "decoder_width": 8, "device": "cpu", "precision": "float32",
-        "hdr": True, "features": ("albedo",)}
+TINY = {
+    "batch": 2,
+    "crop_px": 16,
+    "levels": 2,
+    "encoder_width": 8,
+    "decoder_width": 8,
+    "device": "cpu",
+    "precision": "float32",
+    "hdr": True,
+    "features": ("albedo",),
+}
 
 
 def run(arguments, limit=None, cwd=None):
     """The command in a process of its own, whose files may not grow beyond `limit` bytes."""
+
     def prepare():
         if limit is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-    return subprocess.run([sys.executable, "-m", "n2n_render.commands", *map(str, arguments)], preexec_fn=prepare, cwd=cwd,
-                          env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+
+    return subprocess.run(
+        [sys.executable, "-m", "n2n_render.commands", *map(str, arguments)],
+        preexec_fn=prepare,
+        cwd=cwd,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
 
 
 def can_mount() -> bool:
-    return bool(shutil.which("unshare")) and subprocess.run(
-        ["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True).returncode == 0
+    return (
+        bool(shutil.which("unshare"))
+        and subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True).returncode == 0
+    )
 
 
 def run_on_disk(arguments, disk: Path, kilobytes: int):
     """The command in a world where `disk`, with what is in it, is a disk of its own with so many kilobytes free."""
     disk.mkdir(exist_ok=True)
-    script = ('cp -a "$0" "$0.before" && mount -t tmpfs -o size=100m tmpfs "$0" && cp -a "$0.before/." "$0" && '
-              f'used=$(df -k --output=used "$0" | tail -1) && mount -o remount,size=$((used + {kilobytes}))k "$0" && '
-              '"$@"; code=$?; rm -rf "$0.before"; cp -a "$0" "$0.after"; exit $code')
-    done = subprocess.run(["unshare", "-rm", "sh", "-c", script, disk, sys.executable, "-m", "n2n_render.commands",
-                           *map(str, arguments)], env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+    script = (
+        'cp -a "$0" "$0.before" && mount -t tmpfs -o size=100m tmpfs "$0" && cp -a "$0.before/." "$0" && '
+        f'used=$(df -k --output=used "$0" | tail -1) && mount -o remount,size=$((used + {kilobytes}))k "$0" && '
+        '"$@"; code=$?; rm -rf "$0.before"; cp -a "$0" "$0.after"; exit $code'
+    )
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script, disk, sys.executable, "-m", "n2n_render.commands", *map(str, arguments)],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     after = disk.with_name(f"{disk.name}.after")
     shutil.rmtree(disk)
     after.rename(disk)
@@ -62,7 +105,7 @@ def assert_honest(done, folder: Path, needed=()):
     """No traceback, no crash; what is there is whole; the exit code is 0 only if all that is needed is there."""
     told = done.stdout + done.stderr
     assert done.returncode in (0, 1), (done.returncode, told)
-    assert "Traceback" not in told, told[told.index("Traceback"):][-700:]
+    assert "Traceback" not in told, told[told.index("Traceback") :][-700:]
     assert "Exception ignored" not in told and "core dumped" not in told, told
     assert (done.returncode == 1) == ("error:" in told), told
     files = [path for path in folder.rglob("*") if path.is_file() and "events" not in path.parts] if folder.exists() else []
@@ -147,8 +190,25 @@ def test_denoise_and_evaluate(make_dataset, trained, tmp_path, limit):
     done = run(["denoise", *frames, "--model", trained, "-o", tmp_path / "out", "--engine", "torch", "--device", "cpu"], limit)
     assert_honest(done, tmp_path / "out", [path.name for path in frames])
     pytest.importorskip("flip_evaluator")
-    done = run(["evaluate", "--no-oidn", "--model", trained, "--data", data, "--out", tmp_path / "pictures", "--json",
-                tmp_path / "pictures" / "all.json", "--engine", "torch", "--device", "cpu"], limit)
+    done = run(
+        [
+            "evaluate",
+            "--no-oidn",
+            "--model",
+            trained,
+            "--data",
+            data,
+            "--out",
+            tmp_path / "pictures",
+            "--json",
+            tmp_path / "pictures" / "all.json",
+            "--engine",
+            "torch",
+            "--device",
+            "cpu",
+        ],
+        limit,
+    )
     assert_honest(done, tmp_path / "pictures", ["seen_v000_f0001.png", "all.json"])
 
 
@@ -196,8 +256,10 @@ def test_pictures_are_not_worth_a_training(make_dataset, tmp_path):
     """Previews, curves and TensorBoard have no room: one warning each, and the training ends well."""
     data = make_dataset(views=2)
     arguments = ["train", "--data", data, "--out", tmp_path / "disk" / "run", "--steps", 3, *TRAIN]
-    size = sum(path.stat().st_size for path in train(
-        TrainConfig(data=(str(data),), out=str(tmp_path / "first"), steps=3, **TINY), Silent()).glob("*.pt"))
+    size = sum(
+        path.stat().st_size
+        for path in train(TrainConfig(data=(str(data),), out=str(tmp_path / "first"), steps=3, **TINY), Silent()).glob("*.pt")
+    )
     done = run_on_disk(arguments, tmp_path / "disk", size // 1024 + 2 * 28)
     assert_honest(done, tmp_path / "disk" / "run", ["best.pt", "last.pt"])
     assert done.stderr.count("training.png cannot be written") <= 1

@@ -2,6 +2,7 @@
 
 `--reliability-cases 1000` tries every input at every place of every command, else a seeded choice of them.
 """
+
 import os
 import random
 import shutil
@@ -20,8 +21,10 @@ from n2n_render.commands import main
 from n2n_render.frame.exr import read_frame, write_frame
 from n2n_render.frame.pairs import FrameName, write_manifest
 
-PNG = bytes.fromhex("89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63f8ffff3f0005fe02fe"
-                    "0def46b80000000049454e44ae426082")
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63f8ffff3f0005fe02fe"
+    "0def46b80000000049454e44ae426082"
+)
 LONG = "n" * 300
 
 
@@ -33,7 +36,7 @@ def set_bytes(path: Path, name: bytes, value: bytes):
     """Into an attribute of a written file: name, type and length stand before the value."""
     data = bytearray(path.read_bytes())
     place = data.index(name) + len(name) + 4
-    data[place:place + len(value)] = value
+    data[place : place + len(value)] = value
     path.write_bytes(data)
 
 
@@ -75,9 +78,9 @@ WRONG_FILES = {
     "link to itself": lambda path: path.symlink_to(path),
     "unknown compression": write_unknown_compression,
     "deep": write_deep,
-    "huge": lambda path: write_window(path, 0, 0, 2 ** 30, 2 ** 30),
+    "huge": lambda path: write_window(path, 0, 0, 2**30, 2**30),
     "turned window": lambda path: write_window(path, 10, 10, 0, 0),
-    "window beyond numbers": lambda path: write_window(path, -2 ** 31, -2 ** 31, 2 ** 31 - 1, 2 ** 31 - 1),
+    "window beyond numbers": lambda path: write_window(path, -(2**31), -(2**31), 2**31 - 1, 2**31 - 1),
     "subsampled": write_subsampled,
     "no pass": lambda path: write_exr(path, ["ViewLayer.Depth.Z"]),
     "no layer": lambda path: write_exr(path, ["Y"]),
@@ -86,11 +89,25 @@ WRONG_FILES = {
 }
 # Texts that name nothing.
 WRONG_NAMES = {
-    "missing": "missing.exr", "nothing": "", "space": " ", "long": f"{LONG}.exr", "longer": "x/" * 3000 + "a.exr",
-    "zero": "a\0b.exr", "newline": "a\nb.exr", "quotes": "\"'`$(x);.exr", "unicode": "ü💡\u202e.exr",
-    "no text": os.fsdecode(b"\xff\xfe.exr"), "markup": "[red]a[/red] [link=x]b.exr", "device": os.devnull,
-    "below a file": "model.pt/a.exr", "home": "~nobody/a.exr", "url": "https://example.org/a.exr", "percent": "%s%n.exr",
-    "regex": "a(?P<x>[.exr", "dots": "..."}
+    "missing": "missing.exr",
+    "nothing": "",
+    "space": " ",
+    "long": f"{LONG}.exr",
+    "longer": "x/" * 3000 + "a.exr",
+    "zero": "a\0b.exr",
+    "newline": "a\nb.exr",
+    "quotes": "\"'`$(x);.exr",
+    "unicode": "ü💡\u202e.exr",
+    "no text": os.fsdecode(b"\xff\xfe.exr"),
+    "markup": "[red]a[/red] [link=x]b.exr",
+    "device": os.devnull,
+    "below a file": "model.pt/a.exr",
+    "home": "~nobody/a.exr",
+    "url": "https://example.org/a.exr",
+    "percent": "%s%n.exr",
+    "regex": "a(?P<x>[.exr",
+    "dots": "...",
+}
 # Where a command takes a file: `{}` stands for it.
 PLACES = {
     "denoise": ["denoise", "{}", "--model", "model.pt", "--engine", "torch", "-o", "out.exr"],
@@ -117,9 +134,13 @@ PLACES = {
 
 
 STARTS_BLENDER = ("sample --scene", "sample --blender", "online --scene", "demo --blender")  # with any file that is there
-MEANS_HERE = ("adapt dataset", "train --data", "evaluate --data", "evaluate --frames")       # "" is the current folder
-CASES = [(place, kind) for place in PLACES for kind in (*WRONG_NAMES, *WRONG_FILES)
-         if not (place in STARTS_BLENDER and kind in WRONG_FILES) and not (place in MEANS_HERE and kind == "nothing")]
+MEANS_HERE = ("adapt dataset", "train --data", "evaluate --data", "evaluate --frames")  # "" is the current folder
+CASES = [
+    (place, kind)
+    for place in PLACES
+    for kind in (*WRONG_NAMES, *WRONG_FILES)
+    if not (place in STARTS_BLENDER and kind in WRONG_FILES) and not (place in MEANS_HERE and kind == "nothing")
+]
 
 
 def pytest_generate_tests(metafunc):
@@ -156,8 +177,10 @@ def place(material, tmp_path, monkeypatch):
 
 def tree(folder: Path) -> dict:
     """Every file and folder, with what changes when it is written."""
-    return {path.relative_to(folder): (path.lstat().st_size, path.lstat().st_mtime_ns) if path.is_file() else None
-            for path in folder.rglob("*")}
+    return {
+        path.relative_to(folder): (path.lstat().st_size, path.lstat().st_mtime_ns) if path.is_file() else None
+        for path in folder.rglob("*")
+    }
 
 
 def run(*arguments):
@@ -203,8 +226,9 @@ def test_what_is_no_scene_is_one_sentence(place, kind):
     assert tree(place) == before
 
 
-@pytest.mark.parametrize("name", ["a\nb", "\"'`$(x);", "ü💡", " ", "a b", "[red]a[bold]", "%s", "a.b.c", "#", "n" * 200,
-                                  "[1-10]", "*"])
+@pytest.mark.parametrize(
+    "name", ["a\nb", "\"'`$(x);", "ü💡", " ", "a b", "[red]a[bold]", "%s", "a.b.c", "#", "n" * 200, "[1-10]", "*"]
+)
 def test_strange_names_are_denoised(place, name):
     os.replace("good.exr", f"{name}.exr")
     result = run("denoise", f"{name}.exr", "--model", "model.pt", "--engine", "torch", "-o", "out")
@@ -216,8 +240,10 @@ def test_strange_names_are_denoised(place, name):
 def test_frames_of_every_size_are_denoised(place, size):
     for seed, name in enumerate(("good.exr", "pair.exr")):
         write_frame(place / name, noisy_frame(true_frame(*size), seed))
-    for command in (["denoise", "--model", "model.pt", "--average", "8", "-o", "out.exr"],
-                    ["adapt", "--init", "model.pt", "--average", "1", "--device", "cpu", "--steps", "1", "-o", "out"]):
+    for command in (
+        ["denoise", "--model", "model.pt", "--average", "8", "-o", "out.exr"],
+        ["adapt", "--init", "model.pt", "--average", "1", "--device", "cpu", "--steps", "1", "-o", "out"],
+    ):
         result = run(command[0], "good.exr", "--pair", "pair.exr", "--engine", "torch", *command[1:])
         assert result.exit_code == 0, result.output + repr(result.exception)
     for output in ("out.exr", "out/good.exr"):

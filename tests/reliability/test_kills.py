@@ -1,4 +1,5 @@
 """Each command that writes, killed at any moment and run again: it gives what an undisturbed run gives, nothing is left."""
+
 import json
 import random
 import re
@@ -26,9 +27,9 @@ TINY = "--batch 2 --device cpu"
 TRAIN = f"train --data data --hdr --features albedo --levels 2 --widths 8,8 --crop 16 --precision float32 {TINY}"
 ADAPT = f"adapt data -o out --init start.pt --crop 48 --steps 3 --engine torch --average 1 {TINY}"
 SAMPLE = f"--device cpu{f' --blender {BLENDER}' if BLENDER else ''}"
-STAYS = {"data/.cache", "data/.cache/.writable"}   # a training's arrays, which the next one uses
-PYTORCH = re.compile("torchinductor_.*")       # in the temporary folder: one of its own for all that it ever does
-PYTHON = re.compile("tmp/[a-z0-9_]{8}")        # with which Python tries the temporary folder, for some microseconds
+STAYS = {"data/.cache", "data/.cache/.writable"}  # a training's arrays, which the next one uses
+PYTORCH = re.compile("torchinductor_.*")  # in the temporary folder: one of its own for all that it ever does
+PYTHON = re.compile("tmp/[a-z0-9_]{8}")  # with which Python tries the temporary folder, for some microseconds
 TIMES = ("seconds",)  # in descriptions: what no two runs share
 
 
@@ -37,6 +38,7 @@ class Command:
     """first: what is killed. again: what is run then, if that is another command and last.pt is there; before: makes what it
     needs. least: of `--reliability-kills` from which on it takes part.
     """
+
     first: str
     again: str = ""
     before: str = ""
@@ -52,11 +54,15 @@ COMMANDS = {
     "denoise": Command("denoise data --model start.pt --engine torch --device cpu -o out"),
     "export": Command("export start.pt --format torchscript -o out/script.pt --check frame.exr"),
     "export onnx": Command("export start.pt --format onnx -o out/model.onnx --check frame.exr"),
-    "evaluate": Command("evaluate --no-oidn --model start.pt --data data --out out --json out/all.json --engine torch "
-                        "--device cpu"),
+    "evaluate": Command(
+        "evaluate --no-oidn --model start.pt --data data --out out --json out/all.json --engine torch --device cpu"
+    ),
     "sample": Command(f"sample --scene moving.blend --scene-name Other --size 64x36 --spp 16 --seeds 4 --out set {SAMPLE}"),
-    "online": Command(f"online --scene moving.blend --frames 1-3 --spp 4 --size 64x48 --crop 48 --batch 2 --steps-per-frame 2 "
-                      f"--init start.pt --reference-spp 4 -o out --render-{SAMPLE[2:]} --device cpu", least=2),
+    "online": Command(
+        f"online --scene moving.blend --frames 1-3 --spp 4 --size 64x48 --crop 48 --batch 2 --steps-per-frame 2 "
+        f"--init start.pt --reference-spp 4 -o out --render-{SAMPLE[2:]} --device cpu",
+        least=2,
+    ),
 }
 NEEDS = {"evaluate": "flip_evaluator", "export onnx": "onnxruntime"}
 
@@ -114,15 +120,23 @@ def content(path: Path):
     if path.is_dir() or "tfevents" in path.name:
         return None
     if path.suffix in (".json", ".jsonl"):
-        return [without_times(json.loads(text)) for text in
-                (path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()])]
+        return [
+            without_times(json.loads(text))
+            for text in (path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()])
+        ]
     if path.suffix == ".pt" and path.name != "script.pt":
         found = read_checkpoint(path)
-        return found.model, found.provenance.get("step"), {name: weight.numpy().tobytes()
-                                                           for name, weight in found.tensors().items()}
+        return (
+            found.model,
+            found.provenance.get("step"),
+            {name: weight.numpy().tobytes() for name, weight in found.tensors().items()},
+        )
     if path.suffix == ".exr":  # Blender puts the date and the time it took into the header
-        return [(name, channel.pixels.tobytes()) for part in OpenEXR.File(str(path), separate_channels=True).parts
-                for name, channel in part.channels.items()]
+        return [
+            (name, channel.pixels.tobytes())
+            for part in OpenEXR.File(str(path), separate_channels=True).parts
+            for name, channel in part.channels.items()
+        ]
     return path.read_bytes()
 
 
@@ -149,8 +163,9 @@ def assert_no_process(place: Path, seconds=20):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.blender] * (name in ("sample", "online")))
-                                  for name in COMMANDS])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.blender] * (name in ("sample", "online"))) for name in COMMANDS]
+)
 def test_killed_and_run_again(name, world, request, reliability_kills, reliability_seed, record_property):
     """Half of the kills come after a share of the time that the undisturbed run took, half before one of the changes that it
     makes to files: so those between two changes, which are short, are met too.

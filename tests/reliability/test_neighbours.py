@@ -1,4 +1,5 @@
 """Two runs at once: one folder belongs to one of them, what the other reads stays, and what a killed one left is removed."""
+
 import contextlib
 import os
 import signal
@@ -22,8 +23,19 @@ from n2n_render.online import online
 from n2n_render.train.dataset import cache_pair, used_caches
 from n2n_render.train.loop import resumed_config, train
 
-TINY = {"batch": 2, "crop_px": 16, "levels": 2, "encoder_width": 8, "decoder_width": 8, "device": "cpu", "precision": "float32",
-        "hdr": True, "features": ("albedo",), "validations": 1, "steps": 2}
+TINY = {
+    "batch": 2,
+    "crop_px": 16,
+    "levels": 2,
+    "encoder_width": 8,
+    "decoder_width": 8,
+    "device": "cpu",
+    "precision": "float32",
+    "hdr": True,
+    "features": ("albedo",),
+    "validations": 1,
+    "steps": 2,
+}
 
 
 def holder(code: str) -> subprocess.Popen:
@@ -37,12 +49,15 @@ def holder(code: str) -> subprocess.Popen:
 @pytest.fixture
 def hold(request):
     """hold(folder): another process works there until it is killed."""
+
     def start(folder):
-        process = holder(f"from n2n_render.files import locked_folder\n"
-                         f"lock = locked_folder(pathlib.Path({str(folder)!r})); lock.__enter__()")
+        process = holder(
+            f"from n2n_render.files import locked_folder\nlock = locked_folder(pathlib.Path({str(folder)!r})); lock.__enter__()"
+        )
         request.addfinalizer(process.wait)
         request.addfinalizer(process.kill)
         return process
+
     return start
 
 
@@ -116,9 +131,11 @@ def test_a_cache_is_not_removed_under_its_reader(make_dataset):
     with used_caches(pairs):
         old = [cache_pair(pair, ("albedo",)) for pair in pairs]
         write_frame(pairs[0].noisy[0], noisy_frame(true_frame(48, 64), 99))
-        process = holder(f"from n2n_render.frame.pairs import find_pairs\nfrom n2n_render.train.dataset import *\n"
-                         f"pairs = find_pairs(pathlib.Path({str(folder)!r}))\nuse = used_caches(pairs); use.__enter__()\n"
-                         "new = [cache_pair(pair, ('albedo',)) for pair in pairs]")
+        process = holder(
+            f"from n2n_render.frame.pairs import find_pairs\nfrom n2n_render.train.dataset import *\n"
+            f"pairs = find_pairs(pathlib.Path({str(folder)!r}))\nuse = used_caches(pairs); use.__enter__()\n"
+            "new = [cache_pair(pair, ('albedo',)) for pair in pairs]"
+        )
         assert len(list((folder / ".cache").glob("*.npy"))) == 3
         assert all(np.isfinite(cached.images).all() for cached in old)
     process.kill()
@@ -129,16 +146,25 @@ def test_a_cache_is_not_removed_under_its_reader(make_dataset):
     assert not list((folder / ".cache").glob(".*.reader"))
 
 
-@pytest.mark.parametrize("damage", [
-    lambda path: path.unlink(), lambda path: path.write_bytes(b""), lambda path: os.truncate(path, 200),
-    lambda path: path.write_bytes(b"\x93NUMPY" + bytes(80))])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.unlink(),
+        lambda path: path.write_bytes(b""),
+        lambda path: os.truncate(path, 200),
+        lambda path: path.write_bytes(b"\x93NUMPY" + bytes(80)),
+    ],
+)
 def test_a_damaged_cache_is_made_anew_and_one_that_goes_away_is_a_sentence(make_dataset, damage):
     pair = find_pairs(make_dataset(views=1))[0]
     cached = cache_pair(pair, ("albedo",))
     expected = np.array(cached.images)
     damage(cached.images_file.path)
-    with pytest.raises(N2NError, match="went away") if not cached.images_file.path.exists() or \
-            cached.images_file.path.stat().st_size < expected.nbytes else pytest.raises(AssertionError):
+    with (
+        pytest.raises(N2NError, match="went away")
+        if not cached.images_file.path.exists() or cached.images_file.path.stat().st_size < expected.nbytes
+        else pytest.raises(AssertionError)
+    ):
         np.testing.assert_array_equal(cached.images, expected)
     assert np.array_equal(cache_pair(pair, ("albedo",)).images, expected)
 
@@ -201,8 +227,22 @@ def test_a_folder_with_nothing_whole_in_it_is_used(make_dataset, tmp_path):
 def test_a_killed_adaptation_leaves_nothing_for_ever(shot, start, tmp_path):
     """Killed while it trains; the next run takes its cache over, ends like any other and leaves nothing behind."""
     out = tmp_path / "out"
-    arguments = ["adapt", shot, "-o", out, "--init", start, "--crop", 48, "--device", "cpu", "--engine", "torch",
-                 "--minutes", 5]
+    arguments = [
+        "adapt",
+        shot,
+        "-o",
+        out,
+        "--init",
+        start,
+        "--crop",
+        48,
+        "--device",
+        "cpu",
+        "--engine",
+        "torch",
+        "--minutes",
+        5,
+    ]
     process = subprocess.Popen([sys.executable, "-m", "n2n_render.commands", *map(str, arguments)], stderr=subprocess.DEVNULL)
     deadline = time.time() + 120
     while not (out / "preview.png").exists() and len(list(out.glob(".adapt-cache/*.npy"))) < 6 and time.time() < deadline:
@@ -220,6 +260,7 @@ def test_a_place_that_cannot_be_locked_is_told_of(tmp_path, monkeypatch, caplog)
 
     def refuse(*_):
         raise OSError(37, "No locks available")
+
     monkeypatch.setattr(fcntl, "flock", refuse)
     with locked_folder(Path(tmp_path)):
         assert "cannot be locked" in caplog.text

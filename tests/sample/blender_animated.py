@@ -2,14 +2,23 @@
 
 Every animation asks for 3 samples, seed 5, a third of the resolution, denoising and adaptive sampling on, a border.
 """
+
 import sys
 
 import bpy
 
-SETTINGS = {"cycles.samples": 3, "cycles.seed": 5, "cycles.use_denoising": True, "cycles.use_adaptive_sampling": True,
-            "cycles.sample_offset": 1, "render.resolution_percentage": 33, "render.use_border": True,
-            "view_layers[0].samples": 2, "view_layers[0].use_pass_vector": False,
-            "view_layers[0].cycles.denoising_store_passes": False}
+SETTINGS = {
+    "cycles.samples": 3,
+    "cycles.seed": 5,
+    "cycles.use_denoising": True,
+    "cycles.use_adaptive_sampling": True,
+    "cycles.sample_offset": 1,
+    "render.resolution_percentage": 33,
+    "render.use_border": True,
+    "view_layers[0].samples": 2,
+    "view_layers[0].use_pass_vector": False,
+    "view_layers[0].cycles.denoising_store_passes": False,
+}
 
 
 def main(path):
@@ -38,8 +47,9 @@ def new_scene(name):
     scene.collection.objects.link(camera)
     scene.camera = camera
     mesh = bpy.data.meshes.new("ground")
-    mesh.from_pydata([(-4, -4, 0), (4, -4, 0), (4, 4, 0), (-4, 4, 0), (0, 2, 0), (1, 2, 2), (-1, 2, 2)], [],
-                     [(0, 1, 2, 3), (4, 5, 6)])
+    mesh.from_pydata(
+        [(-4, -4, 0), (4, -4, 0), (4, 4, 0), (-4, 4, 0), (0, 2, 0), (1, 2, 2), (-1, 2, 2)], [], [(0, 1, 2, 3), (4, 5, 6)]
+    )
     scene.collection.objects.link(bpy.data.objects.new("ground", mesh))
     return scene
 

@@ -1,4 +1,5 @@
 """Runs inside Blender: renders the scene of the last argument as an artist would, with many passes and Cryptomatte."""
+
 import json
 import sys
 

@@ -2,6 +2,7 @@
 
 a.exr, b.exr: 8 spp with other seeds; r1.exr, r2.exr: 256 spp; stereo.exr, stereo_one_part.exr: two view layers, two views.
 """
+
 import os
 import sys
 

@@ -2,6 +2,7 @@
 
 absent.blend: nothing that it names exists; present.blend: all of it does; packed.blend: it was packed and then removed.
 """
+
 import os
 import sys
 
@@ -31,8 +32,23 @@ def main(folder):
 
 def names():
     """Files that the scene of `world` needs at frames 1 and 3."""
-    return ["still.png", "movie.mp4", "walk_0011.png", "walk_0013.png", "tile.1001.png", "tile.1012.png", "smoke_0001.vdb",
-            "smoke_0003.vdb", "cloud.vdb", "actors.abc", "verts.mdd", "letters.ttf", "lamp.ies", "wood.osl", "fluid"]
+    return [
+        "still.png",
+        "movie.mp4",
+        "walk_0011.png",
+        "walk_0013.png",
+        "tile.1001.png",
+        "tile.1012.png",
+        "smoke_0001.vdb",
+        "smoke_0003.vdb",
+        "cloud.vdb",
+        "actors.abc",
+        "verts.mdd",
+        "letters.ttf",
+        "lamp.ies",
+        "wood.osl",
+        "fluid",
+    ]
 
 
 def write_names(files, wanted, there):
@@ -118,8 +134,12 @@ def world(files):
 
 def font(scene, path):
     """A font cannot be loaded from nothing: a real one is, and its file is elsewhere afterwards."""
-    source = next(os.path.join(place, name) for place, _, found in os.walk(bpy.utils.system_resource("DATAFILES"))
-                  for name in found if name.endswith((".ttf", ".woff2")))
+    source = next(
+        os.path.join(place, name)
+        for place, _, found in os.walk(bpy.utils.system_resource("DATAFILES"))
+        for name in found
+        if name.endswith((".ttf", ".woff2"))
+    )
     text = bpy.data.curves.new("text", "FONT")
     text.font = bpy.data.fonts.load(source)
     text.font.filepath = path

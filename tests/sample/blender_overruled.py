@@ -3,6 +3,7 @@
 The last argument is JSON: {"scene": path, "worker": its folder, "path": of the setting, "value", "answer": a file
 for what it said}.
 """
+
 import json
 import sys
 
@@ -11,6 +12,7 @@ def main(scene, worker, path, value, answer):
     sys.path.insert(0, worker)
     from protocol import SceneError
     from scene import Stage
+
     stage = Stage({"scene": scene, "scene_name": "still", "device": "cpu"}, print)
     request = {"view": "v000", "frame": 1, "seed": 1, "spp": 2, "cycles_seed": 7}
     stage.prepare(request)

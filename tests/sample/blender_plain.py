@@ -3,6 +3,7 @@
 {"scene": path, "renders": [{"path", "frame", "seed", "spp", "size", and if wanted "skip", "interleave",
 "motion_blur", "depth_of_field"}]}; "skip": how many samples of Cycles' sequence are left out at its start
 """
+
 import json
 import sys
 

@@ -1,4 +1,5 @@
 """Runs inside Blender: builds the scenes of these tests in the folder that is the last argument, and facts.json."""
+
 import json
 import math
 import os
@@ -81,8 +82,13 @@ def build_path(scene):
     """A camera that goes to the right past striped boxes, five frames long, without motion blur."""
     add_box(scene.collection, "path", (0, 0, -0.1), (6, 6, 0.2), (0.7, 0.6, 0.3))
     for index in range(7):
-        add_box(scene.collection, f"post {index}", (index - 3, index % 3 - 1, 0.5), (0.4, 0.4, 1),
-                ((0.8, 0.1, 0.1), (0.1, 0.7, 0.2), (0.1, 0.2, 0.9))[index % 3])
+        add_box(
+            scene.collection,
+            f"post {index}",
+            (index - 3, index % 3 - 1, 0.5),
+            (0.4, 0.4, 1),
+            ((0.8, 0.1, 0.1), (0.1, 0.7, 0.2), (0.1, 0.2, 0.9))[index % 3],
+        )
     walker = add_camera(scene, "Walker", (-0.6, -6, 2), (75, 0, 0))
     walker.keyframe_insert("location", frame=1)
     walker.location.x = 0.6

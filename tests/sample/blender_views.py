@@ -2,6 +2,7 @@
 
 All but two have a camera in the room x ±2, y ±3, z 0 … 2.5, beside its walls, under a bright sky that must not be seen.
 """
+
 import math
 import sys
 
@@ -66,16 +67,26 @@ def add_camera(scene, place, target, lens):
 
 def thin_walls(scene):
     """Six planes, normals inwards."""
-    for name, place, size, turn in (("floor", (0, 0, 0), (4, 6), (0, 0)), ("ceiling", (0, 0, 2.5), (4, 6), (180, 0)),
-                                    ("front", (0, -3, 1.25), (4, 2.5), (-90, 0)), ("rear", (0, 3, 1.25), (4, 2.5), (90, 0)),
-                                    ("left", (-2, 0, 1.25), (2.5, 6), (0, 90)), ("right", (2, 0, 1.25), (2.5, 6), (0, -90))):
+    for name, place, size, turn in (
+        ("floor", (0, 0, 0), (4, 6), (0, 0)),
+        ("ceiling", (0, 0, 2.5), (4, 6), (180, 0)),
+        ("front", (0, -3, 1.25), (4, 2.5), (-90, 0)),
+        ("rear", (0, 3, 1.25), (4, 2.5), (90, 0)),
+        ("left", (-2, 0, 1.25), (2.5, 6), (0, 90)),
+        ("right", (2, 0, 1.25), (2.5, 6), (0, -90)),
+    ):
         plane(scene, name, place, size, turn)
 
 
 def thick_walls(scene):
-    for name, place, size in (("floor", (0, 0, -0.2), (4.8, 6.8, 0.4)), ("ceiling", (0, 0, 2.7), (4.8, 6.8, 0.4)),
-                              ("front", (0, -3.2, 1.25), (4.8, 0.4, 2.5)), ("rear", (0, 3.2, 1.25), (4.8, 0.4, 2.5)),
-                              ("left", (-2.2, 0, 1.25), (0.4, 6.8, 2.5)), ("right", (2.2, 0, 1.25), (0.4, 6.8, 2.5))):
+    for name, place, size in (
+        ("floor", (0, 0, -0.2), (4.8, 6.8, 0.4)),
+        ("ceiling", (0, 0, 2.7), (4.8, 6.8, 0.4)),
+        ("front", (0, -3.2, 1.25), (4.8, 0.4, 2.5)),
+        ("rear", (0, 3.2, 1.25), (4.8, 0.4, 2.5)),
+        ("left", (-2.2, 0, 1.25), (0.4, 6.8, 2.5)),
+        ("right", (2.2, 0, 1.25), (0.4, 6.8, 2.5)),
+    ):
         box(scene, name, place, size)
 
 
@@ -109,9 +120,13 @@ def dark_room_behind_a_door(scene):
     bpy.data.objects.remove(part(scene, "right"))
     plane(scene, "beside", (2, -2.25, 1.25), (2.5, 1.5), (0, -90))
     plane(scene, "behind", (2, 1.5, 1.25), (2.5, 3), (0, -90))
-    for name, place, size, turn in (("d1", (4, 0, 1.25), (2.5, 6), (0, -90)), ("d2", (3, -3, 1.25), (2, 2.5), (-90, 0)),
-                                    ("d3", (3, 3, 1.25), (2, 2.5), (90, 0)), ("d4", (3, 0, 0), (2, 6), (0, 0)),
-                                    ("d5", (3, 0, 2.5), (2, 6), (180, 0))):
+    for name, place, size, turn in (
+        ("d1", (4, 0, 1.25), (2.5, 6), (0, -90)),
+        ("d2", (3, -3, 1.25), (2, 2.5), (-90, 0)),
+        ("d3", (3, 3, 1.25), (2, 2.5), (90, 0)),
+        ("d4", (3, 0, 0), (2, 6), (0, 0)),
+        ("d5", (3, 0, 2.5), (2, 6), (180, 0)),
+    ):
         shader(plane(scene, name, place, size, turn)).inputs["Base Color"].default_value = (0, 0, 0, 1)
 
 
@@ -140,6 +155,7 @@ def as_instance(scene):
 def clip_at(distance):
     def clip(scene):
         scene.camera.data.clip_start = distance
+
     return clip
 
 
@@ -187,7 +203,7 @@ def shrink(scene, factor):
     for thing in scene.objects:
         thing.matrix_basis = Matrix.Scale(factor, 4) @ thing.matrix_basis
         if thing.type == "LIGHT":
-            thing.data.energy *= factor ** 2
+            thing.data.energy *= factor**2
             thing.data.shadow_soft_size *= factor
     camera = scene.camera
     camera.scale = (1, 1, 1)
@@ -214,8 +230,9 @@ def plane(scene, name, place, size, turn):
 def box(scene, name, place, size, color=(0.6, 0.6, 0.6)):
     x, y, z = (value / 2 for value in size)
     corners = [(i, j, k) for i in (-x, x) for j in (-y, y) for k in (-z, z)]
-    thing = mesh(scene, name, corners, [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)],
-                 color)
+    thing = mesh(
+        scene, name, corners, [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)], color
+    )
     thing.location = place
     return thing
 

@@ -1,4 +1,5 @@
 """Whatever animates render settings loses against the options of the command; a render that did not follow is an error."""
+
 import json
 
 import numpy as np
@@ -45,13 +46,31 @@ def test_animated_settings_lose(animated, still, run_sample, tmp_path, scene):
     assert ["held still" in warning and "cycles.seed" in warning for warning in recorder.warnings] == [True]
 
 
-@pytest.mark.parametrize(("path", "value"), [
-    ("cycles.samples", 3), ("cycles.seed", 5), ("cycles.sample_offset", 0), ("cycles.use_denoising", 1),
-    ("cycles.use_adaptive_sampling", 1), ("cycles.max_bounces", 1)])
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("cycles.samples", 3),
+        ("cycles.seed", 5),
+        ("cycles.sample_offset", 0),
+        ("cycles.use_denoising", 1),
+        ("cycles.use_adaptive_sampling", 1),
+        ("cycles.max_bounces", 1),
+    ],
+)
 def test_a_render_with_other_settings_is_refused_with_their_names(animated, in_blender, tmp_path, path, value):
     """Here what holds animation still has not seen it, as with whatever a later Blender may bring."""
-    in_blender("blender_overruled.py", json.dumps({"scene": str(animated), "worker": str(WORKER.parent), "path": path,
-                                                   "value": value, "answer": str(tmp_path / "answer")}))
+    in_blender(
+        "blender_overruled.py",
+        json.dumps(
+            {
+                "scene": str(animated),
+                "worker": str(WORKER.parent),
+                "path": path,
+                "value": value,
+                "answer": str(tmp_path / "answer"),
+            }
+        ),
+    )
     said = (tmp_path / "answer").read_text()
     assert f"{path.rpartition('.')[2]} {'True' if 'use_' in path else value} instead of" in said and "animates" in said
 

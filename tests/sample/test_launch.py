@@ -1,4 +1,5 @@
 """Finding Blender, and what the user hears when it dies. The programs here are small shell scripts."""
+
 import sys
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from n2n_render.sample.launch import Worker, find_blender
 @pytest.fixture
 def program(tmp_path):
     """program(shell lines): the path of an executable script."""
+
     def write(*lines):
         path = tmp_path / "program"
         path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
         path.chmod(0o755)
         return str(path)
+
     return write
 
 
@@ -106,8 +109,14 @@ def test_a_blender_that_dies_after_an_answer_is_reported(program):
 def test_errors_and_warnings_of_the_worker_arrive(program):
     """A warning goes to the reporter and does not answer the request; an error is raised with its hint."""
     warnings = []
-    path = dying(program, "read line", "echo Blender chatter", """echo '@n2n {"event": "warning", "message": "careful"}'""",
-                 """echo '@n2n {"event": "error", "what": "no camera", "hint": "set one", "traceback": ""}'""", "read line")
+    path = dying(
+        program,
+        "read line",
+        "echo Blender chatter",
+        """echo '@n2n {"event": "warning", "message": "careful"}'""",
+        """echo '@n2n {"event": "error", "what": "no camera", "hint": "set one", "traceback": ""}'""",
+        "read line",
+    )
     with Worker(path, warnings.append) as worker, pytest.raises(N2NError, match="no camera") as caught:
         worker.ask({"do": "open"})
     assert caught.value.hint == "set one" and warnings == ["careful"]

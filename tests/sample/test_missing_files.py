@@ -1,4 +1,5 @@
 """Files outside of the scene: each that a render needs and cannot find is named; no other is."""
+
 import re
 
 import pytest
@@ -8,10 +9,16 @@ from n2n_render.sample.launch import Worker
 
 pytestmark = pytest.mark.blender
 
-MISSING = {"image": ["still.png", "movie.mp4", "walk_0011.png", "walk_0013.png", "tile.1001.png", "tile.1012.png"],
-           "library": ["outer.blend"], "volume": ["smoke_0001.vdb", "smoke_0003.vdb", "cloud.vdb"],
-           "cache": ["actors.abc", "verts.mdd"], "font": ["letters.ttf"], "light profile": ["lamp.ies"],
-           "shader script": ["wood.osl"], "simulation cache": ["fluid"]}
+MISSING = {
+    "image": ["still.png", "movie.mp4", "walk_0011.png", "walk_0013.png", "tile.1001.png", "tile.1012.png"],
+    "library": ["outer.blend"],
+    "volume": ["smoke_0001.vdb", "smoke_0003.vdb", "cloud.vdb"],
+    "cache": ["actors.abc", "verts.mdd"],
+    "font": ["letters.ttf"],
+    "light profile": ["lamp.ies"],
+    "shader script": ["wood.osl"],
+    "simulation cache": ["fluid"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -73,5 +80,5 @@ def test_a_file_from_a_newer_blender_is_said_to_be_one(files, tmp_path):
     written = (files / "packed.blend").read_bytes()
     version = re.match(rb"BLENDER(?:17-01v|[-_][vV])(\d+)", written)
     newer = b"%0*d" % (len(version[1]), int(version[1]) + 3)
-    (tmp_path / "newer.blend").write_bytes(written[:version.start(1)] + newer + written[version.end(1):])
+    (tmp_path / "newer.blend").write_bytes(written[: version.start(1)] + newer + written[version.end(1) :])
     assert len([line for line in said(tmp_path / "newer.blend") if "newer" in line]) == 1

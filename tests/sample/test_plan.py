@@ -1,4 +1,5 @@
 """Options become jobs: the pure part of `sample`."""
+
 import itertools
 import zlib
 
@@ -12,8 +13,15 @@ VIEWS = ["v000", "v001", "v002"]
 FRAMES = [-3, 0, 1, 20, 12345]
 MANIFEST = {
     "scene": {"file": "a.blend", "sha256": "ab", "scene_name": "Scene", "view_layer": "ViewLayer", "camera": "Camera"},
-    "blender": "5.0.1", "devices": ["CPU"], "spp": 8, "seeds": 2, "size": [64, 36], "fps": 24.0, "frames": [1],
-    "views": {"v000": [1.0] * 16, "v001": [2.0] * 16}, "reference_spp": None,
+    "blender": "5.0.1",
+    "devices": ["CPU"],
+    "spp": 8,
+    "seeds": 2,
+    "size": [64, 36],
+    "fps": 24.0,
+    "frames": [1],
+    "views": {"v000": [1.0] * 16, "v001": [2.0] * 16},
+    "reference_spp": None,
     "settings": {"max_bounces": 12, "use_guiding": False},
 }
 
@@ -22,10 +30,20 @@ def changed(**values):
     return {**MANIFEST, **values}
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("7", [7]), ("1-5", [1, 2, 3, 4, 5]), ("1-10x4", [1, 5, 9]), ("1,7,20", [1, 7, 20]), ("3-3", [3]),
-    ("5,1-3,2", [1, 2, 3, 5]), ("-3--1", [-3, -2, -1]), ("-2-1", [-2, -1, 0, 1]), (" 1 , 3 ", [1, 3]),
-])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("7", [7]),
+        ("1-5", [1, 2, 3, 4, 5]),
+        ("1-10x4", [1, 5, 9]),
+        ("1,7,20", [1, 7, 20]),
+        ("3-3", [3]),
+        ("5,1-3,2", [1, 2, 3, 5]),
+        ("-3--1", [-3, -2, -1]),
+        ("-2-1", [-2, -1, 0, 1]),
+        (" 1 , 3 ", [1, 3]),
+    ],
+)
 def test_frames_are_read_sorted_and_once(text, expected):
     """Ranges, steps, lists and mixtures, negative numbers too."""
     assert plan.parse_frames(text) == expected
@@ -39,8 +57,10 @@ def test_bad_frames_are_refused_with_a_hint(text):
     assert repr(text) in caught.value.what and "1-100x5" in caught.value.hint
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("960x540", [960, 540]), ("1x1", [1, 1]), ("65536x1", [65536, 1]), ("50%", 50.0), ("12.5%", 12.5), ("1000%", 1000.0)])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("960x540", [960, 540]), ("1x1", [1, 1]), ("65536x1", [65536, 1]), ("50%", 50.0), ("12.5%", 12.5), ("1000%", 1000.0)],
+)
 def test_sizes_are_pixels_or_a_percentage(text, expected):
     """Pixels come as a list, a percentage as a number."""
     assert plan.parse_size(text) == expected
@@ -131,26 +151,37 @@ def test_disk_estimate_grows_with_jobs_and_pixels():
     assert one > 0 and plan.disk_bytes(jobs * 2, (64, 36)) == plan.disk_bytes(jobs, (128, 36)) == 2 * one
 
 
-@pytest.mark.parametrize(("new", "named"), [
-    (changed(spp=16), "spp: there 8, now 16"),
-    (changed(size=[32, 18]), "size"),
-    (changed(blender="4.2.0"), "blender"),
-    (changed(scene={**MANIFEST["scene"], "sha256": "cd"}), "sha256"),
-    (changed(scene={**MANIFEST["scene"], "camera": "Other"}), "camera"),
-    (changed(scene={**MANIFEST["scene"], "view_layer": "Other"}), "view_layer"),
-    (changed(settings={**MANIFEST["settings"], "max_bounces": 2}), "max_bounces: there 12, now 2"),
-    (changed(settings={**MANIFEST["settings"], "added": 1}), "added"),
-    (changed(views={"v000": [1.0] * 16, "v001": [2.5] * 16}), "view v001"),
-])
+@pytest.mark.parametrize(
+    ("new", "named"),
+    [
+        (changed(spp=16), "spp: there 8, now 16"),
+        (changed(size=[32, 18]), "size"),
+        (changed(blender="4.2.0"), "blender"),
+        (changed(scene={**MANIFEST["scene"], "sha256": "cd"}), "sha256"),
+        (changed(scene={**MANIFEST["scene"], "camera": "Other"}), "camera"),
+        (changed(scene={**MANIFEST["scene"], "view_layer": "Other"}), "view_layer"),
+        (changed(settings={**MANIFEST["settings"], "max_bounces": 2}), "max_bounces: there 12, now 2"),
+        (changed(settings={**MANIFEST["settings"], "added": 1}), "added"),
+        (changed(views={"v000": [1.0] * 16, "v001": [2.5] * 16}), "view v001"),
+    ],
+)
 def test_differences_name_what_differs(new, named):
     """One sentence for the one thing that differs."""
     found = plan.differences(MANIFEST, new)
     assert len(found) == 1 and named in found[0]
 
 
-@pytest.mark.parametrize("new", [
-    MANIFEST, changed(seeds=9), changed(frames=[2, 3]), changed(devices=["CUDA"]), changed(reference_spp=64),
-    changed(views={"v000": [1.0] * 16, "v001": [2.00001] * 16, "v002": [3.0] * 16})])
+@pytest.mark.parametrize(
+    "new",
+    [
+        MANIFEST,
+        changed(seeds=9),
+        changed(frames=[2, 3]),
+        changed(devices=["CUDA"]),
+        changed(reference_spp=64),
+        changed(views={"v000": [1.0] * 16, "v001": [2.00001] * 16, "v002": [3.0] * 16}),
+    ],
+)
 def test_more_of_the_same_does_not_differ(new):
     """More seeds, frames, views, references or another device may join a folder."""
     assert plan.differences(MANIFEST, new) == []
@@ -171,9 +202,16 @@ def test_merged_keeps_what_both_runs_know():
     assert old["frames"] == [1, 3] and new["seeds"] == 2
 
 
-@pytest.mark.parametrize("name", [
-    FrameName("v000", 1, "s", 1, 8), FrameName("v012", 123456, "r", 2, 16384), FrameName("v1234", 0, "s", 12345, 1),
-    FrameName("v000", -1, "s", 1, 8), FrameName("v000", -12345, "r", 1, 8)])
+@pytest.mark.parametrize(
+    "name",
+    [
+        FrameName("v000", 1, "s", 1, 8),
+        FrameName("v012", 123456, "r", 2, 16384),
+        FrameName("v1234", 0, "s", 12345, 1),
+        FrameName("v000", -1, "s", 1, 8),
+        FrameName("v000", -12345, "r", 1, 8),
+    ],
+)
 def test_file_names_can_be_read_back(name):
     """Also those of negative frames and of long numbers."""
     assert parse_name(name.filename) == name
@@ -185,8 +223,16 @@ def test_names_of_negative_frames_may_be_padded_with_their_sign():
     assert parse_name("v000_f001_s0001_0008spp.exr") is None
 
 
-@pytest.mark.parametrize("text", ["manifest.json", "v000_f0001_s0001_0008spp.png", "v000_f0001_x0001_0008spp.exr",
-                                  ".v000_f0001_s0001_0008spp.exr.1.partial", "v0_f0001_s0001_0008spp.exr"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "manifest.json",
+        "v000_f0001_s0001_0008spp.png",
+        "v000_f0001_x0001_0008spp.exr",
+        ".v000_f0001_s0001_0008spp.exr.1.partial",
+        "v0_f0001_s0001_0008spp.exr",
+    ],
+)
 def test_other_files_have_no_frame_name(text):
     """Whatever else lies in a dataset folder is passed over."""
     assert parse_name(text) is None

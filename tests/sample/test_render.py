@@ -1,4 +1,5 @@
 """What the rendered files hold: independent noise, plain features, and the picture that the artist authored."""
+
 import json
 
 import numpy as np
@@ -26,8 +27,10 @@ def same(one, other):
 def stack(noisy):
     """Grey pictures: (16 seeds, pixels) and (two reference halves, pixels), without the pixels that never vary."""
     pair = find_pairs(noisy)[0]
-    noisy_ones, references = (np.stack([read_frame(path).color.mean(-1, dtype=np.float64).ravel() for path in paths])
-                              for paths in (pair.noisy, pair.references))
+    noisy_ones, references = (
+        np.stack([read_frame(path).color.mean(-1, dtype=np.float64).ravel() for path in paths])
+        for paths in (pair.noisy, pair.references)
+    )
     varies = noisy_ones.std(0) > 1e-5
     assert varies.mean() > 0.4
     return noisy_ones[:, varies], references[:, varies]
@@ -144,12 +147,25 @@ def plain(scenes, animation, plain_render, tmp_path_factory):
 
     def wanted(name, frame, **options):
         seed = RenderJob(FrameName("v000", frame, "s", 1, 4)).cycles_seed
-        return {"path": str(folder / f"{name}.exr"), "frame": frame, "seed": seed, "spp": 4, "skip": skip, "size": SIZE,
-                **options}
+        return {
+            "path": str(folder / f"{name}.exr"),
+            "frame": frame,
+            "seed": seed,
+            "spp": 4,
+            "skip": skip,
+            "size": SIZE,
+            **options,
+        }
 
-    plain_render(scenes.moving, [
-        *[wanted(f"frame{frame}", frame) for frame in (1, 5, 10)], wanted("single", 5, interleave=True),
-        wanted("still", 5, motion_blur=False), wanted("sharp", 5, motion_blur=True, depth_of_field=False)])
+    plain_render(
+        scenes.moving,
+        [
+            *[wanted(f"frame{frame}", frame) for frame in (1, 5, 10)],
+            wanted("single", 5, interleave=True),
+            wanted("still", 5, motion_blur=False),
+            wanted("sharp", 5, motion_blur=True, depth_of_field=False),
+        ],
+    )
     return {path.stem: path for path in folder.iterdir()}
 
 

@@ -1,4 +1,5 @@
 """Killed in the middle of a frame that would take hours: nothing goes on computing, nothing stays behind."""
+
 import importlib.util
 import json
 import os
@@ -51,16 +52,22 @@ def long_frame(scenes, sample_command, tmp_path):
     """(process, its Blender's number, its temporary folder): in the middle of one frame."""
     temporary = tmp_path / "tmp"
     temporary.mkdir()
-    command = sample_command("--scene", scenes.moving, "--scene-name", "Other", "--size", "32x18", "--spp", HOURS_SPP, "--out",
-                             tmp_path / "set")
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                               env={**os.environ, "TMPDIR": str(temporary)},
-                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    command = sample_command(
+        "--scene", scenes.moving, "--scene-name", "Other", "--size", "32x18", "--spp", HOURS_SPP, "--out", tmp_path / "set"
+    )
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     line = "{}"
     while json.loads(line).get("event") != "start":
         line = process.stderr.readline()
         assert line, "it ended before it could be stopped"
-    blender, = children(process.pid)
+    (blender,) = children(process.pid)
     started = busy(blender)
     wait_for(lambda: busy(blender) > started + 2)
     yield process, blender, temporary
@@ -106,9 +113,15 @@ def test_ctrl_c_while_blender_starts_is_no_traceback(scenes, sample_command, tmp
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     command = sample_command("--scene", scenes.moving, "--spp", HOURS_SPP, "--out", tmp_path / "set")
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-                               env={**os.environ, "TMPDIR": str(temporary)},
-                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     wait_for(lambda: children(process.pid))
     blender, *_ = children(process.pid)
     time.sleep(after)
@@ -124,10 +137,17 @@ def test_ctrl_c_while_blender_starts_is_no_traceback(scenes, sample_command, tmp
 @pytest.mark.parametrize("launcher", [[], ["sh", "-c", '"$@"; exit $?', "sh"]])
 def test_the_end_of_its_input_ends_a_rendering_worker(scenes, launcher):
     """Also below a launcher script, and where the system does not end children with their parents."""
-    process = subprocess.Popen([*launcher, sys.executable, str(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True)
-    requests = [{"do": "open", "scene": str(scenes.moving), "scene_name": "Other", "device": "cpu", "size": [32, 18]},
-                {"do": "render", "view": "v000", "frame": 1, "seed": 1, "spp": HOURS_SPP, "cycles_seed": 1, "path": None}]
+    process = subprocess.Popen(
+        [*launcher, sys.executable, str(WORKER)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    requests = [
+        {"do": "open", "scene": str(scenes.moving), "scene_name": "Other", "device": "cpu", "size": [32, 18]},
+        {"do": "render", "view": "v000", "frame": 1, "seed": 1, "spp": HOURS_SPP, "cycles_seed": 1, "path": None},
+    ]
     process.stdin.write("".join(json.dumps(request) + "\n" for request in requests))
     process.stdin.flush()
     while '"event": "scene"' not in process.stdout.readline():
@@ -147,8 +167,14 @@ def test_folders_of_dead_processes_are_removed_and_no_others(tmp_path):
     dead.wait()
     assert not is_alive(dead.pid) and is_alive(os.getpid())
     gone = [f".kind-{HOST}-{dead.pid}", f".kind-{HOST}-{dead.pid}.x1"]
-    kept = [f".kind-{HOST}-{os.getpid()}.x2", f".kind-{HOST}-{dead.pid}-3.x3", f".kind-else-{dead.pid}.x4",
-            f".other-{HOST}-{dead.pid}.x5", f".kind-{HOST}-", "set"]
+    kept = [
+        f".kind-{HOST}-{os.getpid()}.x2",
+        f".kind-{HOST}-{dead.pid}-3.x3",
+        f".kind-else-{dead.pid}.x4",
+        f".other-{HOST}-{dead.pid}.x5",
+        f".kind-{HOST}-",
+        "set",
+    ]
     for name in gone + kept:
         (tmp_path / name / "inside").mkdir(parents=True)
     remove_abandoned(tmp_path, ".kind-")

@@ -1,4 +1,5 @@
 """A run can stop anywhere and go on: only whole files, only the missing ones, only with the settings of before."""
+
 import json
 import os
 import shutil
@@ -73,9 +74,14 @@ def test_more_seeds_and_references_join_a_folder(scenes, run_sample, copy):
     assert (manifest["seeds"], manifest["reference_spp"]) == (4, 2) and times(renders(copy)) == after
 
 
-@pytest.mark.parametrize(("spp", "options", "named"), [
-    (2, TINY, "spp: there 1, now 2"), (1, {"scene_name": "Other", "size": (16, 9)}, "size"),
-    (1, {"size": (32, 18)}, "scene_name: there Other, now Main")])
+@pytest.mark.parametrize(
+    ("spp", "options", "named"),
+    [
+        (2, TINY, "spp: there 1, now 2"),
+        (1, {"scene_name": "Other", "size": (16, 9)}, "size"),
+        (1, {"size": (32, 18)}, "scene_name: there Other, now Main"),
+    ],
+)
 def test_other_settings_are_refused_in_the_same_folder(scenes, run_sample, copy, spp, options, named):
     """The message names what differs, and nothing in the folder changes."""
     before = times(copy.iterdir())
@@ -105,8 +111,13 @@ def test_chunks_together_make_the_whole(scenes, run_sample, tmp_path):
 
 def test_a_dry_run_writes_nothing(scenes, sample_command, tmp_path):
     """It prints how many files, minutes and MiB it would take."""
-    done = subprocess.run(sample_command("--scene", scenes.moving, "--spp", 64, "--seeds", 5, "--size", "32x18", "--dry-run"),
-                          cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        sample_command("--scene", scenes.moving, "--spp", 64, "--seeds", 5, "--size", "32x18", "--dry-run"),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
     assert "would render 5 file(s), 0 there already" in done.stdout
     assert "minutes" in done.stdout and "MiB" in done.stdout
@@ -117,8 +128,13 @@ class Run:
     """The command line in a process of its own, stopped while it renders."""
 
     def __init__(self, command, finished_files):
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        self.process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
         seen = 0
         while seen < finished_files:
             line = self.process.stderr.readline()
@@ -137,8 +153,10 @@ class Run:
     def children_end(self, seconds=30):
         """Whether no child is left within this time; a zombie counts as ended."""
         for _ in range(seconds * 10):
-            states = [subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
-                      for pid in self.children]
+            states = [
+                subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
+                for pid in self.children
+            ]
             if all(state == "" or state.startswith("Z") for state in states):
                 return True
             time.sleep(0.1)
@@ -148,8 +166,12 @@ class Run:
 @pytest.fixture
 def long_run(scenes, sample_command, tmp_path):
     """A run of forty files, of which two are finished."""
-    return Run(sample_command("--scene", scenes.moving, "--scene-name", "Other", "--spp", 64, "--seeds", 40, "--out",
-                              tmp_path / "set"), 2)
+    return Run(
+        sample_command(
+            "--scene", scenes.moving, "--scene-name", "Other", "--spp", 64, "--seeds", 40, "--out", tmp_path / "set"
+        ),
+        2,
+    )
 
 
 def test_a_killed_run_leaves_whole_files_and_goes_on(long_run, scenes, run_sample, tmp_path):

@@ -1,4 +1,5 @@
 """Choosing scene, layer, camera and views; and what is said about scenes that cannot be rendered."""
+
 import subprocess
 
 import numpy as np
@@ -19,16 +20,23 @@ def pictures(folder):
 
 def test_no_camera_is_one_sentence(scenes, sample_command, tmp_path):
     """Exit code 1, what is missing, what to do; no traceback, no folder."""
-    done = subprocess.run(sample_command("--scene", scenes.nocamera, "--spp", 1), cwd=tmp_path, capture_output=True,
-                          text=True, timeout=300)
+    done = subprocess.run(
+        sample_command("--scene", scenes.nocamera, "--spp", 1), cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "scene 'Main' has no active camera" in done.stderr and "--camera" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("options", "known"), [
-    ({"camera": "Nobody"}, "Front, Side, Drone"), ({"view_layer": "Nobody"}, "Main.Layer, No Cubes"),
-    ({"scene_name": "Nobody"}, "Corridor, Main, Other, Passive, Path"), ({"scene_name": "Other", "camera": "Front"}, "Lone")])
+@pytest.mark.parametrize(
+    ("options", "known"),
+    [
+        ({"camera": "Nobody"}, "Front, Side, Drone"),
+        ({"view_layer": "Nobody"}, "Main.Layer, No Cubes"),
+        ({"scene_name": "Nobody"}, "Corridor, Main, Other, Passive, Path"),
+        ({"scene_name": "Other", "camera": "Front"}, "Lone"),
+    ],
+)
 def test_unknown_names_are_answered_with_the_known_ones(scenes, run_sample, tmp_path, options, known):
     """The sentence names the wrong one, the hint all that exist."""
     with pytest.raises(N2NError) as caught:
@@ -98,7 +106,9 @@ def test_folders_may_have_any_name(scenes, run_sample, tmp_path, name):
     """Blender has its own ideas of braces and hashes in paths; a folder's name is taken as it is."""
     done, _ = run_sample(scenes.moving, 1, tmp_path / name, scene_name="Other", size=TINY)
     assert sorted(path.name for path in (tmp_path / name).iterdir() if parse_name(path.name)) == [
-        "v000_f0001_s0001_0001spp.exr", "v000_f0001_s0002_0001spp.exr"]
+        "v000_f0001_s0001_0001spp.exr",
+        "v000_f0001_s0002_0001spp.exr",
+    ]
     assert [path.name for path in tmp_path.iterdir()] == [name] and done.jobs == 2
 
 

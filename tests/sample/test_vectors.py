@@ -1,4 +1,5 @@
 """The Vector pass of `sample`: where a surface was and will be, with motion blur and without."""
+
 import numpy as np
 import pytest
 
@@ -10,18 +11,20 @@ pytestmark = pytest.mark.blender
 
 FRAMES = (2, 3, 4)
 SIZE = (64, 36)
-BLURRED = {"camera": "Drone"}            # of the scene Main, which has motion blur: camera and cube move
-SHARP = {"scene_name": "Path"}           # a camera that moves
+BLURRED = {"camera": "Drone"}  # of the scene Main, which has motion blur: camera and cube move
+SHARP = {"scene_name": "Path"}  # a camera that moves
 
 
 @pytest.fixture(scope="module")
 def render(scenes, run_sample, tmp_path_factory):
     """render(options) → folder of three frames of two seeds, and references of the one in the middle."""
+
     def make(options, folder=None):
         folder = folder or tmp_path_factory.mktemp("shot") / "shot"
         done = run_sample(scenes.moving, 2, folder, frames=FRAMES, reference_spp=2, reference_frames=(3,), size=SIZE, **options)
         assert read_manifest(folder)["settings"]["use_motion_blur"] == (options is BLURRED)
         return folder, *done
+
     return make
 
 

@@ -1,4 +1,5 @@
 """Moved cameras: in the authored camera's space, with as much in sight, in rooms where that is hard."""
+
 import numpy as np
 import pytest
 
@@ -9,8 +10,22 @@ pytestmark = [pytest.mark.blender, pytest.mark.slow]
 
 VIEWS, SPP, SIZE = 9, 16, (32, 18)
 ROOM = np.array([(-2, -3, 0), (2, 3, 2.5)])
-INSIDE = ("Thin", "Thick", "Fog", "Glass", "Dome", "ShownAsBoxes", "HiddenInTheViewport", "Instance", "InsideOut",
-          "Panorama", "Orthographic", "LastStep", "Unlit", "Macro")
+INSIDE = (
+    "Thin",
+    "Thick",
+    "Fog",
+    "Glass",
+    "Dome",
+    "ShownAsBoxes",
+    "HiddenInTheViewport",
+    "Instance",
+    "InsideOut",
+    "Panorama",
+    "Orthographic",
+    "LastStep",
+    "Unlit",
+    "Macro",
+)
 THROUGH_A_WALL = ("Clipped", "ClippedThick", "WallForLightOnly", "SeenThroughBacks")
 CLIP = {"Clipped": 1.2, "ClippedThick": 1.6}
 OPEN = ("Exterior", "Product", "DarkNextDoor")
@@ -34,12 +49,18 @@ def shown(places, run_sample, tmp_path_factory):
             folder = tmp_path_factory.mktemp("views") / scene
             done, recorder = run_sample(places, SPP, folder, scene_name=scene, views=VIEWS, size=SIZE)
             names = [f"v{index:03d}" for index in range(VIEWS)]
-            frames = [[read_frame(folder / FrameName(name, 1, "s", seed, SPP).filename, ("albedo", "normal", "depth"))
-                       for seed in (1, 2)] for name in names]
+            frames = [
+                [
+                    read_frame(folder / FrameName(name, 1, "s", seed, SPP).filename, ("albedo", "normal", "depth"))
+                    for seed in (1, 2)
+                ]
+                for name in names
+            ]
             matrices = [np.reshape(done.manifest["views"][name], (4, 4)) for name in names]
             bright = [np.sqrt(np.mean([frame.color.mean(-1) for frame in pair], 0)).mean() ** 2 for pair in frames]
             made[scene] = matrices, [pair[0] for pair in frames], np.array(bright), recorder, done
         return made[scene]
+
     return show
 
 
@@ -104,5 +125,8 @@ def test_views_are_the_same_whatever_their_number(shown, places, run_sample, tmp
     assert fewer.manifest["views"] == {name: done.manifest["views"][name] for name in ("v000", "v001", "v002", "v003")}
     more, recorder = run_sample(places, SPP, tmp_path / "fewer", scene_name="DarkNextDoor", views=5, size=SIZE)
     assert more.manifest["views"]["v004"] == done.manifest["views"]["v004"]
-    assert more.manifest["view_tries"] == {name: done.manifest["view_tries"][name] for name in fewer.manifest["view_tries"]
-                                           | {"v004": 0}} and "1 moved view(s)" in recorder.notes[1]
+    assert (
+        more.manifest["view_tries"]
+        == {name: done.manifest["view_tries"][name] for name in fewer.manifest["view_tries"] | {"v004": 0}}
+        and "1 moved view(s)" in recorder.notes[1]
+    )

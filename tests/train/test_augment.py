@@ -1,4 +1,5 @@
 """Augmentation keeps geometry and features consistent."""
+
 import itertools
 
 import numpy as np

@@ -1,4 +1,5 @@
 """Crops: independent seeds, own features, held-out views untouched, the same batch whenever it is asked for."""
+
 import numpy as np
 import pytest
 from conftest import noisy_frame, true_frame
@@ -29,8 +30,11 @@ def test_batch_k_is_a_function_of_seed_and_k(make_dataset):
 
 def test_shapes_and_types(make_dataset):
     batch = batches(make_dataset()).make(0)
-    assert {key: value.shape for key, value in batch.items()} == \
-           {"noisy": (3, 3, 32, 32), "target": (3, 3, 32, 32), "guides": (3, 7, 32, 32)}
+    assert {key: value.shape for key, value in batch.items()} == {
+        "noisy": (3, 3, 32, 32),
+        "target": (3, 3, 32, 32),
+        "guides": (3, 7, 32, 32),
+    }
     assert all(value.dtype == np.float32 and value.flags.c_contiguous for value in batch.values())
 
 
@@ -39,11 +43,12 @@ def test_either_seed_may_be_the_input_and_never_both(make_dataset):
     folder = make_dataset(views=1, seeds=3)
     truth = true_frame(48, 64)
     for index, path in enumerate(find_pairs(folder)[0].noisy):
-        truth.color[:] = 2.0 ** index
+        truth.color[:] = 2.0**index
         write_frame(path, truth)
     made = [batches(folder).make(step) for step in range(30)]
-    ratios = {round(float(n.mean() / t.mean()), 2) for batch in made
-              for n, t in zip(batch["noisy"], batch["target"], strict=True)}
+    ratios = {
+        round(float(n.mean() / t.mean()), 2) for batch in made for n, t in zip(batch["noisy"], batch["target"], strict=True)
+    }
     assert ratios == {0.25, 0.5, 2.0, 4.0}
 
 
@@ -62,7 +67,7 @@ def test_a_single_view_is_cut_in_two(make_dataset):
     made = Batches([training], (), 4, 16, seed=1, augmented=False).make(0)["noisy"]
     left = np.array(pair.images[:, :, :51, :3], np.float32).transpose(0, 3, 1, 2)
     for crop in made:
-        places = [left[s, :, y:y + 16, x:x + 16] for s in (0, 1) for y in range(33) for x in range(36)]
+        places = [left[s, :, y : y + 16, x : x + 16] for s in (0, 1) for y in range(33) for x in range(36)]
         assert any(np.array_equal(crop, place) for place in places)
 
 
@@ -91,7 +96,7 @@ def test_arrays_of_negative_frames_are_kept(make_dataset, frame):
     folder = make_dataset(views=1)
     for path in sorted(folder.glob("*.exr")):
         path.rename(folder / FrameName("v000", frame, "s", parse_name(path.name).seed, 8).filename)
-    pair, = find_pairs(folder)
+    (pair,) = find_pairs(folder)
     assert pair.name == f"data/v000_f{'-' * (frame < 0)}{abs(frame):04d}"
     assert cache_pair(pair, FEATURES).images.shape == (2, 48, 64, 10)
     assert cache_pair(pair, FEATURES[:1]).images.any() and cache_pair(pair, FEATURES).images.any()

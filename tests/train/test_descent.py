@@ -1,4 +1,5 @@
 """One optimiser step after the other: limits, the running mean, giving up, and going on where it was."""
+
 import copy
 
 import pytest
@@ -25,7 +26,7 @@ def descent():
 
 def step(descent, length=1.0):
     """A step whose gradient has this length; returns the length that the optimiser saw."""
-    descent.step(descent.network.values.sum() * length / 3 ** 0.5, RATE, "Advice.")
+    descent.step(descent.network.values.sum() * length / 3**0.5, RATE, "Advice.")
     return descent.network.values.grad.norm().item()
 
 

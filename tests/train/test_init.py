@@ -1,4 +1,5 @@
 """Training that starts from a model: at step 0 it is that model; it says where it comes from; and it resumes exactly."""
+
 import numpy as np
 import pytest
 import torch
@@ -37,9 +38,16 @@ def assert_same(found, expected):
         torch.testing.assert_close(found[name], tensor, rtol=0, atol=0, check_dtype=False)
 
 
-@pytest.mark.parametrize("features, prefilter, model", [
-    (GUIDES, None, "oidn-small"), (GUIDES, False, "oidn-small-noisy-aux"), (FEATURES, None, "oidn-small"),
-    (("albedo", "depth"), None, "oidn-small-albedo"), ((), None, "oidn-small")])
+@pytest.mark.parametrize(
+    "features, prefilter, model",
+    [
+        (GUIDES, None, "oidn-small"),
+        (GUIDES, False, "oidn-small-noisy-aux"),
+        (FEATURES, None, "oidn-small"),
+        (("albedo", "depth"), None, "oidn-small-albedo"),
+        ((), None, "oidn-small"),
+    ],
+)
 def test_step_0_is_open_image_denoise(make_dataset, tmp_path, silent, features, prefilter, model):
     """With depth too: its weights are zero. The averaged network, which is what will be kept, starts there as well."""
     wanted = config(make_dataset(), tmp_path / "run", init="oidn-small", features=features, prefilter=prefilter)
@@ -167,18 +175,42 @@ def test_open_image_denoises_topology_trains_from_nothing(make_dataset, tmp_path
 
 def test_that_topology_trains_without_norms_too(make_dataset, tmp_path):
     data = make_dataset(views=2)
-    result = CliRunner().invoke(main, ["train", "--hdr", "--features", "--data", str(data), "--network", "oidn-small", "--norm",
-                                       "none", "--steps", "2", "--crop", "32", "--out", str(tmp_path / "run")])
+    result = CliRunner().invoke(
+        main,
+        [
+            "train",
+            "--hdr",
+            "--features",
+            "--data",
+            str(data),
+            "--network",
+            "oidn-small",
+            "--norm",
+            "none",
+            "--steps",
+            "2",
+            "--crop",
+            "32",
+            "--out",
+            str(tmp_path / "run"),
+        ],
+    )
     assert result.exit_code == 0, result.output
     found = read_checkpoint(tmp_path / "run" / "last.pt")
     assert found.model.norm == "none" and found.model.topology == "oidn"
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in load_network(found).modules())
 
 
-@pytest.mark.parametrize("changes, says", [
-    ({"init": "oidn-small-noisy-aux", "features": ("albedo", "depth")}, "leaves out"), ({"hdr": False}, "--hdr"),
-    ({"init": "oidn-large", "features": ("albedo",)}, "oidn-large"), ({"init": "no such thing"}, "no such thing"),
-    ({"init": None, "network": "oidn", "hdr": False}, "--hdr")])
+@pytest.mark.parametrize(
+    "changes, says",
+    [
+        ({"init": "oidn-small-noisy-aux", "features": ("albedo", "depth")}, "leaves out"),
+        ({"hdr": False}, "--hdr"),
+        ({"init": "oidn-large", "features": ("albedo",)}, "oidn-large"),
+        ({"init": "no such thing"}, "no such thing"),
+        ({"init": None, "network": "oidn", "hdr": False}, "--hdr"),
+    ],
+)
 def test_impossible_starts_are_refused_before_anything_is_made(make_dataset, tmp_path, silent, changes, says):
     with pytest.raises(N2NError, match=says):
         train(config(make_dataset(), tmp_path / "run", **{**OIDN, **changes}), silent)

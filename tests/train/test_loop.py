@@ -1,4 +1,5 @@
 """Training: it learns, resumes exactly, keeps its promises about files, and BatchNorm has no train/evaluate gap."""
+
 import json
 
 import numpy as np
@@ -15,8 +16,19 @@ from n2n_render.train.descent import learning_rate_factor
 from n2n_render.train.loop import Trainer, resumed_config, train
 from n2n_render.train.validate import denoise_array, encode_input, pair_error, set_norms_fixed
 
-SMALL = {"hdr": True, "features": ("albedo", "normal", "depth"), "levels": 2, "encoder_width": 12, "decoder_width": 16,
-         "batch": 4, "crop_px": 32, "precision": "float32", "device": "cpu", "warmup_steps": 10, "validations": 2}
+SMALL = {
+    "hdr": True,
+    "features": ("albedo", "normal", "depth"),
+    "levels": 2,
+    "encoder_width": 12,
+    "decoder_width": 16,
+    "batch": 4,
+    "crop_px": 32,
+    "precision": "float32",
+    "device": "cpu",
+    "warmup_steps": 10,
+    "validations": 2,
+}
 
 
 def config(folder, out, **changes):
@@ -48,6 +60,7 @@ def interrupt_at(trainer, step, monkeypatch):
         train_step()
         if trainer.step == step:
             raise KeyboardInterrupt
+
     monkeypatch.setattr(trainer, "_train_step", interrupted)
     with pytest.raises(KeyboardInterrupt):
         trainer.run()
@@ -137,8 +150,10 @@ def test_noise_to_clean_needs_references(make_dataset, tmp_path, silent):
         train(config(make_dataset(), tmp_path / "run", target="reference"), silent)
 
 
-@pytest.mark.parametrize("changes, says", [({"loss": "l2_display"}, "--hdr"), ({"hdr": False, "loss": "l2"}, "needs --hdr"),
-                                           ({"device": "tpu"}, "tpu")])
+@pytest.mark.parametrize(
+    "changes, says",
+    [({"loss": "l2_display"}, "--hdr"), ({"hdr": False, "loss": "l2"}, "needs --hdr"), ({"device": "tpu"}, "tpu")],
+)
 def test_impossible_wishes_are_refused_before_anything_is_made(make_dataset, tmp_path, silent, changes, says):
     with pytest.raises(N2NError, match=says):
         train(config(make_dataset(), tmp_path / "run", **changes), silent)
@@ -152,7 +167,7 @@ def test_pair_error_estimates_the_true_error_without_a_reference(shape):
     truth = np.full((512, 512, 3), 0.5, np.float32)
     a, b = (rng.gamma(shape, 0.5 / shape, truth.shape).astype(np.float32) for _ in range(2))
     assert pair_error(truth, a, b) == pytest.approx(0, abs=0.05 / shape)
-    assert pair_error(truth * 2, a, b) == pytest.approx(0.5 ** 2 / 0.51 ** 2, rel=0.1 / shape)
+    assert pair_error(truth * 2, a, b) == pytest.approx(0.5**2 / 0.51**2, rel=0.1 / shape)
 
 
 def test_a_crop_too_small_for_batchnorm_is_refused(make_dataset, tmp_path, silent):
@@ -163,8 +178,10 @@ def test_a_crop_too_small_for_batchnorm_is_refused(make_dataset, tmp_path, silen
 
 def test_nothing_of_the_process_is_changed(make_dataset, tmp_path, silent):
     """Threads, random numbers and what float32 means are as before, also after an error."""
+
     def state():
         return torch.get_num_threads(), torch.get_rng_state().tolist(), torch.backends.cudnn.allow_tf32, torch.initial_seed()
+
     before = state()
     train(config(make_dataset(), tmp_path / "run", steps=2, threads=torch.get_num_threads() + 1, seed=77), silent)
     assert state() == before
@@ -203,6 +220,7 @@ def test_what_cannot_be_written_for_a_while_is_written_later(make_dataset, tmp_p
         validate()
         if trainer.step >= 4 and (tmp_path / "run" / "last.pt").is_dir():
             (tmp_path / "run" / "last.pt").rmdir()
+
     trainer._validate = then
     trainer.run()
     assert read_checkpoint(tmp_path / "run" / "last.pt").provenance["step"] == 6

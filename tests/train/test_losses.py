@@ -1,4 +1,5 @@
 """What each loss does to the expectation of a noisy target."""
+
 import numpy as np
 import pytest
 import torch
@@ -34,7 +35,7 @@ def test_tone_mapped_targets_are_biased_as_the_paper_says():
 def test_relative_l2_has_no_gradient_through_its_denominator():
     prediction, target = torch.tensor([0.5], requires_grad=True), torch.tensor([2.0])
     relative_l2(prediction, target).sum().backward()
-    assert prediction.grad.item() == pytest.approx(2 * (0.5 - 2.0) / 0.51 ** 2)
+    assert prediction.grad.item() == pytest.approx(2 * (0.5 - 2.0) / 0.51**2)
 
 
 def test_the_firefly_clamp_limits_outliers_only_and_only_by_the_other_seed():

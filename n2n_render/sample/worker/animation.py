@@ -1,9 +1,10 @@
 """Animation of render settings is held still: it would win over what is set here, frame by frame."""
+
 import re
 
 import bpy
 
-SETTINGS = re.compile(r"cycles\.|render\.|view_layers\[")           # from the scene
+SETTINGS = re.compile(r"cycles\.|render\.|view_layers\[")  # from the scene
 MAY_REACH_SETTINGS = re.compile(r"(^|\.)(cycles\.|render\.|view_layers\[)")  # from whatever has a pointer to a scene
 
 
@@ -51,8 +52,9 @@ def _curves_of(action, slot):
     """`slot`: the handle of the slot that counts; None where Blender knows no slots yet (before 4.4)."""
     if slot is None:
         return [action.fcurves]
-    return [bag.fcurves for layer in action.layers for strip in layer.strips for bag in strip.channelbags
-            if bag.slot_handle == slot]
+    return [
+        bag.fcurves for layer in action.layers for strip in layer.strips for bag in strip.channelbags if bag.slot_handle == slot
+    ]
 
 
 def _reaches_settings(scene, owner, path):

@@ -1,4 +1,5 @@
 """The settings that counted: what Cycles was given for a render, after all animation, against what was asked for."""
+
 import bpy
 import settings
 from protocol import SceneError
@@ -29,6 +30,8 @@ def check(wanted):
     for given in _given:
         wrong = [f"{name} {given[name]} instead of {value}" for name, value in wanted.items() if given[name] != value]
         if wrong:
-            raise SceneError(f"the render did not use the settings that were asked for: {', '.join(wrong)}",
-                             "Something in the file animates them (a driver, an action, an NLA strip). Remove that, save the "
-                             "file and run the same command again.")
+            raise SceneError(
+                f"the render did not use the settings that were asked for: {', '.join(wrong)}",
+                "Something in the file animates them (a driver, an action, an NLA strip). Remove that, save the "
+                "file and run the same command again.",
+            )

@@ -1,4 +1,5 @@
 """Builds the demo scene: a room lit only indirectly, with textured, glossy, glass and emissive things in it."""
+
 import math
 
 import bpy
@@ -25,8 +26,11 @@ def _room():
     floor = _material("floor", roughness=0.35)
     _texture(floor, "ShaderNodeTexChecker", {"Scale": 9.0, "Color1": (0.55, 0.42, 0.3, 1), "Color2": (0.2, 0.13, 0.09, 1)})
     wall = _material("wall", roughness=0.9)
-    _texture(wall, "ShaderNodeTexBrick", {"Scale": 5.0, "Color1": (0.62, 0.35, 0.27, 1), "Color2": (0.5, 0.28, 0.22, 1),
-                                          "Mortar": (0.75, 0.73, 0.7, 1)})
+    _texture(
+        wall,
+        "ShaderNodeTexBrick",
+        {"Scale": 5.0, "Color1": (0.62, 0.35, 0.27, 1), "Color2": (0.5, 0.28, 0.22, 1), "Mortar": (0.75, 0.73, 0.7, 1)},
+    )
     plain = _material("plaster", color=(0.75, 0.74, 0.7), roughness=0.9)
     green = _material("green wall", color=(0.25, 0.5, 0.28), roughness=0.8)
     _box((0, 0, -0.05), (8, 8, 0.1), floor)

@@ -1,4 +1,5 @@
 """Files outside of the .blend that a render reads: which of them are missing at the frames that are rendered."""
+
 import os
 import re
 
@@ -58,8 +59,10 @@ def _needed(frames):
         for path in (cache.filepath, *(layer.filepath for layer in cache.layers)):
             path = _absolute(cache, path)
             own = [int(cache.frame)] if cache.override_frame else frames
-            yield from (("cache (Alembic, USD, point or mesh cache)", found)
-                        for found in ([_numbered(path, frame) for frame in own] if cache.is_sequence else [path]))
+            yield from (
+                ("cache (Alembic, USD, point or mesh cache)", found)
+                for found in ([_numbered(path, frame) for frame in own] if cache.is_sequence else [path])
+            )
     for thing in _used(bpy.data.objects):
         yield from _of_modifiers(thing)
         yield from _of_particles(thing)
@@ -92,6 +95,7 @@ def node_trees():
 
 
 # --- images ----------------------------------------------------------------------------------------------------------
+
 
 def _images(frames):
     users = {}
@@ -137,10 +141,11 @@ def _numbered(path, frame):
     if not found:
         return path
     number = f"{'-' if frame < 0 else ''}{abs(frame):0{len(found[1])}d}"
-    return os.path.join(folder, stem[:found.start()] + number + stem[found.end():] + extension)
+    return os.path.join(folder, stem[: found.start()] + number + stem[found.end() :] + extension)
 
 
 # --- volumes, simulations, modifiers ---------------------------------------------------------------------------------
+
 
 def _volume_paths(volume, frames):
     path = _absolute(volume, volume.filepath)
@@ -215,6 +220,7 @@ def _of_point_cache(owner, cache):
 
 
 # --- nodes -----------------------------------------------------------------------------------------------------------
+
 
 def _of_nodes(owner, tree):
     for node in tree.nodes:

@@ -5,6 +5,7 @@ Requests: `open` (first) and then any number of `render`; or `build-demo`. Each 
 middle of a render, so that a killed parent leaves nothing running. Works under `python main.py` (bpy wheel) and
 `blender -b --python main.py`.
 """
+
 import json
 import os
 import queue
@@ -22,6 +23,7 @@ def answer(request, stage):
     """Carries out one request; returns the stage that later requests use."""
     if request["do"] == "open":
         import scene  # imports bpy: here, so that a broken bpy is reported like any other error
+
         stage = scene.Stage(request, warn)
         emit("scene", **stage.describe())
     elif request["do"] == "render":
@@ -31,6 +33,7 @@ def answer(request, stage):
         emit("rendered", path=request["path"], matrix=matrix, seconds=time.time() - started)
     elif request["do"] == "build-demo":
         import demo_scene
+
         emit("built", path=demo_scene.build(request["path"]))
     else:
         raise ValueError(f"unknown request {request['do']!r}")
@@ -64,6 +67,7 @@ def _die_with_the_parent():
     """Linux ends us with the process that started us, even while Blender holds Python's lock (loading, simulating)."""
     if sys.platform == "linux":
         import ctypes
+
         PR_SET_PDEATHSIG = 1
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 

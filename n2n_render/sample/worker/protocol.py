@@ -1,4 +1,5 @@
 """How the worker speaks to its parent: marked JSON lines on stdout, among whatever Blender prints. No bpy here."""
+
 import json
 import sys
 

@@ -1,4 +1,5 @@
 """A .blend file becomes a stage: opened with scripts off, every noise-relevant setting set, ready to render jobs."""
+
 import json
 import os
 
@@ -90,11 +91,15 @@ def _open(path, scene_name, warn):
     try:
         bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
     except RuntimeError as error:
-        raise SceneError(f"cannot open {path}: {str(error).strip()}",
-                         "Check that it is a .blend file saved by this Blender's version or an older one.") from None
+        raise SceneError(
+            f"cannot open {path}: {str(error).strip()}",
+            "Check that it is a .blend file saved by this Blender's version or an older one.",
+        ) from None
     if bpy.app.autoexec_fail:
-        warn(f"scripts inside the file were not run ({bpy.app.autoexec_fail_message}); "
-             "drivers that need Python keep their last value")
+        warn(
+            f"scripts inside the file were not run ({bpy.app.autoexec_fail_message}); "
+            "drivers that need Python keep their last value"
+        )
     if scene_name is None:
         return bpy.context.scene
     if scene_name not in bpy.data.scenes:
@@ -106,8 +111,7 @@ def _open(path, scene_name, warn):
 def _view_layer(scene, name):
     """The layer to render; all others are switched off for this process."""
     if name is not None and name not in scene.view_layers:
-        raise SceneError(f"scene {scene.name!r} has no view layer {name!r}",
-                         f"It has: {', '.join(scene.view_layers.keys())}.")
+        raise SceneError(f"scene {scene.name!r} has no view layer {name!r}", f"It has: {', '.join(scene.view_layers.keys())}.")
     used = [layer for layer in scene.view_layers if layer.use] or list(scene.view_layers)
     chosen = scene.view_layers[name] if name else used[0]
     for layer in scene.view_layers:
@@ -125,8 +129,10 @@ def _camera(scene, name, warn):
         scene.camera = scene.objects[name]
     elif scene.camera is None:
         if len(cameras) != 1:
-            raise SceneError(f"scene {scene.name!r} has no active camera",
-                             f"Set one in Blender, or pass --camera NAME. Its cameras: {names}.")
+            raise SceneError(
+                f"scene {scene.name!r} has no active camera",
+                f"Set one in Blender, or pass --camera NAME. Its cameras: {names}.",
+            )
         scene.camera = cameras[0]
         warn(f"the scene has no active camera; using its only one, {cameras[0].name!r}")
     return scene.camera

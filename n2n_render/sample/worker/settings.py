@@ -1,21 +1,61 @@
 """Cycles and output settings: all that touches noise is set or recorded, all that an artist chose for looks stays."""
+
 import bpy
 from protocol import SceneError
 
 # Recorded in the manifest: two files are comparable only when these agree.
 NOISE_SETTINGS = (
-    "sampling_pattern", "use_adaptive_sampling", "use_denoising", "sample_clamp_direct", "sample_clamp_indirect",
-    "light_sampling_threshold", "use_light_tree", "use_guiding", "max_bounces", "diffuse_bounces", "glossy_bounces",
-    "transmission_bounces", "volume_bounces", "transparent_max_bounces", "blur_glossy", "caustics_reflective",
-    "caustics_refractive", "use_fast_gi", "ao_bounces_render", "pixel_filter_type", "filter_width", "film_exposure",
-    "feature_set", "scrambling_distance", "auto_scrambling_distance", "min_light_bounces", "min_transparent_bounces",
-    "use_surface_guiding", "use_volume_guiding", "guiding_training_samples", "direct_light_sampling_type",
-    "volume_step_rate", "volume_max_steps", "volume_biased", "use_layer_samples",
+    "sampling_pattern",
+    "use_adaptive_sampling",
+    "use_denoising",
+    "sample_clamp_direct",
+    "sample_clamp_indirect",
+    "light_sampling_threshold",
+    "use_light_tree",
+    "use_guiding",
+    "max_bounces",
+    "diffuse_bounces",
+    "glossy_bounces",
+    "transmission_bounces",
+    "volume_bounces",
+    "transparent_max_bounces",
+    "blur_glossy",
+    "caustics_reflective",
+    "caustics_refractive",
+    "use_fast_gi",
+    "ao_bounces_render",
+    "pixel_filter_type",
+    "filter_width",
+    "film_exposure",
+    "feature_set",
+    "scrambling_distance",
+    "auto_scrambling_distance",
+    "min_light_bounces",
+    "min_transparent_bounces",
+    "use_surface_guiding",
+    "use_volume_guiding",
+    "guiding_training_samples",
+    "direct_light_sampling_type",
+    "volume_step_rate",
+    "volume_max_steps",
+    "volume_biased",
+    "use_layer_samples",
 )
 # Set for every render, and asked of Cycles afterwards.
 COUNTING = ("samples", "sample_offset", "use_sample_subset", "sample_subset_length", "use_animated_seed", "time_limit")
-COUNTING_RENDER = ("engine", "resolution_x", "resolution_y", "resolution_percentage", "use_border", "use_compositing",
-                   "use_sequencer", "use_multiview", "use_freestyle", "pixel_aspect_x", "pixel_aspect_y")
+COUNTING_RENDER = (
+    "engine",
+    "resolution_x",
+    "resolution_y",
+    "resolution_percentage",
+    "use_border",
+    "use_compositing",
+    "use_sequencer",
+    "use_multiview",
+    "use_freestyle",
+    "pixel_aspect_x",
+    "pixel_aspect_y",
+)
 GPU_BACKENDS = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")  # tried in this order by `auto`
 
 
@@ -65,8 +105,16 @@ def use_sampling(scene, layer):
     cycles.scrambling_distance, cycles.auto_scrambling_distance = 1.0, False  # less would tie neighbouring pixels together
     cycles.time_limit = 0
     render.use_persistent_data = True
-    for switch in ("use_compositing", "use_sequencer", "use_border", "use_crop_to_border", "use_multiview",
-                   "use_freestyle", "use_single_layer", "use_placeholder"):
+    for switch in (
+        "use_compositing",
+        "use_sequencer",
+        "use_border",
+        "use_crop_to_border",
+        "use_multiview",
+        "use_freestyle",
+        "use_single_layer",
+        "use_placeholder",
+    ):
         setattr(render, switch, False)
     render.use_overwrite = True
     for name in _passes(layer):
@@ -146,8 +194,12 @@ def noise_settings(scene):
 def counting(scene, layer):
     """Name → value of all that decides what a render's noise is, which picture it is of, and what is written."""
     found = noise_settings(scene)
-    for owner, names in ((scene.cycles, COUNTING), (layer.cycles, ("denoising_store_passes",)), (scene.render, COUNTING_RENDER),
-                         (layer, _passes(layer))):
+    for owner, names in (
+        (scene.cycles, COUNTING),
+        (layer.cycles, ("denoising_store_passes",)),
+        (scene.render, COUNTING_RENDER),
+        (layer, _passes(layer)),
+    ):
         found.update({name: getattr(owner, name) for name in names if hasattr(owner, name)})
     found["seed"] = scene.cycles.seed
     return found

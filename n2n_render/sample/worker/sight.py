@@ -1,14 +1,15 @@
 """What a camera sees and what surrounds it, asked with rays: cheap, and alike on every machine."""
+
 import math
 from collections import Counter, namedtuple
 
 from mathutils import Vector
 
-GRID, AROUND = 12, 96    # rays a side through the picture; rays in all directions
+GRID, AROUND = 12, 96  # rays a side through the picture; rays in all directions
 MANY_INSTANCES = 20_000  # a ray visits them all, so that with more of them there are fewer rays:
 FEW_GRID, FEW_AROUND = 7, 40
-SKIN = 1e-5              # of a hit's distance: where a ray goes on behind what it passes
-MOST_PASSED = 32         # surfaces that a ray passes at most
+SKIN = 1e-5  # of a hit's distance: where a ray goes on behind what it passes
+MOST_PASSED = 32  # surfaces that a ray passes at most
 
 Hit = namedtuple("Hit", "distance is_back thing")
 # Shares of rays that end nowhere and on back faces, distance of the nearest hit and of the one in the middle (inf without
@@ -32,8 +33,9 @@ class Sight:
             left = min(length - gone, 1e30)
             if left <= 0:
                 return None
-            hit, place, normal, _, thing, _ = self._scene.ray_cast(self._depsgraph, origin + direction * gone, direction,
-                                                                   distance=left)
+            hit, place, normal, _, thing, _ = self._scene.ray_cast(
+                self._depsgraph, origin + direction * gone, direction, distance=left
+            )
             if not hit:
                 return None
             distance = (place - origin).length
@@ -68,8 +70,13 @@ class Sight:
 def _summary(hits):
     met = [hit for hit in hits if hit]
     distances = sorted(hit.distance for hit in met) or [math.inf]
-    return Seen(1 - len(met) / len(hits), sum(hit.is_back for hit in met) / len(hits), distances[0],
-                distances[len(distances) // 2], Counter(hit.thing for hit in met))
+    return Seen(
+        1 - len(met) / len(hits),
+        sum(hit.is_back for hit in met) / len(hits),
+        distances[0],
+        distances[len(distances) // 2],
+        Counter(hit.thing for hit in met),
+    )
 
 
 def _is_passed(thing, layer):

@@ -3,6 +3,7 @@
 A place is tried, judged by rays (sight.py) and then by a tiny render (exposure.py), and tried again nearer to the authored
 one until it passes. View k is the same whatever the number of views, and on every machine.
 """
+
 import math
 import random
 
@@ -12,15 +13,15 @@ from mathutils import Matrix, Vector
 from sight import Sight, half_width
 
 ATTEMPTS = 200
-NEARER = 0.7             # of the way, after each place that the render refuses
-MIN_MOVE = 0.02          # of the look-at distance
-MAX_MOVE = 0.5           # of the look-at distance
-MIN_CLEARANCE = 0.08     # of the look-at distance: nearest surface around a moved camera
-MIN_MIDDLE = 0.3         # of the look-at distance: the picture's middle distance
-MAX_JITTER = 0.2         # of the look-at distance, on each axis: how far a view may look past the authored target …
+NEARER = 0.7  # of the way, after each place that the render refuses
+MIN_MOVE = 0.02  # of the look-at distance
+MAX_MOVE = 0.5  # of the look-at distance
+MIN_CLEARANCE = 0.08  # of the look-at distance: nearest surface around a moved camera
+MIN_MIDDLE = 0.3  # of the look-at distance: the picture's middle distance
+MAX_JITTER = 0.2  # of the look-at distance, on each axis: how far a view may look past the authored target …
 JITTER_IN_PICTURE = 0.55  # … and of the picture's half width there, for long lenses
-LARGE = 0.15             # of the rays that hit something: an object that no view may lose from sight
-STOPS = 3                # how much darker or brighter than the authored picture a view may be
+LARGE = 0.15  # of the rays that hit something: an object that no view may lose from sight
+STOPS = 3  # how much darker or brighter than the authored picture a view may be
 
 
 def rounded(matrix):
@@ -46,13 +47,15 @@ def make(scene, layer, camera, count, known, warn):
             name = f"v{index:03d}"
             cameras[name] = _copy(scene, authored, name)
             if name in known:
-                _put(cameras[name], Matrix([known[name][row:row + 4] for row in range(0, 16, 4)]), authored)
+                _put(cameras[name], Matrix([known[name][row : row + 4] for row in range(0, 16, 4)]), authored)
             else:
                 tries[name] = _place(cameras[name], authored, random.Random(index))
             if tries.get(name) == ATTEMPTS:
                 _put(cameras[name], authored.pose @ Matrix.Rotation(math.radians(2.0 * index), 4, "Z"), authored)
-                warn(f"view {name}: found no free place around the authored camera in {ATTEMPTS} tries; "
-                     "it is only rolled in place")
+                warn(
+                    f"view {name}: found no free place around the authored camera in {ATTEMPTS} tries; "
+                    "it is only rolled in place"
+                )
     bpy.context.view_layer.update()
     return cameras, tries
 
@@ -134,7 +137,7 @@ class _Authored:
         seen, own = self._measure(camera), self._exposure
         if own.coverage > 0 and 1 - seen.coverage > 0.02 + _more(1 - own.coverage):
             return False
-        return own.brightness == 0 or 2.0 ** -STOPS <= seen.brightness / own.brightness <= 2.0 ** STOPS
+        return own.brightness == 0 or 2.0**-STOPS <= seen.brightness / own.brightness <= 2.0**STOPS
 
 
 def _lens_radius(camera):
@@ -155,7 +158,7 @@ def _copy(scene, authored, name):
 
 def _put(camera, pose, authored):
     """As the manifest will record it, so that a run that reads it there renders the very same picture."""
-    camera.matrix_world = Matrix([rounded(pose)[row:row + 4] for row in range(0, 16, 4)])
+    camera.matrix_world = Matrix([rounded(pose)[row : row + 4] for row in range(0, 16, 4)])
     _focus(camera, authored)
 
 

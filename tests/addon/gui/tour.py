@@ -2,6 +2,7 @@
 
 screenshots.sh beside this file starts it, and says what it needs.
 """
+
 import os
 import subprocess
 import sys
@@ -160,8 +161,13 @@ def _render(scene):
 def _hide_other_panels():
     """So that the whole panel is in the picture. The choice of the engine stays."""
     for cls in bpy.types.Panel.__subclasses__():
-        if (getattr(cls, "bl_space_type", "") == "PROPERTIES" and getattr(cls, "bl_context", "") == "render"
-                and cls.is_registered and "n2n" not in cls.__module__ and cls.__name__ != "RENDER_PT_context"):
+        if (
+            getattr(cls, "bl_space_type", "") == "PROPERTIES"
+            and getattr(cls, "bl_context", "") == "render"
+            and cls.is_registered
+            and "n2n" not in cls.__module__
+            and cls.__name__ != "RENDER_PT_context"
+        ):
             bpy.utils.unregister_class(cls)
 
 
@@ -248,8 +254,11 @@ def _click(area, operator, *during, across=False):
     if across:
         places = [(x, region.y + region.height // 2) for x in range(region.x + 8, region.x + region.width, 8)]
     else:
-        places = [(region.x + int(region.width * share), y) for share in (0.55, 0.9)
-                  for y in range(region.y + region.height - 8, region.y, -8)]
+        places = [
+            (region.x + int(region.width * share), y)
+            for share in (0.55, 0.9)
+            for y in range(region.y + region.height - 8, region.y, -8)
+        ]
     for place in places:
         _move(*place)
         yield 0.1

@@ -1,4 +1,5 @@
 """Denoise Animation: three frames, on disk."""
+
 import os
 import shutil
 import signal
@@ -53,8 +54,9 @@ def a_cancelled_animation_keeps_finished_frames_and_goes_on(folder):
     assert {name for name in before if after.get(name) != before[name]} <= {"denoised/n2n.json"}
     assert set(after) - set(before) == {"denoised/frame_0002.exr", "denoised/frame_0003.exr", "noisy/frame_0003.exr"} - done
     assert bpy.ops.n2n.denoise_animation() == {"FINISHED"}
-    assert {name: time for name, time in _files(folder).items() if name.endswith(".exr")} == \
-           {name: time for name, time in after.items() if name.endswith(".exr")}
+    assert {name: time for name, time in _files(folder).items() if name.endswith(".exr")} == {
+        name: time for name, time in after.items() if name.endswith(".exr")
+    }
     assert not room.groups(scene) and scene.frame_current == 2
 
 
@@ -70,8 +72,9 @@ def an_interrupt_ends_the_animation(folder):
 def _is_ended_by(end, scene, folder):
     def after_the_first_frame():
         while "denoised/frame_0001.exr" not in _files(folder):
-            time.sleep(.01)
+            time.sleep(0.01)
         end()
+
     scene.frame_end = 20
     threading.Thread(target=after_the_first_frame, daemon=True).start()
     assert "cancelled" in sentence(bpy.ops.n2n.denoise_animation)
@@ -123,15 +126,19 @@ def frames_of_other_settings_are_refused(folder):
     assert bpy.ops.n2n.denoise_animation() == {"FINISHED"}
     before = _files(folder)
     scene.frame_end = 3
-    for name, value, before_it in (("strength", .5, 1.0), ("model", "oidn", "oidn-small"), ("keep_noisy", True, False),
-                                   ("prefilter", "OFF", "AUTO")):
+    for name, value, before_it in (
+        ("strength", 0.5, 1.0),
+        ("model", "oidn", "oidn-small"),
+        ("keep_noisy", True, False),
+        ("prefilter", "OFF", "AUTO"),
+    ):
         setattr(scene.n2n, name, value)
         said = sentence(bpy.ops.n2n.denoise_animation)
         assert name.replace("_", " ") in said and folder in said, said
         setattr(scene.n2n, name, before_it)
     assert _files(folder) == before
     shutil.rmtree(Path(folder) / "denoised")
-    scene.n2n.strength, scene.n2n.keep_noisy = .5, True
+    scene.n2n.strength, scene.n2n.keep_noisy = 0.5, True
     assert bpy.ops.n2n.denoise_animation() == {"FINISHED"}
     assert (Path(folder) / "noisy" / NAMES[0]).stat().st_mtime_ns == before[f"noisy/{NAMES[0]}"]
 

@@ -1,4 +1,5 @@
 """Installs the archive as the artist does."""
+
 import bpy
 
 

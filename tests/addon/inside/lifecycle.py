@@ -1,4 +1,5 @@
 """Enabling and disabling."""
+
 import importlib
 import os
 import sys
@@ -23,8 +24,11 @@ def denoising_loads_nothing_into_blender(folder):
 
 
 def _handlers():
-    return {name: len(getattr(bpy.app.handlers, name)) for name in dir(bpy.app.handlers)
-            if isinstance(getattr(bpy.app.handlers, name), list)}
+    return {
+        name: len(getattr(bpy.app.handlers, name))
+        for name in dir(bpy.app.handlers)
+        if isinstance(getattr(bpy.app.handlers, name), list)
+    }
 
 
 def _registered():

@@ -1,12 +1,14 @@
 """The step in the compositor, and what belongs to the artist."""
+
 import bpy
 import room
 from room import composite, denoised_room, groups, pixels, same
 
 
 def _links(tree):
-    return {(link.from_node.name, link.from_socket.identifier, link.to_node.name, link.to_socket.identifier)
-            for link in tree.links}
+    return {
+        (link.from_node.name, link.from_socket.identifier, link.to_node.name, link.to_socket.identifier) for link in tree.links
+    }
 
 
 def _nodes(tree):
@@ -25,8 +27,12 @@ def _artists_tree(scene):
     for node, place in ((glare, (300, 0)), (blur, (300, -300)), (viewer, (600, -300)), (value, (0, 500))):
         node.location = place
     blur.mute = True
-    for source, target in ((layers.outputs["Image"], glare.inputs[0]), (glare.outputs[0], result),
-                           (layers.outputs["Image"], blur.inputs[0]), (blur.outputs[0], viewer.inputs[0])):
+    for source, target in (
+        (layers.outputs["Image"], glare.inputs[0]),
+        (glare.outputs[0], result),
+        (layers.outputs["Image"], blur.inputs[0]),
+        (blur.outputs[0], viewer.inputs[0]),
+    ):
         tree.links.new(source, target)
     return tree, glare, result
 
@@ -65,7 +71,7 @@ def a_glare_node_downstream_sees_the_denoised_picture(folder):
     picture.image = bpy.data.images["N2N Denoised"]
     tree.links.new(picture.outputs[0], glare.inputs[0])
     assert same(found, composite(scene), 1e-4)
-    assert not same(found, noisy, .01) and not same(found, pixels("N2N Denoised"), .01)
+    assert not same(found, noisy, 0.01) and not same(found, pixels("N2N Denoised"), 0.01)
 
 
 def what_the_artist_links_past_the_group_stays_so(folder):
@@ -125,7 +131,7 @@ def a_new_render_is_never_replaced_by_the_old_picture(folder):
     """Another seed, another frame, other samples, another size: the compositor gives what was rendered."""
     scene = denoised_room()
     box = bpy.data.objects["Box"]
-    for frame, x in ((1, 0), (2, .3)):
+    for frame, x in ((1, 0), (2, 0.3)):
         box.location.x = x
         box.keyframe_insert("location", index=0, frame=frame)
     scene.frame_set(1)
@@ -143,8 +149,7 @@ def a_new_render_is_never_replaced_by_the_old_picture(folder):
         (scene.frame_set if name == "frame_current" else lambda new: setattr(holder, name, new))(before)
         return through, noisy
 
-    for path, value in (("cycles.seed", 5), ("cycles.samples", 3), ("render.resolution_percentage", 50),
-                        ("frame_current", 2)):
+    for path, value in (("cycles.seed", 5), ("cycles.samples", 3), ("render.resolution_percentage", 50), ("frame_current", 2)):
         through, noisy = change(path, value)
         assert same(through, noisy), path
     assert same(composite(scene), pixels("N2N Denoised"))

@@ -1,4 +1,5 @@
 """A small room that is lit indirectly, and what the scenarios need to look at it."""
+
 import os
 import sys
 import tempfile
@@ -37,15 +38,19 @@ def build_plain(size=SIZE, spp=4, passes=True):
     """The same without the extension: open towards the camera, a box in it, margins where one sees past it."""
     scene = bpy.context.scene
     corners = [Vector((x, y, z)) for x in (-2, 2) for y in (0, 4) for z in (0, 2)]
-    for name, indices, color in (("Floor", (0, 2, 6, 4), (.7, .6, .5)), ("Ceiling", (1, 3, 7, 5), (.8, .8, .8)),
-                                 ("Back", (2, 3, 7, 6), (.7, .7, .8)), ("Left", (0, 1, 3, 2), (.8, .1, .1)),
-                                 ("Right", (4, 5, 7, 6), (.1, .7, .1))):
+    for name, indices, color in (
+        ("Floor", (0, 2, 6, 4), (0.7, 0.6, 0.5)),
+        ("Ceiling", (1, 3, 7, 5), (0.8, 0.8, 0.8)),
+        ("Back", (2, 3, 7, 6), (0.7, 0.7, 0.8)),
+        ("Left", (0, 1, 3, 2), (0.8, 0.1, 0.1)),
+        ("Right", (4, 5, 7, 6), (0.1, 0.7, 0.1)),
+    ):
         _mesh(scene, name, [corners[i] for i in indices], [(0, 1, 2, 3)], color)
-    box = [Vector((x, y, z)) for x in (-.5, .5) for y in (1.5, 2.5) for z in (0, .9)]
+    box = [Vector((x, y, z)) for x in (-0.5, 0.5) for y in (1.5, 2.5) for z in (0, 0.9)]
     faces = [(0, 1, 3, 2), (4, 5, 7, 6), (0, 1, 5, 4), (2, 3, 7, 6), (1, 3, 7, 5)]
-    _mesh(scene, "Box", box, faces, (.9, .7, .2)).rotation_euler.z = .3
+    _mesh(scene, "Box", box, faces, (0.9, 0.7, 0.2)).rotation_euler.z = 0.3
     lamp = bpy.data.lights.new("Lamp", "AREA")
-    lamp.energy, lamp.size = 60, .6
+    lamp.energy, lamp.size = 60, 0.6
     light = bpy.data.objects.new("Lamp", lamp)
     light.location, light.rotation_euler.x = (0, 2, 1.5), 3.1416  # shines at the ceiling
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
@@ -54,7 +59,7 @@ def build_plain(size=SIZE, spp=4, passes=True):
         scene.collection.objects.link(new)
     scene.camera = camera
     scene.world = bpy.data.worlds.new("World")
-    scene.world.color = (.05, .05, .05)
+    scene.world.color = (0.05, 0.05, 0.05)
     scene.render.engine = "CYCLES"
     scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_percentage = *size, 100
     scene.cycles.device, scene.cycles.samples, scene.cycles.use_adaptive_sampling = "CPU", spp, False
@@ -131,9 +136,9 @@ def glare(tree):
     """A Glare node that all of the picture goes into."""
     node = tree.nodes.new("CompositorNodeGlare")
     if "Threshold" in node.inputs:
-        node.inputs["Threshold"].default_value = .1
+        node.inputs["Threshold"].default_value = 0.1
     else:
-        node.threshold = .1
+        node.threshold = 0.1
     return node
 
 

@@ -1,4 +1,5 @@
 """The Denoise button, judged by what comes out of the compositor."""
+
 import os
 
 import bpy
@@ -15,8 +16,8 @@ def the_compositor_gets_closer_to_the_reference(folder):
     noisy = composite(scene)
     assert bpy.ops.n2n.denoise() == {"FINISHED"}
     denoised = composite(scene)
-    assert error(noisy, reference) > .15
-    assert error(denoised, reference) < .5 * error(noisy, reference), (error(denoised, reference), error(noisy, reference))
+    assert error(noisy, reference) > 0.15
+    assert error(denoised, reference) < 0.5 * error(noisy, reference), (error(denoised, reference), error(noisy, reference))
     assert same(denoised, pixels("N2N Denoised")) and same(noisy, pixels("N2N Rendered"))
 
 
@@ -26,7 +27,7 @@ def strength_0_is_the_noisy_picture(folder):
     bpy.ops.render.render()
     bpy.ops.n2n.denoise()
     assert same(pixels("N2N Denoised"), pixels("N2N Rendered"))
-    scene.n2n.strength = .5
+    scene.n2n.strength = 0.5
     bpy.ops.n2n.denoise()
     half = pixels("N2N Denoised") - pixels("N2N Rendered")
     scene.n2n.strength = 1
@@ -38,10 +39,10 @@ def alpha_is_kept(folder):
     scene = room.build()
     scene.render.film_transparent = True
     noisy = composite(scene)
-    assert noisy[..., 3].min() == 0 and noisy[..., 3].max() > .99
+    assert noisy[..., 3].min() == 0 and noisy[..., 3].max() > 0.99
     bpy.ops.n2n.denoise()
     denoised = composite(scene)
-    assert same(denoised[..., 3], noisy[..., 3]) and not same(denoised, noisy, .01)
+    assert same(denoised[..., 3], noisy[..., 3]) and not same(denoised, noisy, 0.01)
 
 
 def every_view_layer_has_its_own_picture(folder):
@@ -68,13 +69,13 @@ def every_view_layer_has_its_own_picture(folder):
         tree.links.new(link.to_node.outputs[0], result)
         assert same(composite(scene), pixels(f"N2N Denoised: {node.layer}"))
         assert same(noisy[node.layer], pixels(f"N2N Rendered: {node.layer}"))
-    assert not same(pixels("N2N Denoised: Empty Room"), pixels(f"N2N Denoised: {first}"), .01)
+    assert not same(pixels("N2N Denoised: Empty Room"), pixels(f"N2N Denoised: {first}"), 0.01)
 
 
 def _with_a_border(scene, crop):
     render = scene.render
     render.use_border, render.use_crop_to_border = True, crop
-    render.border_min_x, render.border_max_x, render.border_min_y, render.border_max_y = .25, .75, .25, .75
+    render.border_min_x, render.border_max_x, render.border_min_y, render.border_max_y = 0.25, 0.75, 0.25, 0.75
     noisy = composite(scene)
     assert bpy.ops.n2n.denoise() == {"FINISHED"}
     return noisy, composite(scene), noisy[..., 3] > 0
@@ -84,8 +85,8 @@ def a_border_render_is_denoised_where_it_was_rendered(folder):
     scene = room.build()
     for crop in (False, True):
         noisy, denoised, inside = _with_a_border(scene, crop)
-        assert .9 < inside.mean() * (1 if crop else 4) <= 1.1
-        assert same(denoised[inside], pixels("N2N Denoised")[inside]) and not same(denoised, noisy, .01), crop
+        assert 0.9 < inside.mean() * (1 if crop else 4) <= 1.1
+        assert same(denoised[inside], pixels("N2N Denoised")[inside]) and not same(denoised, noisy, 0.01), crop
 
 
 def nothing_appears_outside_a_border(folder):
@@ -125,7 +126,7 @@ def a_copy_of_the_scene_has_its_own_picture(folder):
     copy.cycles.seed = 9
     bpy.ops.render.render(scene=copy.name)
     assert bpy.ops.n2n.denoise() == {"FINISHED"}
-    assert not same(composite(copy), mine, .001)
+    assert not same(composite(copy), mine, 0.001)
     assert same(composite(scene), mine), "denoising the copy has changed what the first scene shows"
     bpy.ops.n2n.remove()
     assert same(composite(scene), mine), "removing the copy's picture has changed what the first scene shows"
@@ -161,4 +162,4 @@ def without_a_window_the_denoised_still_is_written(folder):
     bpy.ops.render.render()
     bpy.ops.n2n.denoise()
     written = room.read(f"{folder}/still_0001.exr")
-    assert same(written, composite(scene), 1e-4) and not same(written, pixels("N2N Denoised"), .01)
+    assert same(written, composite(scene), 1e-4) and not same(written, pixels("N2N Denoised"), 0.01)

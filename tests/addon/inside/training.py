@@ -1,4 +1,5 @@
 """Sample Pairs and Train on This Scene, by the n2n-render that is installed beside these tests."""
+
 import hashlib
 import os
 from pathlib import Path
@@ -12,9 +13,9 @@ def _file(folder, program):
     """A saved file with a change that has not been saved."""
     scene = room.build((96, 64), spp=2)
     room.preferences().program = program
-    scene.n2n.spp, scene.n2n.views, scene.n2n.minutes = 2, 2, .1
+    scene.n2n.spp, scene.n2n.views, scene.n2n.minutes = 2, 2, 0.1
     bpy.ops.wm.save_as_mainfile(filepath=f"{folder}/shot.blend")
-    bpy.data.objects["Box"].location.x = .2
+    bpy.data.objects["Box"].location.x = 0.2
     return scene
 
 
@@ -40,7 +41,7 @@ def a_trained_model_is_chosen_and_denoises(folder, program):
     bpy.ops.render.render()
     room.preferences().engine = "BUNDLED"
     assert bpy.ops.n2n.denoise() == {"FINISHED"}
-    assert not room.same(room.composite(scene), room.pixels("N2N Rendered"), .01)
+    assert not room.same(room.composite(scene), room.pixels("N2N Rendered"), 0.01)
     assert others.read_bytes() == b"another shot.blend has made it", "a file of the same name has taken the model"
 
 

@@ -1,4 +1,5 @@
 """What goes wrong is one sentence that says what to do next; the scene and Blender stay as they were."""
+
 import os
 import signal
 import threading
@@ -57,8 +58,12 @@ def a_model_that_is_not_there_or_is_none(folder):
     text = Path(folder) / "x.tza"
     text.write_text("not a model")
     images, trees = set(bpy.data.images), set(bpy.data.node_groups)
-    for model, expected in ((f"{folder}/gone.tza", "gone.tza"), (str(text), "x.tza"), ("nonsense", "nonsense"),
-                            ("", "No model")):
+    for model, expected in (
+        (f"{folder}/gone.tza", "gone.tza"),
+        (str(text), "x.tza"),
+        ("nonsense", "nonsense"),
+        ("", "No model"),
+    ):
         scene.n2n.model = model
         said = sentence(bpy.ops.n2n.denoise)
         assert expected in said, said
@@ -130,7 +135,7 @@ def a_worker_that_was_killed_while_idle_is_replaced(folder):
     room.denoised_room()
     (before,) = room.children()
     os.kill(before, signal.SIGKILL)
-    time.sleep(.2)
+    time.sleep(0.2)
     assert bpy.ops.n2n.denoise() == {"FINISHED"}
     (after,) = room.children()
     assert after != before
@@ -143,8 +148,9 @@ def a_worker_that_is_killed_at_work_is_one_sentence(folder):
 
     def kill():
         while not room.children() - before:
-            time.sleep(.001)
+            time.sleep(0.001)
         os.kill(next(iter(room.children() - before)), signal.SIGKILL)
+
     thread = threading.Thread(target=kill)
     thread.start()
     said = sentence(bpy.ops.n2n.denoise)

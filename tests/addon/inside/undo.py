@@ -1,4 +1,5 @@
 """Undo, renaming and opened files while a job runs; pairs that are found again whatever scenes come."""
+
 import json
 import os
 from pathlib import Path
@@ -112,7 +113,7 @@ def another_file_meanwhile_is_one_sentence(folder):
 def a_setting_that_changes_meanwhile_does_not_mix_frames(folder):
     scene = _shot(folder, 3)
     steps = _after_the_first_frame(folder)
-    scene.n2n.strength = .5
+    scene.n2n.strength = 0.5
     _, problem = _to_the_end(steps)
     assert "strength" in problem, problem
     assert not os.path.exists(f"{folder}/denoised/frame_0003.exr")
