@@ -38,7 +38,7 @@ def bundled() -> tuple[list[str], dict[str, str]] | None:
 def external(named: str) -> list[str] | None:
     """The start of an installed n2n-render's command line: what the artist named, else the one on the PATH; else None."""
     if named:
-        return [named, "-m", "n2n_render.commands"] if is_python(named) else [named]
+        return [named, "-m", "n2n_render"] if is_python(named) else [named]
     found = shutil.which("n2n-render")
     return [found] if found else None
 

@@ -1,6 +1,6 @@
 """`python -m n2n_render …`: the command line."""
 
-from .start import main
+from .cli.start import main
 
 if __name__ == "__main__":
     main()

@@ -6,9 +6,9 @@ from pathlib import Path
 from .config import DemoConfig, SampleConfig, TrainConfig
 from .denoise import load_denoiser
 from .errors import N2NError
-from .evaluate import ViewResult, check_packages, evaluate_view, find_views
+from .evaluate.evaluate import ViewResult, check_packages, evaluate_view, find_views
+from .evaluate.report import write_comparison
 from .frame.passes import FEATURES
-from .report import write_comparison
 from .sample.launch import Worker, find_blender
 from .sample.sampling import sample
 from .train.loop import train
@@ -22,7 +22,7 @@ class DemoResult:
 
 
 def demo(config: DemoConfig, reporter) -> DemoResult:
-    """Runs everything inside `config.out`. `reporter(title)` gives a progress context, see console.py.
+    """Runs everything inside `config.out`. `reporter(title)` gives a progress context, see progress.py.
 
     View 0 is held out of the training: it has the references, and it is the one that is denoised and compared.
     """

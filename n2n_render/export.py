@@ -15,10 +15,10 @@ from . import __version__
 from .denoise import Denoiser
 from .engines.oidn import OidnEngine, archive_tensors
 from .errors import N2NError
-from .files import locked_file, write_beside, write_text
 from .frame.frame import Frame
 from .frame.passes import NEIGHBORS
-from .frame.sequence import OTHER_IMAGES
+from .io.atomic import locked_file, write_beside, write_text
+from .io.sequence import OTHER_IMAGES
 from .network.checkpoint import Checkpoint, load_network
 from .network.models import describe_origin, open_model, sidecar_path
 from .network.tza import write_tza

@@ -7,12 +7,12 @@ import numpy as np
 
 from .denoise import Denoiser, Prefilter
 from .errors import N2NError, UnreadableFile, doubt
-from .frame.exr import ExrImage
 from .frame.frame import Frame, mean_frame
 from .frame.motion import neighbor_guides, share_noise
 from .frame.passes import NEIGHBORS, in_files
-from .frame.sequence import find_windows
 from .frame.windows import Window, place
+from .io.exr import ExrImage
+from .io.sequence import find_windows
 from .network.checkpoint import Checkpoint
 from .network.models import open_model
 

@@ -23,15 +23,15 @@ from .denoise import Prefilter
 from .denoise.denoiser import AlphaDenoiser
 from .denoise.files import put_picture
 from .errors import N2NError, doubt
-from .files import locked_folder, read_json, write_text
-from .frame.exr import ExrImage
 from .frame.frame import Frame, mean_frame
 from .frame.independence import still_alpha
 from .frame.metrics import psnr
-from .frame.pairs import Pair, find_pairs
 from .frame.passes import in_files
-from .frame.renders import read_group
 from .frame.transfer import encode_tonemap, exposure
+from .io.atomic import locked_folder, read_json, write_text
+from .io.dataset import Pair, find_pairs
+from .io.exr import ExrImage
+from .io.renders import read_group
 from .network.checkpoint import Checkpoint, write_somewhere
 from .network.models import describe_origin
 from .sample.sampling import sample
@@ -54,7 +54,7 @@ class Point:
 
 
 def online(config: OnlineConfig, make_reporter) -> list[Point]:
-    """Renders into OUT/<scene>, denoises into OUT, learns; returns the curve. make_reporter(title): as in console.py.
+    """Renders into OUT/<scene>, denoises into OUT, learns; returns the curve. make_reporter(title): see progress.py.
 
     Run again after an interruption, it denoises and learns from the frames that are there and renders the rest. The model
     of an interrupted run is kept too.

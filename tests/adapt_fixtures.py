@@ -7,8 +7,8 @@ import torch
 from click.testing import CliRunner
 from conftest import noisy_frame, true_frame
 
-from n2n_render.commands import main
-from n2n_render.frame.exr import write_frame
+from n2n_render.cli.commands import main
+from n2n_render.io.exr import write_frame
 from n2n_render.network.checkpoint import Checkpoint, write_checkpoint
 from n2n_render.network.model import ModelConfig
 from n2n_render.network.unet import UNet

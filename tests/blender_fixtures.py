@@ -96,7 +96,7 @@ def sample_command():
         return [
             sys.executable,
             "-m",
-            "n2n_render.commands",
+            "n2n_render",
             "--progress",
             "json",
             "sample",

@@ -8,9 +8,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # networks here are tiny; before 
 import numpy as np
 import pytest
 
-from n2n_render.frame.exr import write_frame
 from n2n_render.frame.frame import Frame
-from n2n_render.frame.pairs import FrameName, write_manifest
+from n2n_render.io.dataset import FrameName, write_manifest
+from n2n_render.io.exr import write_frame
 
 pytest_plugins = ["blender_fixtures", "adapt_fixtures", "addon_fixtures", "reliability_fixtures"]
 

@@ -7,46 +7,43 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "n2n_render"
-FREE = {"errors", "config", "files", "schema", "owned"}
+FREE = {"errors", "progress", "schema", "config"}
 # Folder or module → which of our own folders or modules it may import.
 ALLOWED = {
-    "frame": FREE | {"frame"},
-    "sample": FREE | {"frame", "sample"},
-    "network": FREE | {"frame", "network"},
-    "engines": FREE | {"frame", "network", "engines"},
-    "denoise": FREE | {"frame", "network", "engines"},
-    "neighbors": FREE | {"frame", "network", "engines", "denoise"},
-    # it learns from what denoising makes of the guides: a model that wants them clean must never see others
-    "train": FREE | {"frame", "network", "engines", "denoise", "neighbors", "train"},
-    # trains and denoises: both stations in one
-    "adapt": FREE | {"frame", "network", "train", "engines", "denoise", "neighbors", "adapt"},
-    "export": FREE | {"frame", "network", "engines", "denoise"},
-    "evaluate": FREE | {"frame", "network", "engines", "denoise"},
-    "request": {"errors"},
-    "serve": FREE | {"frame", "network", "engines", "denoise", "request"},
-    "report": FREE | {"frame", "evaluate"},
+    "errors": set(),
+    "progress": set(),
     "schema": {"errors"},
     "config": {"schema"},
-    "owned": {"errors"},
-    "files": {"errors", "owned"},
-    "errors": set(),
-    "console": {"errors", "start"},
+    "frame": FREE | {"frame"},
+    "io": FREE | {"frame", "io"},
+    "sample": FREE | {"frame", "io", "sample"},
+    "network": FREE | {"frame", "io", "network"},
+    "engines": FREE | {"frame", "io", "network", "engines"},
+    "denoise": FREE | {"frame", "io", "network", "engines", "denoise"},
+    "neighbors": FREE | {"frame", "io", "network", "engines", "denoise"},
+    # it learns from what denoising makes of the guides: a model that wants them clean must never see others
+    "train": FREE | {"frame", "io", "network", "engines", "denoise", "neighbors", "train"},
+    # trains and denoises: both stations in one
+    "adapt": FREE | {"frame", "io", "network", "train", "engines", "denoise", "neighbors", "adapt"},
+    "export": FREE | {"frame", "io", "network", "engines", "denoise"},
+    "evaluate": FREE | {"frame", "io", "network", "engines", "denoise", "evaluate"},
+    "serve": FREE | {"frame", "io", "network", "engines", "denoise", "serve"},
     "__init__": set(),
 }
-COMPOSERS = {"commands", "options", "demo", "online", "learning", "ending", "start", "__main__"}  # these put stations together
+COMPOSERS = {"cli", "demo", "online", "__main__"}  # these put stations together
 # Heavy neighbour → where it may be imported.
 DOORS = {
     "bpy": {"sample/worker"},
     "mathutils": {"sample/worker"},
-    "OpenEXR": {"frame/exr_parts.py"},
-    "rich": {"console.py"},
-    "click": {"commands.py", "learning.py", "options.py", "ending.py"},
+    "OpenEXR": {"io/exr_parts.py"},
+    "rich": {"cli/console.py"},
+    "click": {"cli"},
     "torch": {"network", "train", "adapt", "engines", "export.py"},
     "pyoidn": {"engines/runtime.py"},
     "openvino": {"engines/openvino_engine.py"},
-    "filelock": {"files.py"},
-    "PIL": {"report.py", "train/journal.py"},
-    "matplotlib": {"train/journal.py", "report.py"},
+    "filelock": {"io/atomic.py"},
+    "PIL": {"evaluate/report.py", "train/journal.py"},
+    "matplotlib": {"train/journal.py", "evaluate/report.py"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -89,7 +86,9 @@ def test_help_and_sample_import_no_torch():
     import subprocess
     import sys
 
-    code = "import sys, n2n_render.commands, n2n_render.sample.sampling; print('torch' in sys.modules, 'bpy' in sys.modules)"
+    code = (
+        "import sys, n2n_render.cli.commands, n2n_render.sample.sampling; print('torch' in sys.modules, 'bpy' in sys.modules)"
+    )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.split() == ["False", "False"]
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from n2n_render import __version__
-from n2n_render.commands import main
+from n2n_render.cli.commands import main
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = ("sample", "train", "adapt", "online", "denoise", "export", "evaluate", "demo")
@@ -103,7 +103,7 @@ def test_sigterm_saves_the_training_as_ctrl_c_does(make_dataset, tmp_path, ignor
     """Also in a background job, whose shell makes it ignore Ctrl-C."""
     run_folder = tmp_path / "run"
     line = (
-        f"{ignored}exec '{sys.executable}' -m n2n_render.commands --progress json train --hdr --data '{make_dataset()}' "
+        f"{ignored}exec '{sys.executable}' -m n2n_render --progress json train --hdr --data '{make_dataset()}' "
         f"--out '{run_folder}' --steps 100000 --levels 1 --widths 8,8 --crop 16"
     )
     process = subprocess.Popen(["sh", "-c", line], stderr=subprocess.PIPE, text=True)
@@ -117,7 +117,7 @@ def test_sigterm_saves_the_training_as_ctrl_c_does(make_dataset, tmp_path, ignor
 
 
 def test_a_model_of_other_features_names_the_missing_pass(make_dataset, tmp_path):
-    from n2n_render.frame.exr import read_frame, write_frame
+    from n2n_render.io.exr import read_frame, write_frame
     from n2n_render.network.checkpoint import Checkpoint, write_checkpoint
     from n2n_render.network.model import ModelConfig
     from n2n_render.network.unet import UNet

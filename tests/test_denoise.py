@@ -8,9 +8,9 @@ from conftest import noisy_frame, true_frame
 
 from n2n_render.denoise import Denoiser, FileOptions, denoise_files
 from n2n_render.errors import N2NError
-from n2n_render.frame.exr import ExrImage, read_frame, write_frame
 from n2n_render.frame.orient import ORIENTATIONS, move, turn
-from n2n_render.frame.sequence import check_overwrites, find_inputs, match_pairs, plan_outputs
+from n2n_render.io.exr import ExrImage, read_frame, write_frame
+from n2n_render.io.sequence import check_overwrites, find_inputs, match_pairs, plan_outputs
 from n2n_render.network.checkpoint import Checkpoint
 from n2n_render.network.model import ModelConfig
 from n2n_render.network.unet import UNet

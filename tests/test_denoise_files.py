@@ -6,11 +6,11 @@ import pytest
 from click.testing import CliRunner
 from conftest import noisy_frame, true_frame
 
-from n2n_render.commands import main
+from n2n_render.cli.commands import main
 from n2n_render.denoise.denoiser import AlphaDenoiser
-from n2n_render.frame.exr import ExrImage, write_frame
 from n2n_render.frame.frame import Frame
 from n2n_render.frame.metrics import squared_error
+from n2n_render.io.exr import ExrImage, write_frame
 
 SIZE = (48, 64)
 

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from conftest import noisy_frame, true_frame
 
-from n2n_render.commands import main
+from n2n_render.cli.commands import main
 
 ROOT = Path(__file__).parents[1]
 EVENTS = ("error", "result")
@@ -35,7 +35,7 @@ def ending(*arguments):
 
 @pytest.fixture
 def frame(tmp_path):
-    from n2n_render.frame.exr import write_frame
+    from n2n_render.io.exr import write_frame
 
     write_frame(tmp_path / "noisy.exr", noisy_frame(true_frame(40, 48), 1))
     return tmp_path / "noisy.exr"
@@ -95,9 +95,7 @@ def test_every_error_of_the_disk_is_a_sentence_with_the_path(number, monkeypatch
 
 def test_a_full_disk_behind_stdout_is_a_sentence():
     with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "n2n_render.commands", "engines"], stdout=full, stderr=subprocess.PIPE, text=True
-        )
+        done = subprocess.run([sys.executable, "-m", "n2n_render", "engines"], stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1 and "full" in done.stderr and "standard output" in done.stderr
     assert "Traceback" not in done.stderr and "ignored" not in done.stderr
 
@@ -166,7 +164,7 @@ def test_an_empty_text_is_an_error_that_names_the_option(command, param, empty, 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT for child processes")
-@pytest.mark.parametrize("program", [("-m", "n2n_render.commands"), ("cli.py",)], ids=["module", "checkout"])
+@pytest.mark.parametrize("program", [("-m", "n2n_render"), ("cli.py",)], ids=["module", "checkout"])
 @pytest.mark.parametrize("moment_s", [0.0, 0.03, 0.06, 0.1, 0.2, 0.3, 0.5, 0.8, 1.1, 1.4, 1.7, 2.0])
 def test_ctrl_c_at_any_moment_is_no_traceback(program, moment_s, make_dataset, tmp_path):
     """Before `start.main` is reached, some hundredths of a second, Python itself answers: by its end, or a traceback."""
@@ -203,6 +201,6 @@ def test_ctrl_c_at_any_moment_is_no_traceback(program, moment_s, make_dataset, t
 
 
 def test_an_interruption_before_json_is_there_is_the_same_event():
-    from n2n_render.start import INTERRUPTED, INTERRUPTED_EVENT, end_event
+    from n2n_render.cli.start import INTERRUPTED, INTERRUPTED_EVENT, end_event
 
     assert INTERRUPTED_EVENT + "\n" == end_event("interrupted", INTERRUPTED)

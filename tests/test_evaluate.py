@@ -8,17 +8,17 @@ import torch
 from click.testing import CliRunner
 from conftest import true_frame
 
-from n2n_render.commands import main
+from n2n_render.cli.commands import main
 from n2n_render.denoise import Denoiser
 from n2n_render.engines import oidn
 from n2n_render.errors import N2NError
-from n2n_render.evaluate import METRICS, equal_samples, evaluate_view, find_finished, find_views, means, oidn_ladder
-from n2n_render.frame.exr import read_frame, write_frame
+from n2n_render.evaluate.evaluate import METRICS, equal_samples, evaluate_view, find_finished, find_views, means, oidn_ladder
+from n2n_render.evaluate.report import comparison, display, samples_lines, table_rows, worst_places, write_json
 from n2n_render.frame.frame import mean_frame
+from n2n_render.io.exr import read_frame, write_frame
 from n2n_render.network.checkpoint import Checkpoint
 from n2n_render.network.model import ModelConfig
 from n2n_render.network.unet import UNet
-from n2n_render.report import comparison, display, samples_lines, table_rows, worst_places, write_json
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from n2n_render.config import DemoConfig
 from n2n_render.demo import demo
-from n2n_render.frame.exr import ExrImage
+from n2n_render.io.exr import ExrImage
 
 pytestmark = pytest.mark.blender
 
@@ -18,7 +18,7 @@ NETWORK = ["--widths", "16,24", "--levels", "3", "--crop", "48", "--threads", "1
 
 
 def command(*options):
-    done = subprocess.run([sys.executable, "-m", "n2n_render.commands", *map(str, options)], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "n2n_render", *map(str, options)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout
@@ -100,7 +100,7 @@ def test_folders_and_pairs_are_denoised(road, tmp_path):
 
 def test_demo_goes_the_whole_road(tmp_path, capsys):
     """At a tenth of its size; N2N_BLENDER is not asked, the demo is what a newcomer runs."""
-    from n2n_render.console import reporter
+    from n2n_render.cli.console import reporter
 
     config = DemoConfig(str(tmp_path / "demo"), 0.3, views=4, reference_spp=32, size=(96, 54), device="cpu")
     result = demo(config, lambda title: reporter(title, "json"))

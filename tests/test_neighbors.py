@@ -9,7 +9,7 @@ from conftest import noisy_frame, true_frame
 
 from n2n_render.errors import N2NError
 from n2n_render.frame.frame import crop
-from n2n_render.frame.sequence import find_windows
+from n2n_render.io.sequence import find_windows
 from n2n_render.neighbors import Neighbors
 from n2n_render.network.model import ModelConfig
 

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 from conftest import noisy_frame, true_frame
 
-from n2n_render.commands import main
-from n2n_render.frame.exr import ExrImage, write_frame
+from n2n_render.cli.commands import main
+from n2n_render.io.exr import ExrImage, write_frame
 
 TIMEOUT_S = 60
 
@@ -220,7 +220,8 @@ def test_it_ends_with_who_asks(served, tmp_path, how):
 
 def test_pytorch_is_not_needed(start_serving, noisy, tmp_path):
     served = start_serving(
-        "-c", "import sys; sys.modules['torch'] = sys.modules['openvino'] = None\nfrom n2n_render.serve import main; main()"
+        "-c",
+        "import sys; sys.modules['torch'] = sys.modules['openvino'] = None\nfrom n2n_render.serve.server import main; main()",
     )
     served.ask(id=1, do="describe", folders=[])
     assert served.last(1)[0]["event"] == "done"
@@ -325,7 +326,7 @@ def wrong(**fields):
     ],
 )
 def test_a_request_that_is_not_whole_is_refused_by_name(request_, says):
-    from n2n_render.request import BadRequest, parse_request
+    from n2n_render.serve.request import BadRequest, parse_request
 
     with pytest.raises(BadRequest) as caught:
         parse_request(json.dumps({"id": "mine", **request_}).encode())
@@ -403,8 +404,8 @@ def test_a_model_that_looks_at_neighbours_is_a_sentence(served, noisy, tmp_path)
 
 def test_doubts_of_the_library_are_warnings_of_the_request_in_hand():
     from n2n_render.errors import doubt
-    from n2n_render.request import Describe
-    from n2n_render.serve import Job, Server
+    from n2n_render.serve.request import Describe
+    from n2n_render.serve.server import Job, Server
 
     answers = []
     server = Server(answers.append)

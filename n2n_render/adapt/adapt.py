@@ -16,10 +16,10 @@ from ..denoise import Denoiser, Prefilter
 from ..denoise.files import raise_failures
 from ..engines.choice import make_engine
 from ..errors import N2NError, UnreadableFile, doubt
-from ..files import locked_folder, make_folder
-from ..frame.pairs import MANIFEST, parse_name, spaced
 from ..frame.passes import NEIGHBORS
-from ..frame.sequence import check_output_names, check_overwrites, find_windows
+from ..io.atomic import locked_folder, make_folder
+from ..io.dataset import MANIFEST, parse_name, spaced
+from ..io.sequence import check_output_names, check_overwrites, find_windows
 from ..neighbors import GUIDES_VERSION, Neighbors, picture_model
 from ..network.checkpoint import Checkpoint, read_checkpoint, write_somewhere
 from ..network.device import Float32, cpu_threads, pick_device
@@ -62,7 +62,7 @@ def adapt(
 ) -> Adaptation:
     """Trains on the frames' own renders, then denoises them into the folder `out`.
 
-    groups: the files of each frame, one for each seed, see `shot.find_groups`; make_reporter(title): as in console.py;
+    groups: the files of each frame, one for each seed, see `shot.find_groups`; make_reporter(title): see progress.py;
     on_picture(path of the denoised frame, Picture) is told of each, on_look(path, images), see `Tuning`, while it trains.
     Run again with the same arguments after an interruption, it uses the weights and the frames that were finished. A frame
     that cannot be read does not keep the others from being done; it is named in the N2NError at the end.

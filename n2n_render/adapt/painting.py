@@ -9,9 +9,9 @@ from ..denoise import Denoiser, FileOptions
 from ..denoise.denoiser import AlphaDenoiser
 from ..denoise.files import put_picture
 from ..errors import N2NError, UnreadableFile
-from ..frame.exr import ExrImage
 from ..frame.frame import Frame, mean_frame
 from ..frame.independence import still_alpha
+from ..io.exr import ExrImage
 from ..network.checkpoint import Checkpoint
 from .picture import Painter, Picture, finished_picture, psnr_of
 from .report import FrameResult, Report

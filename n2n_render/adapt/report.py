@@ -8,7 +8,7 @@ from pathlib import Path
 from .. import __version__
 from ..config import to_dict
 from ..errors import N2NError, doubt
-from ..files import read_json, write_text
+from ..io.atomic import read_json, write_text
 from ..network.checkpoint import Checkpoint
 from ..schema import check_items
 

@@ -9,15 +9,15 @@ import numpy as np
 
 from ..denoise.files import layers_to_denoise
 from ..errors import N2NError, UnreadableFile, doubt
-from ..frame.exr import ExrImage
 from ..frame.frame import mean_frame
 from ..frame.independence import has_noise
-from ..frame.numbering import doubt_gaps, place_files
-from ..frame.pairs import MANIFEST, find_pairs, parse_name
 from ..frame.passes import FEATURES
-from ..frame.renders import check_covered, read_group
-from ..frame.sequence import are_named, find_inputs, match_pairs
 from ..frame.transfer import RADIANCE_MAX
+from ..io.dataset import MANIFEST, find_pairs, parse_name
+from ..io.exr import ExrImage
+from ..io.numbering import doubt_gaps, place_files
+from ..io.renders import check_covered, read_group
+from ..io.sequence import are_named, find_inputs, match_pairs
 from ..network.checkpoint import Checkpoint
 from ..network.model import ModelConfig
 from ..train.augment import augment

@@ -9,8 +9,8 @@ import torch
 
 from ..config import AdaptConfig
 from ..errors import N2NError
-from ..frame.pairs import spaced
 from ..frame.passes import NEIGHBORS
+from ..io.dataset import spaced
 from ..network.checkpoint import Checkpoint, load_network
 from ..network.device import Float32, describe_device, pick_device
 from ..network.model import decode_output

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import N2NError, doubt
-from ..frame.exr import ExrImage
 from ..frame.frame import Frame, crop, mean_frame
 from ..frame.independence import are_equal, check_independent, in_squares, look_at, still_alpha
 from ..frame.passes import in_files
+from ..io.exr import ExrImage
 from .denoiser import LARGE_FRAME_PIXELS, Denoiser
 
 

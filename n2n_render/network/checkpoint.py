@@ -13,7 +13,7 @@ from typing import Annotated
 from .. import __version__
 from ..config import Reach, Share, Steps, TrainPrecision, to_dict
 from ..errors import N2NError
-from ..files import check_regular, temporary_folder, write_beside
+from ..io.atomic import check_regular, temporary_folder, write_beside
 from ..schema import Range, check_items, from_dict, shown
 from .model import ModelConfig, weight_shapes
 

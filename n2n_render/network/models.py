@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import N2NError, doubt
-from ..files import first_line, read_json
+from ..io.atomic import first_line, read_json
 from ..schema import from_dict
 from .checkpoint import Checkpoint, read_checkpoint
 from .model import ModelConfig, weight_shapes

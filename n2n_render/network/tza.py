@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import N2NError
-from ..files import check_regular, write_beside
+from ..io.atomic import check_regular, write_beside
 
 MAGIC = b"\xd7\x41"  # 0x41D7, little-endian
 MAJOR, MINOR = 2, 0

@@ -14,7 +14,7 @@ from collections import deque
 from pathlib import Path
 
 from ..errors import N2NError
-from ..owned import owned_folder, remove_abandoned
+from ..io.owned import owned_folder, remove_abandoned
 from .worker.protocol import MARK
 
 KIND = "n2n_blender_"

@@ -5,7 +5,7 @@ import zlib
 from dataclasses import dataclass
 
 from ..errors import N2NError
-from ..frame.pairs import FrameName
+from ..io.dataset import FrameName
 
 CHANNELS = 15  # colour 3, alpha, albedo 3, normal 3, depth, vector 4
 BYTES_PER_VALUE = 4

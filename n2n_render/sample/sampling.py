@@ -11,11 +11,11 @@ import numpy as np
 from .. import __version__
 from ..config import SampleConfig
 from ..errors import N2NError, doubt
-from ..frame.exr import ExrImage, is_readable, read_frame
 from ..frame.independence import SPREAD_REFUSED, compare, look_at
-from ..frame.pairs import MANIFEST, FrameName, read_manifest, write_manifest
 from ..frame.passes import PASSES
-from ..owned import owned_folder, remove_abandoned
+from ..io.dataset import MANIFEST, FrameName, read_manifest, write_manifest
+from ..io.exr import ExrImage, is_readable, read_frame
+from ..io.owned import owned_folder, remove_abandoned
 from . import plan
 from .launch import Worker
 
@@ -38,7 +38,7 @@ class Estimate:
 def sample(config: SampleConfig, progress, dry_run: bool = False) -> Estimate:
     """Renders all missing frames of `config` into its folder and returns what was planned.
 
-    `progress` has warn(message), start(total), advance(amount, note): see console.py. Raises N2NError for anything that
+    `progress` has warn(message), start(total), advance(amount, note): see progress.py. Raises N2NError for anything that
     the user can mend; frames that were finished stay, and the same call goes on where the last one stopped.
     """
     scene = Path(config.scene)

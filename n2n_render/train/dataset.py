@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import N2NError
-from ..files import Busy, first_line, locked_file, remove_abandoned, temporary_folder, write_beside
-from ..frame.exr import ExrImage
 from ..frame.frame import Frame, mean_frame
-from ..frame.pairs import Pair, picture_name
 from ..frame.passes import FEATURES, GUIDES, NEIGHBORS, guide_channels, guide_count
-from ..frame.renders import read_group
 from ..frame.transfer import RADIANCE_MAX, depth_scale, encode_guides, expose_neighbors, exposure
+from ..io.atomic import Busy, first_line, locked_file, remove_abandoned, temporary_folder, write_beside
+from ..io.dataset import Pair, picture_name
+from ..io.exr import ExrImage
+from ..io.renders import read_group
 from .augment import augment
 
 CACHE_VERSION = 2

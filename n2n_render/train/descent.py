@@ -10,7 +10,7 @@ import time
 import torch
 
 from ..errors import N2NError
-from ..files import temporary_folder
+from ..io.atomic import temporary_folder
 from ..schema import problem
 
 CLIP_FACTOR = 2.0  # gradients longer than this times their usual length are shortened to it

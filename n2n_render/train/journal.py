@@ -14,8 +14,8 @@ import numpy as np
 
 from ..config import Steps
 from ..errors import N2NError
-from ..files import check_regular, first_line, write_beside, write_text
 from ..frame.transfer import encode_tonemap
+from ..io.atomic import check_regular, first_line, write_beside, write_text
 from ..schema import Real, check_items
 
 ANY = Annotated[object, Real(nan=True)]

@@ -41,7 +41,7 @@ STATE = {
 def train(config: TrainConfig, progress, resume: str | None = None) -> Path:
     """Trains until `config` says so and returns the run folder with best.pt, last.pt, metrics.jsonl, training.png.
 
-    resume: the folder of an earlier run, `config` its `resumed_config`; `progress` as in console.py.
+    resume: the folder of an earlier run, `config` its `resumed_config`; `progress` see progress.py.
     Ctrl-C (KeyboardInterrupt) saves last.pt before it goes on upwards; it takes effect between two steps, so that a
     resumed run is the same as an uninterrupted one.
     """

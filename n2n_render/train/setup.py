@@ -11,10 +11,10 @@ from pathlib import Path
 from .. import __version__
 from ..config import TrainConfig, to_dict
 from ..errors import N2NError, doubt
-from ..files import LOCK, Busy, locked_folder, remove_abandoned, write_text
-from ..frame.pairs import MANIFEST, Pair, find_datasets, find_pairs, read_manifest, split_pairs
 from ..frame.passes import NEIGHBORS, in_files
-from ..frame.sequence import find_windows
+from ..io.atomic import LOCK, Busy, locked_folder, remove_abandoned, write_text
+from ..io.dataset import MANIFEST, Pair, find_datasets, find_pairs, read_manifest, split_pairs
+from ..io.sequence import find_windows
 from ..neighbors import Neighbors
 from ..network.checkpoint import Checkpoint
 from ..network.model import OIDN_NETWORKS, ModelConfig

@@ -9,9 +9,9 @@ from conftest import noisy_frame, true_frame
 from n2n_render.adapt.adapt import _names
 from n2n_render.adapt.picture import Painter
 from n2n_render.adapt.tune import Tuning
-from n2n_render.commands import main
-from n2n_render.frame.exr import read_frame, write_frame
-from n2n_render.frame.pairs import FrameName
+from n2n_render.cli.commands import main
+from n2n_render.io.dataset import FrameName
+from n2n_render.io.exr import read_frame, write_frame
 from n2n_render.network.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from n2n_render.network.model import ModelConfig
 from n2n_render.network.unet import UNet

@@ -7,9 +7,9 @@ from conftest import noisy_frame, true_frame
 from n2n_render.adapt import shot
 from n2n_render.adapt.shot import TILE_PX, Crops, ShotFrame, find_groups, find_subjects, held_out_pixels, load_frame, read_group
 from n2n_render.errors import N2NError
-from n2n_render.frame.exr import read_frame, write_frame
 from n2n_render.frame.frame import mean_frame
 from n2n_render.frame.transfer import exposure
+from n2n_render.io.exr import read_frame, write_frame
 from n2n_render.train.dataset import ArrayFile, guide_slice, save_array
 
 HELD_OUT_VALUE = 100.0

@@ -8,7 +8,7 @@ import pytest
 from adapt_fixtures import COMBINED, ERROR, SIZE, adapt, adapted, assert_refused, report
 from conftest import noisy_frame, true_frame
 
-from n2n_render.frame.exr import ExrImage, read_frame, write_frame
+from n2n_render.io.exr import ExrImage, read_frame, write_frame
 
 FRAMES = (1, 2, 3)
 

@@ -11,13 +11,13 @@ from click.testing import CliRunner
 from conftest import noisy_frame, true_frame
 
 from n2n_render.adapt.shot import find_groups
-from n2n_render.commands import main
+from n2n_render.cli.commands import main
 from n2n_render.denoise import Denoiser, Prefilter
 from n2n_render.frame import metrics
-from n2n_render.frame.exr import ExrImage, read_frame, write_frame
 from n2n_render.frame.frame import Frame
-from n2n_render.frame.pairs import FrameName, write_manifest
 from n2n_render.frame.transfer import exposure
+from n2n_render.io.dataset import FrameName, write_manifest
+from n2n_render.io.exr import ExrImage, read_frame, write_frame
 from n2n_render.neighbors import Neighbors
 from n2n_render.network.checkpoint import read_checkpoint
 from n2n_render.network.models import open_model

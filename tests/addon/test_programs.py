@@ -74,7 +74,7 @@ def test_a_program_that_ends_without_an_event_is_a_problem(programs, code):
 
 
 def test_the_command_line_ends_with_such_events(programs):
-    start = "import sys; sys.argv = ['n2n-render', '--progress', 'json', {}]; from n2n_render.start import main; main()"
+    start = "import sys; sys.argv = ['n2n-render', '--progress', 'json', {}]; from n2n_render.cli.start import main; main()"
     assert ran(programs, start.format("'models', '.'"))[1]["models"]
     with pytest.raises(Exception, match="nowhere.exr"):
         ran(programs, start.format("'denoise', 'nowhere.exr', '--model', 'oidn', '-o', 'out.exr'"))

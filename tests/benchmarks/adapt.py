@@ -14,11 +14,11 @@ from n2n_render.adapt.picture import Painter
 from n2n_render.adapt.shot import held_out_pixels, read_group
 from n2n_render.denoise import Denoiser, Prefilter
 from n2n_render.engines.oidn import denoise_best
-from n2n_render.evaluate import find_views
-from n2n_render.frame.exr import ExrImage
+from n2n_render.evaluate.evaluate import find_views
 from n2n_render.frame.frame import mean_frame
 from n2n_render.frame.metrics import psnr, squared_error
 from n2n_render.frame.transfer import encode_tonemap, exposure
+from n2n_render.io.exr import ExrImage
 from n2n_render.network.checkpoint import read_checkpoint
 from n2n_render.network.models import open_model
 

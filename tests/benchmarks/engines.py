@@ -48,8 +48,8 @@ def make_engine(engine, network):
 
 def large_frame(path, size):
     """The frame repeated to (width, height)."""
-    from n2n_render.frame.exr import read_frame
     from n2n_render.frame.frame import Frame
+    from n2n_render.io.exr import read_frame
 
     frame = read_frame(path, ("albedo", "normal"))
     repeats = -(-size[1] // frame.height), -(-size[0] // frame.width), 1
@@ -102,7 +102,7 @@ def time_yardstick(runtime, frame, quality):
 
 def time_files(frame, folder):
     """Seconds to read and to write the frame as Blender has it: 32-bit, ZIP."""
-    from n2n_render.frame.exr import ExrImage, write_frame
+    from n2n_render.io.exr import ExrImage, write_frame
 
     path = f"{folder}/frame.exr"
     write_frame(path, frame)

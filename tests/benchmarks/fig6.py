@@ -70,7 +70,7 @@ def noisy_input(data):
     import numpy as np
 
     from n2n_render.frame.metrics import psnr, relmse
-    from n2n_render.frame.pairs import find_pairs, split_pairs
+    from n2n_render.io.dataset import find_pairs, split_pairs
     from n2n_render.train.dataset import cache_pair
 
     scores = []

@@ -8,10 +8,10 @@ another view of the dataset.
 import sys
 from pathlib import Path
 
-from n2n_render.frame.exr import read_frame
 from n2n_render.frame.frame import Frame
 from n2n_render.frame.independence import compare, look_at
-from n2n_render.frame.pairs import find_pairs
+from n2n_render.io.dataset import find_pairs
+from n2n_render.io.exr import read_frame
 
 
 def compared(one, other) -> str:

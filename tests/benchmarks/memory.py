@@ -17,8 +17,8 @@ import click
 def write_large(path, width, height):
     import numpy as np
 
-    from n2n_render.frame.exr import write_frame
     from n2n_render.frame.frame import Frame
+    from n2n_render.io.exr import write_frame
 
     rng = np.random.default_rng(1)
     color = rng.gamma(1.0, 1.0, (height, width, 3)).astype(np.float32)
@@ -45,7 +45,7 @@ def main(model, size, tile):
             [
                 sys.executable,
                 "-m",
-                "n2n_render.commands",
+                "n2n_render",
                 "denoise",
                 f"{folder}/in.exr",
                 "--model",

@@ -16,8 +16,8 @@ QUALITY = {"oidn-small": 4, "oidn": 5, "oidn-large": 6}  # OIDN's fast, balanced
 def main(paths):
     from n2n_render.denoise import Denoiser
     from n2n_render.engines.runtime import Runtime
-    from n2n_render.frame.exr import read_frame
     from n2n_render.frame.frame import Frame
+    from n2n_render.io.exr import read_frame
     from n2n_render.network.oidn_weights import ARCHIVES, oidn_checkpoint
 
     cpu = Runtime("cpu")

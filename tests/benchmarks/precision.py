@@ -17,11 +17,11 @@ import numpy as np
 @click.option("--model", "models", multiple=True, required=True)
 def main(data, models):
     from n2n_render.denoise import Denoiser
-    from n2n_render.evaluate import find_views
-    from n2n_render.frame.exr import ExrImage
+    from n2n_render.evaluate.evaluate import find_views
     from n2n_render.frame.frame import mean_frame
     from n2n_render.frame.metrics import psnr
     from n2n_render.frame.transfer import exposure
+    from n2n_render.io.exr import ExrImage
     from n2n_render.network.models import open_model
 
     print("| model | dataset | float32 [dB] | loss with half, mean (worst view) | loss with auto, mean (worst view) |")

@@ -62,7 +62,7 @@ def main(scene, seeds, size, spp, rounds):
                     [
                         sys.executable,
                         "-m",
-                        "n2n_render.commands",
+                        "n2n_render",
                         "sample",
                         "--scene",
                         scene,

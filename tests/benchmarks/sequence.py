@@ -21,7 +21,7 @@ def seconds_of(inputs, folder, model, engine):
     command = [
         sys.executable,
         "-m",
-        "n2n_render.commands",
+        "n2n_render",
         "denoise",
         *map(str, inputs),
         "--model",
@@ -61,7 +61,7 @@ def time_stages(frame, model, engine, folder):
 @click.option("--engine", default="auto")
 @click.option("--frames", default=20)
 def main(path, size, model, engine, frames):
-    from n2n_render.frame.exr import write_frame
+    from n2n_render.io.exr import write_frame
 
     frame = large_frame(path, tuple(map(int, size.split("x"))))
     with tempfile.TemporaryDirectory() as folder:

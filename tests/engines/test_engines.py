@@ -15,8 +15,8 @@ from n2n_render.engines.choice import make_engine
 from n2n_render.engines.oidn import archive_tensors, why_not
 from n2n_render.engines.openvino_engine import OpenvinoEngine
 from n2n_render.errors import N2NError
-from n2n_render.frame.exr import read_frame, write_frame
 from n2n_render.frame.transfer import CURVES, exposure
+from n2n_render.io.exr import read_frame, write_frame
 from n2n_render.network.checkpoint import Checkpoint
 from n2n_render.network.model import ModelConfig
 from n2n_render.network.models import open_model

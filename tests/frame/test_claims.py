@@ -8,8 +8,8 @@ import OpenEXR
 import pytest
 
 from n2n_render.errors import N2NError
-from n2n_render.frame import claims
-from n2n_render.frame.claims import check_claims
+from n2n_render.io import claims
+from n2n_render.io.claims import check_claims
 
 COMPRESSIONS = ["NO", "RLE", "ZIPS", "ZIP", "PXR24", "PIZ", "B44", "B44A", "DWAA", "DWAB", "HTJ2K32", "HTJ2K256"]
 

@@ -5,9 +5,9 @@ import OpenEXR
 import pytest
 
 from n2n_render.errors import N2NError
-from n2n_render.frame.exr import ExrImage, is_readable, read_frame, write_frame
 from n2n_render.frame.frame import Frame
 from n2n_render.frame.passes import split_channel
+from n2n_render.io.exr import ExrImage, is_readable, read_frame, write_frame
 
 
 def channels(layer="View.Layer", size=(6, 8), dtype=np.float32, **more):

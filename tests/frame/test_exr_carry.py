@@ -8,9 +8,9 @@ import OpenEXR
 import pytest
 
 from n2n_render.errors import N2NError
-from n2n_render.frame import exr_parts
-from n2n_render.frame.exr import ExrImage, read_frame
-from n2n_render.frame.exr_text import text_attributes
+from n2n_render.io import exr_parts
+from n2n_render.io.exr import ExrImage, read_frame
+from n2n_render.io.exr_text import text_attributes
 
 MIPMAPPED = Path(__file__).parents[1] / "golden" / "mipmapped.exr"
 SIZE = (40, 56)

@@ -7,8 +7,8 @@ import numpy as np
 import OpenEXR
 import pytest
 
-from n2n_render.frame.numbering import doubt_gaps, frame_of_header, place_files
-from n2n_render.frame.pairs import FrameName, picture_name
+from n2n_render.io.dataset import FrameName, picture_name
+from n2n_render.io.numbering import doubt_gaps, frame_of_header, place_files
 
 
 def put(folder, **frames):

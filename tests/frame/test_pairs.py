@@ -3,7 +3,7 @@
 import pytest
 
 from n2n_render.errors import N2NError
-from n2n_render.frame.pairs import find_datasets, find_pairs, read_manifest, split_pairs
+from n2n_render.io.dataset import find_datasets, find_pairs, read_manifest, split_pairs
 
 
 def test_pairs_are_found_with_all_seeds_and_references(make_dataset):

@@ -3,8 +3,8 @@
 import pytest
 
 from n2n_render.errors import N2NError
-from n2n_render.frame.patterns import match_pattern
-from n2n_render.frame.sequence import find_inputs
+from n2n_render.io.patterns import match_pattern
+from n2n_render.io.sequence import find_inputs
 
 
 def names(folder, text):

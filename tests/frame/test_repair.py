@@ -7,8 +7,8 @@ import pytest
 from conftest import noisy_frame, true_frame
 
 from n2n_render.errors import N2NError
-from n2n_render.frame.exr import ExrImage, read_frame, write_frame
 from n2n_render.frame.repair import repair
+from n2n_render.io.exr import ExrImage, read_frame, write_frame
 
 BAD = [np.nan, np.inf, -np.inf, 1e30, -1e30]
 

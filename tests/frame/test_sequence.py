@@ -7,9 +7,9 @@ import OpenEXR
 import pytest
 
 from n2n_render.errors import N2NError
-from n2n_render.frame import sequence
-from n2n_render.frame.pairs import FrameName
-from n2n_render.frame.sequence import (
+from n2n_render.io import sequence
+from n2n_render.io.dataset import FrameName
+from n2n_render.io.sequence import (
     are_named,
     check_overwrites,
     find_inputs,

@@ -9,9 +9,9 @@ from conftest import noisy_frame, true_frame
 
 from n2n_render.denoise.files import read_renders
 from n2n_render.errors import N2NError
-from n2n_render.frame.exr import ExrImage
 from n2n_render.frame.frame import Frame, crop
 from n2n_render.frame.windows import Window, common, place
+from n2n_render.io.exr import ExrImage
 
 SIZE = (48, 64)
 

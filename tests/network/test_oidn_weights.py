@@ -12,8 +12,8 @@ from conftest import noisy_frame, true_frame
 from n2n_render.denoise import Denoiser
 from n2n_render.engines.runtime import Runtime
 from n2n_render.errors import N2NError
-from n2n_render.frame.exr import read_frame
 from n2n_render.frame.frame import Frame
+from n2n_render.io.exr import read_frame
 from n2n_render.network import oidn_weights
 from n2n_render.network.checkpoint import Checkpoint, load_network
 from n2n_render.network.oidn_weights import ARCHIVES, BUILTIN, init_archive, name_archives, oidn_checkpoint

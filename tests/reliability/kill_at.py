@@ -17,11 +17,11 @@ CHANGES = ("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncat
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 IMPORTED = [
     "torch",
-    "n2n_render.commands",
+    "n2n_render.cli.commands",
     "n2n_render.train.loop",
     "n2n_render.adapt.adapt",
     "n2n_render.export",
-    "n2n_render.evaluate",
+    "n2n_render.evaluate.evaluate",
     "n2n_render.online",
     "matplotlib.figure",
     "matplotlib.backends.backend_agg",
@@ -68,7 +68,7 @@ def _run(arguments, place, log, count, last):
     os.chdir(place)
     os.environ["TMPDIR"], tempfile.tempdir = f"{place}/tmp", None
     sys.argv = ["n2n-render", *arguments]
-    from n2n_render.start import main
+    from n2n_render.cli.start import main
 
     _watch(place, os.open(count, os.O_WRONLY | os.O_APPEND), last)
     main()

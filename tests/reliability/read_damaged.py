@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from click.testing import CliRunner
 
-from n2n_render.commands import main
+from n2n_render.cli.commands import main
 from n2n_render.errors import N2NError
-from n2n_render.frame.exr import ExrImage
-from n2n_render.frame.numbering import frame_of_header, place_files
+from n2n_render.io.exr import ExrImage
+from n2n_render.io.numbering import frame_of_header, place_files
 
 FEATURES = ("albedo", "normal", "depth")
 MORE_MEMORY = 2**29  # bytes that the reading of a small file may take at most

@@ -13,7 +13,7 @@ import pytest
 import torch
 from exr_damage import DAMAGES, KINDS, damaged, find_layout, write_whole
 
-from n2n_render.frame.exr import ExrImage
+from n2n_render.io.exr import ExrImage
 from n2n_render.network.checkpoint import Checkpoint, write_checkpoint
 from n2n_render.network.model import ModelConfig
 from n2n_render.network.unet import UNet

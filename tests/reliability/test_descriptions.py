@@ -17,11 +17,11 @@ from click.testing import CliRunner
 from conftest import Silent
 
 from n2n_render.adapt.report import read_report
-from n2n_render.commands import main
+from n2n_render.cli.commands import main
 from n2n_render.config import OnlineConfig, TrainConfig
 from n2n_render.errors import N2NError
 from n2n_render.export import write_sidecar
-from n2n_render.frame.pairs import find_datasets, read_manifest
+from n2n_render.io.dataset import find_datasets, read_manifest
 from n2n_render.network.checkpoint import load_network, read_checkpoint
 from n2n_render.network.models import describe_origin, list_models, open_model
 from n2n_render.network.tza import write_tza

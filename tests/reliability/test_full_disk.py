@@ -17,7 +17,7 @@ from conftest import Silent
 from n2n_render.config import TrainConfig
 from n2n_render.engines.oidn import check_installed
 from n2n_render.errors import N2NError
-from n2n_render.frame.exr import read_frame
+from n2n_render.io.exr import read_frame
 from n2n_render.network.checkpoint import read_checkpoint
 from n2n_render.train.loop import train
 
@@ -63,7 +63,7 @@ def run(arguments, limit=None, cwd=None):
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
     return subprocess.run(
-        [sys.executable, "-m", "n2n_render.commands", *map(str, arguments)],
+        [sys.executable, "-m", "n2n_render", *map(str, arguments)],
         preexec_fn=prepare,
         cwd=cwd,
         env=ENVIRONMENT,
@@ -89,7 +89,7 @@ def run_on_disk(arguments, disk: Path, kilobytes: int):
         '"$@"; code=$?; rm -rf "$0.before"; cp -a "$0" "$0.after"; exit $code'
     )
     done = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", script, disk, sys.executable, "-m", "n2n_render.commands", *map(str, arguments)],
+        ["unshare", "-rm", "sh", "-c", script, disk, sys.executable, "-m", "n2n_render", *map(str, arguments)],
         env=ENVIRONMENT,
         capture_output=True,
         text=True,

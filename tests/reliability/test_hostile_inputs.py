@@ -17,9 +17,9 @@ from conftest import noisy_frame, true_frame
 from exr_damage import write_whole
 from test_damaged_files import tiny_model
 
-from n2n_render.commands import main
-from n2n_render.frame.exr import read_frame, write_frame
-from n2n_render.frame.pairs import FrameName, write_manifest
+from n2n_render.cli.commands import main
+from n2n_render.io.dataset import FrameName, write_manifest
+from n2n_render.io.exr import read_frame, write_frame
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63f8ffff3f0005fe02fe"

@@ -17,8 +17,8 @@ from blender_fixtures import BLENDER
 from conftest import noisy_frame, true_frame
 from kill_at import processes_of, run
 
-from n2n_render.frame.exr import write_frame
-from n2n_render.frame.pairs import FrameName, write_manifest
+from n2n_render.io.dataset import FrameName, write_manifest
+from n2n_render.io.exr import write_frame
 from n2n_render.network.checkpoint import read_checkpoint
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")

@@ -16,9 +16,9 @@ from conftest import Silent, noisy_frame, true_frame
 
 from n2n_render.config import OnlineConfig, TrainConfig
 from n2n_render.errors import N2NError
-from n2n_render.files import HOST, LOCK, Busy, locked_folder, remove_abandoned, write_text
-from n2n_render.frame.exr import write_frame
-from n2n_render.frame.pairs import find_pairs
+from n2n_render.io.atomic import HOST, LOCK, Busy, locked_folder, remove_abandoned, write_text
+from n2n_render.io.dataset import find_pairs
+from n2n_render.io.exr import write_frame
 from n2n_render.online import online
 from n2n_render.train.dataset import cache_pair, used_caches
 from n2n_render.train.loop import resumed_config, train
@@ -52,7 +52,8 @@ def hold(request):
 
     def start(folder):
         process = holder(
-            f"from n2n_render.files import locked_folder\nlock = locked_folder(pathlib.Path({str(folder)!r})); lock.__enter__()"
+            f"from n2n_render.io.atomic import locked_folder as lock\n"
+            f"held = lock(pathlib.Path({str(folder)!r})); held.__enter__()"
         )
         request.addfinalizer(process.wait)
         request.addfinalizer(process.kill)
@@ -132,7 +133,7 @@ def test_a_cache_is_not_removed_under_its_reader(make_dataset):
         old = [cache_pair(pair, ("albedo",)) for pair in pairs]
         write_frame(pairs[0].noisy[0], noisy_frame(true_frame(48, 64), 99))
         process = holder(
-            f"from n2n_render.frame.pairs import find_pairs\nfrom n2n_render.train.dataset import *\n"
+            f"from n2n_render.io.dataset import find_pairs\nfrom n2n_render.train.dataset import *\n"
             f"pairs = find_pairs(pathlib.Path({str(folder)!r}))\nuse = used_caches(pairs); use.__enter__()\n"
             "new = [cache_pair(pair, ('albedo',)) for pair in pairs]"
         )
@@ -243,7 +244,7 @@ def test_a_killed_adaptation_leaves_nothing_for_ever(shot, start, tmp_path):
         "--minutes",
         5,
     ]
-    process = subprocess.Popen([sys.executable, "-m", "n2n_render.commands", *map(str, arguments)], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-m", "n2n_render", *map(str, arguments)], stderr=subprocess.DEVNULL)
     deadline = time.time() + 120
     while not (out / "preview.png").exists() and len(list(out.glob(".adapt-cache/*.npy"))) < 6 and time.time() < deadline:
         time.sleep(0.1)

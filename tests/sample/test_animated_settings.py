@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from n2n_render.errors import N2NError
-from n2n_render.frame.exr import ExrImage, read_frame
-from n2n_render.frame.pairs import FrameName
+from n2n_render.io.dataset import FrameName
+from n2n_render.io.exr import ExrImage, read_frame
 from n2n_render.sample.launch import WORKER
 from n2n_render.sample.sampling import check_seeds
 

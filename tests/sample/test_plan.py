@@ -6,7 +6,7 @@ import zlib
 import pytest
 
 from n2n_render.errors import N2NError
-from n2n_render.frame.pairs import FrameName, parse_name
+from n2n_render.io.dataset import FrameName, parse_name
 from n2n_render.sample import plan
 
 VIEWS = ["v000", "v001", "v002"]

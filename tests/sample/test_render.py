@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from n2n_render.frame.exr import ExrImage, read_frame
-from n2n_render.frame.pairs import FrameName, find_pairs, read_manifest
+from n2n_render.io.dataset import FrameName, find_pairs, read_manifest
+from n2n_render.io.exr import ExrImage, read_frame
 from n2n_render.sample.plan import RenderJob
 
 pytestmark = pytest.mark.blender

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from n2n_render.owned import HOST, is_alive, owned_folder, remove_abandoned
+from n2n_render.io.owned import HOST, is_alive, owned_folder, remove_abandoned
 from n2n_render.sample.launch import KIND, WORKER
 
 HOURS_SPP = 10_000_000

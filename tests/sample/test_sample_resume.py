@@ -10,8 +10,8 @@ import time
 import pytest
 
 from n2n_render.errors import N2NError
-from n2n_render.frame.exr import is_readable
-from n2n_render.frame.pairs import FrameName, parse_name, read_manifest
+from n2n_render.io.dataset import FrameName, parse_name, read_manifest
+from n2n_render.io.exr import is_readable
 
 pytestmark = pytest.mark.blender
 

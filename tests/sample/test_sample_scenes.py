@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from n2n_render.errors import N2NError
-from n2n_render.frame.exr import ExrImage, read_frame
-from n2n_render.frame.pairs import parse_name
+from n2n_render.io.dataset import parse_name
+from n2n_render.io.exr import ExrImage, read_frame
 
 pytestmark = pytest.mark.blender
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from n2n_render.frame.exr import read_frame
 from n2n_render.frame.motion import follow, warp
-from n2n_render.frame.pairs import FrameName, find_pairs, read_manifest
+from n2n_render.io.dataset import FrameName, find_pairs, read_manifest
+from n2n_render.io.exr import read_frame
 
 pytestmark = pytest.mark.blender
 

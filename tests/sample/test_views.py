@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from n2n_render.frame.exr import read_frame
-from n2n_render.frame.pairs import FrameName
+from n2n_render.io.dataset import FrameName
+from n2n_render.io.exr import read_frame
 
 pytestmark = [pytest.mark.blender, pytest.mark.slow]
 

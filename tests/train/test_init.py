@@ -6,14 +6,14 @@ import torch
 from click.testing import CliRunner
 from test_loop import config, interrupt_at
 
-from n2n_render.commands import main
+from n2n_render.cli.commands import main
 from n2n_render.denoise import Denoiser, Prefilter
 from n2n_render.engines.oidn import archive_tensors
 from n2n_render.errors import N2NError
-from n2n_render.frame.exr import read_frame
 from n2n_render.frame.frame import mean_frame
 from n2n_render.frame.passes import FEATURES
 from n2n_render.frame.transfer import exposure
+from n2n_render.io.exr import read_frame
 from n2n_render.network.checkpoint import load_network, read_checkpoint
 from n2n_render.network.models import describe_origin, open_model
 from n2n_render.network.tza import write_tza

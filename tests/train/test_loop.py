@@ -7,7 +7,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from n2n_render.commands import main
+from n2n_render.cli.commands import main
 from n2n_render.config import TrainConfig
 from n2n_render.errors import N2NError
 from n2n_render.network.checkpoint import load_network, read_checkpoint

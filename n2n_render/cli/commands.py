@@ -1,17 +1,12 @@
 """The command line. No logic here: options become configs, stations do the work, errors become one red line."""
 
-if __name__ == "__main__":  # python -m n2n_render.commands
-    from .start import main as start
-
-    start()
-
 from pathlib import Path
 
 import click
 
-from . import __version__
+from .. import __version__
+from ..errors import N2NError
 from .ending import Commands
-from .errors import N2NError
 from .learning import adapt, online, train
 from .options import engine_options, folder_name, reporter
 
@@ -55,10 +50,10 @@ for learning in (train, adapt, online):
 @click.pass_context
 def sample(ctx, dry_run, frames, size, chunk, reference_frames, **options):
     """Render noisy pairs with albedo, normal and depth from a .blend file."""
+    from ..config import SampleConfig
+    from ..sample import plan
+    from ..sample.sampling import sample as run
     from . import console
-    from .config import SampleConfig
-    from .sample import plan
-    from .sample.sampling import sample as run
 
     parsed = plan.parse_size(size) if size else None
     config = SampleConfig(
@@ -124,10 +119,10 @@ def denoise(
     ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, strength, shots, engine, device, precision, average, tile
 ):
     """Denoise multilayer EXR files, folders of them, or frame_####.exr patterns."""
+    from ..denoise import FileOptions, denoise_files, load_denoiser
+    from ..io.sequence import are_named, check_overwrites, find_inputs, match_pairs, parse_shots, plan_outputs
+    from ..neighbors import open_neighbors
     from . import console
-    from .denoise import FileOptions, denoise_files, load_denoiser
-    from .frame.sequence import are_named, check_overwrites, find_inputs, match_pairs, parse_shots, plan_outputs
-    from .neighbors import open_neighbors
 
     paths = find_inputs(list(inputs))
     groups = match_pairs(paths, [find_inputs([text]) for text in pair], are_named(inputs, pair))
@@ -156,8 +151,8 @@ def denoise(
 @click.argument("folders", nargs=-1, metavar="[FOLDER…]")
 def models(folders):
     """List the models that can be used: built-in, runs and files in FOLDER…  [default: runs]"""
+    from ..network.models import list_models
     from . import console
-    from .network.models import list_models
 
     found = list_models([Path(folder) for folder in folders or ("runs",)])
     rows = [
@@ -173,8 +168,8 @@ def models(folders):
 @main.command()
 def engines():
     """List what can run a network on this machine."""
+    from ..engines.choice import list_engines
     from . import console
-    from .engines.choice import list_engines
 
     found = list_engines()
     rows = [
@@ -188,7 +183,7 @@ def engines():
 @main.command()
 def serve():
     """Answer requests of another program, JSON lines on stdin and stdout: the Blender extension uses this."""
-    from .serve import main as run
+    from ..serve.server import main as run
 
     run()
 
@@ -207,12 +202,12 @@ def serve():
 @click.pass_context
 def export(ctx, model, kind, output, precision, check):
     """Write a model for other programs; the file is read back and compared on a real frame."""
+    from ..export import export as run
+    from ..frame.passes import in_files
+    from ..io.exr import read_frame
+    from ..io.sequence import find_any_frame
+    from ..network.models import open_model
     from . import console
-    from .export import export as run
-    from .frame.exr import read_frame
-    from .frame.passes import in_files
-    from .frame.sequence import find_any_frame
-    from .network.models import open_model
 
     checkpoint = open_model(model)
     frame = check or find_any_frame()
@@ -246,10 +241,11 @@ def export(ctx, model, kind, output, precision, check):
 @click.pass_context
 def evaluate(ctx, models, frames, data, more, out, json_path, oidn, engine, device, precision, average):
     """Compare denoised frames with references: PSNR, SSIM, relMSE, SMAPE, FLIP."""
-    from . import console, report
-    from . import evaluate as station
-    from .denoise import Denoiser
-    from .network.models import open_model
+    from ..denoise import Denoiser
+    from ..evaluate import evaluate as station
+    from ..evaluate import report
+    from ..network.models import open_model
+    from . import console
 
     station.check_packages(oidn or bool(more))
     checkpoints = [open_model(name) for name in models]
@@ -316,9 +312,10 @@ def evaluate(ctx, models, frames, data, more, out, json_path, oidn, engine, devi
 @click.pass_context
 def demo(ctx, minutes, out, blender):
     """The whole road in ten minutes, on a scene of our own: sample, train, denoise, compare."""
-    from . import console, report
-    from .config import DemoConfig
-    from .demo import demo as run
+    from ..config import DemoConfig
+    from ..demo import demo as run
+    from ..evaluate import report
+    from . import console
 
     result = run(DemoConfig(out, minutes, blender), lambda title: reporter(ctx, title))
     console.show_table(

@@ -12,10 +12,10 @@ import numpy as np
 import OpenEXR
 
 from ..errors import UnreadableFile, doubt
-from ..files import first_line, write_beside
-from ..owned import owned_folder, remove_abandoned
+from .atomic import first_line, write_beside
 from .claims import check_claims
 from .exr_text import MAGIC, Carried, mask_text
+from .owned import owned_folder, remove_abandoned
 
 LOSSY = {OpenEXR.DWAA_COMPRESSION, OpenEXR.DWAB_COMPRESSION, OpenEXR.B44_COMPRESSION, OpenEXR.B44A_COMPRESSION}
 COPIES = "n2n_exr_"  # of files whose text is masked, in the temporary folder

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .errors import N2NError
+from ..errors import N2NError
 
 HOST = socket.gethostname()
 

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from .errors import LOGGER
+from ..errors import LOGGER
 from .start import end_event
 
 _talk = Console(stderr=True, highlight=False)

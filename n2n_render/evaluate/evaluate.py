@@ -5,18 +5,18 @@ from pathlib import Path
 
 import numpy as np
 
-from .denoise import Denoiser
-from .engines import oidn
-from .errors import N2NError
-from .frame import metrics
-from .frame.exr import ExrImage
-from .frame.frame import mean_frame
-from .frame.motion import follow
-from .frame.pairs import Pair, find_datasets, find_pairs, parse_name
-from .frame.passes import FEATURES
-from .frame.renders import read_group
-from .frame.transfer import exposure
-from .network.checkpoint import Checkpoint
+from ..denoise import Denoiser
+from ..engines import oidn
+from ..errors import N2NError
+from ..frame import metrics
+from ..frame.frame import mean_frame
+from ..frame.motion import follow
+from ..frame.passes import FEATURES
+from ..frame.transfer import exposure
+from ..io.dataset import Pair, find_datasets, find_pairs, parse_name
+from ..io.exr import ExrImage
+from ..io.renders import read_group
+from ..network.checkpoint import Checkpoint
 
 LEAST_TRUST = 0.01  # mean over the pixels of two frames: less is a cut
 METRICS = ("psnr_db", "ssim", "relmse", "smape", "flip")

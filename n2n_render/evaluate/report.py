@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import N2NError
+from ..errors import N2NError
+from ..frame.metrics import RELMSE_EPSILON
+from ..frame.transfer import encode_tonemap
+from ..io.atomic import write_beside
 from .evaluate import METRICS, ViewResult, equal_samples
-from .files import write_beside
-from .frame.metrics import RELMSE_EPSILON
-from .frame.transfer import encode_tonemap
 
 CAPTION_PX = 18
 CROPS = 2  # magnified places in a comparison

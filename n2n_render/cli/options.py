@@ -2,7 +2,7 @@
 
 import click
 
-from .errors import N2NError
+from ..errors import N2NError
 
 
 class Command(click.Command):
@@ -38,7 +38,7 @@ def refuse_given(ctx, names, why, hint):
 
 
 def parse_features(text):
-    from .frame.passes import FEATURES
+    from ..frame.passes import FEATURES
 
     wanted = [part.strip() for part in text.split(",") if part.strip()]
     unknown = [part for part in wanted if part not in FEATURES]
@@ -56,7 +56,7 @@ def parse_numbers(option, text, count):
 
 def folder_name(ctx, option, text):
     """A click callback: an output folder with a file's name, like out.png, is a mistake."""
-    from .frame.sequence import check_output_name
+    from ..io.sequence import check_output_name
 
     if text and text.strip():  # Command refuses an empty one
         check_output_name(text, folder=True)

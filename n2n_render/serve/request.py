@@ -9,7 +9,7 @@ import math
 import os
 from dataclasses import dataclass, field
 
-from .errors import N2NError
+from ..errors import N2NError
 
 LONGEST_LINE = 2**24  # bytes; a `check` of 50 000 files fits
 

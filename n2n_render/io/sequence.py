@@ -8,8 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..errors import N2NError, doubt
+from .dataset import parse_name
 from .numbering import Place, doubt_gaps, doubt_places, place_files
-from .pairs import parse_name
 from .patterns import UNDERSTOOD, match_pattern
 
 OTHER_IMAGES = {

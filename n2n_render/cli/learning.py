@@ -4,17 +4,8 @@ from pathlib import Path
 
 import click
 
-from .errors import N2NError
-from .options import (
-    Command,
-    engine_options,
-    folder_name,
-    is_given,
-    parse_features,
-    parse_numbers,
-    refuse_given,
-    reporter,
-)
+from ..errors import N2NError
+from .options import Command, engine_options, folder_name, is_given, parse_features, parse_numbers, refuse_given, reporter
 
 
 def _temporal_options(command):
@@ -95,11 +86,11 @@ def _check_shots(temporal, shots):
 @click.pass_context
 def train(ctx, resume, features, widths, minutes, data, shots, **options):
     """Train a denoiser on noisy pairs."""
+    from ..config import TrainConfig
+    from ..io.sequence import parse_shots
+    from ..train.loop import resumed_config
+    from ..train.loop import train as run
     from . import console
-    from .config import TrainConfig
-    from .frame.sequence import parse_shots
-    from .train.loop import resumed_config
-    from .train.loop import train as run
 
     if options["steps"] and minutes:
         raise N2NError("--steps and --minutes both say when to stop", "Pass one of them.")
@@ -190,11 +181,12 @@ def train(ctx, resume, features, widths, minutes, data, shots, **options):
 @click.pass_context
 def adapt(ctx, inputs, pair, out, shots, **options):
     """Train on the very frames that are to be denoised, then denoise them: from two noisy renders of each to a clean one."""
-    from . import console, report
-    from .adapt.adapt import adapt as run
-    from .adapt.shot import find_groups
-    from .config import AdaptConfig
-    from .frame.sequence import parse_shots
+    from ..adapt.adapt import adapt as run
+    from ..adapt.shot import find_groups
+    from ..config import AdaptConfig
+    from ..evaluate import report
+    from ..io.sequence import parse_shots
+    from . import console
 
     if options["steps"] and options["minutes"]:
         raise N2NError("--steps and --minutes both say when to stop", "Pass one of them.")
@@ -228,7 +220,7 @@ def adapt(ctx, inputs, pair, out, shots, **options):
 
 def _learned(model: Path) -> dict:
     """Also where an earlier run did the learning."""
-    from .network.checkpoint import read_checkpoint
+    from ..network.checkpoint import read_checkpoint
 
     told = read_checkpoint(model).provenance
     return {
@@ -278,10 +270,11 @@ def _learned(model: Path) -> dict:
 @click.pass_context
 def online(ctx, frames, size, **options):
     """Render a fly-through and denoise it as it comes, with a network that learns from every frame."""
-    from . import console, report
-    from .config import OnlineConfig
-    from .online import online as run
-    from .sample import plan
+    from ..config import OnlineConfig
+    from ..evaluate import report
+    from ..online import online as run
+    from ..sample import plan
+    from . import console
 
     parsed = plan.parse_size(size) if size else None
     report.check_pillow()

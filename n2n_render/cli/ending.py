@@ -14,7 +14,7 @@ from types import FrameType
 
 import click
 
-from .errors import N2NError, sentence_of
+from ..errors import N2NError, sentence_of
 from .options import Command
 from .start import EXIT_INTERRUPTED, INTERRUPTED, wants_json
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import N2NError
+from ..frame.frame import Frame
+from ..frame.independence import check_independent, look_at
+from ..frame.windows import Window
 from .exr import ExrImage
-from .frame import Frame
-from .independence import check_independent, look_at
-from .windows import Window
 
 
 def read_group(paths: Sequence[Path], layer: str | None, features: tuple[str, ...]) -> list[Frame]:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ..config import Count, Number, Pixels, Samples
 from ..errors import N2NError, doubt
-from ..files import read_json, write_text
 from ..schema import check_items
+from .atomic import read_json, write_text
 
 MANIFEST = "manifest.json"
 _NAME = re.compile(r"(?P<view>v\d{3,})_f(?P<frame>-\d{3,}|\d{4,})_(?P<kind>[sr])(?P<seed>\d{4,})_(?P<spp>\d{4,})spp\.(?i:exr)")

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import N2NError, UnreadableFile, doubt
+from ..frame.frame import Frame, sanitize
+from ..frame.passes import PASSES, split_channel, split_view
+from ..frame.repair import repair
+from ..frame.windows import Window, common, place
 from .exr_parts import make_channel, read_parts, write_image, write_parts
-from .frame import Frame, sanitize
-from .passes import PASSES, split_channel, split_view
-from .repair import repair
-from .windows import Window, common, place
 
 HALF_MAX = 65504.0
 COMPOSITE = "Composite"
@@ -39,7 +39,7 @@ class LayerName:
 class ExrImage:
     """A whole EXR file in memory: Blender 4.x' single part as well as 5.x' one part a pass, mono and stereo.
 
-    parts: [(header, channels)], see frame/exr_parts.py.
+    parts: [(header, channels)], see io/exr_parts.py.
     """
 
     def __init__(self, path: str | os.PathLike, header_only: bool = False):

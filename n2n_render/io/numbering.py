@@ -13,8 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..errors import N2NError, doubt
+from .dataset import parse_name
 from .exr import ExrImage
-from .pairs import parse_name
 
 _NUMBER = re.compile(r"-?\d+")
 _BEFORE_A_SIGN = re.compile(r"(^|[_.\s-]|(^|\D)v\d{3,}_f)\Z")  # the last: what `adapt` writes

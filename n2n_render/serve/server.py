@@ -30,8 +30,8 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import __version__
-from .errors import LOGGER, N2NError, sentence_of
+from .. import __version__
+from ..errors import LOGGER, N2NError, sentence_of
 from .request import LONGEST_LINE, BadRequest, Cancel, Check, Denoise, Describe, Quit, check_places, is_same_file, parse_request
 
 PROGRESS_S = 0.1  # between two lines of progress
@@ -143,8 +143,8 @@ class Server:
             LOGGER.removeHandler(doubts)
 
     def _describe(self, request: Describe, job: Job):
-        from .engines.choice import list_engines
-        from .network.models import list_models
+        from ..engines.choice import list_engines
+        from ..network.models import list_models
 
         models = list_models([Path(folder) for folder in request.folders])
         return {
@@ -155,9 +155,9 @@ class Server:
         }
 
     def _check(self, request: Check, job: Job):
-        from .denoise.files import layers_to_denoise
-        from .frame.exr import ExrImage
-        from .network.models import open_model
+        from ..denoise.files import layers_to_denoise
+        from ..io.exr import ExrImage
+        from ..network.models import open_model
 
         features = open_model(request.model).model.features
         _refuse_neighbors(features)
@@ -169,9 +169,9 @@ class Server:
 
     def _denoise(self, request: Denoise, job: Job):
         """Every view layer of one file."""
-        from .denoise import FileOptions
-        from .denoise.files import layers_to_denoise, put_picture
-        from .frame.exr import ExrImage, write_picture
+        from ..denoise import FileOptions
+        from ..denoise.files import layers_to_denoise, put_picture
+        from ..io.exr import ExrImage, write_picture
 
         check_places(request)
         clock = [time.perf_counter()]
@@ -210,7 +210,7 @@ class Server:
 
     def _denoiser(self, request: Denoise, job: Job):
         """Kept for the next request, unless the file has changed since; only one: large models fill a GPU."""
-        from .denoise import load_denoiser
+        from ..denoise import load_denoiser
 
         path = Path(request.model)
         files = sorted(path.glob("*.pt")) if path.is_dir() else [path] if path.is_file() else []
@@ -235,7 +235,7 @@ class Server:
 
 
 def _refuse_neighbors(features: tuple[str, ...]):
-    from .frame.passes import NEIGHBORS
+    from ..frame.passes import NEIGHBORS
 
     if NEIGHBORS in features:
         raise N2NError(
@@ -329,7 +329,3 @@ def main():
     except KeyboardInterrupt:
         pass
     os._exit(0)  # without waiting for the reading thread
-
-
-if __name__ == "__main__":
-    main()

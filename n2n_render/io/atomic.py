@@ -13,7 +13,7 @@ import threading
 import warnings
 from pathlib import Path
 
-from .errors import N2NError, doubt
+from ..errors import N2NError, doubt
 from .owned import is_alive
 
 LOCK = ".n2n-render.lock"

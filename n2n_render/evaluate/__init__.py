@@ -1,0 +1,1 @@
+"""Frames with references become numbers and pictures."""

@@ -1,0 +1,1 @@
+"""What lies on disk: EXR files, sequences, datasets, and files written whole or not at all."""
