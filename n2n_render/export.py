@@ -15,8 +15,8 @@ from . import __version__
 from .denoise import Denoiser
 from .engines.oidn import OidnEngine, archive_tensors
 from .errors import N2NError
+from .frame.channels import NEIGHBORS
 from .frame.frame import Frame
-from .frame.passes import NEIGHBORS
 from .io.atomic import locked_file, write_beside, write_text
 from .io.sequence import OTHER_IMAGES
 from .network.checkpoint import Checkpoint, load_network

@@ -1,15 +1,15 @@
 """Frames of an animation → for each what its neighbours show of it, for networks that have been given eyes for that."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from .denoise import Denoiser, Prefilter
 from .errors import N2NError, UnreadableFile, doubt
+from .frame.channels import NEIGHBORS, Kind, in_files, kind_of
 from .frame.frame import Frame, mean_frame
 from .frame.motion import neighbor_guides, share_noise
-from .frame.passes import NEIGHBORS, in_files
 from .frame.windows import Window, place
 from .io.exr import ExrImage
 from .io.sequence import find_windows
@@ -53,11 +53,13 @@ class Seen:
         """Both on the pixels of another data window; beyond its own nothing is trusted, for the vectors lead out of it."""
         if window == self.window:
             return self.frame, self.picture
-        images = {
-            name: image if image is None else place(image, self.window, window, BESIDE_PX if name == "vector" else 0.0)
-            for name, image in vars(self.frame).items()
-        }
-        return Frame(**images), place(self.picture, self.window, window)
+        frame = self.frame.map(lambda name, image: place(image, self.window, window, _beyond(name)))
+        return frame, place(self.picture, self.window, window)
+
+
+def _beyond(name: str) -> float:
+    """What lies outside of a data window."""
+    return BESIDE_PX if kind_of(name) is Kind.MOTION else 0.0
 
 
 class Neighbors:
@@ -86,8 +88,8 @@ class Neighbors:
         """In memory at a time: those of one window."""
         return len(self.windows[0])
 
-    def of(self, index: int, layer: str | None = None) -> np.ndarray:
-        """(H, W, 7), see `neighbor_guides`, of frame `index`. A neighbour that cannot be read is not there, which is said.
+    def of(self, index: int, layer: str | None = None) -> dict[str, np.ndarray]:
+        """The channels of `neighbor_guides` for frame `index`. A neighbour that cannot be read is not there, which is said.
 
         Raises N2NError where the frame itself has no Vector pass.
         """
@@ -150,7 +152,7 @@ class Neighbors:
             window, *frames = self._read(self.groups[index], layer)
             frame = mean_frame(frames)
             clean = self.prefilter(frame)
-            self._known[key] = Seen(window, replace(clean, depth=frame.depth), self.denoiser.denoise(clean))
+            self._known[key] = Seen(window, clean.with_channels(depth=frame.depth), self.denoiser.denoise(clean))
         return self._known[key]
 
     def _read(self, paths: tuple[Path, ...], layer: str | None) -> list:

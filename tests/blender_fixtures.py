@@ -12,8 +12,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from n2n_render.config import SampleConfig
 from n2n_render.sample.launch import Worker
+from n2n_render.sample.options import SampleOptions
 from n2n_render.sample.sampling import sample
 
 HERE = Path(__file__).parent
@@ -71,7 +71,7 @@ def run_sample():
 
     def run(scene, spp, out=None, dry_run=False, **options):
         recorder = Recorder()
-        config = SampleConfig(str(scene), spp, out=out and str(out), device="cpu", blender=BLENDER, **options)
+        config = SampleOptions(str(scene), spp, out=out and str(out), device="cpu", blender=BLENDER, **options)
         return sample(config, recorder, dry_run), recorder
 
     return run

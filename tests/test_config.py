@@ -6,16 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from n2n_render.config import AdaptConfig, DemoConfig, OnlineConfig, SampleConfig, TrainConfig, to_dict
+from n2n_render.adapt.options import AdaptOptions
+from n2n_render.config import to_dict
+from n2n_render.demo.options import DemoOptions
 from n2n_render.errors import N2NError
 from n2n_render.network.model import OIDN_NETWORKS, ModelConfig
+from n2n_render.online.options import OnlineOptions
+from n2n_render.sample.options import SampleOptions
 from n2n_render.schema import from_dict
+from n2n_render.train.options import TrainOptions
 
 NEEDED = {
-    SampleConfig: {"scene": "a.blend", "spp": 8},
-    OnlineConfig: {"scene": "a.blend", "spp": 8, "frames": (1, 2), "out": "o"},
+    SampleOptions: {"scene": "a.blend", "spp": 8},
+    OnlineOptions: {"scene": "a.blend", "spp": 8, "frames": (1, 2), "out": "o"},
 }
-KINDS = (SampleConfig, TrainConfig, AdaptConfig, OnlineConfig, DemoConfig, ModelConfig)
+KINDS = (SampleOptions, TrainOptions, AdaptOptions, OnlineOptions, DemoOptions, ModelConfig)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -42,20 +47,20 @@ def test_no_field_takes_what_is_none(kind, wrong):
 @pytest.mark.parametrize(
     "kind, values, says",
     [
-        (TrainConfig, {"levels": 10**9}, "from 1 to 7"),
-        (TrainConfig, {"encoder_width": 10**6}, "4096"),
-        (TrainConfig, {"data": "datasets"}, "a list"),
-        (TrainConfig, {"features": ("normals",)}, "albedo, normal, depth"),
-        (TrainConfig, {"steps": 0}, "steps"),
-        (TrainConfig, {"minutes": 0}, "minutes"),
-        (TrainConfig, {"ema": 1.0}, "ema"),
-        (TrainConfig, {"shots": ((1, 4),)}, "temporal"),
-        (TrainConfig, {"shots": ((4, 1),), "temporal": 1}, "ends before"),
-        (TrainConfig, {"loss": "l3"}, "one of"),
-        (AdaptConfig, {"steps": 5, "minutes": 3.0}, "both"),
-        (AdaptConfig, {"average": 3}, "1, 2, 4, 8"),
-        (SampleConfig, {"size": (0, 4)}, "size"),
-        (SampleConfig, {"chunk": (3, 2)}, "chunk"),
+        (TrainOptions, {"levels": 10**9}, "from 1 to 7"),
+        (TrainOptions, {"encoder_width": 10**6}, "4096"),
+        (TrainOptions, {"data": "datasets"}, "a list"),
+        (TrainOptions, {"features": ("normals",)}, "albedo, normal, depth"),
+        (TrainOptions, {"steps": 0}, "steps"),
+        (TrainOptions, {"minutes": 0}, "minutes"),
+        (TrainOptions, {"ema": 1.0}, "ema"),
+        (TrainOptions, {"shots": ((1, 4),)}, "temporal"),
+        (TrainOptions, {"shots": ((4, 1),), "temporal": 1}, "ends before"),
+        (TrainOptions, {"loss": "l3"}, "one of"),
+        (AdaptOptions, {"steps": 5, "minutes": 3.0}, "both"),
+        (AdaptOptions, {"average": 3}, "1, 2, 4, 8"),
+        (SampleOptions, {"size": (0, 4)}, "size"),
+        (SampleOptions, {"chunk": (3, 2)}, "chunk"),
         (ModelConfig, {"topology": "oidn"}, "output"),
         (ModelConfig, {"topology": "oidn", "output": "encoded"}, "15|14"),
         (ModelConfig, {"features": ("albedo", "albedo")}, "twice"),
@@ -70,8 +75,8 @@ def test_what_cannot_be_is_said(kind, values, says):
 
 
 def test_lists_and_paths_are_welcome():
-    config = TrainConfig(data=[Path("a"), "b"], out=Path("run"), features=["albedo"], minutes=3)
-    assert config == TrainConfig(data=("a", "b"), out="run", features=("albedo",), minutes=3)
+    config = TrainOptions(data=[Path("a"), "b"], out=Path("run"), features=["albedo"], minutes=3)
+    assert config == TrainOptions(data=("a", "b"), out="run", features=("albedo",), minutes=3)
     for topology, widths in OIDN_NETWORKS.values():
         assert ModelConfig(topology=topology, widths=list(widths), output="encoded").widths == widths
 
@@ -81,4 +86,4 @@ def test_lists_and_paths_are_welcome():
 )
 def test_files_are_named_with_the_field(values, says):
     with pytest.raises(N2NError, match=f"a.json: .*{says}"):
-        from_dict(SampleConfig, values, "a.json")
+        from_dict(SampleOptions, values, "a.json")

@@ -142,7 +142,7 @@ def test_open_image_denoises_own_program_runs_an_exported_archive(frame, tmp_pat
     checkpoint = checkpoint_of(MODELS[model])
     export(checkpoint, "tza", tmp_path / "m.tza", frame, half=True)
     for name in ("color", "albedo", "normal"):
-        write_pfm(tmp_path / f"{name}.pfm", getattr(frame, name))
+        write_pfm(tmp_path / f"{name}.pfm", frame[name])
     command = [program, "--hdr", "color.pfm", "--alb", "albedo.pfm", "--nrm", "normal.pfm", "-w", "m.tza", "-o", "out.pfm"]
     done = subprocess.run(
         command, cwd=tmp_path, env={**os.environ, "LD_LIBRARY_PATH": str(folder / "lib")}, capture_output=True, text=True

@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from n2n_render.config import DemoConfig
-from n2n_render.demo import demo
+from n2n_render.demo.demo import demo
+from n2n_render.demo.options import DemoOptions
 from n2n_render.io.exr import ExrImage
 
 pytestmark = pytest.mark.blender
@@ -102,7 +102,7 @@ def test_demo_goes_the_whole_road(tmp_path, capsys):
     """At a tenth of its size; N2N_BLENDER is not asked, the demo is what a newcomer runs."""
     from n2n_render.cli.console import reporter
 
-    config = DemoConfig(str(tmp_path / "demo"), 0.3, views=4, reference_spp=32, size=(96, 54), device="cpu")
+    config = DemoOptions(str(tmp_path / "demo"), 0.3, views=4, reference_spp=32, size=(96, 54), device="cpu")
     result = demo(config, lambda title: reporter(title, "json"))
     assert result.picture.exists() and (result.run / "best.pt").exists()
     assert set(result.view.scores) == {"noisy, one seed", "noisy, mean of 2", "ours", "OIDN"}

@@ -385,7 +385,7 @@ def test_a_cancelled_id_can_be_used_again(served, noisy, tmp_path):
 
 
 def test_a_model_that_looks_at_neighbours_is_a_sentence(served, noisy, tmp_path):
-    from n2n_render.frame.passes import NEIGHBORS
+    from n2n_render.frame.channels import NEIGHBORS
     from n2n_render.network.checkpoint import Checkpoint, write_checkpoint
     from n2n_render.network.model import ModelConfig
     from n2n_render.network.unet import UNet

@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
-from ..config import AdaptConfig, TrainConfig, to_dict
+from ..adapt.options import AdaptOptions
+from ..config import to_dict
 from ..denoise import Denoiser, Prefilter
 from ..denoise.files import raise_failures
 from ..engines.choice import make_engine
 from ..errors import N2NError, UnreadableFile, doubt
-from ..frame.passes import NEIGHBORS
+from ..frame.channels import NEIGHBORS
 from ..io.atomic import locked_folder, make_folder
 from ..io.dataset import MANIFEST, parse_name, spaced
 from ..io.sequence import check_output_names, check_overwrites, find_windows
@@ -28,6 +29,7 @@ from ..network.models import describe_origin, open_model
 from ..network.unet import build_network
 from ..network.widen import widen
 from ..schema import check_items
+from ..train.options import TrainOptions
 from ..train.setup import start_model
 from .painting import Artist, denoise_shot
 from .picture import Picture
@@ -52,7 +54,7 @@ class Adaptation:
 
 
 def adapt(
-    config: AdaptConfig,
+    config: AdaptOptions,
     groups: list[tuple[Path, ...]],
     names: list[str],
     out: str,
@@ -106,7 +108,7 @@ class _Shot:
     neighbours; chosen: the numbers of the frames to train on.
     """
 
-    config: AdaptConfig
+    config: AdaptOptions
     groups: list[tuple[Path, ...]]
     model: ModelConfig
     start: Checkpoint | None
@@ -117,7 +119,7 @@ class _Shot:
     chosen: list[int]
 
     @classmethod
-    def of(cls, config: AdaptConfig, groups: list[tuple[Path, ...]]) -> "_Shot":
+    def of(cls, config: AdaptOptions, groups: list[tuple[Path, ...]]) -> "_Shot":
         """Reads the headers of all files. Raises N2NError for what cannot be adapted to."""
         model, start, plain = start_of(config)
         subjects, failed = find_all_subjects(groups, config.layer, features_of(model, plain))
@@ -181,18 +183,18 @@ def _check(folder, groups, outputs):
         )
 
 
-def start_of(config: AdaptConfig) -> tuple[ModelConfig, Checkpoint | None, Checkpoint | None]:
+def start_of(config: AdaptOptions) -> tuple[ModelConfig, Checkpoint | None, Checkpoint | None]:
     """The network to adapt, the checkpoint that it starts from, and one that does not look at neighbours: the same, unless
     the network does. None: from nothing.
     """
     if config.init == NOTHING:
-        new = TrainConfig(hdr=True, features=("albedo", "normal"), temporal=config.temporal, prefilter=True)
+        new = TrainOptions(hdr=True, features=("albedo", "normal"), temporal=config.temporal, prefilter=True)
         return *start_model(new), None
     found = None if config.init in OIDN_NETWORKS else open_model(config.init).model
     if found and found.output == "display":
         raise N2NError(f"--init {config.init} is a model of display-referred images", "Start from one of linear radiance.")
     looks = found is not None and NEIGHBORS in found.features
-    model, start = start_model(TrainConfig(hdr=True, init=config.init, temporal=config.temporal if looks else 0))
+    model, start = start_model(TrainOptions(hdr=True, init=config.init, temporal=config.temporal if looks else 0))
     plain = start = replace(start, model=model)
     if looks:
         plain = picture_model(model)
@@ -305,7 +307,7 @@ def _loader(shot: _Shot, cache: Path):
     return load
 
 
-def pilot_maker(config: AdaptConfig, start: Checkpoint | None):
+def pilot_maker(config: AdaptOptions, start: Checkpoint | None):
     """What turns the mean of all seeds, guides cleaned, into the start's picture: Frame → radiance (H, W, 3)."""
     if start is None:
         return lambda frame: _blurred(frame.color)

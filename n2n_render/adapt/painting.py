@@ -118,7 +118,7 @@ class Artist:
     def _paint(self, subject, frames: list[Frame], on_progress) -> Picture:
         if self.painter is None:
             return finished_picture(frames)
-        neighbors = self.neighbors.of(subject.index, subject.layer) if self.neighbors else None
+        neighbors = self.neighbors.of(subject.index, subject.layer) if self.neighbors else {}
         return self.painter.paint(frames, held_out_pixels(*frames[0].color.shape[:2]), on_progress, neighbors)
 
 

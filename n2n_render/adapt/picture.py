@@ -1,6 +1,8 @@
 """Seeds of one frame → its picture: the adapted network, the start and the noisy mean, each where it is best; and its error."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -53,12 +55,16 @@ class Painter:
         self.ratio, self.shared = ratio, shared
 
     def paint(
-        self, frames: list[Frame], known: np.ndarray, on_progress=lambda share: None, neighbors: np.ndarray | None = None
+        self,
+        frames: list[Frame],
+        known: np.ndarray,
+        on_progress=lambda share: None,
+        neighbors: Mapping[str, np.ndarray] = MappingProxyType({}),
     ) -> Picture:
         """frames: the seeds of one frame, guides as rendered; known (H, W): pixels that were held out of the training.
 
-        neighbors (H, W, 7), for a network that looks at them: see frame/motion.py. Where there is no noise, the picture is
-        the renders' own.
+        neighbors: the channels of `neighbor_guides`, for a network that looks at them. Where there is no noise, the picture
+        is the renders' own.
         """
         finished = noise_free(frames)
         if finished.all():
@@ -66,7 +72,7 @@ class Painter:
         middle = len(frames) // 2
         versions = [mean_frame(part) for part in (frames, frames[:middle], frames[middle:])]
         first = middle / len(frames)  # share of the first half: less than ½ of three seeds
-        versions = [replace(self.prefilter(frame) if self.prefilter else frame, neighbors=neighbors) for frame in versions]
+        versions = [(self.prefilter(frame) if self.prefilter else frame).with_channels(**neighbors) for frame in versions]
         factor = np.float32(exposure(versions[0].color))
         noisy = [np.minimum(frame.color * factor, RADIANCE_MAX) for frame in versions]  # as in training
         total = 2 if self.start else 1

@@ -9,9 +9,9 @@ import numpy as np
 
 from ..denoise.files import layers_to_denoise
 from ..errors import N2NError, UnreadableFile, doubt
+from ..frame.channels import COLOR, FEATURES, expand
 from ..frame.frame import mean_frame
 from ..frame.independence import has_noise
-from ..frame.passes import FEATURES
 from ..frame.transfer import RADIANCE_MAX
 from ..io.dataset import MANIFEST, find_pairs, parse_name
 from ..io.exr import ExrImage
@@ -21,7 +21,7 @@ from ..io.sequence import are_named, find_inputs, match_pairs
 from ..network.checkpoint import Checkpoint
 from ..network.model import ModelConfig
 from ..train.augment import augment
-from ..train.dataset import ArrayFile, Prefetched, guide_slice, save_array, stack_seeds
+from ..train.dataset import ArrayFile, Prefetched, save_array, split_exposed, stack_guides, stack_seeds
 
 TILE_PX = 32  # pixels are held out of training in tiles of this size
 HELD_OUT = 1 / 8  # of all tiles
@@ -162,7 +162,7 @@ def load_frame(paths, layer, features, prefilter, make_pilot, folder: Path, key:
     """Decodes one frame into `folder` unless that has been done; None for a frame without noise, which teaches nothing.
 
     key: says what else the arrays depend on. make_pilot(mean Frame with cleaned guides) → radiance (H, W, 3).
-    find_neighbors() → (H, W, 7), see frame/motion.py.
+    find_neighbors() → the channels of `neighbor_guides`.
     """
     facts = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
     name = hashlib.sha256(repr((key, layer, features, facts)).encode()).hexdigest()[:16]
@@ -213,16 +213,15 @@ class Crops(Prefetched):
         y, x = int(rng.integers(0, height - size + 1)), int(rng.integers(0, width - size + 1))
         place = slice(y, y + size), slice(x, x + size)
         images = frame.images[(slice(None), *place)].astype(np.float32)
-        image, target = images[order[:count]].mean(0), images[order[count:]].mean(0)[..., :3]
-        guides = {feature: image[..., 3:][..., guide_slice(feature)] for feature in self.features}
+        image = split_exposed(images[order[:count]].mean(0))
+        target = split_exposed(images[order[count:]].mean(0))[COLOR]
         known = self._known[chosen][place][..., None].repeat(3, -1)
-        color, guides = augment([image[..., :3], target, frame.pilot[place], known], guides, rng)
-        stacked = [guides[feature] for feature in self.features]
-        empty = np.zeros((size, size, 0), np.float32)
+        given = {name: image[name] for name in expand(self.features)}
+        color, given = augment([image[COLOR], target, frame.pilot[place], known], given, rng)
         return {
             "noisy": color[0],
             "target": color[1],
             "pilot": color[2],
             "known": color[3][..., :1],
-            "guides": np.concatenate(stacked, axis=-1) if stacked else empty,
+            "guides": stack_guides(given, size),
         }

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..config import AdaptConfig
+from ..adapt.options import AdaptOptions
 from ..errors import N2NError
-from ..frame.passes import NEIGHBORS
+from ..frame.channels import NEIGHBORS
 from ..io.dataset import spaced
 from ..network.checkpoint import Checkpoint, load_network
 from ..network.device import Float32, describe_device, pick_device
@@ -76,7 +76,7 @@ class Tuning:
         frames: list[ShotFrame],
         model,
         weights: dict | None,
-        config: AdaptConfig,
+        config: AdaptOptions,
         progress,
         plain: Checkpoint | None = None,
         on_look=lambda images: None,

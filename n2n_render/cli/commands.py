@@ -50,13 +50,13 @@ for learning in (train, adapt, online):
 @click.pass_context
 def sample(ctx, dry_run, frames, size, chunk, reference_frames, **options):
     """Render noisy pairs with albedo, normal and depth from a .blend file."""
-    from ..config import SampleConfig
     from ..sample import plan
+    from ..sample.options import SampleOptions
     from ..sample.sampling import sample as run
     from . import console
 
     parsed = plan.parse_size(size) if size else None
-    config = SampleConfig(
+    config = SampleOptions(
         **options,
         chunk=plan.parse_chunk(chunk),
         size=tuple(parsed) if isinstance(parsed, list) else parsed,
@@ -203,7 +203,7 @@ def serve():
 def export(ctx, model, kind, output, precision, check):
     """Write a model for other programs; the file is read back and compared on a real frame."""
     from ..export import export as run
-    from ..frame.passes import in_files
+    from ..frame.channels import in_files
     from ..io.exr import read_frame
     from ..io.sequence import find_any_frame
     from ..network.models import open_model
@@ -312,12 +312,12 @@ def evaluate(ctx, models, frames, data, more, out, json_path, oidn, engine, devi
 @click.pass_context
 def demo(ctx, minutes, out, blender):
     """The whole road in ten minutes, on a scene of our own: sample, train, denoise, compare."""
-    from ..config import DemoConfig
-    from ..demo import demo as run
+    from ..demo.demo import demo as run
+    from ..demo.options import DemoOptions
     from ..evaluate import report
     from . import console
 
-    result = run(DemoConfig(out, minutes, blender), lambda title: reporter(ctx, title))
+    result = run(DemoOptions(out, minutes, blender), lambda title: reporter(ctx, title))
     console.show_table(
         f"a view that was not trained on, {minutes:g} minute(s) of training from nothing",
         ["", *report.HEADINGS],

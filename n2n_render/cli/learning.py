@@ -86,10 +86,10 @@ def _check_shots(temporal, shots):
 @click.pass_context
 def train(ctx, resume, features, widths, minutes, data, shots, **options):
     """Train a denoiser on noisy pairs."""
-    from ..config import TrainConfig
     from ..io.sequence import parse_shots
     from ..train.loop import resumed_config
     from ..train.loop import train as run
+    from ..train.options import TrainOptions
     from . import console
 
     if options["steps"] and minutes:
@@ -125,7 +125,7 @@ def train(ctx, resume, features, widths, minutes, data, shots, **options):
                 "Open Image Denoise's topology decides it; leave it out, or use --network paper.",
             )
         _check_shots(options["temporal"], shots)
-        config = TrainConfig(
+        config = TrainOptions(
             **options,
             data=data,
             features=parse_features(features),
@@ -182,8 +182,8 @@ def train(ctx, resume, features, widths, minutes, data, shots, **options):
 def adapt(ctx, inputs, pair, out, shots, **options):
     """Train on the very frames that are to be denoised, then denoise them: from two noisy renders of each to a clean one."""
     from ..adapt.adapt import adapt as run
+    from ..adapt.options import AdaptOptions
     from ..adapt.shot import find_groups
-    from ..config import AdaptConfig
     from ..evaluate import report
     from ..io.sequence import parse_shots
     from . import console
@@ -193,7 +193,7 @@ def adapt(ctx, inputs, pair, out, shots, **options):
     _check_shots(options["temporal"], shots)
     report.check_pillow()
     groups, names = find_groups(list(inputs), list(pair))
-    config = AdaptConfig(**options, shots=tuple(parse_shots(shots)))
+    config = AdaptOptions(**options, shots=tuple(parse_shots(shots)))
     done = run(config, groups, names, out, lambda title: reporter(ctx, title), report.write_error_map, report.write_strip)
     if done.tuned:
         if not (done.tuned.steps or done.tuned.share):
@@ -270,9 +270,9 @@ def _learned(model: Path) -> dict:
 @click.pass_context
 def online(ctx, frames, size, **options):
     """Render a fly-through and denoise it as it comes, with a network that learns from every frame."""
-    from ..config import OnlineConfig
     from ..evaluate import report
-    from ..online import online as run
+    from ..online.online import online as run
+    from ..online.options import OnlineOptions
     from ..sample import plan
     from . import console
 
@@ -280,7 +280,7 @@ def online(ctx, frames, size, **options):
     report.check_pillow()
     report.check_matplotlib()
     points = run(
-        OnlineConfig(
+        OnlineOptions(
             **options, frames=tuple(plan.parse_frames(frames)), size=tuple(parsed) if isinstance(parsed, list) else parsed
         ),
         lambda title: reporter(ctx, title),

@@ -38,7 +38,7 @@ def refuse_given(ctx, names, why, hint):
 
 
 def parse_features(text):
-    from ..frame.passes import FEATURES
+    from ..frame.channels import FEATURES
 
     wanted = [part.strip() for part in text.split(",") if part.strip()]
     unknown = [part for part in wanted if part not in FEATURES]

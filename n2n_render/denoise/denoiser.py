@@ -8,18 +8,15 @@ import numpy as np
 from ..engines.choice import make_engine
 from ..errors import N2NError
 from ..frame import tiles
+from ..frame.channels import COLOR, NEIGHBOR_CHANNELS, NEIGHBORS
 from ..frame.frame import Frame
 from ..frame.independence import in_squares
 from ..frame.orient import ORIENTATIONS, move_back, turn
-from ..frame.passes import NEIGHBORS
 from ..frame.transfer import (
-    CURVES,
-    RADIANCE_MAX,
     depth_scale,
-    encode_guides,
-    encode_neighbors,
+    encode,
     encode_tonemap,
-    expose_neighbors,
+    expose,
     exposure,
 )
 from ..network.checkpoint import Checkpoint
@@ -87,7 +84,7 @@ class Denoiser:
 
     def denoise_clean(self, frame: Frame, on_progress=lambda share: None) -> np.ndarray:
         """The same for a frame whose albedo and normal are already as the model wants them."""
-        if NEIGHBORS in self.features and frame.neighbors is None:
+        if not all(name in frame for name in NEIGHBOR_CHANNELS if NEIGHBORS in self.features):
             raise N2NError(
                 "the model looks at the frames before and after, which are not given here",
                 "Denoise the animation with `n2n-render denoise FRAMES --model …` first, and use its frames.",
@@ -180,19 +177,19 @@ class Denoiser:
 
     def _encode(self, frame, place, factor, scale) -> np.ndarray:
         """(h, w, 3 + C) float32, contiguous."""
-        images = {name: getattr(frame, name)[place] for name in ("color", *self.features)}
-        encoded = np.empty((*images["color"].shape[:2], self.model.in_channels), np.float32)
+        layout, model = self.model.layout, self.model
+        images = {name: frame[name][place] for name in layout.names}
+        height, width = images[COLOR].shape[:2]
+        encoded = np.empty((height, width, layout.count), np.float32)
 
-        def encode(rows):
-            part = Frame(**{name: image[rows] for name, image in images.items()})
-            exposed = np.minimum(part.color * np.float32(factor), np.float32(RADIANCE_MAX))  # as in training
-            encoded[rows, :, :3] = CURVES[self.model.encoding][0](exposed, np)
-            if part.neighbors is not None:
-                part.neighbors = expose_neighbors(part.neighbors, factor)
-                encode_neighbors(part.neighbors, CURVES[self.model.encoding][0], np)
-            encode_guides(part, self.features, scale, self.model.unit_normals, out=encoded[rows, :, 3:])
+        def work(rows):
+            exposed = {name: expose(name, image[rows], factor, scale) for name, image in images.items()}
+            layout.stack(
+                {name: encode(name, image, model.encoding, model.unit_normals, np) for name, image in exposed.items()},
+                out=encoded[rows],
+            )
 
-        _in_bands(len(encoded), encode)
+        _in_bands(height, work)
         return encoded
 
 
@@ -234,11 +231,9 @@ class Prefilter:
         ranges = {"albedo": (0.0, 1.0), "normal": (-1.0, 1.0)}
         cleaned, count = {}, len(self.denoisers)
         for index, (feature, denoiser) in enumerate(self.denoisers.items()):
-            image = denoiser.denoise(
-                Frame(getattr(frame, feature)), lambda share, start=index: on_progress((start + share) / count)
-            )
+            image = denoiser.denoise(Frame(frame[feature]), lambda share, start=index: on_progress((start + share) / count))
             cleaned[feature] = np.clip(image, *ranges[feature], out=image)
-        return replace(frame, **cleaned)
+        return frame.with_channels(**cleaned)
 
 
 class AlphaDenoiser:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import N2NError, doubt
+from ..frame.channels import in_files
 from ..frame.frame import Frame, crop, mean_frame
 from ..frame.independence import are_equal, check_independent, in_squares, look_at, still_alpha
-from ..frame.passes import in_files
 from ..io.exr import ExrImage
 from .denoiser import LARGE_FRAME_PIXELS, Denoiser
 
@@ -128,7 +128,7 @@ def _denoise_layers(denoiser, renders, options, on_progress, find_neighbors) -> 
             on_progress((number + 1) / count)
             continue
         if find_neighbors:
-            frame.neighbors = find_neighbors(layer)
+            frame = frame.with_channels(**find_neighbors(layer))
         denoised = denoiser.denoise(frame, lambda share, start=number: on_progress((start + share) / count))
         if still is not None:
             denoised[still] = frame.color[still]
@@ -235,6 +235,5 @@ def _add_part(mean: Frame, part: Frame, place, count: int, paths):
     """Puts a render that covers a part of the frame into the mean of `count` others, in place."""
     before = crop(mean, place)
     check_independent([look_at(frame, path) for frame, path in zip((before, part), paths, strict=True)])
-    for name, image in vars(mean_frame([before, part], weights=[count, 1])).items():
-        if image is not None:
-            getattr(mean, name)[place] = image
+    for name, image in mean_frame([before, part], weights=[count, 1]).items():
+        mean[name][place] = image

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import N2NError
+from ..frame.channels import Kind, kind_of
 from ..frame.frame import Frame
-from ..frame.passes import guide_channels
 from ..network.checkpoint import Checkpoint, load_network
 from ..network.model import weight_shapes
 from ..network.tza import format_tza
@@ -74,18 +74,17 @@ class OidnEngine:
             )
         self.weights = archive or format_tza(archive_tensors(checkpoint))
         self.runtime = Runtime(kind)
-        self.features = checkpoint.model.features
+        self.layout = checkpoint.model.layout
         self.alignment, self.receptive_radius = checkpoint.model.alignment, checkpoint.model.receptive_radius
         self.description = f"OIDN runtime, {kind} ({devices[kind]})"
         self.on_cpu = kind == "cpu"
 
     def run(self, encoded: np.ndarray, on_progress=None) -> np.ndarray:
         """(H, W, C_in) float32 → (H, W, 3) float32. Raises MemoryError when the device has too little."""
-        images = {"color": encoded[..., :3]}
-        for feature in self.features:
-            places = guide_channels(self.features, feature)
-            pixels = encoded[..., 3 + places.start : 3 + places.stop]
-            images[feature] = pixels * 2 - 1 if feature == "normal" else pixels
+        images = {
+            name: pixels * 2 - 1 if kind_of(name) is Kind.DIRECTION else pixels
+            for name, pixels in self.layout.split(encoded).items()
+        }
         return self.runtime.filter(images, quality=QUALITY_HIGH, weights=self.weights, srgb=True, on_progress=on_progress)
 
 

@@ -9,9 +9,9 @@ from ..denoise import Denoiser
 from ..engines import oidn
 from ..errors import N2NError
 from ..frame import metrics
+from ..frame.channels import FEATURES
 from ..frame.frame import mean_frame
 from ..frame.motion import follow
-from ..frame.passes import FEATURES
 from ..frame.transfer import exposure
 from ..io.dataset import Pair, find_datasets, find_pairs, parse_name
 from ..io.exr import ExrImage

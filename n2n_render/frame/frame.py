@@ -1,29 +1,69 @@
-"""Frame: one image and its features, the way every station passes them on."""
+"""Frame: one image, all its channels by name, the way every station passes them on."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
 import numpy as np
+
+from .channels import COLOR, Kind
 
 BACKGROUND_DEPTH = 1e9  # Cycles writes 1e10 in Depth and 0 in Denoising Depth where a ray hits nothing
 
 
-@dataclass
-class Frame:
-    """Arrays (H, W, C) float32, scene-linear (Rec. 709 primaries unless the file says otherwise), row 0 on top.
+class _Optional:
+    """An attribute of a frame by the name of a channel that it may lack; then it is None."""
 
-    color: radiance [0, ∞). albedo: [0, 1]. normal: camera space, length ≤ 1, zero where nothing was hit. depth: scene
-    units along the ray, +inf where nothing was hit. vector: motion in pixels, see frame/motion.py, which also makes
-    neighbors (7 channels, radiance and a share) from the frames before and after. alpha: [0, 1], 1 channel; colour is
-    premultiplied by it. Features that were not read are None.
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, frame: "Frame", owner: type) -> np.ndarray | None:
+        return frame.get(self._name)
+
+    def __set__(self, frame: "Frame", image: np.ndarray | None) -> None:
+        frame.put(self._name, image)
+
+
+class Frame(Mapping[str, np.ndarray]):
+    """Images (H, W, C) float32 by the names of their channels, see frame/channels.py; scene-linear (Rec. 709 primaries unless
+    the file says otherwise), row 0 on top.
+
+    color: radiance [0, ∞), premultiplied by alpha. alpha: [0, 1]. albedo: [0, 1]. normal: camera space, length ≤ 1, zero
+    where nothing was hit. depth: scene units along the ray, +inf where nothing was hit. vector: motion in pixels, see
+    frame/motion.py, which also makes neighbors_… from the frames before and after. Whoever is given a
+    frame does not change it: `with_channels` gives another one that shares the images.
     """
 
-    color: np.ndarray
-    albedo: np.ndarray | None = None
-    normal: np.ndarray | None = None
-    depth: np.ndarray | None = None
-    vector: np.ndarray | None = None
-    alpha: np.ndarray | None = None
-    neighbors: np.ndarray | None = None
+    def __init__(self, color: np.ndarray, **images: np.ndarray | None):
+        """images: channel name → (H, W, C); None: the frame has no such channel."""
+        self._images = {COLOR: color, **{name: image for name, image in images.items() if image is not None}}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self._images[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._images)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    __eq__ = object.__eq__  # arrays have no single answer
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        return f"Frame({self.width}×{self.height}: {', '.join(self)})"
+
+    alpha = _Optional()
+    albedo = _Optional()
+    normal = _Optional()
+    depth = _Optional()
+    vector = _Optional()
+
+    @property
+    def color(self) -> np.ndarray:
+        return self._images[COLOR]
+
+    @color.setter
+    def color(self, image: np.ndarray) -> None:
+        self._images[COLOR] = image
 
     @property
     def height(self) -> int:
@@ -33,41 +73,55 @@ class Frame:
     def width(self) -> int:
         return self.color.shape[1]
 
+    def put(self, name: str, image: np.ndarray | None) -> None:
+        """Adds or replaces one channel in place; None takes it away. For whoever made the frame: others `with_channels`."""
+        if image is None:
+            self._images.pop(name, None)
+        else:
+            self._images[name] = image
 
-def sanitize(feature: str, pixels: np.ndarray) -> np.ndarray:
-    """Brings one feature, whose pixels all carry information (frame/repair.py), into the range that `Frame` promises, in place.
+    def with_channels(self, **images: np.ndarray | None) -> "Frame":
+        """The frame with these channels added or replaced; None takes one away."""
+        return Frame(**{**self._images, **images})
 
-    Depth becomes +inf for the background: Cycles' 1e10, its 0, and what is infinite in the file.
+    def map(self, change) -> "Frame":
+        """change(name, image) → image, of every channel."""
+        return Frame(**{name: change(name, image) for name, image in self.items()})
+
+
+def sanitize(kind: Kind, pixels: np.ndarray) -> np.ndarray:
+    """Brings an image, whose pixels all carry information (frame/repair.py), into the range of its kind, in place.
+
+    Distance becomes +inf for the background: Cycles' 1e10, its 0, and what is infinite in the file.
     """
-    if feature == "depth":
+    if kind is Kind.DISTANCE:
         pixels[(pixels >= BACKGROUND_DEPTH) | (pixels <= 0)] = np.inf
-    elif feature == "color":
+    elif kind in (Kind.RADIANCE, Kind.VARIANCE):
         np.maximum(pixels, 0.0, out=pixels)
-    elif feature in ("albedo", "alpha"):
+    elif kind in (Kind.UNIT_COLOR, Kind.COVERAGE):
         np.clip(pixels, 0.0, 1.0, out=pixels)
-    elif feature == "normal":
+    elif kind is Kind.DIRECTION:
         length = np.sqrt(np.einsum("...c,...c->...", pixels, pixels))[..., None]
         np.divide(pixels, length, out=pixels, where=length > 1.0)
     return pixels
 
 
 def mean_frame(frames: list[Frame], weights: list[float] | None = None) -> Frame:
-    """The (weighted) mean of renders of the same view, feature by feature; depth keeps the background of any."""
-    weights = weights or [1] * len(frames)
+    """The (weighted) mean of renders of the same view, channel by channel, of those that all have; depth keeps the background
+    of any.
+    """
+    weights = weights or [1.0] * len(frames)
     shares = [np.float32(weight / sum(weights)) for weight in weights]
 
-    def mean(name):
-        images = [getattr(frame, name) for frame in frames]
-        if any(image is None for image in images):
-            return None
-        total = images[0] * shares[0]
-        for image, share in zip(images[1:], shares[1:], strict=True):
-            total += image * share
+    def mean(name: str) -> np.ndarray:
+        total = frames[0][name] * shares[0]
+        for frame, share in zip(frames[1:], shares[1:], strict=True):
+            total += frame[name] * share
         return total
 
-    return Frame(**{name: mean(name) for name in vars(frames[0])})
+    return Frame(**{name: mean(name) for name in frames[0] if all(name in frame for frame in frames)})
 
 
 def crop(frame: Frame, place: tuple[slice, slice]) -> Frame:
-    """Views of a part of every feature."""
-    return Frame(**{name: image if image is None else image[place] for name, image in vars(frame).items()})
+    """Views of a part of every channel."""
+    return frame.map(lambda name, image: image[place])

@@ -5,11 +5,10 @@ will be in the next. Without motion blur only: with it the pass is zero (`sample
 that are open around the frame's middle).
 """
 
-from dataclasses import replace
-
 import numpy as np
 
-from .frame import Frame
+from .channels import NEIGHBOR_CHANNELS, Layout
+from .frame import Frame, crop
 from .transfer import encode_tonemap, exposure
 
 STRAY_PX = 1.0  # there and back again: farther apart than this is another surface
@@ -19,37 +18,38 @@ FARTHEST = 1e9  # depth of the background, infinite in a Frame
 DEPTH_APART = 0.8  # … depth (of its logarithm, for each frame between) of one surface are
 PICTURES_APART = 0.08  # … and on T what the frames on either side show of it: a reflection moves otherwise
 AGREEMENT_PX = 5  # window over which the latter is averaged
+SEEN = Layout(NEIGHBOR_CHANNELS)
 BAND_ROWS = 128  # are brought over at a time: in between they take a hundred bytes a pixel and neighbour
 
 
-def neighbor_guides(window: list[Frame | None], pictures: list[np.ndarray | None]) -> np.ndarray:
-    """What the neighbours show of the frame in the middle: (H, W, 7) float32.
+def neighbor_guides(window: list[Frame | None], pictures: list[np.ndarray | None]) -> dict[str, np.ndarray]:
+    """What the neighbours show of the frame in the middle: its channels NEIGHBOR_CHANNELS, float32.
 
     window: an odd number of consecutive frames, clean guides and `vector` given; None before the shot's first and after its
     last. pictures: a denoised picture (H, W, 3) of each, radiance; that of the middle is not looked at, so that nothing
     here knows the noise of its colour (of that of its guides, which the weights ask, a little: docs/temporal.md).
-    Channels: mean of the neighbours' pictures 3, mean of their noisy colours 3, both radiance; and the share that they would
-    have in a plain mean with the frame itself, 0 (nothing is seen in them) to 1.
+    neighbors_picture: mean of the neighbours' pictures; neighbors_noisy: of their noisy colours, both radiance (H, W, 3);
+    neighbors_weight (H, W, 1): their weight in a plain mean with the frame itself, 0 (nothing is seen in them) to 1.
     """
     center = window[len(window) // 2]
     factor = np.float32(exposure(center.color))
     window = [
-        frame if frame is None or frame.depth is None else replace(frame, depth=np.minimum(frame.depth, FARTHEST))
+        frame if frame is None or frame.depth is None else frame.with_channels(depth=np.minimum(frame.depth, FARTHEST))
         for frame in window
     ]
-    guides = np.empty((center.height, center.width, 7), np.float32)
+    guides = np.empty((center.height, center.width, SEEN.count), np.float32)
     near = AGREEMENT_PX // 2
     for start in range(0, center.height, BAND_ROWS):
         stop = min(center.height, start + BAND_ROWS)
         band = slice(max(0, start - near), min(center.height, stop + near))
         guides[start:stop] = _guides_of_band(window, pictures, band, factor)[start - band.start : stop - band.start]
-    return guides
+    return SEEN.split(guides)
 
 
 def _guides_of_band(window, pictures, band: slice, factor) -> np.ndarray:
     """The rows `band` of `neighbor_guides`."""
     middle = len(window) // 2
-    center = Frame(**{name: None if image is None else image[band] for name, image in vars(window[middle]).items()})
+    center = crop(window[middle], (band, slice(None)))
     seen = []
     for step in [*range(-middle, 0), *range(1, middle + 1)]:
         way = window[middle : middle + step : 1 if step > 0 else -1]
@@ -61,7 +61,7 @@ def _guides_of_band(window, pictures, band: slice, factor) -> np.ndarray:
         shown, noisy = warp(pictures[middle + step], rows, columns), warp(other.color, rows, columns)
         seen.append((step > 0, shown, noisy, trust))
     if not seen:
-        return np.zeros((center.height, center.width, 7), np.float32)
+        return np.zeros((center.height, center.width, SEEN.count), np.float32)
     weights = _agreeing(seen, factor)
     total = sum(weights)
     means = [
@@ -122,8 +122,8 @@ def _same_surface(center, other, rows, columns, frames: int) -> np.ndarray:
     """(H, W) in [0, 1]: how alike the guides are. Denoising guides follow mirrors and glass to what is seen in them."""
     alike = np.ones(rows.shape, np.float32)
     for name, apart in (("albedo", ALBEDO_APART), ("normal", NORMAL_APART)):
-        if getattr(center, name) is not None and getattr(other, name) is not None:
-            difference = warp(getattr(other, name), rows, columns) - getattr(center, name)
+        if name in center and name in other:
+            difference = warp(other[name], rows, columns) - center[name]
             alike *= np.exp(-(difference**2).sum(-1) / (2 * apart**2))
     if center.depth is not None and other.depth is not None:
         depths = [np.log(np.clip(depth[..., 0], 1e-6, 1e9)) for depth in (warp(other.depth, rows, columns), center.depth)]

@@ -1,9 +1,8 @@
 """The eight orientations of an image: pixels move, and camera-space normals turn with them."""
 
-from dataclasses import replace
-
 import numpy as np
 
+from .channels import Kind, kind_of
 from .frame import Frame
 
 # (mirror_x, mirror_y, transpose), done in this order; the first ones are the cheapest to make.
@@ -48,7 +47,10 @@ def turn_normals(normal: np.ndarray, mirror_x: bool, mirror_y: bool, transpose: 
 def turn(frame: Frame, mirror_x: bool, mirror_y: bool, transpose: bool) -> Frame:
     """The frame as a camera would see it that is mirrored or turned so."""
     switches = mirror_x, mirror_y, transpose
-    images = {name: move(image, *switches) for name, image in vars(frame).items() if image is not None}
-    if "normal" in images:
-        images["normal"] = turn_normals(images["normal"], *switches)
-    return replace(frame, **images)
+    return frame.map(lambda name, image: turn_image(kind_of(name), image, *switches))
+
+
+def turn_image(kind: Kind, image: np.ndarray, mirror_x: bool, mirror_y: bool, transpose: bool) -> np.ndarray:
+    """An image (H, W, C) of this kind, as `turn` does it. Motion vectors are not turned: networks do not see them."""
+    moved = move(image, mirror_x, mirror_y, transpose)
+    return turn_normals(moved, mirror_x, mirror_y, transpose) if kind is Kind.DIRECTION else moved

@@ -2,22 +2,31 @@
 
 import numpy as np
 
+from .channels import Kind
+
 # Beyond these a number means nothing. Radiance: the sun's disc in cd/m², 1.6e9, is the brightest thing that is rendered.
-MEANT = {"color": 1e10, "albedo": 100.0, "normal": 100.0, "vector": 1e5, "alpha": 100.0}
+MEANT = {
+    Kind.RADIANCE: 1e10,
+    Kind.VARIANCE: 1e20,
+    Kind.UNIT_COLOR: 100.0,
+    Kind.DIRECTION: 100.0,
+    Kind.MOTION: 1e5,
+    Kind.COVERAGE: 100.0,
+}
 BRIGHT = 65504.0  # radiance, the largest half float: a brighter pixel …
 ALONE = 1e-3  # … beside which no other has this share of it was never seen: the pixel filter spreads what is there
 RINGS = 8  # so many pixels from the edge of a hole each one is the mean of its neighbours; a larger hole is filled coarsely
 
 
-def without_information(feature: str, pixels: np.ndarray) -> np.ndarray:
-    """(H, W) bool, of an image (H, W, C). Depth may be infinite: that is the background."""
-    if feature == "depth":
+def without_information(kind: Kind, pixels: np.ndarray) -> np.ndarray:
+    """(H, W) bool, of an image (H, W, C). A distance may be infinite: that is the background."""
+    if kind is Kind.DISTANCE:
         return np.isnan(pixels).any(-1)
-    most = BRIGHT if feature == "color" else MEANT[feature]
+    most = BRIGHT if kind is Kind.RADIANCE else MEANT[kind]
     if np.abs(pixels).max(initial=0.0) <= most:  # one fast pass, which NaN fails; most images end here
         return np.zeros(pixels.shape[:2], bool)
-    holes = ~(np.abs(pixels) <= MEANT[feature]).all(-1)
-    if feature == "color":
+    holes = ~(np.abs(pixels) <= MEANT[kind]).all(-1)
+    if kind is Kind.RADIANCE:
         holes |= _alone(np.where(holes[..., None], 0, pixels).max(-1))
     return holes
 
@@ -74,16 +83,16 @@ def _fill_coarsely(pixels, holes):
         rows, columns = rows[~there], columns[~there]
 
 
-def repair(feature: str, pixels: np.ndarray) -> int:
-    """Fills what carries no information in one feature's image (H, W, C), in place; returns how many pixels that were.
+def repair(kind: Kind, pixels: np.ndarray) -> int:
+    """Fills what carries no information in an image (H, W, C), in place; returns how many pixels that were.
 
     Raises ValueError where no pixel carries any.
     """
-    holes = without_information(feature, pixels)
+    holes = without_information(kind, pixels)
     count = int(holes.sum())
     if count == holes.size:
         raise ValueError("no pixel holds a number")
-    if count and feature == "depth":
+    if count and kind is Kind.DISTANCE:
         with np.errstate(divide="ignore"):
             nearness = 1 / np.where(holes[..., None], 1, np.abs(pixels))
             fill(nearness, holes)

@@ -5,8 +5,7 @@ Every function takes numpy arrays or torch tensors; `xp` is the module (numpy or
 
 import numpy as np
 
-from .frame import Frame
-from .passes import guide_channels, guide_count
+from .channels import Kind, kind_of
 
 LUMINANCE = (0.212671, 0.715160, 0.072169)  # Rec. 709, as Open Image Denoise weighs it
 KEY = 0.18  # middle grey: what the log-average luminance is brought to
@@ -16,7 +15,6 @@ LOG_EPSILON = 0.01  # radiance, exposed; also ε of the relative L2 loss: below 
 LOG_SCALE = float(np.log1p(1.0 / LOG_EPSILON))  # brings radiance 1 to encoded 1
 GAMMA = 1.0 / 2.2
 SLOPE_SHIFT = 0.003  # radiance, exposed
-RADIANCES = 6  # of the 7 channels of neighbours
 
 
 def exposure(color: np.ndarray) -> float:
@@ -153,31 +151,19 @@ def decode_depth(encoded: np.ndarray, scale: float) -> np.ndarray:
         return scale / encoded - scale
 
 
-def encode_guides(frame: Frame, features: tuple[str, ...], scale: float, unit_normals: bool = False, out=None) -> np.ndarray:
-    """The features of a frame as network channels, (H, W, C): albedo [0, 1], normal [-1, 1], depth [0, 1].
-
-    `unit_normals`: normals as [0, 1] instead, as networks of Open Image Denoise want them. Neighbours stay radiance: the
-    curve of the network's colour is for `encode_neighbors`.
+def expose(name: str, image, factor: float, scale: float):
+    """A channel of a frame (H, W, C) → as all networks see it. Radiance: × `factor`, at most RADIANCE_MAX; distance: [0, 1],
+    see `encode_depth`; all others as they are. factor: of `exposure`; scale: of `depth_scale`.
     """
-    guides = np.empty((frame.height, frame.width, guide_count(features)), np.float32) if out is None else out
-    for feature in features:
-        image, places = getattr(frame, feature), guide_channels(features, feature)
-        if feature == "depth":
-            image = encode_depth(image, scale)
-        elif feature == "normal" and unit_normals:
-            image = encode_unit(image, np)
-        guides[..., places.start : places.stop] = image
-    return guides
+    kind = kind_of(name)
+    if kind is Kind.RADIANCE:
+        return np.minimum(image * np.float32(factor), np.float32(RADIANCE_MAX))
+    return encode_depth(image, scale) if kind is Kind.DISTANCE else image
 
 
-def expose_neighbors(neighbors, factor):
-    """Frame.neighbors (H, W, 7) after the exposure of its frame, a copy; the share stays."""
-    exposed = np.minimum(neighbors * np.float32(factor), np.float32(RADIANCE_MAX))
-    exposed[..., RADIANCES:] = neighbors[..., RADIANCES:]
-    return exposed
-
-
-def encode_neighbors(exposed, curve, xp):
-    """(…, 7) in that axis order for numpy, (N, 7, h, w) for torch: its radiances as the network sees its colour; in place."""
-    places = (slice(None), slice(RADIANCES)) if xp is not np else (..., slice(RADIANCES))
-    exposed[places] = curve(exposed[places], xp)
+def encode(name: str, exposed, curve: str, unit_normals: bool, xp):
+    """A channel after `expose` → as one network sees it: radiance through its curve, directions as [0, 1] if it wants."""
+    kind = kind_of(name)
+    if kind is Kind.RADIANCE:
+        return CURVES[curve][0](exposed, xp)
+    return encode_unit(exposed, xp) if kind is Kind.DIRECTION and unit_normals else exposed

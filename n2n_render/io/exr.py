@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import N2NError, UnreadableFile, doubt
+from ..frame.channels import Kind, kind_of
 from ..frame.frame import Frame, sanitize
-from ..frame.passes import PASSES, split_channel, split_view
 from ..frame.repair import repair
 from ..frame.windows import Window, common, place
 from .exr_parts import make_channel, read_parts, write_image, write_parts
+from .passes import PASSES, split_channel, split_view
 
 HALF_MAX = 65504.0
 COMPOSITE = "Composite"
@@ -178,7 +179,7 @@ class ExrImage:
             )
         pixels = self.pixels(places)
         try:
-            count = repair(feature, pixels)
+            count = repair(kind_of(feature), pixels)
         except ValueError as error:
             raise UnreadableFile(f"{self.path}: {_name_of(feature)} of {layer!r}: {error}", "Render it again.") from None
         if count:
@@ -186,7 +187,7 @@ class ExrImage:
                 f"{self.path}: {count} pixel(s) of {_name_of(feature)} of {layer!r} hold no number that can be meant (NaN, "
                 "infinity, or beyond all light); they were filled from their neighbours"
             )
-        return place(sanitize(feature, pixels), there, window, np.inf if feature == "depth" else 0.0)
+        return place(sanitize(kind_of(feature), pixels), there, window, np.inf if kind_of(feature) is Kind.DISTANCE else 0.0)
 
     def check(self, layer: str, features: tuple[str, ...]):
         """Raises N2NError that names a pass that the layer lacks."""
@@ -284,7 +285,7 @@ def write_frame(path, frame: Frame, layer: str = "ViewLayer"):
     """Writes a Frame as a single-part multilayer EXR with Blender's channel names, 32-bit, ZIP."""
     channels = {}
     for feature, entry in PASSES.items():
-        image = getattr(frame, feature, None)
+        image = frame.get(feature)
         if image is not None:
             for index, channel in enumerate(entry.channels[0]):
                 name = f"{layer}.{entry.names[-1]}.{channel}"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from ..config import Head, Levels, Norm, Width
-from ..frame.passes import GUIDES, NEIGHBORS, guide_count
+from ..frame.channels import COLOR, GUIDES, NEIGHBORS, Layout, expand
 from ..frame.transfer import CURVES, decode_tonemap
 from ..schema import Checked, OneOf
 
@@ -81,8 +81,13 @@ class ModelConfig(Checked):
         return None
 
     @property
+    def layout(self) -> Layout:
+        """The channels that the network takes, in order; it gives what it denoises, as the first one."""
+        return Layout((COLOR, *expand(self.features)))
+
+    @property
     def in_channels(self) -> int:
-        return 3 + guide_count(self.features)
+        return self.layout.count
 
     @property
     def alignment(self) -> int:

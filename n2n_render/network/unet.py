@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..frame.passes import NEIGHBORS, guide_channels
+from ..frame.channels import NEIGHBORS
 from ..frame.transfer import CURVES, KEY, LOG_EPSILON, RADIANCE_MAX, encode_tonemap
 from .device import seeded
 from .model import OIDN_LAYERS, ModelConfig, oidn_channels
@@ -139,8 +139,8 @@ class OidnUNet(nn.Module):
         """(N, 4, H, W): a colour and a logit, and the whole input → (N, 3, H, W): the colour and the picture of the
         neighbours, mixed. With the logit 0 they have the share that they would have in a plain mean.
         """
-        places = guide_channels(self.config.features, NEIGHBORS)
-        picture, share = whole[:, 3 + places.start : 6 + places.start], whole[:, 2 + places.stop : 3 + places.stop]
+        seen = self.config.layout.split(whole, axis=1)
+        picture, share = seen["neighbors_picture"], seen["neighbors_weight"]
         odds = (share / (1 - share).clamp(min=1e-3)).clamp(min=1e-6)
         share = torch.sigmoid(x[:, 3:] + torch.log(odds))
         return torch.lerp(F.relu(x[:, :3]), picture, share)

@@ -5,7 +5,6 @@ from dataclasses import replace
 import torch
 
 from ..errors import N2NError
-from ..frame.passes import guide_channels
 from .checkpoint import Checkpoint
 from .unet import build_network
 
@@ -24,8 +23,8 @@ def widen(checkpoint: Checkpoint, features: tuple[str, ...]) -> Checkpoint:
         )
     if narrow.features == features:
         return checkpoint
-    guides = [3 + place for feature in narrow.features for place in guide_channels(features, feature)]
-    places = torch.tensor([0, 1, 2, *guides])
+    found = wide.layout.places()
+    places = torch.cat([torch.arange(found[name].start, found[name].stop) for name in narrow.layout.names])
     weights, given = {}, checkpoint.tensors()
     for name, tensor in build_network(wide).state_dict().items():
         ours = given[name]

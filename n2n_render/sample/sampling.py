@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
-from ..config import SampleConfig
 from ..errors import N2NError, doubt
 from ..frame.independence import SPREAD_REFUSED, compare, look_at
-from ..frame.passes import PASSES
 from ..io.dataset import MANIFEST, FrameName, read_manifest, write_manifest
 from ..io.exr import ExrImage, is_readable, read_frame
 from ..io.owned import owned_folder, remove_abandoned
+from ..io.passes import PASSES
+from ..sample.options import SampleOptions
 from . import plan
 from .launch import Worker
 
@@ -35,7 +35,7 @@ class Estimate:
     manifest: dict
 
 
-def sample(config: SampleConfig, progress, dry_run: bool = False) -> Estimate:
+def sample(config: SampleOptions, progress, dry_run: bool = False) -> Estimate:
     """Renders all missing frames of `config` into its folder and returns what was planned.
 
     `progress` has warn(message), start(total), advance(amount, note): see progress.py. Raises N2NError for anything that

@@ -235,7 +235,7 @@ class Server:
 
 
 def _refuse_neighbors(features: tuple[str, ...]):
-    from ..frame.passes import NEIGHBORS
+    from ..frame.channels import NEIGHBORS
 
     if NEIGHBORS in features:
         raise N2NError(

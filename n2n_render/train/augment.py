@@ -2,22 +2,24 @@
 
 import numpy as np
 
-from ..frame.orient import move, turn_normals
+from ..frame.channels import Kind, kind_of
+from ..frame.orient import turn_image
+
+COLORS = (Kind.RADIANCE, Kind.UNIT_COLOR)
 
 
 def augment(color: list[np.ndarray], guides: dict[str, np.ndarray], rng: np.random.Generator):
-    """One random choice for all images of a crop. color: images (h, w, 3); guides: feature → (h, w, C).
+    """One random choice for all images of a crop. color: images (h, w, 3) of radiance; guides: channel name → (h, w, C).
 
-    Returns new (color, guides). Channel permutations recolour colour and albedo alike.
+    Returns new (color, guides). A permutation of red, green and blue recolours all that is a colour alike.
     """
     switches = rng.integers(0, 2, 3).astype(bool)
     permutation = rng.permutation(3)
-    color = [move(image, *switches)[..., permutation] for image in color]
-    guides = {feature: move(image, *switches) for feature, image in guides.items()}
-    if "albedo" in guides:
-        guides["albedo"] = guides["albedo"][..., permutation]
-    if "neighbors" in guides:  # two colours, and a share
-        guides["neighbors"] = guides["neighbors"][..., [*permutation, *(permutation + 3), 6]]
-    if "normal" in guides:
-        guides["normal"] = turn_normals(guides["normal"], *switches)
-    return color, guides
+
+    def change(kind: Kind, image: np.ndarray) -> np.ndarray:
+        turned = turn_image(kind, image, *switches)
+        return turned[..., permutation] if kind in COLORS else turned
+
+    return [change(Kind.RADIANCE, image) for image in color], {
+        name: change(kind_of(name), image) for name, image in guides.items()
+    }

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import N2NError
+from ..frame.channels import COLOR, FEATURES, GUIDES, Layout, expand
 from ..frame.frame import Frame, mean_frame
-from ..frame.passes import FEATURES, GUIDES, NEIGHBORS, guide_channels, guide_count
-from ..frame.transfer import RADIANCE_MAX, depth_scale, encode_guides, expose_neighbors, exposure
+from ..frame.transfer import depth_scale, expose, exposure
 from ..io.atomic import Busy, first_line, locked_file, remove_abandoned, temporary_folder, write_beside
 from ..io.dataset import Pair, picture_name
 from ..io.exr import ExrImage
@@ -21,6 +21,7 @@ from ..io.renders import read_group
 from .augment import augment
 
 CACHE_VERSION = 2
+EXPOSED = Layout((COLOR, *FEATURES)), Layout((COLOR, *expand(GUIDES)))  # of cached arrays: without neighbours, and with
 READER = ".reader"  # a lock that a training holds on a cache
 SINGLE_VIEW_TRAINING_SHARE = 0.8  # of the width, when a dataset has one view only; the rest is for validation
 
@@ -68,7 +69,7 @@ class CachedPair:
 
     @property
     def images(self) -> np.ndarray:
-        """(seeds, H, W, 10) float16: exposed radiance 3, then all encoded guides 7; 7 more with neighbours."""
+        """(seeds, H, W, 10 or, with neighbours, 17) float16, exposed, in the order of EXPOSED."""
         return self.images_file.map()
 
     @property
@@ -101,7 +102,7 @@ class SeenFrom:
         window = [None if there is None else _fingerprint(self.pairs[there]) for there in self.neighbors.windows[self.index]]
         return "neighbors" + hashlib.sha256(repr((window, self.neighbors.name)).encode()).hexdigest()[:16]
 
-    def find(self) -> np.ndarray:
+    def find(self) -> dict[str, np.ndarray]:
         return self.neighbors.of(self.index)
 
 
@@ -174,31 +175,29 @@ def _decode(pair, features, prefilter, seen):
 
 
 def stack_seeds(
-    frames: list[Frame], features: tuple[str, ...], prefilter=None, neighbors: np.ndarray | None = None
+    frames: list[Frame], features: tuple[str, ...], prefilter=None, neighbors: dict[str, np.ndarray] | None = None
 ) -> tuple[np.ndarray, float]:
-    """Renders of one view by several seeds → (seeds, H, W, 10) float16 as in `CachedPair.images`, and the exposure in it.
+    """Renders of one view by several seeds → (seeds, H, W, C) float16 as in `CachedPair.images`, and the exposure in it.
 
-    One exposure and depth scale for all, that of their mean. neighbors: (H, W, 7) radiance, 7 more channels.
+    One exposure and depth scale for all, that of their mean. Channels that are not wanted are zeros. neighbors: the channels
+    of `neighbor_guides`.
     """
     mean = mean_frame(frames)
     factor = exposure(mean.color)
     scale = depth_scale(mean.depth) if mean.depth is not None else 1.0
-    guides = FEATURES if neighbors is None else GUIDES
-    images = np.zeros((len(frames), mean.height, mean.width, 3 + guide_count(guides)), np.float16)
+    layout = EXPOSED[0 if neighbors is None else 1]
+    images = np.zeros((len(frames), mean.height, mean.width, layout.count), np.float16)
     for index, frame in enumerate(frames):
-        frame = prefilter(frame) if prefilter else frame
-        images[index, ..., :3] = np.minimum(frame.color * factor, RADIANCE_MAX)
-        for feature in features:
-            images[index, ..., 3:][..., guide_slice(feature)] = encode_guides(frame, (feature,), scale)
-        if neighbors is not None:
-            images[index, ..., 3:][..., guide_slice(NEIGHBORS)] = expose_neighbors(neighbors, factor)
+        frame = (prefilter(frame) if prefilter else frame).with_channels(**neighbors or {})
+        for name, place in layout.places().items():
+            if name in (COLOR, *features, *(neighbors or {})):
+                images[index, ..., place] = expose(name, frame[name], factor, scale)
     return images, factor
 
 
-def guide_slice(feature: str) -> slice:
-    """Where a feature lies among all guide channels."""
-    places = guide_channels(GUIDES, feature)
-    return slice(places.start, places.stop)
+def split_exposed(images: np.ndarray) -> dict[str, np.ndarray]:
+    """(…, 10 or 17) of a cached pair → channel name → view."""
+    return next(layout for layout in EXPOSED if layout.count == images.shape[-1]).split(images)
 
 
 def _cache_folder(pair: Pair) -> Path:
@@ -305,12 +304,15 @@ class Batches(Prefetched):
         x = int(rng.integers(pair.columns[0], pair.columns[1] - size + 1))
         place = slice(y, y + size), slice(x, x + size)
         images = pair.images
-        image = images[a][place]
-        target = pair.reference[:, place[0], place[1]].mean(0) if self.target == "reference" else images[b][place][..., :3]
-        guides = {feature: image[..., 3:][..., guide_slice(feature)] for feature in self.features}
-        color = [image[..., :3], target]
+        image, other = (split_exposed(images[seed][place]) for seed in (a, b))
+        target = pair.reference[:, place[0], place[1]].mean(0) if self.target == "reference" else other[COLOR]
+        given = {name: image[name] for name in expand(self.features)}
+        color = [image[COLOR], target]
         if self.augmented:
-            color, guides = augment(color, guides, rng)
-        stacked = [guides[feature] for feature in self.features]
-        empty = np.zeros((size, size, 0), np.float32)
-        return color[0], color[1], np.concatenate(stacked, axis=-1) if stacked else empty
+            color, given = augment(color, given, rng)
+        return color[0], color[1], stack_guides(given, size)
+
+
+def stack_guides(images: dict[str, np.ndarray], size: int) -> np.ndarray:
+    """Guides of a crop → (size, size, C); C may be 0."""
+    return np.concatenate(list(images.values()), axis=-1) if images else np.zeros((size, size, 0), np.float32)

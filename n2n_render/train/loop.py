@@ -8,7 +8,7 @@ from typing import Annotated
 
 import torch
 
-from ..config import TrainConfig, to_dict
+from ..config import to_dict
 from ..denoise import Prefilter
 from ..errors import N2NError
 from ..network.checkpoint import DAMAGED, Checkpoint, check_weights, read_checkpoint, write_checkpoint, write_somewhere
@@ -17,6 +17,7 @@ from ..network.model import decode_output
 from ..network.models import describe_origin
 from ..network.unet import build_network
 from ..schema import Real, check_items, from_dict
+from ..train.options import TrainOptions
 from .dataset import Batches
 from .descent import Descent, faster_precision, learning_rate_factor, stop_on_ctrl_c
 from .journal import Journal
@@ -38,7 +39,7 @@ STATE = {
 }
 
 
-def train(config: TrainConfig, progress, resume: str | None = None) -> Path:
+def train(config: TrainOptions, progress, resume: str | None = None) -> Path:
     """Trains until `config` says so and returns the run folder with best.pt, last.pt, metrics.jsonl, training.png.
 
     resume: the folder of an earlier run, `config` its `resumed_config`; `progress` see progress.py.
@@ -54,7 +55,7 @@ def train(config: TrainConfig, progress, resume: str | None = None) -> Path:
 class Trainer:
     """All state of one run. held: what is locked until it is closed."""
 
-    def __init__(self, config: TrainConfig, progress, resume: str | None = None, held: contextlib.ExitStack | None = None):
+    def __init__(self, config: TrainOptions, progress, resume: str | None = None, held: contextlib.ExitStack | None = None):
         self.config, self.progress, self.held = config, progress, held or contextlib.ExitStack()
         self.loss = LOSSES[loss_name(config)]
         self.device = pick_device(config.device)
@@ -279,7 +280,7 @@ class Trainer:
         self.seconds, self.precision = told["seconds"], told["precision"]
 
 
-def resumed_config(folder: str, **changes) -> TrainConfig:
+def resumed_config(folder: str, **changes) -> TrainOptions:
     """The config of an earlier run, with `steps` or `minutes`, `device` and `threads` changed where they are not None."""
     if changes.get("steps") and changes.get("minutes"):
         raise N2NError("--steps and --minutes both say when to stop", "Pass one of them.")
@@ -288,8 +289,8 @@ def resumed_config(folder: str, **changes) -> TrainConfig:
     path = Path(folder) / LAST
     told = read_checkpoint(path).provenance
     check_items(told, {}, f"{path}: provenance", DAMAGED, required=("config",))
-    from_dict(TrainConfig, told["config"], f"{path}: provenance: config", DAMAGED)
+    from_dict(TrainOptions, told["config"], f"{path}: provenance: config", DAMAGED)
     values = {**told["config"], **{key: value for key, value in changes.items() if value is not None}}
     if changes.get("minutes"):
         values["steps"] = None
-    return from_dict(TrainConfig, values)
+    return from_dict(TrainOptions, values)

@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 from .. import __version__
-from ..config import TrainConfig, to_dict
+from ..config import to_dict
 from ..errors import N2NError, doubt
-from ..frame.passes import NEIGHBORS, in_files
+from ..frame.channels import NEIGHBORS, in_files
 from ..io.atomic import LOCK, Busy, locked_folder, remove_abandoned, write_text
 from ..io.dataset import MANIFEST, Pair, find_datasets, find_pairs, read_manifest, split_pairs
 from ..io.sequence import find_windows
@@ -21,11 +21,12 @@ from ..network.model import OIDN_NETWORKS, ModelConfig
 from ..network.models import open_model
 from ..network.oidn_weights import init_archive, oidn_checkpoint
 from ..network.widen import widen
+from ..train.options import TrainOptions
 from .dataset import SeenFrom, cache_pair, split_single_view, used_caches
 from .journal import PREVIEWS
 
 
-def loss_name(config: TrainConfig) -> str:
+def loss_name(config: TrainOptions) -> str:
     if config.loss == "auto":
         return "relative_l2" if config.hdr else "l2_display"
     if (config.loss == "l2_display") == config.hdr:
@@ -36,7 +37,7 @@ def loss_name(config: TrainConfig) -> str:
     return config.loss
 
 
-def start_model(config: TrainConfig) -> tuple[ModelConfig, Checkpoint | None]:
+def start_model(config: TrainOptions) -> tuple[ModelConfig, Checkpoint | None]:
     """The network to train, and the checkpoint that its weights come from; None: from nothing."""
     if config.init is None:
         return _new_model(config), None
@@ -61,7 +62,7 @@ def start_model(config: TrainConfig) -> tuple[ModelConfig, Checkpoint | None]:
     return replace(start.model, clean_guides=clean), start
 
 
-def _new_model(config: TrainConfig) -> ModelConfig:
+def _new_model(config: TrainOptions) -> ModelConfig:
     features = (*config.features, NEIGHBORS) if config.temporal else config.features
     shared = {"features": features, "norm": config.norm, "clean_guides": bool(config.prefilter)}
     if config.network == "paper":
@@ -88,7 +89,7 @@ def check_crops(network, batch: int, crop_px: int):
         raise N2NError("a single crop of this size is too little for BatchNorm", "Pass a larger --crop or --batch.")
 
 
-def load_pairs(config: TrainConfig, model: ModelConfig, prefilter, progress, held: contextlib.ExitStack):
+def load_pairs(config: TrainOptions, model: ModelConfig, prefilter, progress, held: contextlib.ExitStack):
     """(training, validation, [{folder, manifest hash, …}]), decoded into the cache with the model's guides.
 
     held: until it is closed no other training removes anything from the cache.
@@ -160,7 +161,7 @@ def describe_dataset(folder: Path, pairs) -> dict:
     }
 
 
-def new_folder(config: TrainConfig, datasets, held: contextlib.ExitStack) -> Path:
+def new_folder(config: TrainOptions, datasets, held: contextlib.ExitStack) -> Path:
     """A run folder of our own, locked until `held` is closed: two runs that begin at the same moment get two."""
     name = config.name or (datasets[0]["name"] if len(datasets) == 1 else f"{len(datasets)}-datasets")
     base = Path(config.out) if config.out else Path("runs") / f"{datetime.now():%Y-%m-%d}-{name}"

@@ -5,13 +5,12 @@ import torch
 import torch.nn.functional as F
 
 from ..frame.metrics import psnr, relmse
-from ..frame.passes import NEIGHBORS, guide_channels
 from ..frame.tiles import cut
-from ..frame.transfer import CURVES, LOG_EPSILON, encode_neighbors, encode_unit
+from ..frame.transfer import LOG_EPSILON, encode
 from ..network.device import Float32
 from ..network.model import decode_output
 from ..network.unet import OidnUNet, UNet
-from .dataset import Batches, CachedPair, guide_slice
+from .dataset import Batches, CachedPair, split_exposed
 
 WINDOW_PX = 512  # of each held-out frame at most this much is looked at, in the middle
 MAX_PAIRS = 12  # and at most so many frames, evenly spaced
@@ -20,15 +19,9 @@ TILE_PX = 768  # a network is run on at a time
 
 def encode_input(model, noisy, guides):
     """Exposed radiance (N, 3, h, w) and guides (N, C, h, w), normals [-1, 1] → network input (N, 3 + C, h, w)."""
-    encoded = torch.cat([CURVES[model.encoding][0](noisy, torch), guides], dim=1)
-    if model.unit_normals and "normal" in model.features:
-        places = guide_channels(model.features, "normal")
-        normals = encoded[:, 3 + places.start : 3 + places.stop]  # a view
-        normals.copy_(encode_unit(normals, torch))
-    if NEIGHBORS in model.features:
-        places = guide_channels(model.features, NEIGHBORS)
-        encode_neighbors(encoded[:, 3 + places.start : 3 + places.stop], CURVES[model.encoding][0], torch)
-    return encoded
+    exposed = model.layout.split(torch.cat([noisy, guides], dim=1), axis=1)
+    encoded = [encode(name, image, model.encoding, model.unit_normals, torch) for name, image in exposed.items()]
+    return torch.cat(encoded, dim=1)
 
 
 @Float32()
@@ -61,11 +54,11 @@ def denoise_array(network: UNet | OidnUNet, image, device, precision: str = "flo
     height, width = image.shape[:2]
     output = np.empty((height, width, 3), np.float32)
     for tile in cut(height, width, tile_px, network.config.receptive_radius, network.config.alignment):
-        pixels = torch.from_numpy(np.array(image[tile.outer], np.float32)).permute(2, 0, 1)[None].to(device)
-        guides = [pixels[:, 3:][:, guide_slice(feature)] for feature in network.config.features]
-        guides = torch.cat(guides, dim=1) if guides else pixels[:, :0]
+        images = split_exposed(image[tile.outer])
+        given = np.concatenate([images[name] for name in network.config.layout.names], axis=-1).astype(np.float32)
+        pixels = torch.from_numpy(given).permute(2, 0, 1)[None].to(device)
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-            predicted = network(encode_input(network.config, pixels[:, :3], guides))
+            predicted = network(encode_input(network.config, pixels[:, :3], pixels[:, 3:]))
         decoded = decode_output(network.config, predicted.float(), torch)[0].permute(1, 2, 0)
         output[tile.inner] = decoded[tile.crop].cpu().numpy()
     return output

@@ -7,8 +7,8 @@ from test_shot import make_frame
 
 from n2n_render.adapt import judge
 from n2n_render.adapt.judge import Evidence
+from n2n_render.adapt.options import AdaptOptions
 from n2n_render.adapt.tune import Tuning
-from n2n_render.config import AdaptConfig
 from n2n_render.network.model import ModelConfig
 from n2n_render.network.unet import UNet
 
@@ -26,7 +26,7 @@ def make_tuning(tmp_path, silent):
         rng = np.random.default_rng(4)
         images, pilot = rng.gamma(1, 0.3, (2, 2, *SIZE, 10)), np.full((*SIZE, 3), 0.3)
         frames = [make_frame(tmp_path, images[index], pilot, index) for index in range(2)]
-        config = AdaptConfig(**{"steps": 4, "batch": 2, "crop_px": 48, "device": "cpu", "learning_rate": 1e-3, **changes})
+        config = AdaptOptions(**{"steps": 4, "batch": 2, "crop_px": 48, "device": "cpu", "learning_rate": 1e-3, **changes})
         made.append(Tuning(frames, MODEL, UNet(MODEL).state_dict(), config, silent))
         return made[-1]
 

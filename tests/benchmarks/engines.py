@@ -55,7 +55,7 @@ def large_frame(path, size):
     repeats = -(-size[1] // frame.height), -(-size[0] // frame.width), 1
     return Frame(
         **{
-            name: np.ascontiguousarray(np.tile(getattr(frame, name), repeats)[: size[1], : size[0]])
+            name: np.ascontiguousarray(np.tile(frame[name], repeats)[: size[1], : size[0]])
             for name in ("color", "albedo", "normal")
         }
     )

@@ -35,13 +35,13 @@ def run(job):
     """(name, data, steps, …) → (name, scores of the held-out views' mean, seconds)."""
     import json
 
-    from n2n_render.config import TrainConfig
     from n2n_render.train.loop import train
+    from n2n_render.train.options import TrainOptions
 
     name, data, steps, learning_rate, crop_px, seed, norm = job
     encoding, loss, target, head = VARIANTS[name]
     with tempfile.TemporaryDirectory() as folder:
-        config = TrainConfig(
+        config = TrainOptions(
             data=(data,),
             out=f"{folder}/run",
             hdr=True,

@@ -14,7 +14,7 @@ import click
 @click.option("--crop", default=128)
 @click.option("--batches", default=50)
 def main(data, batch, crop, batches):
-    from n2n_render.frame.passes import FEATURES
+    from n2n_render.frame.channels import FEATURES
     from n2n_render.io.dataset import find_pairs
     from n2n_render.train.dataset import Batches, cache_pair
 

@@ -23,7 +23,7 @@ def main(paths):
     cpu = Runtime("cpu")
     noisy = [read_frame(path, ("albedo", "normal")) for path in paths]
     clean = [
-        Frame(frame.color, **{name: cpu.filter({name: getattr(frame, name)}, quality=6) for name in ("albedo", "normal")})
+        Frame(frame.color, **{name: cpu.filter({name: frame[name]}, quality=6) for name in ("albedo", "normal")})
         for frame in noisy
     ]
     print("| model | mean | largest |\n|---|---|---|")
@@ -31,7 +31,7 @@ def main(paths):
         ours = Denoiser(oidn_checkpoint(entry.name), "cpu", engine="torch", prefilter=False)
         subject, found = entry.usage.subject, []
         for frame in clean if entry.usage.clean_guides else noisy:
-            images = {name: getattr(frame, name) for name in (subject, *entry.usage.features)}
+            images = {name: frame[name] for name in (subject, *entry.usage.features)}
             switches = {"hdr": True, "cleanAux": entry.usage.clean_guides} if subject == "color" else {}
             theirs = cpu.filter(images, quality=QUALITY[entry.size], **switches)
             mine = ours.denoise(frame if subject == "color" else Frame(images[subject]))

@@ -15,6 +15,7 @@ from n2n_render.engines.choice import make_engine
 from n2n_render.engines.oidn import archive_tensors, why_not
 from n2n_render.engines.openvino_engine import OpenvinoEngine
 from n2n_render.errors import N2NError
+from n2n_render.frame.channels import Kind, kind_of
 from n2n_render.frame.transfer import CURVES, exposure
 from n2n_render.io.exr import read_frame, write_frame
 from n2n_render.network.checkpoint import Checkpoint
@@ -73,8 +74,9 @@ def frame_with_neighbors(size):
     """A noisy frame whose neighbours show something brighter, with a share that grows to the right."""
     frame = noisy_frame(true_frame(*size), 1)
     share = np.broadcast_to(np.linspace(0, 0.9, size[1], dtype=np.float32)[:, None], (*size, 1))
-    frame.neighbors = np.concatenate([2 * true_frame(*size).color, 2 * frame.color, share], -1)
-    return frame
+    return frame.with_channels(
+        neighbors_picture=2 * true_frame(*size).color, neighbors_noisy=2 * frame.color, neighbors_weight=share
+    )
 
 
 @pytest.mark.parametrize("widened", [True, False], ids=["widened", "trained"])
@@ -101,11 +103,11 @@ def test_neighbors_have_the_share_in_the_picture_that_they_are_given(engine):
     )
     frame = frame_with_neighbors((40, 56))
     factor, (encode, decode) = exposure(frame.color), CURVES["pu"]
-    share = frame.neighbors[..., 6:]
-    mixed = (1 - share) * encode(narrow.denoise(frame) * factor, np) + share * encode(frame.neighbors[..., :3] * factor, np)
+    share = frame["neighbors_weight"]
+    mixed = (1 - share) * encode(narrow.denoise(frame) * factor, np) + share * encode(frame["neighbors_picture"] * factor, np)
     found = wide.denoise(frame)
     np.testing.assert_allclose(found, decode(mixed, np) / factor, rtol=5e-3, atol=1e-4)
-    frame.color, frame.neighbors = frame.color * 1000, np.concatenate([1000 * frame.neighbors[..., :6], share], -1)
+    frame = frame.map(lambda name, image: 1000 * image if kind_of(name) is Kind.RADIANCE else image)
     np.testing.assert_allclose(wide.denoise(frame) / 1000, found, rtol=5e-3, atol=1e-4)
 
 
@@ -113,11 +115,10 @@ def test_tiles_and_orientations_take_their_neighbors_along():
     checkpoint, frame = widen(checkpoint_of(OIDN), TEMPORAL.features), frame_with_neighbors((150, 210))
     whole = Denoiser(checkpoint, "cpu", 4096, "torch").denoise(frame)
     np.testing.assert_allclose(Denoiser(checkpoint, "cpu", 32, "torch").denoise(frame), whole, rtol=1e-4, atol=1e-6)
-    neighbors = frame.neighbors.copy()
-    neighbors[..., 6] = 0.9999  # hardly anything but them is in the picture: any that went elsewhere would show
-    frame.neighbors = neighbors
+    # hardly anything but them is in the picture: any that went elsewhere would show
+    frame = frame.with_channels(neighbors_weight=np.full_like(frame["neighbors_weight"], 0.9999))
     turned = Denoiser(checkpoint, "cpu", engine="torch", average=8).denoise(frame)
-    np.testing.assert_allclose(turned, neighbors[..., :3], rtol=2e-2, atol=1e-3)
+    np.testing.assert_allclose(turned, frame["neighbors_picture"], rtol=2e-2, atol=1e-3)
 
 
 @pytest.mark.parametrize("engine", ["auto", "torch"])

@@ -6,8 +6,8 @@ import pytest
 
 from n2n_render.errors import N2NError
 from n2n_render.frame.frame import Frame
-from n2n_render.frame.passes import split_channel
 from n2n_render.io.exr import ExrImage, is_readable, read_frame, write_frame
+from n2n_render.io.passes import split_channel
 
 
 def channels(layer="View.Layer", size=(6, 8), dtype=np.float32, **more):
@@ -55,7 +55,7 @@ def test_written_frame_is_read_again(tmp_path):
     write_frame(tmp_path / "a.exr", frame)
     again = read_frame(tmp_path / "a.exr", ("albedo", "normal", "depth"))
     for feature in ("color", "albedo", "normal", "depth"):
-        np.testing.assert_array_equal(getattr(again, feature), getattr(frame, feature))
+        np.testing.assert_array_equal(again[feature], frame[feature])
 
 
 def test_single_part_and_multi_part_files_read_alike(tmp_path):

@@ -1,17 +1,20 @@
 """Motion vectors: neighbours come to the pixels that they show, and whatever shows another surface gets no share."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 from conftest import noisy_frame, true_frame
 
 from n2n_render.frame.frame import Frame
-from n2n_render.frame.motion import follow, neighbor_guides, share_noise, warp
+from n2n_render.frame.motion import SEEN, follow, neighbor_guides, share_noise, warp
 
 SIZE = (40, 56)
 MARGIN = 8
 INSIDE = np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]
+
+
+def stacked_guides(frames, pictures):
+    """(H, W, 7)."""
+    return SEEN.stack(neighbor_guides(frames, pictures))
 
 
 def texture(rows, columns):
@@ -49,11 +52,11 @@ def animation(*places):
 def still(count, **changes):
     """So many times the same frame; `changes` of the last one."""
     frames, pictures = animation(*[(0, 0)] * count)
-    return [*frames[:-1], dataclasses.replace(frames[-1], **changes)], pictures
+    return [*frames[:-1], frames[-1].with_channels(**changes)], pictures
 
 
 def share_of(frames, pictures):
-    return neighbor_guides(frames, pictures)[..., 6]
+    return stacked_guides(frames, pictures)[..., 6]
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (3, -2), (0.5, 0), (0, -0.5), (-1.5, 2.5)])
@@ -116,7 +119,7 @@ def test_what_is_hidden_or_new_has_no_trust():
 def test_neighbors_that_show_the_same_share_as_in_a_plain_mean(count):
     """Of `count` on each side 2 count / (2 count + 1); at the end of a shot count / (count + 1)."""
     frames, pictures = still(2 * count + 1)
-    found = neighbor_guides(frames, pictures)
+    found = stacked_guides(frames, pictures)
     assert found.shape == (*SIZE, 7) and found.dtype == np.float32
     np.testing.assert_allclose(found[..., 6], 2 * count / (2 * count + 1), rtol=1e-4)
     for missing in (np.s_[:count], np.s_[count + 1 :]):
@@ -130,7 +133,7 @@ def test_pictures_and_noisy_colors_are_means_over_the_neighbors():
     frames, pictures = animation((0, 0), (1, 2), (2, 4))
     for frame, factor in zip(frames, (0.98, 5, 1.02), strict=True):
         frame.color = frame.color * np.float32(factor)
-    found = neighbor_guides(frames, pictures)
+    found = stacked_guides(frames, pictures)
     np.testing.assert_allclose(found[INSIDE][..., :3], pictures[1][INSIDE], atol=1e-4)
     np.testing.assert_allclose(found[INSIDE][..., 3:6], 2 * pictures[1][INSIDE], atol=1e-3)
 
@@ -138,24 +141,24 @@ def test_pictures_and_noisy_colors_are_means_over_the_neighbors():
 def test_the_middles_own_picture_is_never_looked_at():
     """So that nothing of its noise gets in: neither a picture that is broken nor none at all."""
     frames, pictures = still(3)
-    expected = neighbor_guides(frames, pictures)
+    expected = stacked_guides(frames, pictures)
     for picture in (np.full_like(pictures[1], np.nan), None):
-        np.testing.assert_array_equal(neighbor_guides(frames, [pictures[0], picture, pictures[2]]), expected)
+        np.testing.assert_array_equal(stacked_guides(frames, [pictures[0], picture, pictures[2]]), expected)
     assert np.isfinite(expected).all()
 
 
 def test_the_noise_of_the_middle_changes_the_exposure_only():
     """Other noise of the same brightness gives nearly the same guides."""
     frames, pictures = still(3)
-    noisy = dataclasses.replace(frames[1], color=noisy_frame(frames[1], 3).color)
+    noisy = frames[1].with_channels(color=noisy_frame(frames[1], 3).color)
     np.testing.assert_allclose(
-        neighbor_guides([frames[0], noisy, frames[2]], pictures), neighbor_guides(frames, pictures), atol=1e-3
+        stacked_guides([frames[0], noisy, frames[2]], pictures), stacked_guides(frames, pictures), atol=1e-3
     )
 
 
 def test_without_any_neighbor_there_is_nothing():
     frames, pictures = still(5)
-    found = neighbor_guides([None, None, frames[2], None, None], [None, None, pictures[2], None, None])
+    found = stacked_guides([None, None, frames[2], None, None], [None, None, pictures[2], None, None])
     assert found.shape == (*SIZE, 7) and found.dtype == np.float32 and not found.any()
 
 
@@ -163,7 +166,7 @@ def test_no_way_leads_over_a_frame_that_is_missing():
     """Two frames on, with the one between not there: nobody knows the way."""
     frames, pictures = still(5)
     gaps = [frames[0], None, frames[2], None, frames[4]]
-    assert not neighbor_guides(gaps, pictures).any()
+    assert not stacked_guides(gaps, pictures).any()
     np.testing.assert_allclose(share_of([*gaps[:3], frames[3], frames[4]], pictures), 2 / 3, rtol=1e-4)
 
 
@@ -229,10 +232,10 @@ def test_two_neighbors_on_one_side_are_compared_too():
 def test_the_brightness_of_the_scene_changes_no_share():
     frames, pictures = animation((0, 0), (1, 2), (2, 4))
     pictures[0] = pictures[0] * 1.3
-    expected = neighbor_guides(frames, pictures)
+    expected = stacked_guides(frames, pictures)
     for frame in frames:
         frame.color = frame.color * np.float32(1000)
-    found = neighbor_guides(frames, [picture * np.float32(1000) for picture in pictures])
+    found = stacked_guides(frames, [picture * np.float32(1000) for picture in pictures])
     np.testing.assert_allclose(found[..., 6], expected[..., 6], atol=1e-4)
     np.testing.assert_allclose(found[..., :6], 1000 * expected[..., :6], rtol=1e-3, atol=1e-2)
 
@@ -242,7 +245,7 @@ def test_vectors_beyond_all_bounds_leave_everything_finite():
     frames, pictures = still(3)
     frames[1].vector = frames[1].vector.copy()
     frames[1].vector[5:9, 5:9] = 65504.0
-    found = neighbor_guides(frames, pictures)
+    found = stacked_guides(frames, pictures)
     assert np.isfinite(found).all() and (found[5:9, 5:9, 6] == 0).all()
 
 
@@ -252,7 +255,7 @@ def test_it_makes_no_difference_how_many_rows_are_brought_over_at_a_time(monkeyp
     found = []
     for rows in (7, 1000):
         monkeypatch.setattr("n2n_render.frame.motion.BAND_ROWS", rows)
-        found.append(neighbor_guides(frames, pictures))
+        found.append(stacked_guides(frames, pictures))
     np.testing.assert_allclose(*found, atol=1e-6)
     assert np.ptp(found[0][..., 6]) > 0.1
 

@@ -39,14 +39,14 @@ def test_the_first_orientations_are_closed_under_mirroring(image, count):
 @pytest.mark.parametrize("switches", ORIENTATIONS)
 def test_a_turned_frame_is_turned_in_all_features(switches):
     frame = noisy_frame(true_frame(6, 10), 1)
-    before = {name: getattr(frame, name).copy() for name in FEATURES}
+    before = {name: frame[name].copy() for name in FEATURES}
     turned = turn(frame, *switches)
     assert (turned.height, turned.width) == ((10, 6) if switches[2] else (6, 10))
     for name in ("color", "albedo", "depth"):
         np.testing.assert_array_equal(move_back(getattr(turned, name), *switches), before[name])
     np.testing.assert_array_equal(turned.normal, turn_normals(move(before["normal"], *switches), *switches))
     for name in FEATURES:
-        np.testing.assert_array_equal(getattr(frame, name), before[name])
+        np.testing.assert_array_equal(frame[name], before[name])
 
 
 @pytest.mark.parametrize("switches", [(True, False, False), (False, True, False), (True, True, False), (False, False, True)])
@@ -55,7 +55,7 @@ def test_turning_twice_by_its_own_inverse_gives_the_frame_again(switches):
     frame.normal[:] = np.random.default_rng(3).uniform(-1, 1, frame.normal.shape)
     again = turn(turn(frame, *switches), *switches)
     for name in FEATURES:
-        np.testing.assert_array_equal(getattr(again, name), getattr(frame, name))
+        np.testing.assert_array_equal(again[name], frame[name])
 
 
 def test_features_that_are_not_there_stay_away():

@@ -7,6 +7,7 @@ import pytest
 from conftest import noisy_frame, true_frame
 
 from n2n_render.errors import N2NError
+from n2n_render.frame.channels import Kind
 from n2n_render.frame.repair import repair
 from n2n_render.io.exr import ExrImage, read_frame, write_frame
 
@@ -14,11 +15,11 @@ BAD = [np.nan, np.inf, -np.inf, 1e30, -1e30]
 
 
 @pytest.mark.parametrize("value", BAD)
-@pytest.mark.parametrize("feature", ["color", "albedo", "normal", "vector", "alpha"])
-def test_a_pixel_without_information_is_like_those_around_it(feature, value):
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind not in (Kind.DISTANCE, Kind.VARIANCE)])
+def test_a_pixel_without_information_is_like_those_around_it(kind, value):
     pixels = np.full((9, 11, 3), 0.4, np.float32)
     pixels[4, 5, 1] = value
-    assert repair(feature, pixels) == 1
+    assert repair(kind, pixels) == 1
     np.testing.assert_allclose(pixels, 0.4, rtol=1e-6)
 
 
@@ -28,7 +29,7 @@ def test_holes_of_any_size_lie_between_the_values_around_them(hole):
     before, mask = pixels.copy(), np.zeros((48, 64), bool)
     mask[hole] = True
     pixels[mask] = np.nan
-    assert repair("color", pixels) == mask.sum()
+    assert repair(Kind.RADIANCE, pixels) == mask.sum()
     np.testing.assert_array_equal(pixels[~mask], before[~mask])
     assert (pixels >= 1).all() and (pixels <= 2).all()
 
@@ -38,29 +39,29 @@ def test_a_lone_pixel_that_outshines_all_around_it_was_never_seen(value):
     """What is really there reaches its neighbours through the pixel filter."""
     pixels = np.full((9, 9, 3), 0.4, np.float32)
     pixels[4, 4] = value
-    assert repair("color", pixels) == 1
+    assert repair(Kind.RADIANCE, pixels) == 1
     np.testing.assert_allclose(pixels, 0.4, rtol=1e-6)
     pixels[4, 4], pixels[4, 5] = value, value / 50
-    assert repair("color", pixels) == 0 and pixels[4, 4, 0] == np.float32(value)
+    assert repair(Kind.RADIANCE, pixels) == 0 and pixels[4, 4, 0] == np.float32(value)
 
 
 def test_fireflies_within_half_floats_are_the_renderer_s_own():
     pixels = np.full((9, 9, 3), 0.4, np.float32)
     pixels[4, 4] = 60000
-    assert repair("color", pixels) == 0
+    assert repair(Kind.RADIANCE, pixels) == 0
 
 
 def test_a_sun_is_no_hole():
     pixels = np.ones((9, 9, 3), np.float32)
     pixels[3:6, 3:6] = 1.6e9
-    assert repair("color", pixels) == 0 and (pixels[3:6, 3:6] == np.float32(1.6e9)).all()
+    assert repair(Kind.RADIANCE, pixels) == 0 and (pixels[3:6, 3:6] == np.float32(1.6e9)).all()
 
 
 def test_the_depth_of_the_background_stays_infinite():
     depth = np.full((9, 9, 1), 2.0, np.float32)
     depth[:, 5:] = np.inf
     depth[4, 1], depth[4, 7] = np.nan, np.nan
-    assert repair("depth", depth) == 2 and depth[4, 1] == 2.0 and np.isinf(depth[4, 7])
+    assert repair(Kind.DISTANCE, depth) == 2 and depth[4, 1] == 2.0 and np.isinf(depth[4, 7])
 
 
 def test_what_was_filled_is_counted_and_said(tmp_path, caplog):

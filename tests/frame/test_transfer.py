@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from n2n_render.frame import transfer
+from n2n_render.frame.channels import Layout
 from n2n_render.frame.frame import Frame
 
 RADIANCE = np.concatenate([[0.0], np.geomspace(1e-5, 100.0, 400)]).astype(np.float32)
@@ -50,15 +51,18 @@ def test_depth_looks_alike_in_scenes_of_any_scale():
     np.testing.assert_allclose(transfer.decode_depth(encoded, transfer.depth_scale(depth)), depth, rtol=1e-3)
 
 
-def test_guides_follow_the_order_of_the_features():
+def test_each_channel_is_encoded_by_its_kind_in_the_order_of_the_layout():
     frame = Frame(
-        color=np.zeros((2, 2, 3), np.float32),
+        color=np.full((2, 2, 3), 0.5, np.float32),
         albedo=np.full((2, 2, 3), 0.25, np.float32),
         normal=np.full((2, 2, 3), -0.5, np.float32),
         depth=np.full((2, 2, 1), 3.0, np.float32),
     )
-    guides = transfer.encode_guides(frame, ("albedo", "normal", "depth"), 3.0)
-    assert guides[0, 0].tolist() == [0.25] * 3 + [-0.5] * 3 + [0.5]
+    exposed = {name: transfer.expose(name, image, 2.0, 3.0) for name, image in frame.items()}
+    encoded = {name: transfer.encode(name, image, "linear", True, np) for name, image in exposed.items()}
+    layout = Layout(("color", "depth", "albedo", "normal"))
+    assert layout.stack(exposed)[0, 0].tolist() == [1.0] * 3 + [0.5] + [0.25] * 3 + [-0.5] * 3
+    assert layout.stack(encoded)[0, 0].tolist() == [1.0] * 3 + [0.5] + [0.25] * 6
 
 
 def test_the_slope_is_the_derivative_of_the_tone_map_a_little_further_and_finite_at_black():

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from n2n_render.errors import N2NError
-from n2n_render.frame.passes import FEATURES, GUIDES, NEIGHBORS, guide_channels
+from n2n_render.frame.channels import FEATURES, GUIDES, NEIGHBORS, Layout, expand
 from n2n_render.network.checkpoint import Checkpoint, load_network, write_checkpoint
 from n2n_render.network.model import OIDN_LAYERS, ModelConfig
 from n2n_render.network.models import list_models, open_model, sidecar_path
@@ -139,7 +139,8 @@ def test_a_wider_network_starts_as_the_same_function(narrow):
     """Guides added behind, before and between: whatever the new channels hold, not a bit of the output changes."""
     torch.manual_seed(5)
     x = torch.rand(2, 10, 33, 70)
-    seen = [0, 1, 2, *(3 + place for feature in narrow.features for place in guide_channels(FEATURES, feature))]
+    places = dataclasses.replace(narrow, features=FEATURES).layout.places()
+    seen = [number for name in narrow.layout.names for number in range(places[name].start, places[name].stop)]
     other = torch.rand_like(x)
     other[:, seen] = x[:, seen]
     with torch.no_grad():
@@ -155,7 +156,7 @@ def seen_with_neighbors(config, share):
     """(narrow network, widened by neighbours, input of the wide one, places of the narrow one's channels in it)."""
     torch.manual_seed(5)
     narrow, features = checkpoint_of(config), (*config.features, NEIGHBORS)
-    x = torch.rand(2, 3 + sum(len(guide_channels(features, feature)) for feature in features), 33, 70)
+    x = torch.rand(2, dataclasses.replace(config, features=features).in_channels, 33, 70)
     x[:, -1:] = share
     return load_network(narrow), load_network(widen(narrow, features)), x, slice(0, narrow.model.in_channels)
 
@@ -220,7 +221,7 @@ def test_the_builtin_network_can_be_widened_by_neighbors():
 
 def test_neighbors_are_the_last_guides():
     """Seven channels behind all that files hold."""
-    assert GUIDES == (*FEATURES, NEIGHBORS) and guide_channels(GUIDES, NEIGHBORS) == range(7, 14)
+    assert GUIDES == (*FEATURES, NEIGHBORS) and Layout(expand(GUIDES)).count == 14
 
 
 def test_widening_keeps_where_the_weights_come_from_and_may_have_nothing_to_do():

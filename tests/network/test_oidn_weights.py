@@ -109,7 +109,7 @@ def frames(request, cpu, tmp_path_factory) -> dict[str, tuple[Frame, Frame]]:
     found = {}
     for path in paths:
         frame = read_frame(path, ("albedo", "normal"))
-        clean = {name: cpu.filter({name: getattr(frame, name)}, quality=6) for name in ("albedo", "normal")}
+        clean = {name: cpu.filter({name: frame[name]}, quality=6) for name in ("albedo", "normal")}
         found[f"{path.parent.name}/{path.name}"] = frame, Frame(frame.color, **clean)
     return found
 
@@ -128,7 +128,7 @@ def both(cpu, name, noisy, clean, weights=None):
         image = getattr(noisy, model.subject)
         return denoiser.denoise(Frame(image)), cpu.filter({model.subject: image}, quality=quality)
     frame = clean if model.clean_guides else noisy
-    images = {feature: getattr(frame, feature) for feature in ("color", *model.features)}
+    images = {feature: frame[feature] for feature in ("color", *model.features)}
     return denoiser.denoise(frame), cpu.filter(images, quality=quality, hdr=True, cleanAux=model.clean_guides)
 
 

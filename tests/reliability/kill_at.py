@@ -22,7 +22,7 @@ IMPORTED = [
     "n2n_render.adapt.adapt",
     "n2n_render.export",
     "n2n_render.evaluate.evaluate",
-    "n2n_render.online",
+    "n2n_render.online.online",
     "matplotlib.figure",
     "matplotlib.backends.backend_agg",
     "PIL.Image",

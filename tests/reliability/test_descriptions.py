@@ -18,15 +18,16 @@ from conftest import Silent
 
 from n2n_render.adapt.report import read_report
 from n2n_render.cli.commands import main
-from n2n_render.config import OnlineConfig, TrainConfig
 from n2n_render.errors import N2NError
 from n2n_render.export import write_sidecar
 from n2n_render.io.dataset import find_datasets, read_manifest
 from n2n_render.network.checkpoint import load_network, read_checkpoint
 from n2n_render.network.models import describe_origin, list_models, open_model
 from n2n_render.network.tza import write_tza
-from n2n_render.online import online
+from n2n_render.online.online import online
+from n2n_render.online.options import OnlineOptions
 from n2n_render.train.loop import resumed_config, train
+from n2n_render.train.options import TrainOptions
 from n2n_render.train.setup import describe_dataset
 
 MUTATIONS = int(os.environ.get("N2N_MUTATIONS", 150))
@@ -166,7 +167,7 @@ TINY = {
 
 @pytest.fixture
 def run(make_dataset, tmp_path):
-    return train(TrainConfig(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run"), steps=2, **TINY), Silent())
+    return train(TrainOptions(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run"), steps=2, **TINY), Silent())
 
 
 def test_checkpoints(run):
@@ -304,7 +305,7 @@ def test_reports_of_a_fly_through(tmp_path, report):
     """What another run denoised is not overwritten because its report cannot be read."""
     (tmp_path / "report.json").write_text(report)
     with pytest.raises(N2NError, match="report.json"):
-        online(OnlineConfig("none.blend", 1, (1, 2), str(tmp_path)), lambda title: contextlib.nullcontext(Silent()))
+        online(OnlineOptions("none.blend", 1, (1, 2), str(tmp_path)), lambda title: contextlib.nullcontext(Silent()))
     assert (tmp_path / "report.json").read_text() == report
 
 

@@ -14,14 +14,15 @@ import pytest
 from adapt_fixtures import adapt, adapted, assert_refused
 from conftest import Silent, noisy_frame, true_frame
 
-from n2n_render.config import OnlineConfig, TrainConfig
 from n2n_render.errors import N2NError
 from n2n_render.io.atomic import HOST, LOCK, Busy, locked_folder, remove_abandoned, write_text
 from n2n_render.io.dataset import find_pairs
 from n2n_render.io.exr import write_frame
-from n2n_render.online import online
+from n2n_render.online.online import online
+from n2n_render.online.options import OnlineOptions
 from n2n_render.train.dataset import cache_pair, used_caches
 from n2n_render.train.loop import resumed_config, train
+from n2n_render.train.options import TrainOptions
 
 TINY = {
     "batch": 2,
@@ -76,7 +77,7 @@ def test_a_second_adaptation_is_refused_and_touches_nothing(shot, start, tmp_pat
 
 
 def test_a_run_is_resumed_once_at_a_time(make_dataset, tmp_path, hold):
-    run = train(TrainConfig(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run"), **TINY), Silent())
+    run = train(TrainOptions(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run"), **TINY), Silent())
     before = (run / "last.pt").read_bytes()
     process = hold(run)
     with pytest.raises(Busy, match="another run"):
@@ -95,7 +96,7 @@ def test_a_second_fly_through_is_refused(tmp_path, hold):
     (out / ".cache" / "of the first.npy").touch()
     hold(out)
     with pytest.raises(Busy, match="another run"):
-        online(OnlineConfig("none.blend", 1, (1, 2), str(out)), lambda title: contextlib.nullcontext(Silent()))
+        online(OnlineOptions("none.blend", 1, (1, 2), str(out)), lambda title: contextlib.nullcontext(Silent()))
     assert (out / ".cache" / "of the first.npy").exists()
 
 
@@ -105,14 +106,14 @@ def test_a_dataset_with_a_broken_link_is_a_sentence(make_dataset, tmp_path):
     path.unlink()
     path.symlink_to(tmp_path / "gone.exr")
     with pytest.raises(N2NError, match=path.name):
-        train(TrainConfig(data=(str(data),), out=str(tmp_path / "run"), **TINY), Silent())
+        train(TrainOptions(data=(str(data),), out=str(tmp_path / "run"), **TINY), Silent())
 
 
 @pytest.mark.parametrize("out", [True, False])
 def test_trainings_that_begin_together_get_a_folder_each(make_dataset, tmp_path, monkeypatch, out):
     """Given the same --out or none."""
     monkeypatch.chdir(tmp_path)
-    config = TrainConfig(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run") if out else None, **TINY)
+    config = TrainOptions(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run") if out else None, **TINY)
     folders = []
     threads = [threading.Thread(target=lambda: folders.append(train(config, Silent()))) for _ in range(4)]
     for thread in threads:
@@ -199,7 +200,7 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
 @pytest.mark.parametrize("resumed", [True, False])
 def test_a_killed_training_leaves_only_whole_files(make_dataset, tmp_path, resumed):
     """Once it is resumed, or another one begins that would have had its name."""
-    config = TrainConfig(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run"), **TINY)
+    config = TrainOptions(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run"), **TINY)
     run = train(config, Silent())
     whole = {path for path in run.rglob("*") if path.is_file() and "events" not in path.parts}
     dead = subprocess.Popen([sys.executable, "-c", ""])
@@ -220,7 +221,7 @@ def test_a_folder_with_nothing_whole_in_it_is_used(make_dataset, tmp_path):
     (tmp_path / "run").mkdir()
     for name in (LOCK, f".config.json.{HOST}-{dead.pid}-1.partial"):
         (tmp_path / "run" / name).touch()
-    run = train(TrainConfig(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run"), **TINY), Silent())
+    run = train(TrainOptions(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run"), **TINY), Silent())
     assert run.name == "run" and not [name for name in os.listdir(run) if name.startswith(".")]
 
 

@@ -20,7 +20,7 @@ def read(folder, view="v000", frame=1, kind="s", seed=1, spp=4):
 
 
 def same(one, other):
-    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in ("color", *FEATURES))
+    return all(np.array_equal(one[name], other[name]) for name in ("color", *FEATURES))
 
 
 @pytest.fixture(scope="module")

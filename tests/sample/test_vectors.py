@@ -93,7 +93,7 @@ def test_vectors_change_nothing_else_of_a_blurred_frame(scenes, run_sample, blur
     """A frame rendered alone and one whose vectors were rendered between others have the same picture and guides."""
     run_sample(scenes.moving, 2, tmp_path / "alone", frames=(4,), size=SIZE, **BLURRED)
     one, other = read(blurred, 4), read(tmp_path / "alone", 4)
-    assert all(np.array_equal(getattr(one, name), getattr(other, name)) for name in ("color", "albedo", "normal", "depth"))
+    assert all(np.array_equal(one[name], other[name]) for name in ("color", "albedo", "normal", "depth"))
     assert np.median(np.abs(one.vector - other.vector)) < 0.05
 
 

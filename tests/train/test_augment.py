@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from n2n_render.frame.channels import NEIGHBOR_CHANNELS
 from n2n_render.frame.orient import turn_normals
 from n2n_render.train.augment import augment
 
@@ -54,12 +55,13 @@ def test_all_images_of_a_crop_move_and_recolour_together():
 def test_both_colours_of_the_neighbors_go_with_the_frames_and_their_share_stays_the_last():
     """The first is the picture, the second the noisy colour: each is permuted for itself, as the frame is."""
     place = np.arange(8 * 8).reshape(8, 8, 1) * 10.0 + np.arange(3)
-    neighbors = np.concatenate([place + 1000, place + 2000, place[..., :1] / 10 + 0.25], -1)
+    images = place + 1000, place + 2000, place[..., :1] / 10 + 0.25
+    neighbors = dict(zip(NEIGHBOR_CHANNELS, images, strict=True))
     for seed in range(40):
-        (noisy,), guides = augment([place], {"neighbors": neighbors}, np.random.default_rng(seed))
-        np.testing.assert_array_equal(guides["neighbors"][..., :3], noisy + 1000)
-        np.testing.assert_array_equal(guides["neighbors"][..., 3:6], noisy + 2000)
-        np.testing.assert_array_equal(guides["neighbors"][..., 6], noisy[..., 0] // 10 + 0.25)
+        (noisy,), guides = augment([place], neighbors, np.random.default_rng(seed))
+        np.testing.assert_array_equal(guides["neighbors_picture"], noisy + 1000)
+        np.testing.assert_array_equal(guides["neighbors_noisy"], noisy + 2000)
+        np.testing.assert_array_equal(guides["neighbors_weight"][..., 0], noisy[..., 0] // 10 + 0.25)
 
 
 def test_all_eight_orientations_and_six_permutations_occur():

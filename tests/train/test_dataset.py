@@ -5,7 +5,7 @@ import pytest
 from conftest import noisy_frame, true_frame
 
 from n2n_render.errors import N2NError
-from n2n_render.frame.passes import FEATURES
+from n2n_render.frame.channels import FEATURES
 from n2n_render.io.dataset import FrameName, find_pairs, parse_name
 from n2n_render.io.exr import ExrImage, write_frame
 from n2n_render.train.dataset import Batches, cache_pair, split_single_view

@@ -10,8 +10,8 @@ from n2n_render.cli.commands import main
 from n2n_render.denoise import Denoiser, Prefilter
 from n2n_render.engines.oidn import archive_tensors
 from n2n_render.errors import N2NError
+from n2n_render.frame.channels import FEATURES
 from n2n_render.frame.frame import mean_frame
-from n2n_render.frame.passes import FEATURES
 from n2n_render.frame.transfer import exposure
 from n2n_render.io.exr import read_frame
 from n2n_render.network.checkpoint import load_network, read_checkpoint
@@ -19,7 +19,7 @@ from n2n_render.network.models import describe_origin, open_model
 from n2n_render.network.tza import write_tza
 from n2n_render.network.unet import fold
 from n2n_render.network.widen import widen
-from n2n_render.train.dataset import guide_slice
+from n2n_render.train.dataset import split_exposed
 from n2n_render.train.loop import Trainer, resumed_config, train
 from n2n_render.train.validate import denoise_array
 
@@ -125,9 +125,9 @@ def test_a_model_for_clean_guides_is_trained_with_clean_ones(make_dataset, tmp_p
         frame = read_frame(path, GUIDES)
         cleaned = make_prefilter(clean.model)(frame)
         for trainer, expected in ((clean, cleaned), (raw, frame)):
-            guides = trainer.training_pairs[0].images[seed][..., 3:]
+            guides = split_exposed(trainer.training_pairs[0].images[seed])
             for feature in GUIDES:
-                np.testing.assert_allclose(guides[..., guide_slice(feature)], getattr(expected, feature), atol=2e-3)
+                np.testing.assert_allclose(guides[feature], expected[feature], atol=2e-3)
         assert np.abs(cleaned.albedo - frame.albedo).mean() > 1e-4
     depths = [trainer.training_pairs[0].images[..., -1] for trainer in (clean, raw)]
     np.testing.assert_array_equal(*depths)
@@ -140,7 +140,7 @@ def test_another_prefilter_is_another_cache(make_dataset, tmp_path, silent):
         trainer = Trainer(config(folder, tmp_path / init, init=init, features=GUIDES), silent)
         cached = trainer.training_pairs[0]
         expected = make_prefilter(trainer.model)(read_frame(cached.pair.noisy[0], GUIDES)).normal
-        found = cached.images[0][..., 3:][..., guide_slice("normal")]
+        found = split_exposed(cached.images[0])["normal"]
         np.testing.assert_allclose(found, expected, atol=1e-3)
 
 

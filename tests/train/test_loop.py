@@ -8,12 +8,12 @@ import torch
 from click.testing import CliRunner
 
 from n2n_render.cli.commands import main
-from n2n_render.config import TrainConfig
 from n2n_render.errors import N2NError
 from n2n_render.network.checkpoint import load_network, read_checkpoint
 from n2n_render.network.unet import fold
 from n2n_render.train.descent import learning_rate_factor
 from n2n_render.train.loop import Trainer, resumed_config, train
+from n2n_render.train.options import TrainOptions
 from n2n_render.train.validate import denoise_array, encode_input, pair_error, set_norms_fixed
 
 SMALL = {
@@ -32,7 +32,7 @@ SMALL = {
 
 
 def config(folder, out, **changes):
-    return TrainConfig(data=(str(folder),), out=str(out), **{**SMALL, "steps": 40, **changes})
+    return TrainOptions(data=(str(folder),), out=str(out), **{**SMALL, "steps": 40, **changes})
 
 
 def weights(run, name="last.pt"):
@@ -171,7 +171,7 @@ def test_pair_error_estimates_the_true_error_without_a_reference(shape):
 
 
 def test_a_crop_too_small_for_batchnorm_is_refused(make_dataset, tmp_path, silent):
-    config = TrainConfig(data=(str(make_dataset()),), out=str(tmp_path / "run"), hdr=True, batch=1, crop_px=32, steps=1)
+    config = TrainOptions(data=(str(make_dataset()),), out=str(tmp_path / "run"), hdr=True, batch=1, crop_px=32, steps=1)
     with pytest.raises(N2NError, match="too little for BatchNorm"):
         train(config, silent)
 

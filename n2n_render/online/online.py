@@ -13,29 +13,32 @@ from pathlib import Path
 
 import numpy as np
 
-from . import __version__
-from .adapt import judge
-from .adapt.adapt import pilot_maker, start_of
-from .adapt.shot import ShotFrame, load_frame
-from .adapt.tune import Tuning
-from .config import AdaptConfig, OnlineConfig, SampleConfig, to_dict
-from .denoise import Prefilter
-from .denoise.denoiser import AlphaDenoiser
-from .denoise.files import put_picture
-from .errors import N2NError, doubt
-from .frame.frame import Frame, mean_frame
-from .frame.independence import still_alpha
-from .frame.metrics import psnr
-from .frame.passes import in_files
-from .frame.transfer import encode_tonemap, exposure
-from .io.atomic import locked_folder, read_json, write_text
-from .io.dataset import Pair, find_pairs
-from .io.exr import ExrImage
-from .io.renders import read_group
-from .network.checkpoint import Checkpoint, write_somewhere
-from .network.models import describe_origin
-from .sample.sampling import sample
-from .schema import check_items
+from .. import __version__
+from ..adapt import judge
+from ..adapt.adapt import pilot_maker, start_of
+from ..adapt.options import AdaptOptions
+from ..adapt.shot import ShotFrame, load_frame
+from ..adapt.tune import Tuning
+from ..config import to_dict
+from ..denoise import Prefilter
+from ..denoise.denoiser import AlphaDenoiser
+from ..denoise.files import put_picture
+from ..errors import N2NError, doubt
+from ..frame.channels import in_files
+from ..frame.frame import Frame, mean_frame
+from ..frame.independence import still_alpha
+from ..frame.metrics import psnr
+from ..frame.transfer import encode_tonemap, exposure
+from ..io.atomic import locked_folder, read_json, write_text
+from ..io.dataset import Pair, find_pairs
+from ..io.exr import ExrImage
+from ..io.renders import read_group
+from ..network.checkpoint import Checkpoint, write_somewhere
+from ..network.models import describe_origin
+from ..sample.options import SampleOptions
+from ..sample.sampling import sample
+from ..schema import check_items
+from .options import OnlineOptions
 
 MODEL, REPORT, CACHE = "online.pt", "report.json", ".cache"
 
@@ -53,7 +56,7 @@ class Point:
     true: float | None = None
 
 
-def online(config: OnlineConfig, make_reporter) -> list[Point]:
+def online(config: OnlineOptions, make_reporter) -> list[Point]:
     """Renders into OUT/<scene>, denoises into OUT, learns; returns the curve. make_reporter(title): see progress.py.
 
     Run again after an interruption, it denoises and learns from the frames that are there and renders the rest. The model
@@ -61,7 +64,7 @@ def online(config: OnlineConfig, make_reporter) -> list[Point]:
     """
     folder = Path(config.out)
     dataset = str(folder / Path(config.scene).stem)
-    plan = SampleConfig(
+    plan = SampleOptions(
         config.scene,
         config.spp,
         out=dataset,
@@ -89,7 +92,7 @@ def online(config: OnlineConfig, make_reporter) -> list[Point]:
     return learner.points
 
 
-def _refuse_other_settings(config: OnlineConfig, folder: Path):
+def _refuse_other_settings(config: OnlineOptions, folder: Path):
     """What another run denoised is not overwritten silently."""
     if not (folder / REPORT).exists():
         return
@@ -120,10 +123,10 @@ class _Follower:
 class _Learner:
     """The network, and what it has seen."""
 
-    def __init__(self, config: OnlineConfig, folder: Path):
+    def __init__(self, config: OnlineOptions, folder: Path):
         self.config, self.folder = config, folder
         shutil.rmtree(folder / CACHE, ignore_errors=True)
-        self.adapting = AdaptConfig(
+        self.adapting = AdaptOptions(
             init=config.init,
             steps=1,
             batch=config.batch,

@@ -3,15 +3,17 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from .config import DemoConfig, SampleConfig, TrainConfig
-from .denoise import load_denoiser
-from .errors import N2NError
-from .evaluate.evaluate import ViewResult, check_packages, evaluate_view, find_views
-from .evaluate.report import write_comparison
-from .frame.passes import FEATURES
-from .sample.launch import Worker, find_blender
-from .sample.sampling import sample
-from .train.loop import train
+from ..denoise import load_denoiser
+from ..errors import N2NError
+from ..evaluate.evaluate import ViewResult, check_packages, evaluate_view, find_views
+from ..evaluate.report import write_comparison
+from ..frame.channels import FEATURES
+from ..sample.launch import Worker, find_blender
+from ..sample.options import SampleOptions
+from ..sample.sampling import sample
+from ..train.loop import train
+from ..train.options import TrainOptions
+from .options import DemoOptions
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class DemoResult:
     run: Path
 
 
-def demo(config: DemoConfig, reporter) -> DemoResult:
+def demo(config: DemoOptions, reporter) -> DemoResult:
     """Runs everything inside `config.out`. `reporter(title)` gives a progress context, see progress.py.
 
     View 0 is held out of the training: it has the references, and it is the one that is denoised and compared.
@@ -36,7 +38,7 @@ def demo(config: DemoConfig, reporter) -> DemoResult:
     dataset = str(folder / "dataset")
     with reporter("1/3 sampling") as progress:
         sample(
-            SampleConfig(
+            SampleOptions(
                 _scene(folder, config.blender, progress),
                 config.spp,
                 out=dataset,
@@ -50,7 +52,7 @@ def demo(config: DemoConfig, reporter) -> DemoResult:
         )
     with reporter("2/3 training") as progress:
         run = train(
-            TrainConfig(
+            TrainOptions(
                 data=(dataset,),
                 out=str(folder / "run"),
                 hdr=True,

@@ -21,25 +21,6 @@ PASSES = {
     "depth": Pass(("Denoising Depth",), (("Z",), ("V",))),  # V in files of older versions
     "vector": Pass(("Vector",), (("X", "Y", "Z", "W"),)),
 }
-FEATURES = ("albedo", "normal", "depth")  # what `--features` may name, in the order of the network's channels
-NEIGHBORS = "neighbors"  # what `--temporal` adds after them: see frame/motion.py; no file holds it
-GUIDES = (*FEATURES, NEIGHBORS)
-CHANNEL_COUNT = {"color": 3, "albedo": 3, "normal": 3, "depth": 1, NEIGHBORS: 7}
-
-
-def in_files(features) -> tuple[str, ...]:
-    """Those of the features that are read from files."""
-    return tuple(feature for feature in features if feature != NEIGHBORS)
-
-
-def guide_count(features) -> int:
-    return sum(CHANNEL_COUNT[feature] for feature in features)
-
-
-def guide_channels(features, feature: str) -> range:
-    """Where `feature` lies among the guide channels of `features`."""
-    start = guide_count(features[: features.index(feature)])
-    return range(start, start + CHANNEL_COUNT[feature])
 
 
 def split_channel(name: str) -> tuple[str, str, str]:

@@ -1,0 +1,53 @@
+"""What `adapt` is asked."""
+
+from dataclasses import dataclass
+
+from ..config import (
+    Batch,
+    Count,
+    Crop,
+    Engine,
+    Kept,
+    Orientations,
+    Positive,
+    Precision,
+    Reach,
+    Seed,
+    Shots,
+    Steps,
+    Threads,
+    Times,
+    wrong_shots,
+)
+from ..schema import Checked
+
+
+@dataclass(frozen=True)
+class AdaptOptions(Checked):
+    """What `adapt` does to the frames of a shot."""
+
+    init: str = "oidn-large"  # model to start from: built-in, checkpoint, run, .tza file; "nothing"
+    minutes: Positive | None = None  # of training; None: 20 on a CPU, 5 on a GPU
+    steps: Count | None = None  # optimiser steps instead of minutes
+    batch: Batch = 4  # crops a step
+    crop_px: Crop = 128
+    learning_rate: Positive | None = None  # None: 3e-5 from a model, 1e-3 from nothing
+    warmup_steps: Steps = 30
+    ema: Kept = 0.99  # weights that are judged and kept are this running mean
+    checks: Times = 8  # how often the held-out tiles are asked
+    temporal: Reach = 0  # frames before and after each one that are looked at too
+    shots: Shots = ()  # first and last frame of each: beyond a cut there are no neighbours
+    train_frames: Count = 48  # at most so many, evenly spaced, are trained on; all are denoised
+    average: Orientations = 4  # orientations that each picture is the mean of
+    layer: str | None = None  # the only view layer; None: all that have the passes
+    keep_noisy: bool = False
+    device: str = "auto"
+    engine: Engine = "auto"  # for denoising
+    precision: Precision = "auto"  # for denoising
+    threads: Threads | None = None
+    seed: Seed = 1
+
+    def contradiction(self):
+        if self.steps and self.minutes:
+            return "steps and minutes both say when to stop"
+        return wrong_shots(self)

@@ -1,0 +1,1 @@
+"""The whole road on a scene of our own."""

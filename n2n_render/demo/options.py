@@ -1,0 +1,21 @@
+"""What `demo` is asked."""
+
+from dataclasses import dataclass
+
+from ..config import Pixels, Positive, Samples, Views
+from ..schema import Checked
+
+
+@dataclass(frozen=True)
+class DemoOptions(Checked):
+    """What `demo` does; sized for two CPU cores and about ten minutes."""
+
+    out: str = "demo"
+    minutes: Positive = 5.0
+    blender: str | None = None
+    spp: Samples = 8
+    views: Views = 16
+    reference_spp: Samples = 192  # of each half
+    size: tuple[Pixels, Pixels] = (320, 180)
+    learning_rate: Positive = 1e-3  # a short run learns more with it than with train's default
+    device: str = "auto"

@@ -1,0 +1,106 @@
+"""What a channel of a frame is: its name, its kind, and how many numbers a pixel of it has.
+
+Everything that is done to a channel is decided by its kind: which values are meant, how it is encoded, filtered, warped,
+averaged and written.
+"""
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+class Kind(enum.Enum):
+    """What the numbers of a channel mean."""
+
+    RADIANCE = "radiance"  # scene-linear light, [0, ∞)
+    UNIT_COLOR = "unit colour"  # a share of the light, [0, 1]: albedo
+    DIRECTION = "direction"  # a vector of length 1, or 0 where nothing was hit
+    DISTANCE = "distance"  # scene units along the ray; +inf where nothing was hit
+    MOTION = "motion"  # pixels, see frame/motion.py
+    COVERAGE = "coverage"  # a share of the pixel, [0, 1]: alpha, and weights
+    VARIANCE = "variance"  # of a radiance, [0, ∞)
+
+
+@dataclass(frozen=True)
+class Channel:
+    """count: numbers a pixel."""
+
+    name: str
+    kind: Kind
+    count: int
+
+
+COLOR, ALPHA, VECTOR = "color", "alpha", "vector"
+FEATURES = ("albedo", "normal", "depth")  # what `--features` may name, in the order of a network's channels
+NEIGHBORS = "neighbors"  # what `--temporal` adds after them: a group of three channels that no file holds
+NEIGHBOR_CHANNELS = ("neighbors_picture", "neighbors_noisy", "neighbors_weight")
+GUIDES = (*FEATURES, NEIGHBORS)
+CHANNELS = {
+    channel.name: channel
+    for channel in (
+        Channel(COLOR, Kind.RADIANCE, 3),
+        Channel(ALPHA, Kind.COVERAGE, 1),
+        Channel("albedo", Kind.UNIT_COLOR, 3),
+        Channel("normal", Kind.DIRECTION, 3),
+        Channel("depth", Kind.DISTANCE, 1),
+        Channel(VECTOR, Kind.MOTION, 4),
+        Channel("variance", Kind.VARIANCE, 3),
+        Channel("neighbors_picture", Kind.RADIANCE, 3),  # mean of the neighbours' denoised pictures
+        Channel("neighbors_noisy", Kind.RADIANCE, 3),  # mean of their noisy colours
+        Channel("neighbors_weight", Kind.COVERAGE, 1),  # their weight in a plain mean with the frame itself
+    )
+}
+
+
+def kind_of(name: str) -> Kind:
+    """The kind of a channel by its name; a name of the user's own is one more radiance."""
+    return CHANNELS[name].kind if name in CHANNELS else Kind.RADIANCE
+
+
+def in_files(features: Iterable[str]) -> tuple[str, ...]:
+    """Those of the features that are read from files."""
+    return tuple(feature for feature in features if feature != NEIGHBORS)
+
+
+def expand(features: Iterable[str]) -> tuple[str, ...]:
+    """Features as the user names them → names of channels: neighbours are three."""
+    return tuple(name for feature in features for name in (NEIGHBOR_CHANNELS if feature == NEIGHBORS else (feature,)))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which channels lie one after the other in a stacked image, and where.
+
+    names: of known channels, in order.
+    """
+
+    names: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        """Numbers a pixel."""
+        return sum(CHANNELS[name].count for name in self.names)
+
+    def places(self) -> dict[str, slice]:
+        """Name → where it lies."""
+        found, start = {}, 0
+        for name in self.names:
+            found[name] = slice(start, start + CHANNELS[name].count)
+            start = found[name].stop
+        return found
+
+    def split(self, stacked: Any, axis: int = -1) -> dict[str, Any]:
+        """A stacked image (NumPy array or torch tensor) → name → view of its channel along `axis`."""
+        before = (slice(None),) * (axis % stacked.ndim)
+        return {name: stacked[(*before, place)] for name, place in self.places().items()}
+
+    def stack(self, images: Mapping[str, np.ndarray], out: np.ndarray | None = None) -> np.ndarray:
+        """Name → image (H, W, C) → (H, W, count) float32; `out` to write it there."""
+        height, width = images[self.names[0]].shape[:2]
+        stacked = np.empty((height, width, self.count), np.float32) if out is None else out
+        for name, place in self.places().items():
+            stacked[..., place] = images[name]
+        return stacked

@@ -1,0 +1,30 @@
+"""What `sample` is asked."""
+
+from dataclasses import dataclass
+
+from ..config import Count, Frames, RenderDevice, Samples, Seeds, Size, Views
+from ..schema import Checked
+
+
+@dataclass(frozen=True)
+class SampleOptions(Checked):
+    """What `sample` renders. Lists are tuples so that a config can be compared and hashed."""
+
+    scene: str
+    spp: Samples
+    out: str | None = None  # None: datasets/<scene's name>
+    seeds: Seeds = 2  # any two of them are a training pair
+    frames: Frames | None = None  # None: the frame that the scene was saved at
+    views: Views = 1  # cameras around the authored one, which is view 0
+    size: Size | None = None  # (width_px, height_px), a percentage, or as authored
+    camera: str | None = None
+    scene_name: str | None = None
+    view_layer: str | None = None
+    device: RenderDevice = "auto"
+    reference_spp: Samples | None = None  # samples of each of the two reference halves
+    reference_frames: Frames | None = None
+    blender: str | None = None
+    chunk: tuple[Count, Count] = (1, 1)
+
+    def contradiction(self):
+        return f"chunk {self.chunk[0]} of {self.chunk[1]} is none" if self.chunk[0] > self.chunk[1] else None
