@@ -1,7 +1,6 @@
 """Checkpoint → a file for other programs (.tza, .onnx, TorchScript), read back and compared before it counts as done."""
 
 import contextlib
-import dataclasses
 import io
 import json
 import os
@@ -19,10 +18,10 @@ from .frame.channels import NEIGHBORS
 from .frame.frame import Frame
 from .io.atomic import locked_file, write_beside, write_text
 from .io.sequence import OTHER_IMAGES
+from .network.archive import write_tza
+from .network.build import fold
 from .network.checkpoint import Checkpoint, load_network
-from .network.models import describe_origin, open_model, sidecar_path
-from .network.tza import write_tza
-from .network.unet import fold
+from .network.registry import open_model, sidecar_path
 
 FORMATS = ("tza", "onnx", "torchscript")
 SUFFIXES = {"tza": ".tza", "onnx": ".onnx", "torchscript": ".pt"}
@@ -95,17 +94,16 @@ def compare(ours: np.ndarray, theirs: np.ndarray) -> float:
 
 def write_sidecar(path: Path, checkpoint: Checkpoint, kind: str, half: bool):
     """<file>.json: all that a program needs to feed the network; docs/engines.md explains the fields."""
-    network = load_network(checkpoint)
     notes = {
         "n2n_render": __version__,
         "format": kind,
         "precision": "half" if half else "single",
-        "model": dataclasses.asdict(checkpoint.model),
+        "model": checkpoint.model.to_dict(),
         "input": ["color", *checkpoint.model.features],
         "encoding": checkpoint.model.encoding,
-        "alignment_px": network.config.alignment,
-        "receptive_radius_px": network.config.receptive_radius,
-        "origin": describe_origin(checkpoint),
+        "alignment_px": checkpoint.model.alignment,
+        "receptive_radius_px": checkpoint.model.receptive_radius,
+        "origin": checkpoint.provenance.describe(),
     }
     write_text(sidecar_path(path), json.dumps(notes, indent=1) + "\n")
 

@@ -14,7 +14,7 @@ from .frame.windows import Window, place
 from .io.exr import ExrImage
 from .io.sequence import find_windows
 from .network.checkpoint import Checkpoint
-from .network.models import open_model
+from .network.registry import open_model
 
 GUIDES_VERSION = 3  # counts what changes in frame/motion.py: cached guides are made anew
 BESIDE_PX = 1e5  # a motion vector that leads out of every picture
@@ -23,7 +23,7 @@ FEATURES = ("albedo", "normal")  # that the neighbours' pictures are made with, 
 
 def picture_model(model) -> Checkpoint:
     """What makes the neighbours' pictures for `model`, whatever that was trained from: it must always see the same."""
-    return open_model("oidn-large" if model.topology == "oidn_large" else "oidn")
+    return open_model("oidn-large" if model.network.topology == "oidn_large" else "oidn")
 
 
 def open_neighbors(denoiser: Denoiser, groups, shots, layer: str | None, **options) -> "Neighbors | None":
@@ -74,7 +74,7 @@ class Neighbors:
         self, model, groups: list[tuple[Path, ...]], windows: list[list[int | None]], layer: str | None, prefilter, **options
     ):
         pictures = picture_model(model)
-        self.name = f"{GUIDES_VERSION} {pictures.model.topology}"
+        self.name = f"{GUIDES_VERSION} {pictures.model.network.topology}"
         self.denoiser = Denoiser(pictures, prefilter=False, **options)
         shared = prefilter and set(FEATURES) <= set(prefilter.denoisers)
         self.prefilter = prefilter if shared else Prefilter(pictures.model, **options)

@@ -100,6 +100,11 @@ def from_dict(kind, values, where: str = "", hint: str = ""):
         raise N2NError(f"{where}: {error.what}" if where else error.what, hint or error.hint) from None
 
 
+def field_types(kind) -> dict[str, object]:
+    """What each field of a dataclass may hold, by its name: for `check_items`."""
+    return {field.name: _hints(kind)[field.name] for field in dataclasses.fields(kind)}
+
+
 def check_items(values, wanted: dict, where: str, hint: str, required: Collection[str] = ()):
     """Raises N2NError unless `values` is a dictionary whose items are as `wanted` says; others may be there."""
     if not isinstance(values, dict):
@@ -124,7 +129,7 @@ def problem(value, wanted, name: str) -> str | None:
         return _list_problem(value, origin, arguments, name)
     if origin is dict or wanted is dict:
         return _dict_problem(value, arguments, name)
-    return None if wanted is object or _is_plain(value, wanted) else f"{name} is {shown(value)}, but must be {_WORDS[wanted]}"
+    return None if wanted is object or _is_plain(value, wanted) else f"{name} is {shown(value)}, but must be {_word(wanted)}"
 
 
 def _dict_problem(value, arguments, name):
@@ -157,6 +162,10 @@ _WORDS = {
     list: "a list",
     types.NoneType: "left out",
 }
+
+
+def _word(kind) -> str:
+    return _WORDS.get(kind) or f"a {kind.__name__}"
 
 
 def _is_plain(value, kind) -> bool:

@@ -10,8 +10,9 @@ from conftest import noisy_frame, true_frame
 from n2n_render.cli.commands import main
 from n2n_render.io.exr import write_frame
 from n2n_render.network.checkpoint import Checkpoint, write_checkpoint
-from n2n_render.network.model import ModelConfig
-from n2n_render.network.unet import UNet
+from n2n_render.network.paper import UNet
+from n2n_render.network.provenance import Provenance
+from n2n_render.network.specification import PaperNetwork, Specification
 
 SIZE = (64, 96)
 NAMES = ["v000_f0001.exr", "v001_f0001.exr", "v002_f0001.exr"]
@@ -23,8 +24,10 @@ ERROR = "ViewLayer.Error.V"
 def start(tmp_path):
     """A checkpoint of a tiny network that knows nothing yet."""
     torch.manual_seed(1)
-    config = ModelConfig(features=("albedo",), levels=2, encoder_width=8, decoder_width=8, head_widths=(8, 8), norm="none")
-    write_checkpoint(tmp_path / "start.pt", Checkpoint(config, UNet(config).state_dict(), {"origin": "a test"}))
+    config = Specification(
+        features=("albedo",), network=PaperNetwork(levels=2, encoder_width=8, decoder_width=8, head_widths=(8, 8), norm="none")
+    )
+    write_checkpoint(tmp_path / "start.pt", Checkpoint(config, UNet(config).state_dict(), Provenance(origin="a test")))
     return tmp_path / "start.pt"
 
 

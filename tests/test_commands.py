@@ -92,7 +92,7 @@ def test_a_full_memory_is_one_sentence_too(monkeypatch):
     def fill(*arguments):
         raise MemoryError("Unable to allocate 12 GiB")
 
-    monkeypatch.setattr("n2n_render.network.models.list_models", fill)
+    monkeypatch.setattr("n2n_render.network.registry.list_models", fill)
     result = run("models")
     assert result.exit_code == 1 and "12 GiB" in result.output and "Traceback" not in result.output
 
@@ -119,10 +119,12 @@ def test_sigterm_saves_the_training_as_ctrl_c_does(make_dataset, tmp_path, ignor
 def test_a_model_of_other_features_names_the_missing_pass(make_dataset, tmp_path):
     from n2n_render.io.exr import read_frame, write_frame
     from n2n_render.network.checkpoint import Checkpoint, write_checkpoint
-    from n2n_render.network.model import ModelConfig
-    from n2n_render.network.unet import UNet
+    from n2n_render.network.paper import UNet
+    from n2n_render.network.specification import PaperNetwork, Specification
 
-    config = ModelConfig(features=("depth",), levels=1, encoder_width=4, decoder_width=4, head_widths=(4, 4))
+    config = Specification(
+        features=("depth",), network=PaperNetwork(levels=1, encoder_width=4, decoder_width=4, head_widths=(4, 4))
+    )
     write_checkpoint(tmp_path / "m.pt", Checkpoint(config, UNet(config).state_dict()))
     write_frame(tmp_path / "plain.exr", read_frame(make_dataset(views=1) / "v000_f0001_s0001_0008spp.exr"))
     result = run("denoise", tmp_path / "plain.exr", "--model", tmp_path / "m.pt", "-o", tmp_path / "out.exr")

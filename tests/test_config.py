@@ -10,7 +10,7 @@ from n2n_render.adapt.options import AdaptOptions
 from n2n_render.config import to_dict
 from n2n_render.demo.options import DemoOptions
 from n2n_render.errors import N2NError
-from n2n_render.network.model import OIDN_NETWORKS, ModelConfig
+from n2n_render.network.specification import OIDN_NETWORKS, OidnNetwork, PaperNetwork, Specification
 from n2n_render.online.options import OnlineOptions
 from n2n_render.sample.options import SampleOptions
 from n2n_render.schema import from_dict
@@ -20,7 +20,8 @@ NEEDED = {
     SampleOptions: {"scene": "a.blend", "spp": 8},
     OnlineOptions: {"scene": "a.blend", "spp": 8, "frames": (1, 2), "out": "o"},
 }
-KINDS = (SampleOptions, TrainOptions, AdaptOptions, OnlineOptions, DemoOptions, ModelConfig)
+KINDS = (SampleOptions, TrainOptions, AdaptOptions, OnlineOptions, DemoOptions, PaperNetwork, OidnNetwork)
+SPECIFIED = (*KINDS, Specification)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -33,7 +34,7 @@ def test_configs_go_through_json(kind):
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SPECIFIED)
 @pytest.mark.parametrize("wrong", [object(), -1, math.nan, math.inf, 10**30, 10**400, b"", {"a": 1}, (object(),), [[-1]], True])
 def test_no_field_takes_what_is_none(kind, wrong):
     """Every field of every config refuses by name; true and false are no numbers."""
@@ -61,12 +62,13 @@ def test_no_field_takes_what_is_none(kind, wrong):
         (AdaptOptions, {"average": 3}, "1, 2, 4, 8"),
         (SampleOptions, {"size": (0, 4)}, "size"),
         (SampleOptions, {"chunk": (3, 2)}, "chunk"),
-        (ModelConfig, {"topology": "oidn"}, "output"),
-        (ModelConfig, {"topology": "oidn", "output": "encoded"}, "15|14"),
-        (ModelConfig, {"features": ("albedo", "albedo")}, "twice"),
-        (ModelConfig, {"widths": (8,)}, "widths"),
-        (ModelConfig, {"encoding": "gamma"}, "encoding"),
-        (ModelConfig, {"head_widths": (8,)}, "head_widths"),
+        (Specification, {"network": OidnNetwork()}, "output"),
+        (Specification, {"output": "encoded"}, "output"),
+        (OidnNetwork, {"widths": ()}, "15|14"),
+        (Specification, {"features": ("albedo", "albedo")}, "twice"),
+        (OidnNetwork, {"widths": (8,)}, "widths"),
+        (Specification, {"encoding": "gamma"}, "encoding"),
+        (PaperNetwork, {"head_widths": (8,)}, "head_widths"),
     ],
 )
 def test_what_cannot_be_is_said(kind, values, says):
@@ -78,7 +80,7 @@ def test_lists_and_paths_are_welcome():
     config = TrainOptions(data=[Path("a"), "b"], out=Path("run"), features=["albedo"], minutes=3)
     assert config == TrainOptions(data=("a", "b"), out="run", features=("albedo",), minutes=3)
     for topology, widths in OIDN_NETWORKS.values():
-        assert ModelConfig(topology=topology, widths=list(widths), output="encoded").widths == widths
+        assert OidnNetwork(topology, list(widths)).widths == widths
 
 
 @pytest.mark.parametrize(

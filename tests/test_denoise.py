@@ -1,5 +1,7 @@
 """Denoising: tiled = untiled, scale, orientations, strength, pairs, names, bad input."""
 
+from dataclasses import replace
+
 import numpy as np
 import OpenEXR
 import pytest
@@ -12,16 +14,18 @@ from n2n_render.frame.orient import ORIENTATIONS, move, turn
 from n2n_render.io.exr import ExrImage, read_frame, write_frame
 from n2n_render.io.sequence import check_overwrites, find_inputs, match_pairs, plan_outputs
 from n2n_render.network.checkpoint import Checkpoint
-from n2n_render.network.model import ModelConfig
-from n2n_render.network.unet import UNet
+from n2n_render.network.paper import UNet
+from n2n_render.network.specification import PaperNetwork, Specification
 
-CONFIG = ModelConfig(features=("albedo", "normal", "depth"), levels=3, encoder_width=8, decoder_width=8, head_widths=(8, 8))
+CONFIG = Specification(
+    features=("albedo", "normal", "depth"), network=PaperNetwork(levels=3, encoder_width=8, decoder_width=8, head_widths=(8, 8))
+)
 
 
 def denoiser(tile_px=None, **changes):
     """A network with random weights: enough to tell whether pixels go where they should."""
     torch.manual_seed(2)
-    config = ModelConfig(**{**vars(CONFIG), **changes})
+    config = replace(CONFIG, **changes)
     return Denoiser(Checkpoint(config, UNet(config).state_dict()), "cpu", tile_px, "torch")
 
 

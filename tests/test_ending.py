@@ -76,7 +76,7 @@ def test_whatever_is_raised_is_one_last_event(raised, code, kind, monkeypatch):
     def fail(*_):
         raise raised
 
-    monkeypatch.setattr("n2n_render.network.models.list_models", fail)
+    monkeypatch.setattr("n2n_render.network.registry.list_models", fail)
     found, event = ending("models")
     assert (found, event["event"], event["kind"]) == (code, "error", kind)
 
@@ -86,7 +86,7 @@ def test_every_error_of_the_disk_is_a_sentence_with_the_path(number, monkeypatch
     def fail(*_):
         raise OSError(number, os.strerror(number), "/disk/some file")
 
-    monkeypatch.setattr("n2n_render.network.models.list_models", fail)
+    monkeypatch.setattr("n2n_render.network.registry.list_models", fail)
     done = run("models")
     assert done.exit_code == 1 and "Traceback" not in done.output
     said = done.stderr.splitlines()

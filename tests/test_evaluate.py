@@ -17,14 +17,16 @@ from n2n_render.evaluate.report import comparison, display, samples_lines, table
 from n2n_render.frame.frame import mean_frame
 from n2n_render.io.exr import read_frame, write_frame
 from n2n_render.network.checkpoint import Checkpoint
-from n2n_render.network.model import ModelConfig
-from n2n_render.network.unet import UNet
+from n2n_render.network.paper import UNet
+from n2n_render.network.specification import PaperNetwork, Specification
 
 
 @pytest.fixture
 def result(make_dataset):
     torch.manual_seed(1)
-    config = ModelConfig(features=("albedo",), levels=2, encoder_width=6, decoder_width=6, head_widths=(6, 6))
+    config = Specification(
+        features=("albedo",), network=PaperNetwork(levels=2, encoder_width=6, decoder_width=6, head_widths=(6, 6))
+    )
     denoiser = Denoiser(Checkpoint(config, UNet(config).state_dict()), "cpu")
     view = find_views([make_dataset(views=2, references=(1,), size=(64, 80))])[0]
     return evaluate_view(view, {"ours": denoiser}, with_oidn=True)

@@ -18,38 +18,42 @@ from n2n_render.errors import N2NError
 from n2n_render.export import TOLERANCE, compare, export
 from n2n_render.frame.transfer import CURVES, KEY
 from n2n_render.network.checkpoint import Checkpoint, load_network
-from n2n_render.network.model import ModelConfig
-from n2n_render.network.models import describe_origin, open_model, sidecar_path
-from n2n_render.network.unet import Conv, OidnUNet, UNet
+from n2n_render.network.layers import Conv
+from n2n_render.network.oidn import OidnUNet
+from n2n_render.network.paper import UNet
+from n2n_render.network.provenance import Provenance
+from n2n_render.network.registry import open_model, sidecar_path
+from n2n_render.network.specification import OidnNetwork, PaperNetwork, Specification
 
-PAPER = ModelConfig(features=("albedo", "normal", "depth"), levels=2, encoder_width=8, decoder_width=12, head_widths=(8, 6))
-OIDN = ModelConfig(
+PAPER = Specification(
+    features=("albedo", "normal", "depth"),
+    network=PaperNetwork(levels=2, encoder_width=8, decoder_width=12, head_widths=(8, 6)),
+)
+OIDN = Specification(
     features=("albedo", "normal"),
     encoding="pu",
     output="encoded",
-    topology="oidn",
-    widths=(8,) * 15,
     unit_normals=True,
-    head="direct",
+    network=OidnNetwork(topology="oidn", widths=(8,) * 15, norm="batch"),
 )
-LARGE = dataclasses.replace(OIDN, topology="oidn_large", widths=(6,) * 18, clean_guides=True)
+LARGE = dataclasses.replace(OIDN, network=OidnNetwork("oidn_large", (6,) * 18, "batch"), clean_guides=True)
 MODELS = {"paper": PAPER, "oidn": OIDN, "oidn_large": LARGE}
 
 
 def checkpoint_of(config):
     """Random weights and BatchNorms as after a training; of moderate output, since exponentials follow."""
     torch.manual_seed(6)
-    network = (UNet if config.topology == "paper" else OidnUNet)(config)
+    network = (UNet if config.network.topology == "paper" else OidnUNet)(config)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             for tensor in (module.weight.data, module.bias.data, module.running_mean):
                 tensor.add_(0.2 * torch.randn_like(tensor))
             module.running_var.mul_(1 + torch.rand_like(module.running_var))
-    last = network.last if config.topology == "paper" else [m for m in network.modules() if isinstance(m, Conv)][-1][0]
+    last = network.last if config.network.topology == "paper" else [m for m in network.modules() if isinstance(m, Conv)][-1][0]
     last.weight.data *= 0.1
-    if config.topology != "paper":
+    if config.network.topology != "paper":
         last.bias.data[:] = CURVES["pu"][0](torch.tensor([0.5, 1.0, 2.0]) * KEY, torch)
-    provenance = {"datasets": [{"name": "shot"}], "step": 7, "origin": None}
+    provenance = Provenance(datasets=({"name": "shot"},), step=7)
     return Checkpoint(config, network.eval().state_dict(), provenance)
 
 
@@ -106,8 +110,11 @@ def test_the_sidecar_tells_how_to_feed_the_network(frame, tmp_path, kind):
     assert notes["input"] == ["color", "albedo", "normal"] and notes["model"]["features"] == ["albedo", "normal"]
     assert (notes["format"], notes["precision"], notes["encoding"]) == (kind, "half", "pu")
     network = load_network(checkpoint)
-    assert (notes["alignment_px"], notes["receptive_radius_px"]) == (network.config.alignment, network.config.receptive_radius)
-    assert notes["origin"] == describe_origin(checkpoint) == "trained on shot, step 7" and notes["n2n_render"]
+    assert (notes["alignment_px"], notes["receptive_radius_px"]) == (
+        network.specification.alignment,
+        network.specification.receptive_radius,
+    )
+    assert notes["origin"] == checkpoint.provenance.describe() == "trained on shot, step 7" and notes["n2n_render"]
 
 
 def test_an_archive_opens_as_the_model_that_it_was(frame, tmp_path):
@@ -115,8 +122,8 @@ def test_an_archive_opens_as_the_model_that_it_was(frame, tmp_path):
     checkpoint = checkpoint_of(LARGE)
     export(checkpoint, "tza", tmp_path / "m.tza", frame)
     found = open_model(str(tmp_path / "m.tza"))
-    assert found.model == dataclasses.replace(LARGE, norm="none")
-    assert found.provenance["origin"] == "trained on shot, step 7"
+    assert found.model == LARGE.without_norms()
+    assert found.provenance.origin == "trained on shot, step 7"
     ours, theirs = (Denoiser(model, "cpu", engine="torch", prefilter=False).denoise(frame) for model in (checkpoint, found))
     assert compare(ours, theirs) < 1e-4
 

@@ -11,17 +11,14 @@ from n2n_render.errors import N2NError
 from n2n_render.frame.frame import crop
 from n2n_render.io.sequence import find_windows
 from n2n_render.neighbors import Neighbors
-from n2n_render.network.model import ModelConfig
+from n2n_render.network.specification import OidnNetwork, Specification
 
-MODEL = ModelConfig(
+MODEL = Specification(
     features=("albedo", "normal", "neighbors"),
-    topology="oidn",
-    norm="none",
     encoding="pu",
     output="encoded",
-    head="direct",
     unit_normals=True,
-    widths=(32, 32, 48, 64, 80, 96, 96, 112, 112, 96, 96, 64, 64, 64, 32),
+    network=OidnNetwork(topology="oidn", norm="none", widths=(32, 32, 48, 64, 80, 96, 96, 112, 112, 96, 96, 64, 64, 64, 32)),
 )
 SIZE = (64, 80)
 PLANE = (120, 140)

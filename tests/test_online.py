@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from n2n_render.cli.commands import main
 from n2n_render.denoise import Denoiser
 from n2n_render.io.exr import read_frame
-from n2n_render.network.models import open_model
+from n2n_render.network.registry import open_model
 
 FRAMES = (1, 2, 3)
 

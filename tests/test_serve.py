@@ -387,11 +387,12 @@ def test_a_cancelled_id_can_be_used_again(served, noisy, tmp_path):
 def test_a_model_that_looks_at_neighbours_is_a_sentence(served, noisy, tmp_path):
     from n2n_render.frame.channels import NEIGHBORS
     from n2n_render.network.checkpoint import Checkpoint, write_checkpoint
-    from n2n_render.network.model import ModelConfig
-    from n2n_render.network.unet import UNet
+    from n2n_render.network.paper import UNet
+    from n2n_render.network.specification import PaperNetwork, Specification
 
-    config = ModelConfig(
-        features=("albedo", "normal", NEIGHBORS), levels=1, encoder_width=4, decoder_width=4, head_widths=(4, 4)
+    config = Specification(
+        features=("albedo", "normal", NEIGHBORS),
+        network=PaperNetwork(levels=1, encoder_width=4, decoder_width=4, head_widths=(4, 4)),
     )
     write_checkpoint(tmp_path / "m.pt", Checkpoint(config, UNet(config).state_dict()))
     served.ask(id=1, **denoise(noisy, model=str(tmp_path / "m.pt"), output=str(tmp_path / "out.exr")))

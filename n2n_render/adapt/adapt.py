@@ -22,13 +22,13 @@ from ..io.atomic import locked_folder, make_folder
 from ..io.dataset import MANIFEST, parse_name, spaced
 from ..io.sequence import check_output_names, check_overwrites, find_windows
 from ..neighbors import GUIDES_VERSION, Neighbors, picture_model
+from ..network.build import build_network
 from ..network.checkpoint import Checkpoint, read_checkpoint, write_somewhere
 from ..network.device import Float32, cpu_threads, pick_device
-from ..network.model import OIDN_NETWORKS, ModelConfig
-from ..network.models import describe_origin, open_model
-from ..network.unet import build_network
+from ..network.provenance import Provenance
+from ..network.registry import open_model
+from ..network.specification import OIDN_NETWORKS, Specification
 from ..network.widen import widen
-from ..schema import check_items
 from ..train.options import TrainOptions
 from ..train.setup import start_model
 from .painting import Artist, denoise_shot
@@ -39,7 +39,7 @@ from .tune import Tuned, Tuning
 
 MODEL, REPORT, CACHE, PREVIEW = "adapted.pt", "report.json", ".adapt-cache", "preview.png"
 NOTHING = "nothing"
-TOLD = ("share", "error_ratio", "step", "seconds", "checks")  # by a model, for painting the frames
+TOLD = ("blend_weight", "error_ratio", "step", "seconds", "checks")  # by a model, for painting the frames
 
 
 @dataclass
@@ -110,7 +110,7 @@ class _Shot:
 
     config: AdaptOptions
     groups: list[tuple[Path, ...]]
-    model: ModelConfig
+    model: Specification
     start: Checkpoint | None
     plain: Checkpoint | None
     subjects: list[list[Subject]]
@@ -183,7 +183,7 @@ def _check(folder, groups, outputs):
         )
 
 
-def start_of(config: AdaptOptions) -> tuple[ModelConfig, Checkpoint | None, Checkpoint | None]:
+def start_of(config: AdaptOptions) -> tuple[Specification, Checkpoint | None, Checkpoint | None]:
     """The network to adapt, the checkpoint that it starts from, and one that does not look at neighbours: the same, unless
     the network does. None: from nothing.
     """
@@ -199,7 +199,7 @@ def start_of(config: AdaptOptions) -> tuple[ModelConfig, Checkpoint | None, Chec
     if looks:
         plain = picture_model(model)
     elif config.temporal:
-        start = widen(start, (*model.features, NEIGHBORS))
+        start = widen(start, (*model.features, NEIGHBORS), config.temporal)
     return start.model, start, plain
 
 
@@ -216,8 +216,8 @@ def _earlier(path: Path, key: str) -> Checkpoint | None:
     if not path.exists():
         return None
     found = read_checkpoint(path)
-    if found.provenance.get("adapt_key") == key:
-        check_items(found.provenance, {}, f"{path}: provenance", "Delete it and adapt again.", TOLD)
+    if found.provenance.key == key:
+        found.provenance.require(TOLD, f"{path}: provenance", "Delete it and adapt again.")
         return found
     raise N2NError(f"{path} was adapted to other frames or with other settings", "Pass another folder with -o, or delete it.")
 
@@ -228,7 +228,7 @@ def _tune(
     """Also where the model was written: in `folder`, if that was possible."""
     config, start, chosen = shot.config, shot.start, [frame.paths for frame in frames]
     with make_reporter("adapting") as progress:
-        if start and set(_names(chosen)) & set(start.provenance.get("trained_on", ())):
+        if start and set(_names(chosen)) & set(start.provenance.trained_on):
             progress.warn(
                 f"{config.init} was trained on some of these very frames: it looks better here than it is, and less "
                 "will be adapted"
@@ -321,19 +321,19 @@ def _blurred(color):
 
 
 def _checkpoint(shot: _Shot, tuning: Tuning, tuned: Tuned, chosen, key: str) -> Checkpoint:
-    provenance = {
-        "config": to_dict(shot.config),
-        "adapt_key": key,
-        "adapted_to": f"{len(chosen)} frame(s) of {chosen[0][0].resolve().parent.name}",
-        "share": tuned.share,
-        "error_ratio": tuning.calibration.ratio(),
-        "shared_error": tuning.shared,
-        "trained_on": _names(chosen),
-        "step": tuned.steps,
-        "seconds": tuned.seconds,
-        "checks": [[check.step, check.change, check.uncertainty] for check in tuned.checks],
-        "origin": describe_origin(shot.start) if shot.start else None,
-    }
+    provenance = Provenance(
+        options=to_dict(shot.config),
+        key=key,
+        adapted_to=f"{len(chosen)} frame(s) of {chosen[0][0].resolve().parent.name}",
+        blend_weight=tuned.share,
+        error_ratio=tuning.calibration.ratio(),
+        shared_error=tuning.shared,
+        trained_on=tuple(_names(chosen)),
+        step=tuned.steps,
+        seconds=tuned.seconds,
+        checks=tuple((check.step, check.change, check.uncertainty) for check in tuned.checks),
+        origin=shot.start.provenance.describe() if shot.start else None,
+    )
     return Checkpoint(shot.model, tuned.weights, provenance)
 
 

@@ -78,9 +78,9 @@ class Artist:
             Denoiser(adapted, **options),
             Denoiser(plain, **options) if plain else None,
             prefilter,
-            told["share"],
-            told["error_ratio"],
-            told.get("shared_error", 0.0),
+            told.blend_weight,
+            told.error_ratio,
+            told.shared_error,
         )
         progress.note(f"denoising with {self.painter.adapted.engine.description}")
 

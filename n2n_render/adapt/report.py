@@ -95,13 +95,13 @@ def _told(adapted: Checkpoint | None) -> dict:
         return {"adapt_key": ""}
     told = adapted.provenance
     return {
-        "adapt_key": told["adapt_key"],
-        "share": told["share"],
-        "error_ratio": told["error_ratio"],
-        "shared_error": told.get("shared_error", 0.0),
-        "steps": told["step"],
-        "seconds": told["seconds"],
-        "checks": [dict(zip(("step", "change", "uncertainty"), check, strict=True)) for check in told["checks"]],
+        "adapt_key": told.key,
+        "share": told.blend_weight,
+        "error_ratio": told.error_ratio,
+        "shared_error": told.shared_error,
+        "steps": told.step,
+        "seconds": told.seconds,
+        "checks": [dict(zip(("step", "change", "uncertainty"), check, strict=True)) for check in told.checks],
     }
 
 

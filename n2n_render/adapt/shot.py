@@ -19,7 +19,7 @@ from ..io.numbering import doubt_gaps, place_files
 from ..io.renders import check_covered, read_group
 from ..io.sequence import are_named, find_inputs, match_pairs
 from ..network.checkpoint import Checkpoint
-from ..network.model import ModelConfig
+from ..network.specification import Specification
 from ..train.augment import augment
 from ..train.dataset import ArrayFile, Prefetched, save_array, split_exposed, stack_guides, stack_seeds
 
@@ -152,7 +152,7 @@ def find_all_subjects(groups, wanted, features) -> tuple[list[list[Subject]], di
     return subjects, failed
 
 
-def features_of(model: ModelConfig, plain: Checkpoint | None) -> tuple[str, ...]:
+def features_of(model: Specification, plain: Checkpoint | None) -> tuple[str, ...]:
     """What is read of each frame."""
     wanted = {*model.features, *(plain.model.features if plain else ())}
     return tuple(feature for feature in FEATURES if feature in wanted)

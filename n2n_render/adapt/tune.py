@@ -11,10 +11,10 @@ from ..adapt.options import AdaptOptions
 from ..errors import N2NError
 from ..frame.channels import NEIGHBORS
 from ..io.dataset import spaced
+from ..network.build import build_network
 from ..network.checkpoint import Checkpoint, load_network
 from ..network.device import Float32, describe_device, pick_device
-from ..network.model import decode_output
-from ..network.unet import build_network
+from ..network.specification import decode_output
 from ..train.descent import Descent, faster_precision, learning_rate_factor, stop_on_ctrl_c
 from ..train.losses import clamp_fireflies, perceptual_weight
 from ..train.setup import check_crops

@@ -151,7 +151,7 @@ def denoise(
 @click.argument("folders", nargs=-1, metavar="[FOLDER…]")
 def models(folders):
     """List the models that can be used: built-in, runs and files in FOLDER…  [default: runs]"""
-    from ..network.models import list_models
+    from ..network.registry import list_models
     from . import console
 
     found = list_models([Path(folder) for folder in folders or ("runs",)])
@@ -206,7 +206,7 @@ def export(ctx, model, kind, output, precision, check):
     from ..frame.channels import in_files
     from ..io.exr import read_frame
     from ..io.sequence import find_any_frame
-    from ..network.models import open_model
+    from ..network.registry import open_model
     from . import console
 
     checkpoint = open_model(model)
@@ -244,7 +244,7 @@ def evaluate(ctx, models, frames, data, more, out, json_path, oidn, engine, devi
     from ..denoise import Denoiser
     from ..evaluate import evaluate as station
     from ..evaluate import report
-    from ..network.models import open_model
+    from ..network.registry import open_model
     from . import console
 
     station.check_packages(oidn or bool(more))

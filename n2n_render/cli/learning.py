@@ -224,10 +224,10 @@ def _learned(model: Path) -> dict:
 
     told = read_checkpoint(model).provenance
     return {
-        "steps": told["step"],
-        "share": told["share"],
-        "learned": bool(told["step"] or told["share"]),
-        "seconds": told["seconds"],
+        "steps": told.step,
+        "share": told.blend_weight,
+        "learned": bool(told.step or told.blend_weight),
+        "seconds": told.seconds,
     }
 
 

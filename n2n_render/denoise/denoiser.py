@@ -20,9 +20,9 @@ from ..frame.transfer import (
     exposure,
 )
 from ..network.checkpoint import Checkpoint
-from ..network.model import decode_output
-from ..network.models import open_model
 from ..network.oidn_weights import oidn_checkpoint
+from ..network.registry import open_model
+from ..network.specification import decode_output
 
 SMALLEST_TILE_PX = 128  # below this, running out of memory is given up on
 BAND_ROWS = 16
@@ -68,7 +68,7 @@ class Denoiser:
     @property
     def reach(self) -> int:
         """How many frames before and after each one the model was trained with."""
-        return self._checkpoint.provenance.get("config", {}).get("temporal", 0)
+        return self.model.reach
 
     def denoise(self, frame: Frame, on_progress=lambda share: None) -> np.ndarray:
         """Denoised radiance (H, W, 3) float32, never negative, in the frame's own scale. `frame` is not changed.
@@ -218,7 +218,7 @@ class Prefilter:
         warn=lambda message: None,
         precision: str = "auto",
     ):
-        size = "_large" if model.topology == "oidn_large" else ""
+        size = "_large" if model.network.topology == "oidn_large" else ""
         archives = {"albedo": f"alb{size}", "normal": f"nrm{size}"}
         archives = {feature: name for feature, name in archives.items() if feature in model.features}
         self.name = "+".join(archives.values())  # what it does to a frame depends on this alone
@@ -284,5 +284,5 @@ def load_denoiser(
     precision: str = "auto",
     average: int = 1,
 ) -> Denoiser:
-    """A model by name, file or run folder; see network/models.py."""
+    """A model by name, file or run folder; see network/registry.py."""
     return Denoiser(open_model(str(name)), device, tile_px, engine, prefilter, warn, precision, average)

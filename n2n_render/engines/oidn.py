@@ -1,16 +1,15 @@
 """Open Image Denoise: its runtime with our weights as an engine, and the library at its best as the yardstick."""
 
 import functools
-from dataclasses import replace
 
 import numpy as np
 
 from ..errors import N2NError
 from ..frame.channels import Kind, kind_of
 from ..frame.frame import Frame
+from ..network.archive import format_tza
 from ..network.checkpoint import Checkpoint, load_network
-from ..network.model import weight_shapes
-from ..network.tza import format_tza
+from ..network.specification import OidnNetwork
 from .runtime import Runtime, find_devices, load
 
 QUALITY_HIGH = 6
@@ -29,7 +28,7 @@ def archive_tensors(checkpoint: Checkpoint, half: bool = True) -> dict[str, np.n
         )
     weights = checkpoint.weights  # `enc_conv0.0.weight` there, `enc_conv0.weight` in the archive
     if not all(isinstance(weight, np.ndarray) for weight in weights.values()):  # those of an archive need no torch
-        from ..network.unet import fold
+        from ..network.build import fold
 
         weights = {name: weight.numpy() for name, weight in fold(load_network(checkpoint)).state_dict().items()}
     _check_weights(checkpoint.model, weights)
@@ -38,7 +37,7 @@ def archive_tensors(checkpoint: Checkpoint, half: bool = True) -> dict[str, np.n
 
 def _check_weights(model, weights):
     """The library would read beyond the end of weights that do not fit."""
-    shapes = weight_shapes(replace(model, norm="none"))
+    shapes = model.without_norms().weight_shapes()
     odd = next((name for name, shape in shapes.items() if weights[name].shape != shape), None)
     if odd:
         raise N2NError(f"the weights {odd} do not fit the rest of the network", "The file is damaged; use another model.")
@@ -48,7 +47,7 @@ def _check_weights(model, weights):
 
 def why_not(model) -> str | None:
     """Why the runtime cannot run a model; None: it can."""
-    if model.topology == "paper":
+    if not isinstance(model.network, OidnNetwork):
         return "it is not of Open Image Denoise's topology"
     if model.features not in ((), ("albedo",), ("albedo", "normal")):
         return f"it takes {', '.join(model.features)}, and only albedo, or albedo and normal, are possible"

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from ..errors import N2NError
+from ..network.build import fold
 from ..network.checkpoint import Checkpoint, load_network
-from ..network.unet import fold
 
 EXAMPLE_PX = 64
 

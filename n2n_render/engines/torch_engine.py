@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
+from ..network.build import fold
 from ..network.checkpoint import Checkpoint, load_network
 from ..network.device import Float32, describe_device, pick_device
-from ..network.unet import fold
 
 
 def find_devices() -> dict[str, str]:

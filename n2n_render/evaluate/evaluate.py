@@ -65,7 +65,7 @@ def check_packages(with_oidn: bool):
 
 
 def was_trained_on(pair: Pair, checkpoints: list[Checkpoint]) -> bool:
-    return any(pair.name in checkpoint.provenance.get("trained_on", ()) for checkpoint in checkpoints)
+    return any(pair.name in checkpoint.provenance.trained_on for checkpoint in checkpoints)
 
 
 def find_finished(folders: list[Path], pairs: list[Pair]) -> dict[str, dict[Pair, Path]]:

@@ -6,51 +6,36 @@ Torch is imported where it is used: models of Open Image Denoise's runtime (arch
 import io
 import os
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
 from .. import __version__
-from ..config import Reach, Share, Steps, TrainPrecision, to_dict
 from ..errors import N2NError
+from ..frame.channels import NEIGHBORS
 from ..io.atomic import check_regular, temporary_folder, write_beside
-from ..schema import Range, check_items, from_dict, shown
-from .model import ModelConfig, weight_shapes
+from ..schema import shown
+from .provenance import Provenance
+from .specification import Specification
 
-FORMAT = 1
-Seconds = Annotated[float, Range(0)]
-# What the program uses of a checkpoint's provenance; anything else may be in it too.
-PROVENANCE = {
-    "origin": str | None,
-    "adapted_to": str,
-    "step": Steps,
-    "seconds": Seconds,
-    "trained_on": list[str],
-    "adapt_key": str,
-    "datasets": list[dict[str, str | int | float]],
-    "config": dict,
-    "precision": TrainPrecision,
-    "share": Share,
-    "error_ratio": float,
-    "shared_error": float,
-    "checks": list[tuple[int, float, float]],
-}
+FORMAT = 2
+OLDEST_FORMAT = 1  # with other names in the provenance, and `reach` there
 HINT = "Pass a checkpoint that `n2n-render train` wrote, e.g. runs/<name>/best.pt."
 DAMAGED = "The file is damaged or of another program; use another model."
 
 
 @dataclass
 class Checkpoint:
-    """`weights` are the ones to denoise with, torch tensors, or arrays where they come from an archive (network/tza.py);
+    """`weights` are the ones to denoise with, torch tensors, or arrays where they come from an archive (network/archive.py);
     `training` (optimiser and so on) is None in files meant only for denoising.
     """
 
-    model: ModelConfig
-    weights: dict
-    provenance: dict = field(default_factory=dict)  # datasets with hashes, spp, steps, config, versions
-    training: dict | None = None
+    model: Specification
+    weights: dict[str, Any]
+    provenance: Provenance = Provenance()
+    training: dict[str, Any] | None = None
 
-    def tensors(self) -> dict:
+    def tensors(self) -> dict[str, Any]:
         """The weights as a network loads them."""
         import torch
 
@@ -64,9 +49,9 @@ def write_checkpoint(path, checkpoint: Checkpoint):
     content = {
         "format": FORMAT,
         "n2n_render": __version__,
-        "model": to_dict(checkpoint.model),
+        "model": checkpoint.model.to_dict(),
         "weights": checkpoint.tensors(),
-        "provenance": checkpoint.provenance,
+        "provenance": checkpoint.provenance.to_dict(),
         "training": checkpoint.training,
     }
     data = io.BytesIO()
@@ -99,18 +84,18 @@ def read_checkpoint(path) -> Checkpoint:
     content = _load(torch, path)
     if not isinstance(content, dict) or not {"model", "weights", "provenance", "training"} <= set(content):
         raise N2NError(f"{path}: is not a checkpoint of n2n-render", HINT)
-    if not isinstance(content.get("format"), int) or content["format"] != FORMAT:
+    version = content.get("format")
+    if not isinstance(version, int) or not OLDEST_FORMAT <= version <= FORMAT:
         raise N2NError(
-            f"{path}: was written by n2n-render {shown(content.get('n2n_render'))}, format {shown(content.get('format'))}",
-            f"This version reads format {FORMAT}; install a newer n2n-render.",
+            f"{path}: was written by n2n-render {shown(content.get('n2n_render'))}, format {shown(version)}",
+            f"This version reads formats {OLDEST_FORMAT} to {FORMAT}; install a newer n2n-render.",
         )
-    model = from_dict(ModelConfig, content["model"], str(path), DAMAGED)
+    provenance = Provenance.from_dict(content["provenance"], f"{path}: provenance", DAMAGED, former=version == 1)
+    model = Specification.from_dict(content["model"], str(path), DAMAGED)
+    if version == 1 and NEIGHBORS in model.features:
+        model = replace(model, reach=(provenance.options or {}).get("temporal", 0))
     check_weights(model, content["weights"], str(path))
-    provenance, training = content["provenance"], content["training"]
-    check_items(provenance, PROVENANCE, f"{path}: provenance", DAMAGED)
-    check_items(provenance.get("config", {}), {"temporal": Reach}, f"{path}: provenance: config", DAMAGED)
-    for dataset in provenance.get("datasets", ()):
-        check_items(dataset, {"name": str}, f"{path}: provenance: datasets", DAMAGED)
+    training = content["training"]
     if training is not None and not isinstance(training, dict):
         raise N2NError(f"{path}: training is {shown(training)}, but must be names with values", DAMAGED)
     return Checkpoint(model, content["weights"], provenance, training)
@@ -129,11 +114,11 @@ def _load(torch, path):
         raise N2NError(f"{path}: is not a checkpoint, or is damaged", HINT) from None
 
 
-def check_weights(model: ModelConfig, weights, where: str):
+def check_weights(model: Specification, weights, where: str):
     """Raises N2NError unless `weights` are the tensors of that network: names, shapes and kinds, before it takes memory."""
     if not isinstance(weights, dict):
         raise N2NError(f"{where}: the weights are {shown(weights)}, not names with tensors", DAMAGED)
-    expected = weight_shapes(model)
+    expected = model.weight_shapes()
     odd = [name for name in [*expected, *weights] if name not in weights or name not in expected]
     if odd:
         raise N2NError(
@@ -186,7 +171,7 @@ def load_network(checkpoint: Checkpoint):
     """The network with its weights, ready to run."""
     import torch
 
-    from .unet import build_network
+    from .build import build_network
 
     network = build_network(checkpoint.model)
     try:

@@ -1,6 +1,6 @@
 """The installed Open Image Denoise library → its trained weights as checkpoints. Weights: Intel, Apache-2.0.
 
-The library holds one archive a model (network/tza.py). They carry no names, so they are recognised by what is in them
+The library holds one archive a model (network/archive.py). They carry no names, so they are recognised by what is in them
 (tensor names and shapes) and by their order, which is that of the includes in its core/rt_filter.cpp.
 """
 
@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import N2NError
+from .archive import find_archives
 from .checkpoint import Checkpoint
-from .model import OIDN_LAYERS, OIDN_NETWORKS, ModelConfig
-from .tza import find_archives
+from .provenance import Provenance
+from .specification import OIDN_LAYERS, OIDN_NETWORKS, Specification, oidn_specification
 
 LICENCE = "Apache-2.0, Copyright Intel Corporation"
 HINT = 'Install it with pip install "n2n-render[oidn]".'
@@ -28,24 +29,12 @@ class Archive:
     name: str
     size: str
     channels: int
-    usage: ModelConfig | None = None
+    usage: Specification | None = None
 
 
 def _archive(name, features=(), size="oidn", **usage):
     topology, widths = OIDN_NETWORKS[size]
-    model = ModelConfig(
-        **{
-            "features": features,
-            "encoding": "pu",
-            "output": "encoded",
-            "norm": "none",
-            "topology": topology,
-            "widths": widths,
-            "unit_normals": True,
-            "head": "direct",
-            **usage,
-        }
-    )
+    model = oidn_specification(topology, widths, features=features, **usage)
     return Archive(name, size, model.in_channels, model)
 
 
@@ -89,7 +78,7 @@ def oidn_checkpoint(archive: str) -> Checkpoint:
     found = _archives(library_path())
     model = next(entry.usage for entry in ARCHIVES if entry.name == archive)
     origin = f"Open Image Denoise {importlib.metadata.version('pyoidn')}, weights {archive}, {LICENCE}"
-    return Checkpoint(model, weights_of(found[archive]), {"origin": origin})
+    return Checkpoint(model, weights_of(found[archive]), Provenance(origin=origin))
 
 
 def init_archive(size: str, features: tuple[str, ...], clean: bool) -> str:

@@ -5,16 +5,18 @@ from dataclasses import replace
 import torch
 
 from ..errors import N2NError
+from .build import build_network
 from .checkpoint import Checkpoint
-from .unet import build_network
 
 
-def widen(checkpoint: Checkpoint, features: tuple[str, ...]) -> Checkpoint:
+def widen(checkpoint: Checkpoint, features: tuple[str, ...], reach: int = 0) -> Checkpoint:
     """The same function with more guides: the new input channels have zero weights. Training teaches it to use them.
+
+    reach: frames before and after each one that it will look at.
 
     `features` must hold those of the checkpoint. Weights of convolutions that see the input have it as their last channels.
     """
-    narrow, wide = checkpoint.model, replace(checkpoint.model, features=features)
+    narrow, wide = checkpoint.model, replace(checkpoint.model, features=features, reach=reach)
     missing = [feature for feature in narrow.features if feature not in features]
     if missing:
         raise N2NError(
@@ -22,7 +24,7 @@ def widen(checkpoint: Checkpoint, features: tuple[str, ...]) -> Checkpoint:
             f"Pass --features {','.join(narrow.features)}, or more.",
         )
     if narrow.features == features:
-        return checkpoint
+        return checkpoint if narrow == wide else replace(checkpoint, model=wide)
     found = wide.layout.places()
     places = torch.cat([torch.arange(found[name].start, found[name].stop) for name in narrow.layout.names])
     weights, given = {}, checkpoint.tensors()

@@ -34,7 +34,7 @@ from ..io.dataset import Pair, find_pairs
 from ..io.exr import ExrImage
 from ..io.renders import read_group
 from ..network.checkpoint import Checkpoint, write_somewhere
-from ..network.models import describe_origin
+from ..network.provenance import Provenance
 from ..sample.options import SampleOptions
 from ..sample.sampling import sample
 from ..schema import check_items
@@ -201,14 +201,13 @@ class _Learner:
         """Keeps the model, clears the cache."""
         if self.tuning is None:
             return
-        origin = describe_origin(self.start) if self.start else None
-        told = {
-            "config": to_dict(self.config),
-            "adapted_to": f"{len(self.points)} frame(s) of {Path(self.config.scene).name}, online",
-            "step": self.tuning.descent.steps,
-            "origin": origin,
-            "trained_on": self.trained_on,
-        }
+        told = Provenance(
+            options=to_dict(self.config),
+            adapted_to=f"{len(self.points)} frame(s) of {Path(self.config.scene).name}, online",
+            step=self.tuning.descent.steps,
+            origin=self.start.provenance.describe() if self.start else None,
+            trained_on=tuple(self.trained_on),
+        )
         self.kept = write_somewhere(self.folder / MODEL, Checkpoint(self.model, self.tuning.final_weights(), told))
         if self.kept != self.folder / MODEL:
             doubt(f"{self.folder / MODEL} cannot be written; the model is kept as {self.kept}")

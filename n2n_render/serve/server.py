@@ -144,7 +144,7 @@ class Server:
 
     def _describe(self, request: Describe, job: Job):
         from ..engines.choice import list_engines
-        from ..network.models import list_models
+        from ..network.registry import list_models
 
         models = list_models([Path(folder) for folder in request.folders])
         return {
@@ -157,7 +157,7 @@ class Server:
     def _check(self, request: Check, job: Job):
         from ..denoise.files import layers_to_denoise
         from ..io.exr import ExrImage
-        from ..network.models import open_model
+        from ..network.registry import open_model
 
         features = open_model(request.model).model.features
         _refuse_neighbors(features)

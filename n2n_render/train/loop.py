@@ -11,11 +11,11 @@ import torch
 from ..config import to_dict
 from ..denoise import Prefilter
 from ..errors import N2NError
+from ..network.build import build_network
 from ..network.checkpoint import DAMAGED, Checkpoint, check_weights, read_checkpoint, write_checkpoint, write_somewhere
 from ..network.device import Float32, cpu_threads, describe_device, pick_device
-from ..network.model import decode_output
-from ..network.models import describe_origin
-from ..network.unet import build_network
+from ..network.provenance import Provenance
+from ..network.specification import decode_output
 from ..schema import Real, check_items, from_dict
 from ..train.options import TrainOptions
 from .dataset import Batches
@@ -63,7 +63,7 @@ class Trainer:
             self.held.enter_context(held_run(Path(resume)))
         kept = read_checkpoint(Path(resume) / LAST) if resume else None
         self.model, start = (kept.model, None) if kept else start_model(config)
-        self.origin = kept.provenance.get("origin") if kept else describe_origin(start) if start else None
+        self.origin = kept.provenance.origin if kept else start.provenance.describe() if start else None
         prefilter = Prefilter(self.model, config.device) if self.model.clean_guides else None
         self.training_pairs, self.validation_pairs, self.datasets = load_pairs(
             config, self.model, prefilter, progress, self.held
@@ -71,7 +71,7 @@ class Trainer:
         self.network = build_network(self.model, config.seed).to(self.device, memory_format=torch.channels_last)
         if start:
             self.network.load_state_dict(start.tensors())
-        elif not kept and self.model.norm == "batch":
+        elif not kept and self.model.network.norm == "batch":
             check_crops(self.network, config.batch, config.crop_px)
         self.descent = Descent(self.network, config.ema)
         self.learning_rate = config.learning_rate or (LEARNING_RATE_FROM_MODEL if config.init else LEARNING_RATE)
@@ -232,16 +232,16 @@ class Trainer:
 
     def _save(self, name: str, with_training: bool = True):
         training = {**self.descent.state(), "best": self.best, "norms_fixed": self.norms_fixed} if with_training else None
-        provenance = {
-            "config": to_dict(self.config),
-            "precision": self.precision,
-            "step": self.step,
-            "seconds": self.seconds,
-            "trained_on": [cached.pair.name for cached in self.training_pairs],
-            "datasets": self.datasets,
-            "torch": str(torch.__version__),
-            "origin": self.origin,
-        }
+        provenance = Provenance(
+            options=to_dict(self.config),
+            precision=self.precision,
+            step=self.step,
+            seconds=self.seconds,
+            trained_on=tuple(cached.pair.name for cached in self.training_pairs),
+            datasets=tuple(self.datasets),
+            torch=str(torch.__version__),
+            origin=self.origin,
+        )
         self._unsaved[name] = Checkpoint(self.model, self.descent.weights(), provenance, training)
         for waiting, checkpoint in list(self._unsaved.items()):
             try:
@@ -267,17 +267,17 @@ class Trainer:
         told, state = found.provenance, found.training
         if state is None:
             raise N2NError(f"{path}: has no training state to go on from", "Resume a run folder that has a last.pt.")
-        check_items(told, {}, f"{path}: provenance", DAMAGED, ("datasets", "step", "seconds", "precision"))
+        told.require(("datasets", "step", "seconds", "precision"), f"{path}: provenance", DAMAGED)
         check_items(state, STATE, f"{path}: training", DAMAGED, STATE)
-        if told["datasets"] != self.datasets:
+        if told.datasets != tuple(self.datasets):
             raise N2NError(
                 f"{path}: the datasets have changed since, so the run cannot go on as if nothing had happened",
                 "Start a new run, or put the datasets back as they were.",
             )
         check_weights(self.model, state["network"], f"{path}: training: network")
-        self.descent.load(found.weights, state, told["step"], str(path))
+        self.descent.load(found.weights, state, told.step, str(path))
         self.best, self.norms_fixed = state["best"], state["norms_fixed"]
-        self.seconds, self.precision = told["seconds"], told["precision"]
+        self.seconds, self.precision = told.seconds, told.precision
 
 
 def resumed_config(folder: str, **changes) -> TrainOptions:
@@ -288,9 +288,9 @@ def resumed_config(folder: str, **changes) -> TrainOptions:
         raise N2NError(f"{folder}: is not a run folder", "Pass the folder that holds last.pt, e.g. runs/<date>-<name>.")
     path = Path(folder) / LAST
     told = read_checkpoint(path).provenance
-    check_items(told, {}, f"{path}: provenance", DAMAGED, required=("config",))
-    from_dict(TrainOptions, told["config"], f"{path}: provenance: config", DAMAGED)
-    values = {**told["config"], **{key: value for key, value in changes.items() if value is not None}}
+    told.require(("options",), f"{path}: provenance", DAMAGED)
+    from_dict(TrainOptions, told.options, f"{path}: provenance: options", DAMAGED)
+    values = {**told.options, **{key: value for key, value in changes.items() if value is not None}}
     if changes.get("minutes"):
         values["steps"] = None
     return from_dict(TrainOptions, values)

@@ -34,7 +34,7 @@ from ..schema import Checked
 
 @dataclass(frozen=True)
 class TrainOptions(Checked):
-    """What `train` does. The network's own knobs are in network/model.py's ModelConfig."""
+    """What `train` does. The network's own knobs are in network/specification.py."""
 
     data: tuple[str, ...] = ("datasets",)
     out: str | None = None  # run folder; None: runs/<date>-<name>

@@ -17,9 +17,9 @@ from ..io.dataset import MANIFEST, Pair, find_datasets, find_pairs, read_manifes
 from ..io.sequence import find_windows
 from ..neighbors import Neighbors
 from ..network.checkpoint import Checkpoint
-from ..network.model import OIDN_NETWORKS, ModelConfig
-from ..network.models import open_model
 from ..network.oidn_weights import init_archive, oidn_checkpoint
+from ..network.registry import open_model
+from ..network.specification import OIDN_NETWORKS, PaperNetwork, Specification, oidn_specification
 from ..network.widen import widen
 from ..train.options import TrainOptions
 from .dataset import SeenFrom, cache_pair, split_single_view, used_caches
@@ -37,7 +37,7 @@ def loss_name(config: TrainOptions) -> str:
     return config.loss
 
 
-def start_model(config: TrainOptions) -> tuple[ModelConfig, Checkpoint | None]:
+def start_model(config: TrainOptions) -> tuple[Specification, Checkpoint | None]:
     """The network to train, and the checkpoint that its weights come from; None: from nothing."""
     if config.init is None:
         return _new_model(config), None
@@ -58,38 +58,32 @@ def start_model(config: TrainOptions) -> tuple[ModelConfig, Checkpoint | None]:
             f"--init {config.init} is a model that looks at neighbouring frames",
             "Pass --temporal 2 too (train, adapt), or start from a model of single frames.",
         )
-    start = widen(start, (*features, NEIGHBORS) if config.temporal else features)
+    start = widen(start, (*features, NEIGHBORS) if config.temporal else features, config.temporal)
     return replace(start.model, clean_guides=clean), start
 
 
-def _new_model(config: TrainOptions) -> ModelConfig:
+def _new_model(config: TrainOptions) -> Specification:
     features = (*config.features, NEIGHBORS) if config.temporal else config.features
-    shared = {"features": features, "norm": config.norm, "clean_guides": bool(config.prefilter)}
+    shared = {"features": features, "reach": config.temporal, "clean_guides": bool(config.prefilter)}
     if config.network == "paper":
-        return ModelConfig(
+        return Specification(
             **shared,
             encoding=config.encoding,
-            head=config.head,
-            levels=config.levels,
-            encoder_width=config.encoder_width,
-            decoder_width=config.decoder_width,
             output="radiance" if config.hdr else "display",
+            network=PaperNetwork(config.norm, config.head, config.levels, config.encoder_width, config.decoder_width),
         )
     if not config.hdr:
         raise N2NError(f"--network {config.network} needs --hdr", "Train on linear radiance, or with --network paper.")
-    topology, widths = OIDN_NETWORKS[config.network]
-    return ModelConfig(
-        **shared, encoding="pu", output="encoded", head="direct", unit_normals=True, topology=topology, widths=widths
-    )
+    return oidn_specification(*OIDN_NETWORKS[config.network], config.norm, **shared)
 
 
 def check_crops(network, batch: int, crop_px: int):
     """Raises N2NError where BatchNorm would have a single value to look at, at the network's bottom."""
-    if batch * max(1, crop_px // network.config.alignment) ** 2 < 2:
+    if batch * max(1, crop_px // network.specification.alignment) ** 2 < 2:
         raise N2NError("a single crop of this size is too little for BatchNorm", "Pass a larger --crop or --batch.")
 
 
-def load_pairs(config: TrainOptions, model: ModelConfig, prefilter, progress, held: contextlib.ExitStack):
+def load_pairs(config: TrainOptions, model: Specification, prefilter, progress, held: contextlib.ExitStack):
     """(training, validation, [{folder, manifest hash, …}]), decoded into the cache with the model's guides.
 
     held: until it is closed no other training removes anything from the cache.

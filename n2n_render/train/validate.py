@@ -8,8 +8,9 @@ from ..frame.metrics import psnr, relmse
 from ..frame.tiles import cut
 from ..frame.transfer import LOG_EPSILON, encode
 from ..network.device import Float32
-from ..network.model import decode_output
-from ..network.unet import OidnUNet, UNet
+from ..network.oidn import OidnUNet
+from ..network.paper import UNet
+from ..network.specification import decode_output
 from .dataset import Batches, CachedPair, split_exposed
 
 WINDOW_PX = 512  # of each held-out frame at most this much is looked at, in the middle
@@ -37,7 +38,7 @@ def reestimate_norms(network: UNet | OidnUNet, batches: Batches, device, precisi
     with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
         for step in range(count):
             batch = {key: torch.from_numpy(value).to(device) for key, value in batches.make(step, stream=1).items()}
-            network(encode_input(network.config, batch["noisy"], batch["guides"]))
+            network(encode_input(network.specification, batch["noisy"], batch["guides"]))
     network.eval()
 
 
@@ -53,13 +54,13 @@ def denoise_array(network: UNet | OidnUNet, image, device, precision: str = "flo
     """(H, W, 10 or 17) of a cached pair → exposed radiance (H, W, 3) float32, in tiles: it fits a frame of any size."""
     height, width = image.shape[:2]
     output = np.empty((height, width, 3), np.float32)
-    for tile in cut(height, width, tile_px, network.config.receptive_radius, network.config.alignment):
+    for tile in cut(height, width, tile_px, network.specification.receptive_radius, network.specification.alignment):
         images = split_exposed(image[tile.outer])
-        given = np.concatenate([images[name] for name in network.config.layout.names], axis=-1).astype(np.float32)
+        given = np.concatenate([images[name] for name in network.specification.layout.names], axis=-1).astype(np.float32)
         pixels = torch.from_numpy(given).permute(2, 0, 1)[None].to(device)
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-            predicted = network(encode_input(network.config, pixels[:, :3], pixels[:, 3:]))
-        decoded = decode_output(network.config, predicted.float(), torch)[0].permute(1, 2, 0)
+            predicted = network(encode_input(network.specification, pixels[:, :3], pixels[:, 3:]))
+        decoded = decode_output(network.specification, predicted.float(), torch)[0].permute(1, 2, 0)
         output[tile.inner] = decoded[tile.crop].cpu().numpy()
     return output
 

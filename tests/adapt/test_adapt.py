@@ -16,7 +16,7 @@ from n2n_render.frame.frame import mean_frame
 from n2n_render.frame.transfer import exposure
 from n2n_render.io.exr import ExrImage, read_frame, write_frame
 from n2n_render.network.checkpoint import read_checkpoint
-from n2n_render.network.models import open_model
+from n2n_render.network.registry import open_model
 
 
 def test_frames_error_maps_report_and_model_are_written_and_nothing_else(shot, start, tmp_path):
@@ -60,7 +60,7 @@ def test_the_model_can_be_used_like_any_other(shot, start, tmp_path):
     adapted(shot, tmp_path / "out", start)
     model = tmp_path / "out" / "adapted.pt"
     found, before = read_checkpoint(model), read_checkpoint(start)
-    assert found.model == before.model and found.provenance["origin"] == "a test"
+    assert found.model == before.model and found.provenance.origin == "a test"
     assert any(not torch.equal(tensor, before.weights[name]) for name, tensor in found.tensors().items())
     noisy, out = shot / "v000_f0001_s0001_0008spp.exr", tmp_path / "again.exr"
     result = CliRunner().invoke(main, [*map(str, ["denoise", noisy, "--model", model, "-o", out, "--engine", "torch"])])
@@ -120,8 +120,8 @@ def test_open_image_denoise_is_a_start(shot, tmp_path):
         write_frame(path, frame)
     adapted(shot, tmp_path / "out", "oidn-small", "--train-frames", "1")
     found = read_checkpoint(tmp_path / "out" / "adapted.pt")
-    assert found.model.clean_guides and found.provenance["trained_on"] == ["data/v001_f0001"]
-    assert "Open Image Denoise" in found.provenance["origin"]
+    assert found.model.clean_guides and found.provenance.trained_on == ("data/v001_f0001",)
+    assert "Open Image Denoise" in found.provenance.origin
     plain, raw = (
         Denoiser(open_model("oidn-small"), "cpu", engine="torch", prefilter=prefilter).denoise(mean_of(shot, 2)[0])
         for prefilter in (True, False)

@@ -13,8 +13,8 @@ from n2n_render.cli.commands import main
 from n2n_render.io.dataset import FrameName
 from n2n_render.io.exr import read_frame, write_frame
 from n2n_render.network.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from n2n_render.network.model import ModelConfig
-from n2n_render.network.unet import UNet
+from n2n_render.network.paper import UNet
+from n2n_render.network.specification import PaperNetwork, Specification
 
 
 def test_run_again_it_neither_trains_nor_denoises_twice(shot, start, tmp_path):
@@ -68,10 +68,10 @@ def test_ctrl_c_while_training_leaves_what_was_learned(shot, start, tmp_path, mo
         result = adapt(shot, out, start, steps=100)
     model = out / "interrupted-adapted.pt"
     assert result.exit_code == 130 and "the best so far" in result.output and not (out / "adapted.pt").exists()
-    assert not list(out.glob("*.exr")) and 0 < read_checkpoint(model).provenance["step"] < 100
+    assert not list(out.glob("*.exr")) and 0 < read_checkpoint(model).provenance.step < 100
     adapted(shot, tmp_path / "further", model)
     adapted(shot, out, start, steps=100)  # to the end, as what was interrupted is taken for no finished model
-    assert read_checkpoint(out / "adapted.pt").provenance["checks"][-1][0] == 100
+    assert read_checkpoint(out / "adapted.pt").provenance.checks[-1][0] == 100
     assert {path.name for path in out.glob("*.exr")} == set(NAMES) and not (out / ".adapt-cache").exists()
 
 
@@ -116,8 +116,8 @@ def test_frames_rendered_again_are_denoised_again(shot, start, tmp_path):
     """Also those that were not trained on; the weights stay."""
     out = tmp_path / "out"
     adapted(shot, out, start, "--train-frames", "1")
-    trained = read_checkpoint(out / "adapted.pt").provenance["trained_on"]
-    assert trained == ["data/v001_f0001"]
+    trained = read_checkpoint(out / "adapted.pt").provenance.trained_on
+    assert trained == ("data/v001_f0001",)
     before = times(out)
     for seed in (1, 2):
         write_frame(shot / f"v000_f0001_s000{seed}_0008spp.exr", noisy_frame(true_frame(*SIZE, seed=8), 70 + seed))
@@ -179,7 +179,9 @@ def test_files_that_are_no_seeds_of_each_other_are_refused(loose, start):
 def test_models_that_are_no_start_are_refused(loose, start):
     pair = ["--pair", loose / "b_0001.exr"]
     assert_refused(adapt(loose / "a_0001.exr", loose / "out", loose / "missing.pt", *pair), "missing.pt: no such model")
-    config = ModelConfig(levels=1, encoder_width=4, decoder_width=4, head_widths=(4, 4), output="display")
+    config = Specification(
+        output="display", network=PaperNetwork(levels=1, encoder_width=4, decoder_width=4, head_widths=(4, 4))
+    )
     write_checkpoint(loose / "display.pt", Checkpoint(config, UNet(config).state_dict()))
     assert_refused(
         adapt(loose / "a_0001.exr", loose / "out", loose / "display.pt", *pair),
@@ -196,7 +198,7 @@ def test_other_weights_in_the_start_s_file_are_another_start(shot, start, tmp_pa
     adapted(shot, tmp_path / "out", start)
     torch.manual_seed(9)
     model = read_checkpoint(start).model
-    write_checkpoint(start, Checkpoint(model, UNet(model).state_dict(), {}))
+    write_checkpoint(start, Checkpoint(model, UNet(model).state_dict()))
     assert_refused(adapt(shot, tmp_path / "out", start), "was adapted to other frames or with other settings")
 
 

@@ -20,7 +20,7 @@ from n2n_render.io.dataset import FrameName, write_manifest
 from n2n_render.io.exr import ExrImage, read_frame, write_frame
 from n2n_render.neighbors import Neighbors
 from n2n_render.network.checkpoint import read_checkpoint
-from n2n_render.network.models import open_model
+from n2n_render.network.registry import open_model
 
 SIZE, STEP, COUNT = (48, 80), 2, 3
 FRAMES = range(1, COUNT + 1)
@@ -116,7 +116,7 @@ def test_the_model_knows_its_neighbors(done):
     found = read_checkpoint(done[1] / "adapted.pt")
     assert found.model.features == ("albedo", "normal", "neighbors") and found.model.clean_guides
     assert Denoiser(found, "cpu", engine="torch").reach == 1
-    assert "Open Image Denoise" in found.provenance["origin"]
+    assert "Open Image Denoise" in found.provenance.origin
     result = run("models", done[1])
     assert result.exit_code == 0 and "neighbors" in result.output
 
@@ -300,7 +300,7 @@ def test_frames_whose_neighbors_were_rendered_again_are_denoised_again(tmp_path)
     options = "--temporal", "1", "--train-frames", "1"
     moving = write_shot(tmp_path / "longer", range(1, 6))
     adapted(moving, tmp_path / "out", "oidn-small", *options)
-    assert read_checkpoint(tmp_path / "out" / "adapted.pt").provenance["trained_on"] == ["longer/v000_f0003"]
+    assert read_checkpoint(tmp_path / "out" / "adapted.pt").provenance.trained_on == ("longer/v000_f0003",)
     before = times(tmp_path / "out")
     write_frame(moving / file_of(1, 1), noisy(1, 500))  # looked at by frame 2 only, which nobody looked at in training
     result = adapted(moving, tmp_path / "out", "oidn-small", *options)

@@ -9,10 +9,12 @@ from n2n_render.adapt import judge
 from n2n_render.adapt.judge import Evidence
 from n2n_render.adapt.options import AdaptOptions
 from n2n_render.adapt.tune import Tuning
-from n2n_render.network.model import ModelConfig
-from n2n_render.network.unet import UNet
+from n2n_render.network.paper import UNet
+from n2n_render.network.specification import PaperNetwork, Specification
 
-MODEL = ModelConfig(features=("albedo",), levels=2, encoder_width=6, decoder_width=6, head_widths=(6, 6), norm="none")
+MODEL = Specification(
+    features=("albedo",), network=PaperNetwork(levels=2, encoder_width=6, decoder_width=6, head_widths=(6, 6), norm="none")
+)
 SIZE = (64, 96)
 
 

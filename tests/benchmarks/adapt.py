@@ -20,7 +20,7 @@ from n2n_render.frame.metrics import psnr, squared_error
 from n2n_render.frame.transfer import encode_tonemap, exposure
 from n2n_render.io.exr import ExrImage
 from n2n_render.network.checkpoint import read_checkpoint
-from n2n_render.network.models import open_model
+from n2n_render.network.registry import open_model
 
 TILE_PX = 24
 
@@ -56,11 +56,11 @@ def parts(painter: Painter, frames, known) -> tuple[dict[str, np.ndarray], np.nd
 def main(data: str, out: str):
     checkpoint = read_checkpoint(Path(out) / "adapted.pt")
     told = checkpoint.provenance
-    start = open_model(told["config"]["init"])
-    options = {"prefilter": False, "average": told["config"]["average"]}
+    start = open_model(told.options["init"])
+    options = {"prefilter": False, "average": told.options["average"]}
     prefilter = Prefilter(start.model) if start.model.clean_guides else None
     painter = Painter(
-        Denoiser(checkpoint, **options), Denoiser(start, **options), prefilter, told["share"], told["error_ratio"]
+        Denoiser(checkpoint, **options), Denoiser(start, **options), prefilter, told.blend_weight, told.error_ratio
     )
     rows, calibration, ranks = [], [], []
     for pair in find_views([Path(data)]):

@@ -23,14 +23,14 @@ YARDSTICKS = {"oidn-small": 4, "oidn": 5, "oidn-large": 6}  # OIDN's quality: fa
 
 
 def checkpoint_of(network):
+    from n2n_render.network.build import build_network
     from n2n_render.network.checkpoint import Checkpoint
-    from n2n_render.network.model import ModelConfig
     from n2n_render.network.oidn_weights import BUILTIN, oidn_checkpoint
-    from n2n_render.network.unet import build_network
+    from n2n_render.network.specification import Specification
 
     if network != "paper 48/96":
         return oidn_checkpoint(BUILTIN[{"small": "oidn-small", "base": "oidn", "large": "oidn-large"}[network]])
-    model = ModelConfig(features=("albedo", "normal"))
+    model = Specification(features=("albedo", "normal"))
     return Checkpoint(model, build_network(model).state_dict())
 
 

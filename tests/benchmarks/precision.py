@@ -22,7 +22,7 @@ def main(data, models):
     from n2n_render.frame.metrics import psnr
     from n2n_render.frame.transfer import exposure
     from n2n_render.io.exr import ExrImage
-    from n2n_render.network.models import open_model
+    from n2n_render.network.registry import open_model
 
     print("| model | dataset | float32 [dB] | loss with half, mean (worst view) | loss with auto, mean (worst view) |")
     print("|---|---|---|---|---|")

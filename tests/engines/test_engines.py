@@ -18,21 +18,21 @@ from n2n_render.errors import N2NError
 from n2n_render.frame.channels import Kind, kind_of
 from n2n_render.frame.transfer import CURVES, exposure
 from n2n_render.io.exr import read_frame, write_frame
+from n2n_render.network.build import build_network
 from n2n_render.network.checkpoint import Checkpoint
-from n2n_render.network.model import ModelConfig
-from n2n_render.network.models import open_model
-from n2n_render.network.unet import build_network
+from n2n_render.network.registry import open_model
+from n2n_render.network.specification import OidnNetwork, PaperNetwork, Specification
 from n2n_render.network.widen import widen
 
-PAPER = ModelConfig(features=("albedo", "normal", "depth"), levels=3, encoder_width=8, decoder_width=8, head_widths=(8, 8))
-OIDN = ModelConfig(
+PAPER = Specification(
+    features=("albedo", "normal", "depth"), network=PaperNetwork(levels=3, encoder_width=8, decoder_width=8, head_widths=(8, 8))
+)
+OIDN = Specification(
     features=("albedo", "normal"),
     encoding="pu",
     output="encoded",
-    topology="oidn",
-    widths=(8,) * 15,
     unit_normals=True,
-    head="direct",
+    network=OidnNetwork(topology="oidn", widths=(8,) * 15, norm="batch"),
 )
 # Mean absolute difference to torch that an engine may have, over the mean radiance.
 TOLERANCE = {"oidn": 1e-3, "openvino float32": 1e-3, "openvino bfloat16": 2e-2}

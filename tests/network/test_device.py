@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from n2n_render.engines.torch_engine import TorchEngine
+from n2n_render.network.build import build_network, fold
 from n2n_render.network.checkpoint import Checkpoint
 from n2n_render.network.device import Float32, _exact_switches, _found, cpu_threads, seeded
-from n2n_render.network.model import ModelConfig
-from n2n_render.network.unet import build_network, fold
+from n2n_render.network.specification import PaperNetwork, Specification
 
-TINY = ModelConfig(levels=2, encoder_width=8, decoder_width=8, head_widths=(8, 8))
+TINY = Specification(network=PaperNetwork(levels=2, encoder_width=8, decoder_width=8, head_widths=(8, 8)))
 
 
 def switches():

@@ -15,9 +15,9 @@ from n2n_render.errors import N2NError
 from n2n_render.frame.frame import Frame
 from n2n_render.io.exr import read_frame
 from n2n_render.network import oidn_weights
+from n2n_render.network.archive import find_archives
 from n2n_render.network.checkpoint import Checkpoint, load_network
 from n2n_render.network.oidn_weights import ARCHIVES, BUILTIN, init_archive, name_archives, oidn_checkpoint
-from n2n_render.network.tza import find_archives
 
 USED = [entry.name for entry in ARCHIVES if entry.usage]
 MILLIONS = {"oidn-small": 0.32, "oidn": 0.92, "oidn-large": 3.85}  # parameters
@@ -36,7 +36,7 @@ def test_every_model_comes_out_of_the_installed_library(name):
     size = next(entry.size for entry in ARCHIVES if entry.name == name)
     count = sum(tensor.numel() for tensor in load_network(checkpoint).state_dict().values())
     assert count / 1e6 == pytest.approx(MILLIONS[size], abs=0.01)
-    assert name in checkpoint.provenance["origin"] and "Apache-2.0" in checkpoint.provenance["origin"]
+    assert name in checkpoint.provenance.origin and "Apache-2.0" in checkpoint.provenance.origin
 
 
 def test_built_in_names_and_starting_points_are_archives():

@@ -15,8 +15,8 @@ from exr_damage import DAMAGES, KINDS, damaged, find_layout, write_whole
 
 from n2n_render.io.exr import ExrImage
 from n2n_render.network.checkpoint import Checkpoint, write_checkpoint
-from n2n_render.network.model import ModelConfig
-from n2n_render.network.unet import UNet
+from n2n_render.network.paper import UNet
+from n2n_render.network.specification import PaperNetwork, Specification
 
 READER = Path(__file__).with_name("read_damaged.py")
 BATCH = 100  # files for one process
@@ -44,10 +44,11 @@ def make_cases(folder: Path, count: int, seed: int) -> list[Path]:
 
 def tiny_model(folder: Path) -> Path:
     torch.manual_seed(1)
-    config = ModelConfig(
-        features=("albedo", "normal"), levels=2, encoder_width=4, decoder_width=4, head_widths=(4, 4), norm="none"
+    config = Specification(
+        features=("albedo", "normal"),
+        network=PaperNetwork(levels=2, encoder_width=4, decoder_width=4, head_widths=(4, 4), norm="none"),
     )
-    write_checkpoint(folder / "tiny.pt", Checkpoint(config, UNet(config).state_dict(), {}))
+    write_checkpoint(folder / "tiny.pt", Checkpoint(config, UNet(config).state_dict()))
     return folder / "tiny.pt"
 
 

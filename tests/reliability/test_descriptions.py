@@ -21,9 +21,9 @@ from n2n_render.cli.commands import main
 from n2n_render.errors import N2NError
 from n2n_render.export import write_sidecar
 from n2n_render.io.dataset import find_datasets, read_manifest
+from n2n_render.network.archive import write_tza
 from n2n_render.network.checkpoint import load_network, read_checkpoint
-from n2n_render.network.models import describe_origin, list_models, open_model
-from n2n_render.network.tza import write_tza
+from n2n_render.network.registry import list_models, open_model
 from n2n_render.online.online import online
 from n2n_render.online.options import OnlineOptions
 from n2n_render.train.loop import resumed_config, train
@@ -177,7 +177,7 @@ def test_checkpoints(run):
 
     def use():
         checkpoint = open_model(str(path))
-        describe_origin(checkpoint).encode("utf-8")
+        checkpoint.provenance.describe().encode("utf-8")
         load_network(checkpoint)
 
     refused = 0

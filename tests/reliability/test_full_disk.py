@@ -151,7 +151,7 @@ def test_resume(trained, limit):
     before = (trained / "last.pt").read_bytes()
     done = run(["train", "--resume", trained, "--steps", 6], limit)
     now = (trained / "last.pt").read_bytes()
-    assert now == before or read_checkpoint(trained / "last.pt").provenance["step"] == 6
+    assert now == before or read_checkpoint(trained / "last.pt").provenance.step == 6
     assert_honest(done, trained, ["last.pt" if now != before else "a newer last.pt"])
 
 
@@ -224,7 +224,7 @@ def test_what_a_training_learned_is_never_lost(trained, kilobytes):
     found = read_checkpoint(trained / "last.pt")
     if done.returncode:
         found = read_checkpoint(kept_in(done.stderr, "last.pt"))
-    assert found.provenance["step"] == 6
+    assert found.provenance.step == 6
 
 
 def kept_in(told: str, name: str) -> Path:

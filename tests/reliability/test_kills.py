@@ -128,7 +128,7 @@ def content(path: Path):
         found = read_checkpoint(path)
         return (
             found.model,
-            found.provenance.get("step"),
+            found.provenance.step,
             {name: weight.numpy().tobytes() for name, weight in found.tensors().items()},
         )
     if path.suffix == ".exr":  # Blender puts the date and the time it took into the header

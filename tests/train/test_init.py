@@ -14,10 +14,10 @@ from n2n_render.frame.channels import FEATURES
 from n2n_render.frame.frame import mean_frame
 from n2n_render.frame.transfer import exposure
 from n2n_render.io.exr import read_frame
+from n2n_render.network.archive import write_tza
+from n2n_render.network.build import fold
 from n2n_render.network.checkpoint import load_network, read_checkpoint
-from n2n_render.network.models import describe_origin, open_model
-from n2n_render.network.tza import write_tza
-from n2n_render.network.unet import fold
+from n2n_render.network.registry import open_model
 from n2n_render.network.widen import widen
 from n2n_render.train.dataset import split_exposed
 from n2n_render.train.loop import Trainer, resumed_config, train
@@ -63,8 +63,8 @@ def test_a_run_says_where_its_weights_come_from(make_dataset, tmp_path, silent):
     folder = make_dataset()
     run = train(config(folder, tmp_path / "run", **{**OIDN, "features": FEATURES}), silent)
     found = open_model(str(run))
-    assert "Open Image Denoise" in found.provenance["origin"] and "Apache-2.0" in found.provenance["origin"]
-    assert describe_origin(found).startswith("trained on data, step 6; started from Open Image Denoise")
+    assert "Open Image Denoise" in found.provenance.origin and "Apache-2.0" in found.provenance.origin
+    assert found.provenance.describe().startswith("trained on data, step 6; started from Open Image Denoise")
     start = widen(open_model("oidn-small"), FEATURES)
     changed = [name for name, tensor in start.tensors().items() if not torch.equal(tensor, found.tensors()[name])]
     assert len(changed) > 25 and found.tensors()["enc_conv0.0.weight"][:, 9].abs().max() > 0  # depth is being learnt
@@ -81,7 +81,7 @@ def test_resumed_equals_uninterrupted(make_dataset, tmp_path, silent, monkeypatc
     whole, parts = (read_checkpoint(tmp_path / name / "last.pt") for name in ("whole", "parts"))
     assert_same(parts.tensors(), whole.tensors())
     assert_same(parts.training["network"], whole.training["network"])
-    assert parts.provenance["origin"] == whole.provenance["origin"]
+    assert parts.provenance.origin == whole.provenance.origin
 
 
 def test_a_run_of_ours_is_a_start(make_dataset, tmp_path, silent):
@@ -91,11 +91,11 @@ def test_a_run_of_ours_is_a_start(make_dataset, tmp_path, silent):
     second = config(folder, tmp_path / "second", init=str(first), features=FEATURES, steps=4, levels=4, norm="none")
     trainer = Trainer(second, silent)
     expected = widen(read_checkpoint(first), FEATURES)
-    assert trainer.model == expected.model and trainer.model.norm == "batch" and trainer.model.levels == 2
+    assert trainer.model == expected.model and trainer.model.network.norm == "batch" and trainer.model.network.levels == 2
     assert_same(trainer.network.state_dict(), expected.tensors())
     trainer.run()
     found = read_checkpoint(tmp_path / "second" / "last.pt")
-    assert f"trained on data, step {expected.provenance['step']}" in found.provenance["origin"]
+    assert f"trained on data, step {expected.provenance.step}" in found.provenance.origin
     buffers = [name for name, _ in load_network(found).named_buffers()]
     assert buffers and all(torch.equal(found.tensors()[name].float(), expected.tensors()[name].float()) for name in buffers)
 
@@ -110,7 +110,7 @@ def test_an_archive_is_a_start(make_dataset, tmp_path, silent):
     (tmp_path / "a.tza").unlink()  # a run goes on without what it started from
     train(resumed_config(tmp_path / "run", steps=3), silent, str(tmp_path / "run"))
     found = read_checkpoint(tmp_path / "run" / "last.pt")
-    assert "a.tza" in found.provenance["origin"] and found.provenance["step"] == 3
+    assert "a.tza" in found.provenance.origin and found.provenance.step == 3
 
 
 def test_a_model_for_clean_guides_is_trained_with_clean_ones(make_dataset, tmp_path, silent):
@@ -163,7 +163,7 @@ def test_open_image_denoises_topology_trains_from_nothing(make_dataset, tmp_path
     trainer.run()
     assert steps == 2 or trainer.journal.records[-1]["pair_error"] < 0.9  # the noisy input's own is about 1
     found = read_checkpoint(tmp_path / "run" / "last.pt")
-    assert found.model.norm == "batch" and found.provenance["origin"] is None
+    assert found.model.network.norm == "batch" and found.provenance.origin is None
     trained, x = load_network(found), torch.rand(1, 9, 40, 56)
     assert any(isinstance(module, torch.nn.BatchNorm2d) for module in trained.modules())
     with torch.no_grad():
@@ -197,7 +197,7 @@ def test_that_topology_trains_without_norms_too(make_dataset, tmp_path):
     )
     assert result.exit_code == 0, result.output
     found = read_checkpoint(tmp_path / "run" / "last.pt")
-    assert found.model.norm == "none" and found.model.topology == "oidn"
+    assert found.model.network.norm == "none" and found.model.network.topology == "oidn"
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in load_network(found).modules())
 
 

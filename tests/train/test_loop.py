@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from n2n_render.cli.commands import main
 from n2n_render.errors import N2NError
+from n2n_render.network.build import fold
 from n2n_render.network.checkpoint import load_network, read_checkpoint
-from n2n_render.network.unet import fold
 from n2n_render.train.descent import learning_rate_factor
 from n2n_render.train.loop import Trainer, resumed_config, train
 from n2n_render.train.options import TrainOptions
@@ -81,7 +81,7 @@ def test_resumed_equals_uninterrupted(make_dataset, tmp_path, silent, monkeypatc
 
 def test_ctrl_c_saves_and_says_how_to_go_on(make_dataset, tmp_path, silent, monkeypatch):
     interrupt_at(Trainer(config(make_dataset(), tmp_path / "run", steps=1000), silent, None), 5, monkeypatch)
-    assert read_checkpoint(tmp_path / "run" / "last.pt").provenance["step"] == 5
+    assert read_checkpoint(tmp_path / "run" / "last.pt").provenance.step == 5
     assert "--resume" in silent.notes[-1]
 
 
@@ -108,8 +108,8 @@ def test_a_run_folder_explains_itself(make_dataset, tmp_path, silent):
     assert {"best.pt", "last.pt", "config.json", "metrics.jsonl", "training.png", "previews", "events"} <= names
     found = read_checkpoint(run)
     assert found.model.features == ("albedo", "normal", "depth") and found.training is None
-    assert len(found.provenance["datasets"][0]["sha256"]) == 64
-    assert found.provenance["trained_on"] == ["data/v000_f0001", "data/v001_f0001", "data/v003_f0001"]
+    assert len(found.provenance.datasets[0]["sha256"]) == 64
+    assert found.provenance.trained_on == ("data/v000_f0001", "data/v001_f0001", "data/v003_f0001")
     assert {"loss", "learning_rate", "pair_error", "clamped_energy", "clipped_steps"} <= set(records(run)[-1])
 
 
@@ -223,7 +223,7 @@ def test_what_cannot_be_written_for_a_while_is_written_later(make_dataset, tmp_p
 
     trainer._validate = then
     trainer.run()
-    assert read_checkpoint(tmp_path / "run" / "last.pt").provenance["step"] == 6
+    assert read_checkpoint(tmp_path / "run" / "last.pt").provenance.step == 6
     assert len([text for text in silent.warnings if "last.pt" in text]) == 1
     assert len([text for text in silent.warnings if "training.png" in text]) == 1
 

@@ -7,13 +7,12 @@ from pathlib import Path
 
 from ..errors import N2NError, doubt
 from ..io.atomic import first_line, read_json
-from ..schema import from_dict
+from .archive import read_tza
 from .checkpoint import Checkpoint, read_checkpoint
-from .model import ModelConfig, weight_shapes
 from .oidn_weights import BUILTIN, oidn_checkpoint, recognise, weights_of
-from .tza import read_tza
+from .provenance import Provenance, one_line
+from .specification import Specification, oidn_specification
 
-LINE_LENGTH = 1000
 SIDECAR_HINT = "Export the model again, or delete that file if the archive is of another program."
 FEATURES_BY_CHANNELS = {3: (), 6: ("albedo",), 9: ("albedo", "normal")}
 
@@ -42,29 +41,20 @@ def _open_tza(path: Path) -> Checkpoint:
             f"{path}: is of no known network ({error})",
             "Networks of Open Image Denoise's topology with 3, 6 or 9 input channels can be used.",
         ) from None
-    model = ModelConfig(
-        features=features,
-        encoding="pu",
-        output="encoded",
-        norm="none",
-        topology=topology,
-        widths=widths,
-        unit_normals=True,
-        head="direct",
-    )
+    model = oidn_specification(topology, widths, features=features)
     weights = weights_of(tensors)
-    odd = next((name for name, shape in weight_shapes(model).items() if weights[name].shape != shape), None)
+    odd = next((name for name, shape in model.weight_shapes().items() if weights[name].shape != shape), None)
     if odd:
         raise N2NError(f"{path}: its tensors do not fit together (at {odd})", "The file is damaged; use another model.")
     notes = read_sidecar(path)
     if notes:  # what the tensors cannot say
-        told = from_dict(ModelConfig, notes["model"], str(sidecar_path(path)), SIDECAR_HINT)
-        if (told.topology, told.widths, told.features) != (topology, widths, features):
+        told = Specification.from_dict(notes["model"], str(sidecar_path(path)), SIDECAR_HINT)
+        if (told.without_norms().network, told.features) != (model.network, features):
             raise N2NError(f"{sidecar_path(path)}: describes another network than the one in {path.name}", SIDECAR_HINT)
         model = replace(
             model, encoding=told.encoding, clean_guides=told.clean_guides, subject=told.subject, unit_normals=told.unit_normals
         )
-    return Checkpoint(model, weights, {"origin": notes.get("origin") or f"archive {path.name}"})
+    return Checkpoint(model, weights, Provenance(origin=notes.get("origin") or f"archive {path.name}"))
 
 
 def sidecar_path(path) -> Path:
@@ -123,31 +113,12 @@ def _list(name: str) -> Listed:
     try:
         checkpoint = open_model(name)
     except N2NError as error:
-        return Listed(_line(name), (), 0, "", _line(error.what))
+        return Listed(one_line(name), (), 0, "", one_line(error.what))
     except Exception as error:  # one bad file never hides the others
-        return Listed(_line(name), (), 0, "", _line(f"{type(error).__name__}: {first_line(error)}"))
+        return Listed(one_line(name), (), 0, "", one_line(f"{type(error).__name__}: {first_line(error)}"))
     count = sum(math.prod(tensor.shape) for key, tensor in checkpoint.weights.items() if key.endswith(("weight", "bias")))
     guides = tuple(
         f"{feature} (prefiltered)" if checkpoint.model.clean_guides and feature in ("albedo", "normal") else feature
         for feature in checkpoint.model.features
     )
-    return Listed(_line(name), guides, count, describe_origin(checkpoint))
-
-
-def describe_origin(checkpoint: Checkpoint) -> str:
-    """Where the weights come from, in one line."""
-    found = checkpoint.provenance
-    start = f"; started from {found['origin']}" if found.get("origin") else ""
-    step = f", step {found['step']}" if "step" in found else ""
-    if "adapted_to" in found:
-        return _line(f"adapted to {found['adapted_to']}{step}{start}")
-    if "datasets" not in found:
-        return _line(found.get("origin") or "unknown")
-    scenes = ", ".join(dataset.get("name", "a dataset") for dataset in found["datasets"])
-    return _line(f"trained on {scenes}{step}{start}")
-
-
-def _line(text: str) -> str:
-    """Fit to be shown: a file may say anything."""
-    text = "".join(character if character.isprintable() else "?" for character in text[: LINE_LENGTH + 1])
-    return text if len(text) <= LINE_LENGTH else text[:LINE_LENGTH] + "…"
+    return Listed(one_line(name), guides, count, checkpoint.provenance.describe())

@@ -4,10 +4,12 @@ import pytest
 import torch
 
 from n2n_render.frame.transfer import CURVES
-from n2n_render.network.model import OIDN_NETWORKS, ModelConfig, weight_shapes
-from n2n_render.network.unet import Conv, UNet, build_network, fold
+from n2n_render.network.build import build_network, fold
+from n2n_render.network.layers import Conv
+from n2n_render.network.paper import UNet
+from n2n_render.network.specification import OIDN_NETWORKS, PaperNetwork, Specification
 
-SMALL = {"levels": 2, "encoder_width": 8, "decoder_width": 12, "head_widths": (8, 6)}
+SMALL = PaperNetwork(levels=2, encoder_width=8, decoder_width=12, head_widths=(8, 6))
 ALL = ("albedo", "normal", "depth")
 
 
@@ -25,7 +27,7 @@ def trained_looking(config):
 
 def test_default_is_the_papers_network():
     """Table 2 of Noise2Noise: 9 channels in; 17 hidden 3×3 convolutions of 48, 96, 64, 32; 3 channels out."""
-    network = UNet(ModelConfig(features=("albedo", "normal"), norm="none", head="direct"))
+    network = UNet(Specification(features=("albedo", "normal"), network=PaperNetwork(norm="none", head="direct")))
     shapes = [tuple(module[0].weight.shape[:2]) for module in network.modules() if isinstance(module, Conv)]
     assert shapes == [(48, 9)] + [(48, 48)] * 6 + [(96, 96)] * 2 + [(96, 144), (96, 96)] * 3 + [(64, 105), (32, 64)]
     assert network.last.weight.shape[:2] == (3, 32)
@@ -33,12 +35,12 @@ def test_default_is_the_papers_network():
 
 @pytest.mark.parametrize("size", [(1, 1), (16, 31), (33, 70)])
 def test_any_size_comes_out_as_it_went_in(size):
-    network = UNet(ModelConfig(features=ALL)).eval()
+    network = UNet(Specification(features=ALL)).eval()
     assert network(torch.rand(1, 10, *size)).shape == (1, 3, *size)
 
 
 def test_radiance_is_never_negative_and_always_learns():
-    network = UNet(ModelConfig(**SMALL))
+    network = UNet(Specification(network=SMALL))
     x = torch.linspace(-30, 40, 200, requires_grad=True)
     radiance = network._output(x)
     radiance.sum().backward()
@@ -48,7 +50,7 @@ def test_radiance_is_never_negative_and_always_learns():
 @pytest.mark.parametrize("encoding", ["log", "tonemap", "linear"])
 def test_open_gates_pass_the_input_through(encoding):
     radiance = torch.rand(1, 3, 8, 8) * 5
-    network = UNet(ModelConfig(**SMALL, encoding=encoding)).eval()
+    network = UNet(Specification(encoding=encoding, network=SMALL)).eval()
     torch.nn.init.zeros_(network.last.weight)
     torch.nn.init.constant_(network.last.bias[3:], 30.0)
     passed = network(CURVES[encoding][0](radiance, torch))
@@ -57,7 +59,7 @@ def test_open_gates_pass_the_input_through(encoding):
 
 @pytest.mark.parametrize("norm", ["batch", "none"])
 def test_folded_equals_unfolded(norm):
-    network = trained_looking(ModelConfig(features=ALL, norm=norm))
+    network = trained_looking(Specification(features=ALL, network=PaperNetwork(norm=norm)))
     x = torch.rand(2, 10, 64, 96)
     with torch.no_grad():
         torch.testing.assert_close(fold(network)(x), network(x), rtol=1e-4, atol=1e-6)
@@ -66,8 +68,10 @@ def test_folded_equals_unfolded(norm):
 
 @pytest.mark.parametrize("levels", [1, 3, 5])
 def test_nothing_beyond_the_receptive_radius_matters(levels):
-    network = trained_looking(ModelConfig(levels=levels, encoder_width=6, decoder_width=8, head_widths=(6, 4)))
-    radius, alignment = network.config.receptive_radius, network.config.alignment
+    network = trained_looking(
+        Specification(network=PaperNetwork(levels=levels, encoder_width=6, decoder_width=8, head_widths=(6, 4)))
+    )
+    radius, alignment = network.specification.receptive_radius, network.specification.alignment
     width = 2 * (radius + alignment)
     x = torch.rand(1, 3, alignment, 2 * width)
     changed = x.clone()
@@ -93,6 +97,6 @@ def test_nothing_beyond_the_receptive_radius_matters(levels):
     ],
 )
 def test_weights_are_known_without_building_the_network(model, norm):
-    config = ModelConfig(**model, norm=norm)
+    config = Specification.from_dict({**model, "norm": norm})
     shapes = {name: tuple(tensor.shape) for name, tensor in build_network(config).state_dict().items()}
-    assert weight_shapes(config) == shapes and list(weight_shapes(config)) == list(shapes)
+    assert config.weight_shapes() == shapes and list(config.weight_shapes()) == list(shapes)

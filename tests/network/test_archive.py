@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from n2n_render.errors import N2NError
-from n2n_render.network.tza import ALIGNMENT, HEADER, MAGIC, find_archives, format_tza, parse_tza, read_tza, write_tza
+from n2n_render.network.archive import ALIGNMENT, HEADER, MAGIC, find_archives, format_tza, parse_tza, read_tza, write_tza
 
 FALSE_MAGIC = MAGIC + b"\x02\x00"  # the version is right, too
 

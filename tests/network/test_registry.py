@@ -8,30 +8,29 @@ import torch
 
 from n2n_render.errors import N2NError
 from n2n_render.frame.channels import FEATURES, GUIDES, NEIGHBORS, Layout, expand
+from n2n_render.network.archive import write_tza
+from n2n_render.network.build import build_network
 from n2n_render.network.checkpoint import Checkpoint, load_network, write_checkpoint
-from n2n_render.network.model import OIDN_LAYERS, ModelConfig
-from n2n_render.network.models import list_models, open_model, sidecar_path
+from n2n_render.network.oidn import OidnUNet
 from n2n_render.network.oidn_weights import BUILTIN
-from n2n_render.network.tza import write_tza
-from n2n_render.network.unet import OidnUNet, build_network
+from n2n_render.network.provenance import Provenance
+from n2n_render.network.registry import list_models, open_model, sidecar_path
+from n2n_render.network.specification import OIDN_LAYERS, OidnNetwork, PaperNetwork, Specification
 from n2n_render.network.widen import widen
 
-OIDN = ModelConfig(
+OIDN = Specification(
     features=("albedo", "normal"),
     encoding="pu",
     output="encoded",
-    norm="none",
-    topology="oidn",
-    widths=(8,) * 15,
     unit_normals=True,
-    head="direct",
+    network=OidnNetwork(norm="none", topology="oidn", widths=(8,) * 15),
 )
-LARGE = dataclasses.replace(OIDN, topology="oidn_large", widths=(8,) * 18)
-PAPER = ModelConfig(levels=2, encoder_width=8, decoder_width=12, head_widths=(8, 6))
+LARGE = dataclasses.replace(OIDN, network=OidnNetwork("oidn_large", (8,) * 18))
+PAPER = Specification(network=PaperNetwork(levels=2, encoder_width=8, decoder_width=12, head_widths=(8, 6)))
 
 
 def checkpoint_of(config, **provenance):
-    return Checkpoint(config, build_network(config, seed=3).eval().state_dict(), provenance)
+    return Checkpoint(config, build_network(config, seed=3).eval().state_dict(), Provenance(**provenance))
 
 
 def tensors_of(checkpoint):
@@ -51,7 +50,7 @@ def test_an_archive_says_what_network_it_is_for(tmp_path, config, features):
     checkpoint = checkpoint_of(dataclasses.replace(config, features=features))
     write_tza(tmp_path / "a.tza", tensors_of(checkpoint))
     found = open_model(str(tmp_path / "a.tza"))
-    assert found.model == checkpoint.model and "a.tza" in found.provenance["origin"]
+    assert found.model == checkpoint.model and "a.tza" in found.provenance.origin
     assert list(found.weights) == list(checkpoint.weights)
     assert all(torch.equal(found.tensors()[name], tensor) for name, tensor in checkpoint.tensors().items())
 
@@ -68,10 +67,10 @@ def test_the_librarys_weights_go_through_an_archive(tmp_path, name):
 def test_a_sidecar_tells_what_the_tensors_cannot(tmp_path):
     model = dataclasses.replace(OIDN, clean_guides=True)
     write_tza(tmp_path / "a.tza", tensors_of(checkpoint_of(model)))
-    notes = {"model": dataclasses.asdict(model), "origin": "trained on a shot"}
+    notes = {"model": model.to_dict(), "origin": "trained on a shot"}
     sidecar_path(tmp_path / "a.tza").write_text(json.dumps(notes))
     found = open_model(str(tmp_path / "a.tza"))
-    assert found.model == model and found.provenance["origin"] == "trained on a shot"
+    assert found.model == model and found.provenance.origin == "trained on a shot"
     for foreign in ("[1]", '{"layers": null}'):
         sidecar_path(tmp_path / "a.tza").write_text(foreign)
         assert not open_model(str(tmp_path / "a.tza")).model.clean_guides
@@ -134,7 +133,7 @@ NARROW = [
 ]
 
 
-@pytest.mark.parametrize("narrow", NARROW, ids=lambda config: "-".join([config.topology, *config.features]))
+@pytest.mark.parametrize("narrow", NARROW, ids=lambda config: "-".join([config.network.topology, *config.features]))
 def test_a_wider_network_starts_as_the_same_function(narrow):
     """Guides added behind, before and between: whatever the new channels hold, not a bit of the output changes."""
     torch.manual_seed(5)
@@ -147,7 +146,7 @@ def test_a_wider_network_starts_as_the_same_function(narrow):
         exact, real = two_taps(narrow), checkpoint_of(narrow)
         wide = load_network(widen(exact, FEATURES))
         before = load_network(exact)(x[:, seen])
-        assert wide.config.features == FEATURES and before.std() > 0
+        assert wide.specification.features == FEATURES and before.std() > 0
         assert torch.equal(wide(x), before) and torch.equal(wide(other), before)
         torch.testing.assert_close(load_network(widen(real, FEATURES))(x), load_network(real)(x[:, seen]), rtol=1e-4, atol=1e-5)
 
@@ -164,7 +163,7 @@ def seen_with_neighbors(config, share):
 @pytest.mark.parametrize(
     "config",
     [OIDN, LARGE, *(dataclasses.replace(OIDN, features=features) for features in ((), ("albedo",), FEATURES))],
-    ids=lambda config: "-".join([config.topology, *config.features]),
+    ids=lambda config: "-".join([config.network.topology, *config.features]),
 )
 @pytest.mark.parametrize("share", [0.0, 0.3, 2 / 3, 0.8])
 def test_a_network_that_is_shown_neighbors_starts_by_mixing_them_in(config, share):
@@ -197,7 +196,10 @@ def test_a_network_learns_from_neighbors_at_once(share):
     assert (last[3].abs().max() > 1e-6) == (share > 0) and last[:3].abs().max() > 0
 
 
-@pytest.mark.parametrize("config", [PAPER, dataclasses.replace(PAPER, features=("albedo",), head="direct")])
+@pytest.mark.parametrize(
+    "config",
+    [PAPER, dataclasses.replace(PAPER, features=("albedo",), network=dataclasses.replace(PAPER.network, head="direct"))],
+)
 def test_the_papers_network_starts_as_the_same_function_with_neighbors(config):
     before, after, x, seen = seen_with_neighbors(config, 0.5)
     with torch.no_grad():
@@ -227,7 +229,7 @@ def test_neighbors_are_the_last_guides():
 def test_widening_keeps_where_the_weights_come_from_and_may_have_nothing_to_do():
     checkpoint = checkpoint_of(OIDN, origin="elsewhere")
     assert widen(checkpoint, OIDN.features) is checkpoint
-    assert widen(checkpoint, FEATURES).provenance == {"origin": "elsewhere"}
+    assert widen(checkpoint, FEATURES).provenance == Provenance(origin="elsewhere")
 
 
 @pytest.mark.parametrize("features", [(), ("albedo",), ("normal", "depth")])
@@ -240,7 +242,7 @@ def test_leaving_out_a_feature_is_refused(features):
 @pytest.mark.parametrize("topology, widths", [("oidn", (5, 6, 7, 8) * 3 + (5, 6, 7)), ("oidn_large", (5, 6, 7, 8, 9, 4) * 3)])
 def test_widths_of_ones_own_run_at_any_size(topology, widths):
     """Each convolution has the width that it was given, under Open Image Denoise's name for it; any size comes out."""
-    network = OidnUNet(dataclasses.replace(OIDN, features=FEATURES, topology=topology, widths=widths)).eval()
+    network = OidnUNet(dataclasses.replace(OIDN, features=FEATURES, network=OidnNetwork(topology, widths))).eval()
     down, bottom, up = OIDN_LAYERS[topology]
     convolutions = network.convolutions()
     assert list(convolutions) == [name for stage in (*down, bottom, *up) for name in stage]

@@ -1,0 +1,66 @@
+"""Open Image Denoise's U-Nets, and the same with a picture of the neighbouring frames."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ..frame.channels import NEIGHBORS
+from ..frame.transfer import CURVES, KEY
+from .layers import Conv, full_precision
+from .specification import OIDN_LAYERS, OidnNetwork, Specification
+
+
+class OidnUNet(nn.Module):
+    """Open Image Denoise's network: (N, C_in, H, W) encoded → (N, 3, H, W) encoded, never negative, any size.
+
+    Modules are named as the tensors of its archives (network/archive.py). With neighbours (frame/motion.py) among the guides
+    the last convolution has a fourth channel: how much of the picture is theirs.
+    """
+
+    def __init__(self, specification: Specification):
+        super().__init__()
+        assert isinstance(specification.network, OidnNetwork)
+        self.specification, self.settings = specification, specification.network
+        for name, (channels, width) in self.settings.convolutions(specification.layout).items():
+            conv = Conv(channels, width, self.settings.norm if name != self.settings.names[-1] else "none", slope=0.0)
+            self.add_module(name, conv)
+        with torch.no_grad():  # begin near middle grey: values outside [0, 1] have no gradient
+            conv[0].weight.mul_(0.1)
+            conv[0].bias.fill_(CURVES[specification.encoding][0](torch.tensor(KEY), torch))
+
+    def forward(self, x):
+        height, width = x.shape[-2:]
+        down, bottom, up = OIDN_LAYERS[self.settings.topology]
+        x = F.pad(x, (0, -width % self.settings.alignment, 0, -height % self.settings.alignment))
+        whole, skips = x, [x]  # (N, C_in, H, W)
+        for stage in down:
+            x = F.max_pool2d(self._convolve(stage, x), 2)  # (N, ·, H/2, W/2) … (N, ·, H/16, W/16)
+            skips.append(x)
+        x = self._convolve(bottom, skips.pop())
+        for stage in up:
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+            x = torch.cat([x, skips.pop()], dim=1)
+            x = self._convolve(stage if skips else stage[:-1], x)
+        last = getattr(self, up[-1][-1])
+        if NEIGHBORS not in self.specification.features:
+            return full_precision(last, x)[..., :height, :width]  # (N, 3, H, W)
+        return self._add_neighbors(full_precision(last[0], x)[..., :height, :width], whole[..., :height, :width].float())
+
+    def _add_neighbors(self, x, whole):
+        """(N, 4, H, W): a colour and a logit, and the whole input → (N, 3, H, W): the colour and the picture of the
+        neighbours, mixed. With the logit 0 they have the weight that they would have in a plain mean.
+        """
+        seen = self.specification.layout.split(whole, axis=1)
+        picture, weight = seen["neighbors_picture"], seen["neighbors_weight"]
+        odds = (weight / (1 - weight).clamp(min=1e-3)).clamp(min=1e-6)
+        weight = torch.sigmoid(x[:, 3:] + torch.log(odds))
+        return torch.lerp(F.relu(x[:, :3]), picture, weight)
+
+    def _convolve(self, stage, x):
+        for name in stage:
+            x = getattr(self, name)(x)
+        return x
+
+    def convolutions(self) -> dict[str, nn.Conv2d]:
+        """By Open Image Denoise's names."""
+        return {name: module[0] for name, module in self.named_children()}
