@@ -38,7 +38,7 @@ DOORS = {
     "OpenEXR": {"io/exr_parts.py"},
     "rich": {"cli/console.py"},
     "click": {"cli"},
-    "torch": {"network", "train", "adapt", "engines", "export.py"},
+    "torch": {"network", "train", "adapt", "engines", "export"},
     "pyoidn": {"engines/runtime.py"},
     "openvino": {"engines/openvino_engine.py"},
     "filelock": {"io/atomic.py"},

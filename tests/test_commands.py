@@ -136,3 +136,31 @@ def test_an_unwritable_place_is_a_sentence(make_dataset, tmp_path):
     (tmp_path / "file").touch()
     result = run("train", "--data", make_dataset(), "--out", tmp_path / "file" / "run", "--steps", "1")
     assert result.exit_code == 1 and "cannot be made" in result.output
+
+
+@pytest.mark.parametrize("said, meant", [("half", "float16"), ("float32", "float32"), ("auto", "auto")])
+def test_what_users_call_a_precision_is_translated_at_the_door(said, meant):
+    """Inside there is one word for each; no other is taken there."""
+    import click
+
+    from n2n_render.adapt.options import AdaptOptions
+    from n2n_render.cli.options import engine_options
+    from n2n_render.errors import N2NError
+
+    @click.command()
+    @engine_options(average="1")
+    def tell(precision, **_):
+        click.echo(AdaptOptions(precision=precision).precision)
+
+    assert CliRunner().invoke(tell, ["--precision", said]).output == f"{meant}\n"
+    with pytest.raises(N2NError, match="precision is 'half'"):
+        AdaptOptions(precision="half")
+
+
+@pytest.mark.parametrize("said, half", [("half", True), ("single", False)])
+def test_an_export_knows_both_words_of_its_door(make_dataset, tmp_path, said, half):
+    frame = make_dataset(views=1) / "v000_f0001_s0001_0008spp.exr"
+    path = tmp_path / "m.pt"
+    result = run("export", "oidn-small", "--format", "torchscript", "-o", path, "--precision", said, "--check", frame)
+    assert result.exit_code == 0 and f"wrote {path} and {path}.json; on {frame} it differs from oidn-small" in result.output
+    assert f'"precision": "{"half" if half else "single"}"' in (tmp_path / "m.pt.json").read_text()

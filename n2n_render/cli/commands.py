@@ -8,7 +8,7 @@ from .. import __version__
 from ..errors import N2NError
 from .ending import Commands
 from .learning import adapt, online, train
-from .options import engine_options, folder_name, reporter
+from .options import engine_options, folder_name, precision_word, reporter
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -196,27 +196,31 @@ def serve():
     "--precision",
     type=click.Choice(["auto", "half", "single"]),
     default="auto",
+    callback=precision_word,
     help="auto: half for tza, which Open Image Denoise's runtime needs, else single.",
 )
 @click.option("--check", metavar="FRAME.exr", help="Frame to compare on.  [default: one of the datasets/ folder]")
-@click.pass_context
-def export(ctx, model, kind, output, precision, check):
+def export(model, kind, output, precision, check):
     """Write a model for other programs; the file is read back and compared on a real frame."""
+    from ..export import ExportOptions
     from ..export import export as run
-    from ..frame.channels import in_files
-    from ..io.exr import read_frame
-    from ..io.sequence import find_any_frame
-    from ..network.registry import open_model
     from . import console
 
-    checkpoint = open_model(model)
-    frame = check or find_any_frame()
-    half = precision == "half" or (precision == "auto" and kind == "tza")
-    difference = run(checkpoint, kind, output, read_frame(frame, in_files(checkpoint.model.features)), half)
-    console.result(f"wrote {output} and {output}.json; on {frame} it differs from {model} by {difference:.2e} of the mean")
+    done = run(ExportOptions(model, kind, output, precision, check))
+    console.result(
+        f"wrote {output} and {output}.json; on {done.frame} it differs from {model} by {done.difference:.2e} of the mean"
+    )
+    half = done.precision == "float16"
     if kind == "tza" and not half:
         console.say("Open Image Denoise's own runtime reads archives in half precision only")
-    return {"path": output, "sidecar": f"{output}.json", "format": kind, "half": half, "difference": difference, "frame": frame}
+    return {
+        "path": output,
+        "sidecar": f"{output}.json",
+        "format": kind,
+        "half": half,
+        "difference": done.difference,
+        "frame": done.frame,
+    }
 
 
 @main.command()

@@ -67,6 +67,14 @@ def _as_number(ctx, option, text):
     return int(text)
 
 
+PRECISION_WORDS = {"half": "float16", "single": "float32"}
+
+
+def precision_word(ctx, parameter, value):
+    """What users say → what is said inside."""
+    return PRECISION_WORDS.get(value, value)
+
+
 def engine_options(average: str):
     """`average`: the default of --average."""
 
@@ -83,6 +91,7 @@ def engine_options(average: str):
                 "--precision",
                 type=click.Choice(["auto", "half", "float32"]),
                 default="auto",
+                callback=precision_word,
                 help="auto: half where it is faster and cannot be seen, else float32.",
             ),
             click.option(

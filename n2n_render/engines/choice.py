@@ -1,29 +1,36 @@
-"""Which engine runs a model on this machine: the fastest that can, or the one that was asked for.
-
-An engine has `name`, `description`, `alignment`, `receptive_radius`, `tile_px` (its usual largest tile), `on_cpu`,
-`coarse` (it rounds to bfloat16), and
-run((H, W, C_in) float32, on_progress=None) -> (H, W, 3) float32, which raises MemoryError when the device has too little.
-"""
+"""Which engine runs a model on this machine: the fastest that can, or the one that was asked for."""
 
 import importlib.util
 
+from ..config import PRECISIONS
 from ..errors import N2NError
 from ..network.checkpoint import Checkpoint
+from ..network.specification import Specification
 from . import oidn, runtime
+from .protocol import Engine
 
 NAMES = ("torch", "oidn", "openvino")
 HAS_TORCH = importlib.util.find_spec("torch") is not None  # OpenVINO's engine needs it too, to read a network
 
 
-def make_engine(checkpoint: Checkpoint, engine: str = "auto", device: str = "auto", precision: str = "auto"):
-    """`precision`: "float32"; "auto" and "half": half where that is faster.
+def make_engine(checkpoint: Checkpoint, engine: str = "auto", device: str = "auto", precision: str = "auto") -> Engine:
+    """Opens the engine, with the model on the device.
 
-    Raises N2NError when what was asked for cannot run the model here, and says why.
+    Args:
+        engine: "auto" or one of NAMES.
+        device: "auto" or a kind of device that the engine has.
+        precision: "float32"; "auto", "float16" and "bfloat16": 16 bits where that is faster, of the kind that the engine
+            has. What it then computes in, its `precision` says.
+
+    Raises:
+        N2NError: When what was asked for cannot run the model here; it says why.
     """
+    if precision not in PRECISIONS:
+        raise N2NError(f"there is no precision {precision!r}", f"Choose {', '.join(PRECISIONS)}.")
     if engine == "auto":
         engine = _fastest(checkpoint.model, device)
     if engine == "oidn":
-        return oidn.OidnEngine(checkpoint, device)
+        return oidn.OidnEngine.open(checkpoint, device)
     if engine in ("openvino", "torch") and not HAS_TORCH:
         raise N2NError(
             f"the {engine} engine needs PyTorch, which is not installed here",
@@ -32,15 +39,15 @@ def make_engine(checkpoint: Checkpoint, engine: str = "auto", device: str = "aut
     if engine == "openvino":
         from .openvino_engine import OpenvinoEngine
 
-        return OpenvinoEngine(checkpoint, device, precision)
+        return OpenvinoEngine.open(checkpoint, device, precision)
     if engine == "torch":
         from .torch_engine import TorchEngine
 
-        return TorchEngine(checkpoint, device, precision)
+        return TorchEngine.open(checkpoint, device, precision)
     raise N2NError(f"there is no engine {engine!r}", f"Choose auto, {', '.join(NAMES)}.")
 
 
-def _fastest(model, device: str) -> str:
+def _fastest(model: Specification, device: str) -> str:
     """A GPU before any CPU; on the CPU OpenVINO, the OIDN runtime, torch: docs/engines.md has the measurements."""
     if not HAS_TORCH:
         return "oidn"

@@ -1,6 +1,8 @@
 """Open Image Denoise: its runtime with our weights as an engine, and the library at its best as the yardstick."""
 
 import functools
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -9,16 +11,22 @@ from ..frame.channels import Kind, kind_of
 from ..frame.frame import Frame
 from ..network.archive import format_tza
 from ..network.checkpoint import Checkpoint, load_network
-from ..network.specification import OidnNetwork
+from ..network.specification import OidnNetwork, Specification
+from .protocol import Engine, Image, OnProgress
 from .runtime import Runtime, find_devices, load
 
 QUALITY_HIGH = 6
+Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def archive_tensors(checkpoint: Checkpoint, half: bool = True) -> dict[str, np.ndarray]:
-    """A checkpoint as the tensors of a .tza archive, BatchNorm folded. Raises N2NError when its topology does not fit.
+def archive_tensors(checkpoint: Checkpoint, precision: str = "float16") -> dict[str, Array]:
+    """A checkpoint as the tensors of a .tza archive, BatchNorm folded.
 
-    The runtime (2.5) reads archives in half precision only.
+    Args:
+        precision: Of the weights, "float16" or "float32". The runtime (2.5) reads archives in float16 only.
+
+    Raises:
+        N2NError: When the library cannot run the model, and for weights that do not fit.
     """
     problem = why_not(checkpoint.model)
     if problem:
@@ -32,10 +40,10 @@ def archive_tensors(checkpoint: Checkpoint, half: bool = True) -> dict[str, np.n
 
         weights = {name: weight.numpy() for name, weight in fold(load_network(checkpoint)).state_dict().items()}
     _check_weights(checkpoint.model, weights)
-    return {name.replace(".0.", "."): weight.astype(np.float16 if half else np.float32) for name, weight in weights.items()}
+    return {name.replace(".0.", "."): weight.astype(np.dtype(precision)) for name, weight in weights.items()}
 
 
-def _check_weights(model, weights):
+def _check_weights(model: Specification, weights: dict[str, Array]) -> None:
     """The library would read beyond the end of weights that do not fit."""
     shapes = model.without_norms().weight_shapes()
     odd = next((name for name, shape in shapes.items() if weights[name].shape != shape), None)
@@ -45,7 +53,7 @@ def _check_weights(model, weights):
         raise N2NError("the model's weights are not all finite numbers", "The file is damaged; use another model.")
 
 
-def why_not(model) -> str | None:
+def why_not(model: Specification) -> str | None:
     """Why the runtime cannot run a model; None: it can."""
     if not isinstance(model.network, OidnNetwork):
         return "it is not of Open Image Denoise's topology"
@@ -56,33 +64,59 @@ def why_not(model) -> str | None:
     return None
 
 
-class OidnEngine:
+@dataclass(eq=False)
+class OidnEngine(Engine):
     """Encoded pixels through the library, by way of its LDR filter, which leaves [0, 1] as it is."""
 
+    runtime: Runtime
+    weights: bytes  # an archive (.tza)
+    specification: Specification
+    precision: str
+
     name = "oidn"
-    coarse = False
     tile_px = 4096  # the library cuts its own tiles, within its own memory limit
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "auto", archive: bytes | None = None):
-        """`archive`: these weights instead of the checkpoint's."""
+    @classmethod
+    def open(cls, checkpoint: Checkpoint, device: str = "auto", archive: bytes | None = None) -> "OidnEngine":
+        """On the CPU the library computes in float32, on GPUs in float16.
+
+        Args:
+            device: A kind of device that `runtime.find_devices` names; "auto": a GPU before the CPU.
+            archive: These weights instead of the checkpoint's.
+
+        Raises:
+            N2NError: Where the library is not installed, has no such device, or cannot run the model.
+        """
         devices = find_devices()
         kind = next(iter(gpus(devices)), "cpu") if device == "auto" else device
         if kind not in devices:
             raise N2NError(
                 f"device {device!r} is not among those that Open Image Denoise finds here", f"It finds: {', '.join(devices)}."
             )
-        self.weights = archive or format_tza(archive_tensors(checkpoint))
-        self.runtime = Runtime(kind)
-        self.layout = checkpoint.model.layout
-        self.alignment, self.receptive_radius = checkpoint.model.alignment, checkpoint.model.receptive_radius
-        self.description = f"OIDN runtime, {kind} ({devices[kind]})"
-        self.on_cpu = kind == "cpu"
+        weights = archive or format_tza(archive_tensors(checkpoint))
+        precision = "float32" if kind == "cpu" else "float16"
+        return cls(Runtime.open(kind, devices[kind]), weights, checkpoint.model, precision)
 
-    def run(self, encoded: np.ndarray, on_progress=None) -> np.ndarray:
-        """(H, W, C_in) float32 → (H, W, 3) float32. Raises MemoryError when the device has too little."""
+    @property
+    def description(self) -> str:
+        return f"OIDN runtime, {self.runtime.kind} ({self.runtime.device_name})"
+
+    @property
+    def alignment(self) -> int:
+        return self.specification.alignment
+
+    @property
+    def receptive_radius(self) -> int:
+        return self.specification.receptive_radius
+
+    @property
+    def on_cpu(self) -> bool:
+        return self.runtime.kind == "cpu"
+
+    def run(self, encoded: Image, on_progress: OnProgress | None = None) -> Image:
         images = {
             name: pixels * 2 - 1 if kind_of(name) is Kind.DIRECTION else pixels
-            for name, pixels in self.layout.split(encoded).items()
+            for name, pixels in self.specification.layout.split(encoded).items()
         }
         return self.runtime.filter(images, quality=QUALITY_HIGH, weights=self.weights, srgb=True, on_progress=on_progress)
 
@@ -93,10 +127,10 @@ def gpus(devices: dict[str, str]) -> list[str]:
 
 @functools.cache
 def _cpu() -> Runtime:
-    return Runtime("cpu")
+    return Runtime.open("cpu")
 
 
-def denoise_best(frame: Frame) -> np.ndarray:
+def denoise_best(frame: Frame) -> Image:
     """OIDN's recommendation for final frames: prefiltered albedo and normal, cleanAux, quality high.
 
     Takes a Frame with albedo and normal; returns radiance (H, W, 3) float32.
@@ -107,6 +141,6 @@ def denoise_best(frame: Frame) -> np.ndarray:
     return cpu.filter({"color": frame.color, "albedo": albedo, "normal": normal}, quality=QUALITY_HIGH, hdr=True, cleanAux=True)
 
 
-def check_installed():
+def check_installed() -> None:
     """Raises N2NError unless the library can be used."""
     load()

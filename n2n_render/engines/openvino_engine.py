@@ -2,13 +2,16 @@
 
 import sys
 import warnings
+from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import torch
 
 from ..errors import N2NError
 from ..network.build import fold
 from ..network.checkpoint import Checkpoint, load_network
+from ..network.specification import Specification
+from .protocol import Engine, Image, OnProgress
 
 EXAMPLE_PX = 64
 
@@ -23,11 +26,11 @@ def find_devices() -> dict[str, str]:
     return {"cpu": core.get_property("CPU", "FULL_DEVICE_NAME").strip()} if "CPU" in core.available_devices else {}
 
 
-def load():
+def load() -> Any:
     """OpenVINO's converter would report each use to its maker, from a forked process that can outlive us; without its
     telemetry package it does not.
     """
-    sys.modules.setdefault("openvino_telemetry", None)
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
         with warnings.catch_warnings(action="ignore"):
             import openvino
@@ -36,42 +39,68 @@ def load():
     return openvino
 
 
-class OpenvinoEngine:
-    """BatchNorm folded; pixels go in and come out as (H, W, C), any size."""
+@dataclass(eq=False)
+class OpenvinoEngine(Engine):
+    """A compiled network; pixels go in and come out as (H, W, C), any size."""
+
+    request: Any  # openvino.InferRequest
+    specification: Specification
+    precision: str
+    version: str  # of OpenVINO
 
     name = "openvino"
     tile_px = 2048
     on_cpu = True
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "auto", precision: str = "auto"):
+    @classmethod
+    def open(cls, checkpoint: Checkpoint, device: str = "auto", precision: str = "auto") -> "OpenvinoEngine":
+        """BatchNorm folded.
+
+        Args:
+            device: "auto" or "cpu".
+            precision: See `choice.make_engine`. "bfloat16" is taken also where the processor has no instructions for it.
+
+        Raises:
+            N2NError: Where OpenVINO is not installed, for another device, and for weights that do not fit.
+        """
         openvino = load()
         if device not in ("auto", "cpu"):
             raise N2NError(f"the OpenVINO engine does not run on {device!r}", "Pass --device cpu, or another --engine.")
         core = openvino.Core()
         fast = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        self.precision = "bfloat16" if precision == "bfloat16" or (fast and precision != "float32") else "float32"
-        self.coarse = self.precision == "bfloat16"
+        precision = "bfloat16" if precision == "bfloat16" or (fast and precision != "float32") else "float32"
         network = fold(load_network(checkpoint))
-        if self.coarse:
+        if precision == "bfloat16":
             round_weights(network)
-        self.alignment, self.receptive_radius = checkpoint.model.alignment, checkpoint.model.receptive_radius
         model = _convert(openvino, network, checkpoint.model.in_channels)
-        hint = {"bfloat16": openvino.Type.bf16, "float32": openvino.Type.f32}[self.precision]
-        self.compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"})
-        self.request = self.compiled.create_infer_request()
-        self.description = f"OpenVINO {openvino.__version__.split('-')[0]}, CPU, {self.precision}"
+        hint = {"bfloat16": openvino.Type.bf16, "float32": openvino.Type.f32}[precision]
+        compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"})
+        version = openvino.__version__.split("-")[0]
+        return cls(compiled.create_infer_request(), checkpoint.model, precision, version)
 
-    def run(self, encoded: np.ndarray, on_progress=None) -> np.ndarray:
-        """(H, W, C_in) float32 → (H, W, 3) float32. Raises MemoryError when there is too little."""
+    @property
+    def description(self) -> str:
+        return f"OpenVINO {self.version}, CPU, {self.precision}"
+
+    @property
+    def alignment(self) -> int:
+        return self.specification.alignment
+
+    @property
+    def receptive_radius(self) -> int:
+        return self.specification.receptive_radius
+
+    def run(self, encoded: Image, on_progress: OnProgress | None = None) -> Image:
         try:
-            return self.request.infer([encoded[None]], share_inputs=True)[0][0]
+            output: Image = self.request.infer([encoded[None]], share_inputs=True)[0][0]
         except RuntimeError as error:
             if "alloc" in str(error).lower():
                 raise MemoryError(str(error).strip().splitlines()[-1]) from None
             raise
+        return output
 
 
-def round_weights(network: torch.nn.Module):
+def round_weights(network: torch.nn.Module) -> None:
     """Rounds the weights of 3×3 convolutions to bfloat16 values so that the nine taps of a kernel keep their sum.
 
     What one tap loses the next one gets, largest first. Neighbouring pixels are much alike, so the errors of the taps
@@ -90,7 +119,7 @@ def round_weights(network: torch.nn.Module):
                 module.weight.copy_(torch.empty_like(taps).scatter_(-1, order, taps).reshape(module.weight.shape))
 
 
-def _convert(openvino, network, channels):
+def _convert(openvino: Any, network: torch.nn.Module, channels: int) -> Any:
     """The torch network as an OpenVINO model with (N, H, W, C) in and out."""
     example = torch.zeros(1, channels, EXAMPLE_PX, EXAMPLE_PX)
     with warnings.catch_warnings(action="ignore"), torch.no_grad():

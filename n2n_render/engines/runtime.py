@@ -1,8 +1,12 @@
 """Open Image Denoise's runtime: images in, image out. The only module that calls its library (through pyoidn)."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
 from ..errors import N2NError
+from .protocol import Image, OnProgress
 
 DEVICES = {"cpu": 1, "sycl": 2, "cuda": 3, "hip": 4, "metal": 5}  # OIDNDeviceType
 OUT_OF_MEMORY = 4  # OIDNError
@@ -17,7 +21,7 @@ OIDNDevice oidnNewDeviceByID(int physicalDeviceID);
 """
 
 
-def load():
+def load() -> Any:
     """The pyoidn package with the whole interface. Raises N2NError when it is not installed or does not load."""
     try:
         import pyoidn
@@ -41,7 +45,7 @@ def find_devices() -> dict[str, str]:
     from pyoidn.capi import oidn_Capi, oidn_ffi
 
     kinds = {number: kind for kind, number in DEVICES.items()}
-    found = {}
+    found: dict[str, str] = {}
     for device in range(oidn_Capi.oidnGetNumPhysicalDevices()):
         kind = kinds.get(oidn_Capi.oidnGetPhysicalDeviceInt(device, b"type"))
         name = oidn_ffi.string(oidn_Capi.oidnGetPhysicalDeviceString(device, b"name")).decode(errors="replace")
@@ -49,40 +53,53 @@ def find_devices() -> dict[str, str]:
     return found
 
 
+@dataclass(eq=False)
 class Runtime:
     """A device of the library, and what it is asked to do."""
 
-    def __init__(self, kind: str = "cpu"):
-        self.pyoidn = load()
-        self.kind = kind
-        self.device = self.pyoidn.Device(DEVICES[kind])
-        self.device.commit()
-        self._check(self.device.get_error())
+    pyoidn: Any
+    device: Any  # pyoidn.Device
+    kind: str
+    device_name: str = ""
 
-    def __del__(self):
-        if hasattr(self, "device"):
-            self.device.release()
+    @classmethod
+    def open(cls, kind: str = "cpu", device_name: str = "") -> "Runtime":
+        """A device of that kind, to be used until the object is gone. Raises N2NError where there is none."""
+        pyoidn = load()
+        runtime = cls(pyoidn, pyoidn.Device(DEVICES[kind]), kind, device_name)
+        runtime.device.commit()
+        runtime._check(runtime.device.get_error())
+        return runtime
+
+    def __del__(self) -> None:
+        self.device.release()
 
     def filter(
-        self, images: dict[str, np.ndarray], *, quality: int, weights: bytes | None = None, on_progress=None, **switches: bool
-    ) -> np.ndarray:
+        self,
+        images: dict[str, Image],
+        *,
+        quality: int,
+        weights: bytes | None = None,
+        on_progress: OnProgress | None = None,
+        **switches: bool,
+    ) -> Image:
         """Runs the ray tracing filter on (H, W, 3) images named color, albedo, normal; returns (H, W, 3) float32.
 
-        `weights`: an archive (.tza) instead of the library's own. `on_progress` is told shares from 0 to 1; what it raises
+        `weights`: an archive (.tza) instead of the library's own. `on_progress` is told fractions from 0 to 1; what it raises
         cancels the filter and is raised again. Raises MemoryError when the device has too little memory.
         """
         from pyoidn.capi import oidn_Capi, oidn_ffi
 
         images = {name: np.ascontiguousarray(pixels, np.float32) for name, pixels in images.items()}
         output = np.empty_like(next(iter(images.values())))
-        raised = []
+        raised: list[BaseException] = []
 
-        def monitor(_, share):
+        def monitor(_: object, fraction: float) -> bool:
             if on_progress:
-                on_progress(share)
+                on_progress(fraction)
             return True
 
-        def stop(kind, error, trace):
+        def stop(kind: object, error: BaseException, trace: object) -> bool:
             raised.append(error)
             return False
 
@@ -108,7 +125,7 @@ class Runtime:
         self._check(*error)
         return output
 
-    def _error(self):
+    def _error(self) -> tuple[str | None, int]:
         """(message or None, code)."""
         from pyoidn.capi import oidn_Capi, oidn_ffi
 
@@ -116,7 +133,7 @@ class Runtime:
         code = oidn_Capi.oidnGetDeviceError(self.device._device, message)
         return (oidn_ffi.string(message[0]).decode(errors="replace") if code else None), int(code)
 
-    def _check(self, message, code=0):
+    def _check(self, message: str | None, code: int = 0) -> None:
         if code == OUT_OF_MEMORY:
             raise MemoryError(message)
         if message:

@@ -1,47 +1,82 @@
-"""Runs a network with torch: encoded pixels in, network output out. CUDA in half precision, MPS and CPU in single."""
+"""Runs a network with torch: encoded pixels in, network output out. In float16 on CUDA, in float32 on MPS and the CPU."""
 
-import numpy as np
+from dataclasses import dataclass
+
 import torch
 
-from ..network.build import fold
+from ..network.build import Network, fold
 from ..network.checkpoint import Checkpoint, load_network
 from ..network.device import Float32, describe_device, pick_device
+from .protocol import Engine, Image, OnProgress
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
 def find_devices() -> dict[str, str]:
     """Kind ("cpu", "cuda", "mps") → name."""
-    found = {"cpu": describe_device(torch.device("cpu"))}
+    devices = {"cpu": describe_device(torch.device("cpu"))}
     if torch.cuda.is_available():
-        found["cuda"] = torch.cuda.get_device_name()
+        devices["cuda"] = torch.cuda.get_device_name()
     if torch.backends.mps.is_available():
-        found["mps"] = "Apple GPU"
-    return found
+        devices["mps"] = "Apple GPU"
+    return devices
 
 
-class TorchEngine:
-    """BatchNorm folded, channels last."""
+@dataclass(eq=False)
+class TorchEngine(Engine):
+    """A network on a device, as it is given: in evaluation mode, any layout.
+
+    network: on `device` already; precision: of its convolutions, by autocast.
+    """
+
+    network: Network
+    device: torch.device
+    precision: str
 
     name = "torch"
-    coarse = False
     tile_px = 768  # with the overlap 1.3 million pixels at a time: some 2 GiB in the paper's network
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "auto", precision: str = "auto"):
-        self.device = pick_device(device)
-        self.network = fold(load_network(checkpoint)).to(self.device, memory_format=torch.channels_last)
-        self.alignment = checkpoint.model.alignment
-        self.receptive_radius = checkpoint.model.receptive_radius
-        self.on_cpu = self.device.type == "cpu"
-        self.half = self.device.type == "cuda" and precision != "float32"
-        self.description = f"PyTorch, {describe_device(self.device)}, {'float16' if self.half else 'float32'}"
+    @classmethod
+    def open(cls, checkpoint: Checkpoint, device: str = "auto", precision: str = "auto") -> "TorchEngine":
+        """BatchNorm folded, channels last.
 
-    def run(self, encoded: np.ndarray, on_progress=None) -> np.ndarray:
-        """(H, W, C_in) float32 → (H, W, 3) float32. Raises MemoryError when the device has too little."""
+        Args:
+            device: As `pick_device`.
+            precision: See `choice.make_engine`; only CUDA has other ones than float32.
+
+        Raises:
+            N2NError: For a device that cannot be used, and weights that do not fit.
+        """
+        place = pick_device(device)
+        network = fold(load_network(checkpoint)).to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        fast = "bfloat16" if precision == "bfloat16" else "float16"
+        return cls(network, place, fast if place.type == "cuda" and precision != "float32" else "float32")
+
+    @property
+    def description(self) -> str:
+        return f"PyTorch, {describe_device(self.device)}, {self.precision}"
+
+    @property
+    def alignment(self) -> int:
+        return self.network.specification.alignment
+
+    @property
+    def receptive_radius(self) -> int:
+        return self.network.specification.receptive_radius
+
+    @property
+    def on_cpu(self) -> bool:
+        return self.device.type == "cpu"
+
+    def run(self, encoded: Image, on_progress: OnProgress | None = None) -> Image:
         tensor = torch.from_numpy(encoded).permute(2, 0, 1)[None]  # a view: NHWC memory is channels-last
+        rounded = torch.autocast(self.device.type, DTYPES[self.precision], enabled=self.precision != "float32")
         try:
-            with torch.inference_mode(), Float32(), torch.autocast(self.device.type, torch.float16, enabled=self.half):
-                output = self.network(tensor.to(self.device))
+            with torch.inference_mode(), Float32(), rounded:
+                output: torch.Tensor = self.network(tensor.to(self.device))
         except RuntimeError as error:  # torch has one class on CUDA and none on the CPU
             if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
                 raise MemoryError(str(error).splitlines()[0]) from None
             raise
-        return output[0].permute(1, 2, 0).cpu().numpy()
+        image: Image = output[0].permute(1, 2, 0).cpu().numpy()
+        return image

@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +30,20 @@ def open_model(name: str) -> Checkpoint:
             f"{name}: no such model", f"Pass a run folder, a checkpoint, a .tza file, or one of {', '.join(BUILTIN)}."
         )
     return read_checkpoint(path)
+
+
+def choose(channels: Collection[str]) -> str:
+    """The built-in model that makes the most of what a file holds.
+
+    Args:
+        channels: Names of the channels that are there, as frame/channels.py names them; others do not matter.
+
+    Returns:
+        A name for `open_model`.
+    """
+    if "albedo" not in channels:
+        return "oidn-color"
+    return "oidn" if "normal" in channels else "oidn-albedo"
 
 
 def _open_tza(path: Path) -> Checkpoint:

@@ -42,8 +42,8 @@ def make_engine(engine, network):
     kind, precision = engine.split()
     checkpoint = checkpoint_of(network)
     if kind == "openvino":
-        return OpenvinoEngine(checkpoint, "cpu", precision)
-    return TorchEngine(checkpoint, "cpu") if kind == "torch" else OidnEngine(checkpoint, "cpu")
+        return OpenvinoEngine.open(checkpoint, "cpu", precision)
+    return TorchEngine.open(checkpoint, "cpu") if kind == "torch" else OidnEngine.open(checkpoint, "cpu")
 
 
 def large_frame(path, size):
@@ -64,7 +64,7 @@ def large_frame(path, size):
 def denoiser_with(engine, network):
     from n2n_render.denoise import Denoiser
 
-    denoiser = Denoiser(checkpoint_of(network), "cpu", engine="torch", prefilter=False, precision="half")
+    denoiser = Denoiser(checkpoint_of(network), "cpu", engine="torch", prefilter=False, precision="float16")
     denoiser.engine = make_engine(engine, network)
     return denoiser
 
@@ -150,7 +150,7 @@ def main(path, size, rounds, networks, memory, child):
     width, height = map(int, size.split("x"))
     if child:
         return measure_child(path, (width, height), *child.split("/", 1))
-    frame, runtime = large_frame(path, (width, height)), Runtime("cpu")
+    frame, runtime = large_frame(path, (width, height)), Runtime.open("cpu")
     chosen = networks.split(",")
     denoisers = {}
     for network in chosen:

@@ -20,7 +20,7 @@ def main(paths):
     from n2n_render.io.exr import read_frame
     from n2n_render.network.oidn_weights import ARCHIVES, oidn_checkpoint
 
-    cpu = Runtime("cpu")
+    cpu = Runtime.open("cpu")
     noisy = [read_frame(path, ("albedo", "normal")) for path in paths]
     clean = [
         Frame(frame.color, **{name: cpu.filter({name: frame[name]}, quality=6) for name in ("albedo", "normal")})

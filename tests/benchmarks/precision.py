@@ -29,7 +29,7 @@ def main(data, models):
     for name, folder in itertools.product(models, data):
         checkpoint, scores = open_model(name), []
         denoisers = [
-            Denoiser(checkpoint, "cpu", engine="openvino", precision=precision) for precision in ("float32", "half", "auto")
+            Denoiser(checkpoint, "cpu", engine="openvino", precision=precision) for precision in ("float32", "float16", "auto")
         ]
         if not denoisers[1].engine.coarse:
             raise SystemExit("this processor has no bfloat16")

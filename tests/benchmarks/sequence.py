@@ -41,7 +41,7 @@ def time_stages(frame, model, engine, folder):
     """(network, encode + tile + decode, read, write) in seconds, each alone; the network's with all its prefilters."""
     from n2n_render.denoise import load_denoiser
 
-    denoiser = load_denoiser(model, engine=engine, precision="half")
+    denoiser = load_denoiser(model, engine=engine, precision="float16")
     parts = [denoiser, *(denoiser.prefilter.denoisers.values() if denoiser.prefilter else ())]
     for part in parts:
         part.engine = Timed(part.engine)

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from conftest import noisy_frame, true_frame
 
 from n2n_render.denoise import Denoiser, denoise_files
@@ -14,6 +15,7 @@ from n2n_render.engines import choice, openvino_engine, runtime
 from n2n_render.engines.choice import make_engine
 from n2n_render.engines.oidn import archive_tensors, why_not
 from n2n_render.engines.openvino_engine import OpenvinoEngine
+from n2n_render.engines.torch_engine import TorchEngine
 from n2n_render.errors import N2NError
 from n2n_render.frame.channels import Kind, kind_of
 from n2n_render.frame.transfer import CURVES, exposure
@@ -49,7 +51,7 @@ def denoiser_on(name, model) -> Denoiser:
     checkpoint = open_model("oidn-noisy-aux") if model == "oidn" else checkpoint_of(PAPER)
     denoiser = Denoiser(checkpoint, "cpu", engine=kind)
     if precision:
-        denoiser.engine = OpenvinoEngine(checkpoint, "cpu", precision)
+        denoiser.engine = OpenvinoEngine.open(checkpoint, "cpu", precision)
     return denoiser
 
 
@@ -85,7 +87,7 @@ def test_engines_agree_on_neighbors(widened, precision):
     """Of a network that begins to look at them, and of one with weights for them; at any size."""
     checkpoint = widen(checkpoint_of(OIDN), TEMPORAL.features) if widened else checkpoint_of(TEMPORAL)
     denoiser = Denoiser(checkpoint, "cpu", engine="torch")
-    engines = denoiser.engine, OpenvinoEngine(checkpoint, "cpu", precision)
+    engines = denoiser.engine, OpenvinoEngine.open(checkpoint, "cpu", precision)
     for size in ((1, 1), (33, 70), (90, 130)):
         pictures = []
         for denoiser.engine in engines:
@@ -233,7 +235,7 @@ def test_a_gpu_goes_before_any_cpu(monkeypatch, torch_finds, oidn_finds, device,
 class SmallGpu:
     """A GPU that has no memory for tiles of more than `limit` pixels; 0: for none."""
 
-    description, on_cpu, coarse = "a small GPU", False, False
+    description, on_cpu, precision, coarse = "a small GPU", False, "float32", False
 
     def __init__(self, engine, limit):
         self.engine, self.limit, self.tried = engine, limit, []
@@ -310,15 +312,40 @@ def test_frames_with_little_noise_are_denoised_in_float32_unless_half_is_asked_f
     truth = true_frame(64, 80)
     nearly_clean, noisy = noisy_frame(truth, 1, spread=0.02), noisy_frame(truth, 1)
     denoiser = Denoiser(checkpoint, "cpu", engine="openvino", warn=warnings.append)
-    denoiser.engine = OpenvinoEngine(checkpoint, "cpu", "bfloat16")  # also where "auto" would not choose it
+    denoiser.engine = OpenvinoEngine.open(checkpoint, "cpu", "bfloat16")  # also where "auto" would not choose it
     denoiser.denoise(noisy)
     assert denoiser.engine.coarse and not warnings
     image = denoiser.denoise(nearly_clean)
     exact = Denoiser(checkpoint, "cpu", engine="openvino", precision="float32").denoise(nearly_clean)
     assert denoiser.engine.coarse and len(warnings) == 1  # the next noisy frame is fast again
     np.testing.assert_array_equal(image, exact)
-    forced = Denoiser(checkpoint, "cpu", engine="openvino", precision="half")
+    forced = Denoiser(checkpoint, "cpu", engine="openvino", precision="float16")
     assert not np.array_equal(forced.denoise(nearly_clean), exact) and forced.engine.coarse
+
+
+def test_every_engine_says_its_precision_in_one_word():
+    """Only bfloat16 is coarse; words that are for users are refused."""
+    checkpoint = checkpoint_of(OIDN)
+    for engine, asked in (("torch", "float16"), ("torch", "auto"), ("oidn", "auto"), ("openvino", "float32")):
+        opened = make_engine(checkpoint, engine, "cpu", asked)
+        assert opened.precision == "float32" and not opened.coarse and opened.on_cpu
+        assert (opened.alignment, opened.receptive_radius) == (OIDN.alignment, OIDN.receptive_radius)
+    rounded = make_engine(checkpoint, "openvino", "cpu", "bfloat16")
+    assert rounded.precision == "bfloat16" and rounded.coarse and "bfloat16" in rounded.description
+    for word in ("half", "single", "float64"):
+        with pytest.raises(N2NError, match=word):
+            make_engine(checkpoint, "torch", "cpu", word)
+
+
+def test_an_engine_runs_a_network_that_is_there_already():
+    """The constructor only keeps it: no copy, nothing folded."""
+    network = build_network(PAPER).eval()
+    engine = TorchEngine(network, torch.device("cpu"), "float32")
+    encoded = np.random.default_rng(0).random((33, 70, 10), np.float32)
+    with torch.no_grad():
+        expected = network(torch.from_numpy(encoded).permute(2, 0, 1)[None])[0].permute(1, 2, 0)
+    np.testing.assert_array_equal(engine.run(encoded), expected.numpy())
+    assert engine.network is network and engine.alignment == PAPER.alignment
 
 
 @pytest.mark.slow

@@ -98,7 +98,7 @@ def test_float32_ends_with_the_last_one_in():
 
 def test_the_engine_computes_in_float32(before):
     """Whatever the program around it has set, autocast included."""
-    engine, seen = TorchEngine(Checkpoint(TINY, build_network(TINY).state_dict()), "cpu"), []
+    engine, seen = TorchEngine.open(Checkpoint(TINY, build_network(TINY).state_dict()), "cpu"), []
     engine.network.enter.register_forward_hook(lambda *found: seen.append((switches(), found[-1].dtype)))
     image = np.random.default_rng(1).random((32, 32, 3), np.float32)
     plain = engine.run(image)

@@ -86,7 +86,7 @@ def test_a_library_that_does_not_fit_is_refused_with_what_was_found():
 
 @pytest.fixture(scope="module")
 def cpu():
-    return Runtime("cpu")
+    return Runtime.open("cpu")
 
 
 @pytest.fixture(scope="module")

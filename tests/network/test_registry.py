@@ -14,7 +14,7 @@ from n2n_render.network.checkpoint import Checkpoint, load_network, write_checkp
 from n2n_render.network.oidn import OidnUNet
 from n2n_render.network.oidn_weights import BUILTIN
 from n2n_render.network.provenance import Provenance
-from n2n_render.network.registry import list_models, open_model, sidecar_path
+from n2n_render.network.registry import choose, list_models, open_model, sidecar_path
 from n2n_render.network.specification import OIDN_LAYERS, OidnNetwork, PaperNetwork, Specification
 from n2n_render.network.widen import widen
 
@@ -249,3 +249,18 @@ def test_widths_of_ones_own_run_at_any_size(topology, widths):
     assert [conv.out_channels for conv in convolutions.values()] == [*widths, 3]
     for size in ((1, 1), (16, 31), (33, 70)):
         assert network(torch.rand(2, 10, *size)).shape == (2, 3, *size)
+
+
+@pytest.mark.parametrize(
+    "channels, name",
+    [
+        (("color", "albedo", "normal", "depth"), "oidn"),
+        (("albedo", "color"), "oidn-albedo"),
+        (("color", "normal"), "oidn-color"),
+        ((), "oidn-color"),
+    ],
+)
+def test_the_model_that_makes_the_most_of_a_file_is_chosen(channels, name):
+    """It needs nothing that is not there."""
+    assert choose(channels) == name
+    assert set(open_model(name).model.features) <= set(channels)

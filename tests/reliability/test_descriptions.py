@@ -19,7 +19,7 @@ from conftest import Silent
 from n2n_render.adapt.report import read_report
 from n2n_render.cli.commands import main
 from n2n_render.errors import N2NError
-from n2n_render.export import write_sidecar
+from n2n_render.export.formats import write_sidecar
 from n2n_render.io.dataset import find_datasets, read_manifest
 from n2n_render.network.archive import write_tza
 from n2n_render.network.checkpoint import load_network, read_checkpoint
@@ -253,7 +253,7 @@ def test_sidecars(tmp_path):
     checkpoint = open_model("oidn-small")
     path, beside = tmp_path / "a.tza", tmp_path / "a.tza.json"
     write_tza(path, {name.replace(".0.", "."): np.asarray(weight, np.float16) for name, weight in checkpoint.weights.items()})
-    write_sidecar(path, checkpoint, "tza", True)
+    write_sidecar(path, checkpoint, "tza", "float16")
     content, rng = json.loads(beside.read_text()), random.Random(4)
     for changed, what in mutated(content, 4, PLAIN):
         write_json(beside, changed, rng)
@@ -350,7 +350,7 @@ def test_damaged_bytes(run, tmp_path):
         tmp_path / "a.tza",
         {name.replace(".0.", "."): np.asarray(weight, np.float16) for name, weight in checkpoint.weights.items()},
     )
-    write_sidecar(tmp_path / "a.tza", checkpoint, "tza", True)
+    write_sidecar(tmp_path / "a.tza", checkpoint, "tza", "float16")
     data, rng = next(path.parent for path in tmp_path.rglob("manifest.json")), random.Random(7)
     uses = {
         run / "last.pt": lambda: load_network(open_model(str(run / "last.pt"))),

@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,13 @@ import pytest
 import torch
 from conftest import noisy_frame, true_frame
 
-from n2n_render import export as station
 from n2n_render.denoise import Denoiser
 from n2n_render.errors import N2NError
-from n2n_render.export import TOLERANCE, compare, export
+from n2n_render.export import ExportOptions, export, formats
+from n2n_render.export.files import TOLERANCE, compare, write_checked
 from n2n_render.frame.transfer import CURVES, KEY
-from n2n_render.network.checkpoint import Checkpoint, load_network
+from n2n_render.io.exr import write_frame
+from n2n_render.network.checkpoint import Checkpoint, load_network, write_checkpoint
 from n2n_render.network.layers import Conv
 from n2n_render.network.oidn import OidnUNet
 from n2n_render.network.paper import UNet
@@ -69,29 +71,30 @@ def session(path):
 
 
 CASES = [
-    (kind, half, model)
+    (kind, precision, model)
     for model in MODELS
     for kind in ("tza", "onnx", "torchscript")
-    for half in (False, True)
+    for precision in ("float32", "float16")
     if (kind, model) != ("tza", "paper")
 ]
+FILES = [("tza", "float32"), ("tza", "float16"), ("onnx", "float32"), ("torchscript", "float16")]
 
 
-@pytest.mark.parametrize("kind, half, model", CASES)
-def test_what_is_exported_gives_the_same_picture(frame, tmp_path, kind, half, model):
+@pytest.mark.parametrize("kind, precision, model", CASES)
+def test_what_is_exported_gives_the_same_picture(frame, tmp_path, kind, precision, model):
     """The difference is told and within bounds, and beside the file lies only its description."""
-    path = tmp_path / "out" / f"m{station.SUFFIXES[kind]}"
-    difference = export(checkpoint_of(MODELS[model]), kind, path, frame, half)
-    assert 0 <= difference < TOLERANCE["half" if half else "single"] / 2
+    path = tmp_path / "out" / f"m{formats.SUFFIXES[kind]}"
+    difference = write_checked(checkpoint_of(MODELS[model]), kind, path, frame, precision)
+    assert 0 <= difference < TOLERANCE[precision] / 2
     assert {found.name for found in path.parent.iterdir()} == {path.name, f"{path.name}.json"}
 
 
-@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("precision", ["float32", "float16"])
 @pytest.mark.parametrize("model", ["paper", "oidn"])
-def test_an_onnx_file_runs_at_any_size_and_batch(frame, tmp_path, model, half):
+def test_an_onnx_file_runs_at_any_size_and_batch(frame, tmp_path, model, precision):
     """Other sizes than the one it was traced with; float32 in and out also in half precision."""
     checkpoint = checkpoint_of(MODELS[model])
-    export(checkpoint, "onnx", tmp_path / "m.onnx", frame, half)
+    write_checked(checkpoint, "onnx", tmp_path / "m.onnx", frame, precision)
     network, run = load_network(checkpoint), session(tmp_path / "m.onnx")
     for shape in ((1, 1, 1), (2, 33, 70), (1, 64, 64)):
         x = torch.rand(shape[0], checkpoint.model.in_channels, *shape[1:])
@@ -99,13 +102,13 @@ def test_an_onnx_file_runs_at_any_size_and_batch(frame, tmp_path, model, half):
         with torch.no_grad():
             expected = network(x).numpy()
         assert found.shape == (shape[0], 3, *shape[1:]) and found.dtype == np.float32
-        np.testing.assert_allclose(found, expected, atol=(2e-2 if half else 1e-4) * expected.max())
+        np.testing.assert_allclose(found, expected, atol=(2e-2 if precision == "float16" else 1e-4) * expected.max())
 
 
 @pytest.mark.parametrize("kind", ["tza", "onnx", "torchscript"])
 def test_the_sidecar_tells_how_to_feed_the_network(frame, tmp_path, kind):
-    checkpoint, path = checkpoint_of(LARGE), tmp_path / f"m{station.SUFFIXES[kind]}"
-    export(checkpoint, kind, path, frame, half=True)
+    checkpoint, path = checkpoint_of(LARGE), tmp_path / f"m{formats.SUFFIXES[kind]}"
+    write_checked(checkpoint, kind, path, frame, "float16")
     notes = json.loads(sidecar_path(path).read_text())
     assert notes["input"] == ["color", "albedo", "normal"] and notes["model"]["features"] == ["albedo", "normal"]
     assert (notes["format"], notes["precision"], notes["encoding"]) == (kind, "half", "pu")
@@ -120,7 +123,7 @@ def test_the_sidecar_tells_how_to_feed_the_network(frame, tmp_path, kind):
 def test_an_archive_opens_as_the_model_that_it_was(frame, tmp_path):
     """Folded, and with what only the sidecar tells; its picture is that of the checkpoint."""
     checkpoint = checkpoint_of(LARGE)
-    export(checkpoint, "tza", tmp_path / "m.tza", frame)
+    write_checked(checkpoint, "tza", tmp_path / "m.tza", frame)
     found = open_model(str(tmp_path / "m.tza"))
     assert found.model == LARGE.without_norms()
     assert found.provenance.origin == "trained on shot, step 7"
@@ -147,7 +150,7 @@ def test_open_image_denoises_own_program_runs_an_exported_archive(frame, tmp_pat
     folder = Path(importlib.util.find_spec("pyoidn").origin).parent / "oidn"
     program = next(folder.glob("bin/oidnDenoise*"))
     checkpoint = checkpoint_of(MODELS[model])
-    export(checkpoint, "tza", tmp_path / "m.tza", frame, half=True)
+    write_checked(checkpoint, "tza", tmp_path / "m.tza", frame, "float16")
     for name in ("color", "albedo", "normal"):
         write_pfm(tmp_path / f"{name}.pfm", frame[name])
     command = [program, "--hdr", "color.pfm", "--alb", "albedo.pfm", "--nrm", "normal.pfm", "-w", "m.tza", "-o", "out.pfm"]
@@ -163,14 +166,16 @@ def test_open_image_denoises_own_program_runs_an_exported_archive(frame, tmp_pat
 @pytest.mark.parametrize("config, says", [(PAPER, "topology"), (dataclasses.replace(OIDN, features=PAPER.features), "depth")])
 def test_what_open_image_denoise_cannot_run_is_no_archive(frame, tmp_path, config, says):
     with pytest.raises(N2NError, match=says):
-        export(checkpoint_of(config), "tza", tmp_path / "m.tza", frame, half=True)
+        write_checked(checkpoint_of(config), "tza", tmp_path / "m.tza", frame, "float16")
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("kind, half", [("tza", False), ("tza", True), ("onnx", False), ("torchscript", True)])
-def test_a_file_that_gives_another_picture_is_not_left_behind(frame, tmp_path, monkeypatch, kind, half):
+@pytest.mark.parametrize(
+    "kind, precision", [("tza", "float32"), ("tza", "float16"), ("onnx", "float32"), ("torchscript", "float16")]
+)
+def test_a_file_that_gives_another_picture_is_not_left_behind(frame, tmp_path, monkeypatch, kind, precision):
     """A writer that spoils the weights is found out; the file of an earlier export stays."""
-    path = tmp_path / f"m{station.SUFFIXES[kind]}"
+    path = tmp_path / f"m{formats.SUFFIXES[kind]}"
 
     def spoilt(function):
         def result(*arguments):
@@ -184,42 +189,76 @@ def test_a_file_that_gives_another_picture_is_not_left_behind(frame, tmp_path, m
         return result
 
     for name in ("archive_tensors", "fold"):
-        monkeypatch.setattr(station, name, spoilt(getattr(station, name)))
+        monkeypatch.setattr(formats, name, spoilt(getattr(formats, name)))
     with pytest.raises(N2NError, match="another picture") as caught:
-        export(checkpoint_of(OIDN), kind, path, frame, half)
+        write_checked(checkpoint_of(OIDN), kind, path, frame, precision)
     assert str(path) in caught.value.what and not list(tmp_path.iterdir())
     path.write_text("earlier")
     with pytest.raises(N2NError, match="another picture"):
-        export(checkpoint_of(OIDN), kind, path, frame, half)
+        write_checked(checkpoint_of(OIDN), kind, path, frame, precision)
     assert path.read_text() == "earlier" and len(list(tmp_path.iterdir())) == 1
 
 
 @pytest.mark.parametrize("kind", ["tza", "onnx", "torchscript"])
 def test_places_that_cannot_be_written_are_a_sentence(frame, tmp_path, kind):
     """Below a file, and where a folder stands; nothing new is there afterwards."""
-    name = f"m{station.SUFFIXES[kind]}"
+    name = f"m{formats.SUFFIXES[kind]}"
     (tmp_path / "file").touch()
     (tmp_path / name).mkdir()
     for path in (tmp_path / name, tmp_path / "file" / name):
         with pytest.raises(N2NError, match="cannot be written|is a folder"):
-            export(checkpoint_of(OIDN), kind, path, frame)
+            write_checked(checkpoint_of(OIDN), kind, path, frame)
         assert {path.name for path in tmp_path.iterdir()} == {"file", name}
 
 
-@pytest.mark.parametrize("kind, half", [("tza", False), ("tza", True), ("onnx", False), ("torchscript", False)])
-def test_a_file_may_have_any_name(frame, tmp_path, kind, half):
-    export(checkpoint_of(OIDN), kind, tmp_path / "weights.bin", frame, half)
+@pytest.mark.parametrize(
+    "kind, precision", [("tza", "float32"), ("tza", "float16"), ("onnx", "float32"), ("torchscript", "float32")]
+)
+def test_a_file_may_have_any_name(frame, tmp_path, kind, precision):
+    write_checked(checkpoint_of(OIDN), kind, tmp_path / "weights.bin", frame, precision)
     assert {path.name for path in tmp_path.iterdir()} == {"weights.bin", "weights.bin.json"}
 
 
 def test_the_name_of_another_format_is_refused(frame, tmp_path):
     with pytest.raises(N2NError, match=".onnx"):
-        export(checkpoint_of(OIDN), "tza", tmp_path / "shot.onnx", frame)
+        write_checked(checkpoint_of(OIDN), "tza", tmp_path / "shot.onnx", frame)
     with pytest.raises(N2NError, match=".png is not what"):
-        export(checkpoint_of(OIDN), "tza", tmp_path / "shot.png", frame)
+        write_checked(checkpoint_of(OIDN), "tza", tmp_path / "shot.png", frame)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_checkpoint_is_not_overwritten_by_a_torchscript(frame, tmp_path):
     with pytest.raises(N2NError, match="best.pt"):
-        export(checkpoint_of(PAPER), "torchscript", tmp_path / "best.pt", frame)
+        write_checked(checkpoint_of(PAPER), "torchscript", tmp_path / "best.pt", frame)
+
+
+@pytest.mark.parametrize(
+    "kind, asked, precision",
+    [
+        ("tza", "auto", "float16"),
+        ("onnx", "auto", "float32"),
+        ("tza", "float32", "float32"),
+        ("torchscript", "float16", "float16"),
+    ],
+)
+def test_the_verb_says_what_it_wrote(frame, tmp_path, kind, asked, precision):
+    """From a checkpoint on the disk and an EXR file; the precision is one that the format is read in."""
+    write_checkpoint(tmp_path / "m.pt", checkpoint_of(OIDN))
+    write_frame(tmp_path / "frame.exr", frame)
+    output = tmp_path / f"out{formats.SUFFIXES[kind]}"
+    done = export(ExportOptions(tmp_path / "m.pt", kind, output, asked, tmp_path / "frame.exr"))
+    assert (done.path, done.sidecar, done.frame) == (output, sidecar_path(output), tmp_path / "frame.exr")
+    assert (done.format, done.precision) == (kind, precision) and 0 <= done.difference < TOLERANCE[precision]
+    assert done.path.stat().st_size and json.loads(done.sidecar.read_text())["format"] == kind
+
+
+@pytest.mark.parametrize("field, wrong", [("format", "png"), ("precision", "half"), ("model", None)])
+def test_options_that_cannot_be_are_refused(field, wrong):
+    with pytest.raises(N2NError, match=field):
+        ExportOptions(**{"model": "oidn", "format": "tza", "output": "m.tza", field: wrong})
+
+
+def test_the_options_need_no_torch():
+    code = "import sys, n2n_render.export; print('torch' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.split() == ["False"]

@@ -1,0 +1,57 @@
+"""What an engine is: anything that runs a denoiser over encoded pixels."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+Image = np.ndarray[Any, np.dtype[np.float32]]
+OnProgress = Callable[[float], None]
+
+
+class Engine(Protocol):
+    """Runs one network on one device.
+
+    An engine is made by a classmethod `open`, which does all the work; its constructor only keeps what it is given.
+    """
+
+    precision: str  # what it computes in: "float32", "float16" or "bfloat16"
+
+    @property
+    def name(self) -> str:
+        """What `--engine` calls it."""
+
+    @property
+    def description(self) -> str:
+        """Library, device and precision, in words."""
+
+    @property
+    def alignment(self) -> int:
+        """Pixels: tiles start on this grid."""
+
+    @property
+    def receptive_radius(self) -> int:
+        """Pixels: tiles overlap by this much."""
+
+    @property
+    def tile_px(self) -> int:
+        """Pixels: side of the largest tile that it usually takes."""
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether there is nothing with more memory to go to."""
+
+    @property
+    def coarse(self) -> bool:
+        """Whether its rounding shows in nearly clean frames: bfloat16 keeps 8 bits of a number."""
+        return self.precision == "bfloat16"
+
+    def run(self, encoded: Image, on_progress: OnProgress | None = None) -> Image:
+        """Network input (H, W, C_in) float32, encoded and contiguous, of any size → network output (H, W, 3) float32.
+
+        Args:
+            on_progress: Is told fractions from 0 to 1, by engines that can; what it raises stops the work.
+
+        Raises:
+            MemoryError: When the device has too little memory.
+        """

@@ -1,0 +1,109 @@
+"""Model → a file for other programs, read back and compared before it counts as done."""
+
+import contextlib
+import os
+from pathlib import Path
+
+import numpy as np
+
+from ..denoise import Denoiser
+from ..errors import N2NError
+from ..frame.channels import NEIGHBORS, in_files
+from ..frame.frame import Frame
+from ..io.atomic import locked_file
+from ..io.exr import read_frame
+from ..io.sequence import OTHER_IMAGES, find_any_frame
+from ..network.checkpoint import Checkpoint
+from ..network.registry import open_model, sidecar_path
+from ..progress import Reporter, silent
+from .formats import SUFFIXES, WRITERS, open_written, write_sidecar
+from .options import Exported, ExportOptions
+
+TOLERANCE = {"float32": 1e-3, "float16": 2e-2}  # of the mean radiance: mean absolute difference that a file may have
+
+
+def export(options: ExportOptions, reporter: Reporter = silent) -> Exported:
+    """Writes the model and its description, and compares what was written on a real frame.
+
+    Raises:
+        N2NError: When the format cannot hold the model, when there is no frame to compare on, when the file does not give
+            the same picture, and when it cannot be written; then nothing new is left behind.
+    """
+    precision = options.precision
+    if precision == "auto":
+        precision = "float16" if options.format == "tza" else "float32"
+    with reporter("exporting") as progress:
+        progress.start(1.0)
+        checkpoint = open_model(options.model)
+        place = Path(options.check or find_any_frame())
+        frame = read_frame(place, in_files(checkpoint.model.features))
+        path = Path(options.output)
+        difference = write_checked(checkpoint, options.format, path, frame, precision)
+        progress.advance(1.0, path.name)
+    return Exported(path, sidecar_path(path), options.format, precision, difference, place)
+
+
+def write_checked(checkpoint: Checkpoint, kind: str, path: Path, frame: Frame, precision: str = "float32") -> float:
+    """Writes `path` and its sidecar JSON, BatchNorm folded.
+
+    Args:
+        kind: One of FORMATS.
+        frame: With the channels that the model takes, of any size.
+        precision: "float16": weights (and in ONNX and TorchScript the computation); inputs and outputs stay float32.
+
+    Returns:
+        The mean absolute difference to the checkpoint on `frame`, over its mean.
+
+    Raises:
+        N2NError: As `export`.
+    """
+    if NEIGHBORS in checkpoint.model.features:
+        raise N2NError(
+            "a model that looks at neighbouring frames cannot be exported",
+            "Use it with `n2n-render denoise`, or export one that was made without --temporal.",
+        )
+    suffix = SUFFIXES[kind]
+    if path.is_dir() or not path.name or path.name in ("best.pt", "last.pt"):
+        raise N2NError(f"{path}: is a folder, or the name of a checkpoint", f"Pass another name with -o, like shot{suffix}.")
+    if path.suffix.lower() in OTHER_IMAGES | {".exr", *SUFFIXES.values()} - {suffix}:
+        raise N2NError(f"{path}: {path.suffix} is not what --format {kind} writes", f"End its name in {suffix}.")
+    with locked_file(path.with_name(f".{path.name}.lock")):
+        return _write(checkpoint, kind, path, frame, precision)
+
+
+def _write(checkpoint: Checkpoint, kind: str, path: Path, frame: Frame, precision: str) -> float:
+    """Beside its place first, read back and compared."""
+    candidate = path.with_name(f".{path.stem}.candidate{SUFFIXES[kind]}")
+    try:
+        WRITERS[kind](checkpoint, candidate, precision)
+        write_sidecar(candidate, checkpoint, kind, precision)
+        ours, theirs = (Denoiser(checkpoint, "cpu", engine="torch", prefilter=False) for _ in range(2))
+        theirs.engine = open_written(kind, candidate, precision)
+        difference = compare(ours.denoise(frame), theirs.denoise(frame))
+        limit = TOLERANCE[precision]
+        if not difference <= limit:
+            raise N2NError(
+                f"{path}: gives another picture than the checkpoint (by {difference:.2%}, allowed {limit:.1%})",
+                "Export in single precision, or report this with the checkpoint.",
+            )
+        _put_in_place(candidate, path)
+    finally:
+        for rest in (candidate, sidecar_path(candidate)):
+            with contextlib.suppress(OSError):
+                rest.unlink(missing_ok=True)
+    return difference
+
+
+def _put_in_place(candidate: Path, path: Path) -> None:
+    """The file and its sidecar, which are both written: an archive with another one's sidecar would be fed wrongly."""
+    try:
+        os.replace(sidecar_path(candidate), sidecar_path(path))
+        os.replace(candidate, path)
+    except OSError as error:
+        raise N2NError(f"{path}: cannot be written ({error.strerror})", "Pass another name with -o.") from None
+
+
+def compare(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Mean absolute difference of two pictures over the mean of the first; infinite for anything that is not finite."""
+    difference = np.abs(ours - theirs).mean(dtype=np.float64) / max(np.abs(ours).mean(dtype=np.float64), 1e-9)
+    return float(difference) if np.isfinite(difference) else float("inf")

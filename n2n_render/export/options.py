@@ -1,0 +1,34 @@
+"""What `export` is asked, and what it answers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from ..schema import Checked, OneOf
+
+FORMATS = ("tza", "onnx", "torchscript")
+Format = Annotated[str, OneOf(FORMATS)]
+FilePrecision = Annotated[str, OneOf(("auto", "float32", "float16"))]
+
+
+@dataclass(frozen=True)
+class ExportOptions(Checked):
+    """What `export` writes."""
+
+    model: str  # built-in, run folder, checkpoint or .tza archive
+    format: Format
+    output: str  # the file; a description lies beside it, as <output>.json
+    precision: FilePrecision = "auto"  # auto: float16 for tza, which Open Image Denoise's runtime needs, else float32
+    check: str | None = None  # EXR file to compare on; None: one of the datasets' that are at hand
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written. difference: mean absolute difference to the model's own picture of `frame`, over its mean."""
+
+    path: Path
+    sidecar: Path
+    format: str
+    precision: str  # "float32" or "float16"
+    difference: float
+    frame: Path
