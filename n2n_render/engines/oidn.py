@@ -2,21 +2,19 @@
 
 import functools
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ..errors import N2NError
 from ..frame.channels import Kind, kind_of
 from ..frame.frame import Frame
-from ..network.archive import format_tza
+from ..network.archive import Array, format_tza
 from ..network.checkpoint import Checkpoint, load_network
 from ..network.specification import OidnNetwork, Specification
 from .protocol import Engine, Image, OnProgress
 from .runtime import Runtime, find_devices, load
 
 QUALITY_HIGH = 6
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def archive_tensors(checkpoint: Checkpoint, precision: str = "float16") -> dict[str, Array]:
@@ -136,8 +134,8 @@ def denoise_best(frame: Frame) -> Image:
     Takes a Frame with albedo and normal; returns radiance (H, W, 3) float32.
     """
     cpu = _cpu()
-    albedo = cpu.filter({"albedo": frame.albedo}, quality=QUALITY_HIGH)
-    normal = cpu.filter({"normal": frame.normal}, quality=QUALITY_HIGH)
+    albedo = cpu.filter({"albedo": frame["albedo"]}, quality=QUALITY_HIGH)
+    normal = cpu.filter({"normal": frame["normal"]}, quality=QUALITY_HIGH)
     return cpu.filter({"color": frame.color, "albedo": albedo, "normal": normal}, quality=QUALITY_HIGH, hdr=True, cleanAux=True)
 
 

@@ -48,8 +48,9 @@ def find_devices() -> dict[str, str]:
     found: dict[str, str] = {}
     for device in range(oidn_Capi.oidnGetNumPhysicalDevices()):
         kind = kinds.get(oidn_Capi.oidnGetPhysicalDeviceInt(device, b"type"))
-        name = oidn_ffi.string(oidn_Capi.oidnGetPhysicalDeviceString(device, b"name")).decode(errors="replace")
-        found.setdefault(kind, name)
+        name = str(oidn_ffi.string(oidn_Capi.oidnGetPhysicalDeviceString(device, b"name")).decode(errors="replace"))
+        if kind:
+            found.setdefault(kind, name)
     return found
 
 

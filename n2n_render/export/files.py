@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..denoise import Denoiser
+from ..engines.protocol import Image
 from ..errors import N2NError
 from ..frame.channels import NEIGHBORS, in_files
 from ..frame.frame import Frame
@@ -103,7 +104,7 @@ def _put_in_place(candidate: Path, path: Path) -> None:
         raise N2NError(f"{path}: cannot be written ({error.strerror})", "Pass another name with -o.") from None
 
 
-def compare(ours: np.ndarray, theirs: np.ndarray) -> float:
+def compare(ours: Image, theirs: Image) -> float:
     """Mean absolute difference of two pictures over the mean of the first; infinite for anything that is not finite."""
     difference = np.abs(ours - theirs).mean(dtype=np.float64) / max(np.abs(ours).mean(dtype=np.float64), 1e-9)
     return float(difference) if np.isfinite(difference) else float("inf")

@@ -80,7 +80,7 @@ def _write_onnx(checkpoint: Checkpoint, path: Path, precision: str) -> None:
         torch.onnx.export(
             network,
             (example,),
-            data,
+            data,  # type: ignore[arg-type]  # this exporter takes it
             input_names=["encoded"],
             output_names=["predicted"],
             dynamic_axes={"encoded": sizes, "predicted": sizes},
@@ -168,7 +168,9 @@ class _Foreign(Engine):
         return self.specification.receptive_radius
 
     def run(self, encoded: Image, on_progress: OnProgress | None = None) -> Image:
-        return self.runner(np.ascontiguousarray(encoded.transpose(2, 0, 1))[None])[0].transpose(1, 2, 0)
+        predicted = self.runner(np.ascontiguousarray(encoded.transpose(2, 0, 1))[None])
+        image: Image = predicted[0].transpose(1, 2, 0)
+        return image
 
 
 def _import(name: str) -> Any:

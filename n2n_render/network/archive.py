@@ -3,6 +3,7 @@
 import math
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,11 +15,12 @@ MAJOR, MINOR = 2, 0
 HEADER = struct.Struct("<2sBBQ")  # magic, major, minor, offset of the table
 ALIGNMENT = 64  # bytes: where tensors may start
 LAYOUTS = {4: b"oihw", 1: b"x"}  # by number of dimensions
-DTYPES = {b"h": np.dtype("<f2"), b"f": np.dtype("<f4")}
+Array = np.ndarray[Any, np.dtype[Any]]
+DTYPES: dict[bytes, np.dtype[Any]] = {b"h": np.dtype("<f2"), b"f": np.dtype("<f4")}
 MOST_TENSORS = 1000  # more than any network has: bytes that only look like an archive
 
 
-def parse_tza(data: bytes, start: int = 0) -> tuple[dict[str, np.ndarray], int]:
+def parse_tza(data: bytes, start: int = 0) -> tuple[dict[str, Array], int]:
     """The archive that begins at `start`: its tensors (float16 or float32, views of `data`), and where it ends.
 
     Raises ValueError when the bytes there are no complete archive.
@@ -41,7 +43,7 @@ def parse_tza(data: bytes, start: int = 0) -> tuple[dict[str, np.ndarray], int]:
         raise ValueError(f"damaged table ({error})") from None
 
 
-def _parse_entry(data, start, at):
+def _parse_entry(data: bytes, start: int, at: int) -> tuple[str, Array, int]:
     (length,) = struct.unpack_from("<H", data, at)
     name = data[at + 2 : at + 2 + length].decode("ascii")
     at += 2 + length
@@ -56,7 +58,7 @@ def _parse_entry(data, start, at):
     return name, values.reshape(shape), at + dimensions + 9
 
 
-def find_archives(data: bytes) -> list[dict[str, np.ndarray]]:
+def find_archives(data: bytes) -> list[dict[str, Array]]:
     """All archives inside a file of another kind, in the order of their places."""
     found, at = [], data.find(MAGIC)
     while at >= 0:
@@ -69,7 +71,7 @@ def find_archives(data: bytes) -> list[dict[str, np.ndarray]]:
     return found
 
 
-def read_tza(path) -> dict[str, np.ndarray]:
+def read_tza(path: str | Path) -> dict[str, Array]:
     """Raises N2NError for a missing or damaged file."""
     try:
         check_regular(path)
@@ -83,7 +85,7 @@ def read_tza(path) -> dict[str, np.ndarray]:
         ) from None
 
 
-def format_tza(tensors: dict[str, np.ndarray]) -> bytes:
+def format_tza(tensors: dict[str, Array]) -> bytes:
     """The inverse of `parse_tza`; arrays must be float16 or float32 and have one or four (OIHW) dimensions."""
     data, entries = bytearray(HEADER.size), []
     for name, tensor in tensors.items():
@@ -104,5 +106,5 @@ def format_tza(tensors: dict[str, np.ndarray]) -> bytes:
     return bytes(data + struct.pack("<I", len(entries)) + b"".join(entries))
 
 
-def write_tza(path, tensors: dict[str, np.ndarray]):
+def write_tza(path: str | Path, tensors: dict[str, Array]) -> None:
     write_beside(path, lambda temporary: Path(temporary).write_bytes(format_tza(tensors)))

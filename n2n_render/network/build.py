@@ -22,9 +22,8 @@ def fold(network: Network) -> Network:
     folded = build_network(network.specification.without_norms())
     with torch.no_grad():
         for source, target in zip(_blocks(network), _blocks(folded), strict=True):
-            weight, bias = source.folded()
-            target.convolution.weight.copy_(weight)
-            target.convolution.bias.copy_(bias)  # type: ignore[union-attr]
+            for ours, theirs in zip(source.folded(), target.folded(), strict=True):
+                theirs.copy_(ours)
         if isinstance(network, UNet) and isinstance(folded, UNet):
             folded.last.load_state_dict(network.last.state_dict())
     return folded.eval()

@@ -8,7 +8,7 @@ import os
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..errors import N2NError
@@ -17,6 +17,9 @@ from ..io.atomic import check_regular, temporary_folder, write_beside
 from ..schema import shown
 from .provenance import Provenance
 from .specification import Specification
+
+if TYPE_CHECKING:
+    from .build import Network
 
 FORMAT = 2
 OLDEST_FORMAT = 1  # with other names in the provenance, and `reach` there
@@ -42,7 +45,7 @@ class Checkpoint:
         return {name: torch.as_tensor(weight) for name, weight in self.weights.items()}
 
 
-def write_checkpoint(path, checkpoint: Checkpoint):
+def write_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     """Through memory: torch's own writer ends the process where the disk is full."""
     import torch
 
@@ -74,7 +77,7 @@ def write_somewhere(path: Path, checkpoint: Checkpoint) -> Path:
         return elsewhere
 
 
-def read_checkpoint(path) -> Checkpoint:
+def read_checkpoint(path: str | Path) -> Checkpoint:
     """Raises N2NError for a missing, damaged or foreign file, and for one that contradicts itself; nothing in the file is
     executed, and nothing is built that its weights do not fill.
     """
@@ -93,7 +96,7 @@ def read_checkpoint(path) -> Checkpoint:
     provenance = Provenance.from_dict(content["provenance"], f"{path}: provenance", DAMAGED, former=version == 1)
     model = Specification.from_dict(content["model"], str(path), DAMAGED)
     if version == 1 and NEIGHBORS in model.features:
-        model = replace(model, reach=(provenance.options or {}).get("temporal", 0))
+        model = replace(model, reach=(content["provenance"].get("config") or {}).get("temporal", 0))
     check_weights(model, content["weights"], str(path))
     training = content["training"]
     if training is not None and not isinstance(training, dict):
@@ -101,7 +104,7 @@ def read_checkpoint(path) -> Checkpoint:
     return Checkpoint(model, content["weights"], provenance, training)
 
 
-def _load(torch, path):
+def _load(torch: Any, path: str | Path) -> Any:
     try:
         check_regular(path)
         with warnings.catch_warnings(action="ignore"):  # about TorchScript files, which are refused anyway
@@ -114,7 +117,7 @@ def _load(torch, path):
         raise N2NError(f"{path}: is not a checkpoint, or is damaged", HINT) from None
 
 
-def check_weights(model: Specification, weights, where: str):
+def check_weights(model: Specification, weights: Any, where: str) -> None:
     """Raises N2NError unless `weights` are the tensors of that network: names, shapes and kinds, before it takes memory."""
     if not isinstance(weights, dict):
         raise N2NError(f"{where}: the weights are {shown(weights)}, not names with tensors", DAMAGED)
@@ -135,7 +138,7 @@ def check_weights(model: Specification, weights, where: str):
             )
 
 
-def _is_tensor(found, shape) -> bool:
+def _is_tensor(found: Any, shape: tuple[int, ...]) -> bool:
     """Whether it is an ordinary tensor of that shape, with memory of its own for each value."""
     import torch
 
@@ -146,7 +149,7 @@ def _is_tensor(found, shape) -> bool:
     return tuple(found.shape) == shape and found.untyped_storage().nbytes() >= found.numel() * found.element_size()
 
 
-def _torch(path):
+def _torch(path: str | Path) -> Any:
     try:
         import torch
     except ImportError:
@@ -167,7 +170,7 @@ def find_in_run(folder: Path) -> Path:
     raise N2NError(f"{folder}: holds no checkpoint", "Wait for training to write one, or pass another run.")
 
 
-def load_network(checkpoint: Checkpoint):
+def load_network(checkpoint: Checkpoint) -> "Network":
     """The network with its weights, ready to run."""
     import torch
 

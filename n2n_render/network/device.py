@@ -2,13 +2,15 @@
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import torch
 
 from ..errors import N2NError
+
+Switch = Callable[[Any], None]
 
 
 def pick_device(name: str) -> torch.device:
@@ -44,9 +46,9 @@ class Float32(contextlib.ContextDecorator):
     """
 
     _lock, _inside = threading.Lock(), 0
-    _before: list = []
+    _before: list[tuple[Switch, Any]] = []
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         with Float32._lock:
             if not Float32._inside:
                 Float32._before = [(put, found) for find, put, _ in _exact_switches() for found in _found(find)]
@@ -55,7 +57,7 @@ class Float32(contextlib.ContextDecorator):
                         put(exact)
             Float32._inside += 1
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         with Float32._lock:
             Float32._inside -= 1
             if not Float32._inside:
@@ -63,7 +65,7 @@ class Float32(contextlib.ContextDecorator):
                     put(value)
 
 
-def _exact_switches() -> list[tuple[Callable, Callable, object]]:
+def _exact_switches() -> list[tuple[Callable[[], Any], Switch, object]]:
     """(find, put, value for float32 as it is). PyTorch's older switches are for all operations, those since 2.9 for each kind;
     both are set, since it complains where they contradict each other.
     """
@@ -84,7 +86,7 @@ def _exact_switches() -> list[tuple[Callable, Callable, object]]:
     return [(torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "highest"), *switches]
 
 
-def _found(find) -> list:
+def _found(find: Callable[[], Any]) -> list[Any]:
     """The value of a switch; none where the user's own program has set newer ones otherwise than it can say."""
     try:
         return [find()]
@@ -93,7 +95,7 @@ def _found(find) -> list:
 
 
 @contextlib.contextmanager
-def cpu_threads(count: int | None):
+def cpu_threads(count: int | None) -> Iterator[None]:
     """Inside, torch computes with so many threads; None: as it is."""
     before = torch.get_num_threads()
     if count:
@@ -106,7 +108,7 @@ def cpu_threads(count: int | None):
 
 
 @contextlib.contextmanager
-def seeded(seed: int):
+def seeded(seed: int) -> Iterator[None]:
     """Inside, torch's random numbers on the CPU begin at `seed`; afterwards they go on as if nothing had been drawn."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)

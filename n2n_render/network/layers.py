@@ -22,10 +22,11 @@ class Conv(nn.Sequential):
         assert isinstance(conv, nn.Conv2d)
         return conv
 
-    def folded(self) -> tuple[Tensor, Tensor | None]:
+    def folded(self) -> tuple[Tensor, Tensor]:
         """(weight, bias) of one convolution that does what this one does together with its BatchNorm in evaluation mode."""
         conv, norm = self.convolution, self[1]
         if not isinstance(norm, nn.BatchNorm2d):
+            assert conv.bias is not None
             return conv.weight, conv.bias
         assert norm.running_mean is not None and norm.running_var is not None
         return fuse_conv_bn_weights(

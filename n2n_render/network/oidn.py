@@ -1,8 +1,10 @@
 """Open Image Denoise's U-Nets, and the same with a picture of the neighbouring frames."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from ..frame.channels import NEIGHBORS
 from ..frame.transfer import CURVES, KEY
@@ -22,13 +24,15 @@ class OidnUNet(nn.Module):
         assert isinstance(specification.network, OidnNetwork)
         self.specification, self.settings = specification, specification.network
         for name, (channels, width) in self.settings.convolutions(specification.layout).items():
-            conv = Conv(channels, width, self.settings.norm if name != self.settings.names[-1] else "none", slope=0.0)
-            self.add_module(name, conv)
+            norm = self.settings.norm if name != self.settings.names[-1] else "none"
+            self.add_module(name, Conv(channels, width, norm, slope=0.0))
+        last = self.convolutions()[self.settings.names[-1]]
+        assert last.bias is not None
         with torch.no_grad():  # begin near middle grey: values outside [0, 1] have no gradient
-            conv[0].weight.mul_(0.1)
-            conv[0].bias.fill_(CURVES[specification.encoding][0](torch.tensor(KEY), torch))
+            last.weight.mul_(0.1)
+            last.bias.fill_(CURVES[specification.encoding][0](torch.tensor(KEY), torch))
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
         down, bottom, up = OIDN_LAYERS[self.settings.topology]
         x = F.pad(x, (0, -width % self.settings.alignment, 0, -height % self.settings.alignment))
@@ -41,12 +45,14 @@ class OidnUNet(nn.Module):
             x = F.interpolate(x, scale_factor=2.0, mode="nearest")
             x = torch.cat([x, skips.pop()], dim=1)
             x = self._convolve(stage if skips else stage[:-1], x)
-        last = getattr(self, up[-1][-1])
+        last = self.get_submodule(up[-1][-1])
         if NEIGHBORS not in self.specification.features:
             return full_precision(last, x)[..., :height, :width]  # (N, 3, H, W)
-        return self._add_neighbors(full_precision(last[0], x)[..., :height, :width], whole[..., :height, :width].float())
+        return self._add_neighbors(
+            full_precision(self.convolutions()[up[-1][-1]], x)[..., :height, :width], whole[..., :height, :width].float()
+        )
 
-    def _add_neighbors(self, x, whole):
+    def _add_neighbors(self, x: Tensor, whole: Tensor) -> Tensor:
         """(N, 4, H, W): a colour and a logit, and the whole input → (N, 3, H, W): the colour and the picture of the
         neighbours, mixed. With the logit 0 they have the weight that they would have in a plain mean.
         """
@@ -56,11 +62,11 @@ class OidnUNet(nn.Module):
         weight = torch.sigmoid(x[:, 3:] + torch.log(odds))
         return torch.lerp(F.relu(x[:, :3]), picture, weight)
 
-    def _convolve(self, stage, x):
+    def _convolve(self, stage: Sequence[str], x: Tensor) -> Tensor:
         for name in stage:
             x = getattr(self, name)(x)
         return x
 
     def convolutions(self) -> dict[str, nn.Conv2d]:
         """By Open Image Denoise's names."""
-        return {name: module[0] for name, module in self.named_children()}
+        return {name: module.convolution for name, module in self.named_children() if isinstance(module, Conv)}

@@ -9,11 +9,12 @@ import importlib.metadata
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import N2NError
-from .archive import find_archives
+from .archive import Array, find_archives
 from .checkpoint import Checkpoint
 from .provenance import Provenance
 from .specification import OIDN_LAYERS, OIDN_NETWORKS, Specification, oidn_specification
@@ -32,7 +33,7 @@ class Archive:
     usage: Specification | None = None
 
 
-def _archive(name, features=(), size="oidn", **usage):
+def _archive(name: str, features: tuple[str, ...] = (), size: str = "oidn", **usage: Any) -> Archive:
     topology, widths = OIDN_NETWORKS[size]
     model = oidn_specification(topology, widths, features=features, **usage)
     return Archive(name, size, model.in_channels, model)
@@ -76,7 +77,7 @@ BUILTIN = {
 def oidn_checkpoint(archive: str) -> Checkpoint:
     """The library's weights of that name, as a checkpoint. Raises N2NError when there is no library that fits."""
     found = _archives(library_path())
-    model = next(entry.usage for entry in ARCHIVES if entry.name == archive)
+    model = next(entry.usage for entry in ARCHIVES if entry.name == archive and entry.usage)
     origin = f"Open Image Denoise {importlib.metadata.version('pyoidn')}, weights {archive}, {LICENCE}"
     return Checkpoint(model, weights_of(found[archive]), Provenance(origin=origin))
 
@@ -95,7 +96,7 @@ def init_archive(size: str, features: tuple[str, ...], clean: bool) -> str:
     return kind + suffix
 
 
-def weights_of(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def weights_of(tensors: dict[str, Array]) -> dict[str, Array]:
     """An archive's tensors → state_dict of an OidnUNet: `enc_conv0.weight` → `enc_conv0.0.weight`, float32."""
     weights = {}
     for name, tensor in tensors.items():
@@ -104,7 +105,7 @@ def weights_of(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return weights
 
 
-def recognise(tensors: dict[str, np.ndarray]) -> tuple[str, tuple[int, ...], int]:
+def recognise(tensors: dict[str, Array]) -> tuple[str, tuple[int, ...], int]:
     """(topology, widths, input channels) of an archive. Raises ValueError when it is of no known network."""
     for topology, (down, bottom, up) in OIDN_LAYERS.items():
         names = [name for stage in (*down, bottom, *up) for name in stage]
@@ -118,7 +119,7 @@ def recognise(tensors: dict[str, np.ndarray]) -> tuple[str, tuple[int, ...], int
 def library_path() -> Path:
     """The file of the `pyoidn` package that holds the weights."""
     spec = importlib.util.find_spec("pyoidn")
-    if spec is None:
+    if spec is None or spec.origin is None:
         raise N2NError("Open Image Denoise is not installed, so its weights are not at hand", HINT)
     folder = Path(spec.origin).parent / "oidn"
     files = sorted(file for file in folder.rglob("*OpenImageDenoise_core*") if file.is_file() and not file.is_symlink())
@@ -128,11 +129,11 @@ def library_path() -> Path:
 
 
 @functools.cache
-def _archives(path: Path) -> dict[str, dict[str, np.ndarray]]:
+def _archives(path: Path) -> dict[str, dict[str, Array]]:
     return name_archives(find_archives(path.read_bytes()), path)
 
 
-def name_archives(found: list[dict[str, np.ndarray]], path) -> dict[str, dict[str, np.ndarray]]:
+def name_archives(found: list[dict[str, Array]], path: Path) -> dict[str, dict[str, Array]]:
     """Gives the archives of a library their names. Raises N2NError, which says what was found, when they do not fit."""
     signatures = [_describe(tensors) for tensors in found]
     expected = [(entry.size, entry.channels) for entry in ARCHIVES]
@@ -145,7 +146,7 @@ def name_archives(found: list[dict[str, np.ndarray]], path) -> dict[str, dict[st
     return {entry.name: tensors for entry, tensors in zip(ARCHIVES, found, strict=False)}
 
 
-def _describe(tensors) -> tuple[str, int]:
+def _describe(tensors: dict[str, Array]) -> tuple[str, int]:
     try:
         topology, widths, channels = recognise(tensors)
     except ValueError:

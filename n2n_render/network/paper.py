@@ -4,7 +4,7 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from ..frame.transfer import CURVES, KEY, LOG_EPSILON, RADIANCE_MAX, encode_tonemap
 from .layers import Conv, full_precision
@@ -39,11 +39,13 @@ class UNet(nn.Module):
         self.leave = nn.Sequential(Conv(below + count, first, norm), Conv(first, second, norm))
         self.last = nn.Conv2d(second, 6 if settings.head == "gated" else 3, 3, padding=1)
         nn.init.kaiming_normal_(self.last.weight, nonlinearity="linear")
-        nn.init.zeros_(self.last.bias)
+        bias = self.last.bias
+        assert bias is not None
+        nn.init.zeros_(bias)
         if specification.output == "radiance":  # begin at middle grey: a dark start makes relative losses huge
-            nn.init.constant_(self.last.bias[:3], math.log(KEY / LOG_EPSILON))
+            nn.init.constant_(bias[:3], math.log(KEY / LOG_EPSILON))
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
         noisy = x[:, :3]
         x = F.pad(x, (0, -width % self.settings.alignment, 0, -height % self.settings.alignment), mode="replicate")
@@ -60,7 +62,7 @@ class UNet(nn.Module):
         x = full_precision(self.last, x)[..., :height, :width]  # (N, 3 or 6, H, W)
         return self._gated(x, noisy) if self.settings.head == "gated" else self._output(x)
 
-    def _gated(self, x, noisy):
+    def _gated(self, x: Tensor, noisy: Tensor) -> Tensor:
         """(N, 6, H, W) and the input's encoded colour → (N, 3, H, W)."""
         radiance = CURVES[self.specification.encoding][1](noisy.float(), torch)
         color, gate = x[:, :3], torch.sigmoid(x[:, 3:])
@@ -69,7 +71,7 @@ class UNet(nn.Module):
         # _output of log(radiance / ε) is that radiance; the floor keeps black pixels from pulling with all their weight
         return self._output(torch.lerp(color, torch.log(radiance / LOG_EPSILON + GATE_FLOOR), gate))
 
-    def _output(self, x):
+    def _output(self, x: Tensor) -> Tensor:
         """Positive by construction, and never stuck: the slope is positive everywhere below the clamp."""
         if self.specification.output == "display":
             return torch.sigmoid(x)

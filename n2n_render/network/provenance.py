@@ -59,11 +59,11 @@ class Provenance(Checked):
         others = {name: value for name, value in values.items() if name not in stored.values()}
         return cls(**known, others=others)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[Any, Any]:
         """As a checkpoint holds it: what is known, and what other programs wrote."""
         values = {name: value for name, value in vars(self).items() if name != "others"}
         defaults = {entry.name: entry.default for entry in dataclasses.fields(self)}
-        return {**self.others, **{name: value for name, value in values.items() if value != defaults[name]}}
+        return dict(self.others) | {name: value for name, value in values.items() if value != defaults[name]}
 
     def require(self, names: tuple[str, ...], where: str, hint: str) -> None:
         """Raises N2NError where one of these fields is not known."""

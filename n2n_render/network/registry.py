@@ -5,6 +5,7 @@ import os
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ..errors import N2NError, doubt
 from ..io.atomic import first_line, read_json
@@ -72,11 +73,11 @@ def _open_tza(path: Path) -> Checkpoint:
     return Checkpoint(model, weights, Provenance(origin=notes.get("origin") or f"archive {path.name}"))
 
 
-def sidecar_path(path) -> Path:
+def sidecar_path(path: str | Path) -> Path:
     return Path(f"{path}.json")
 
 
-def read_sidecar(path) -> dict:
+def read_sidecar(path: str | Path) -> dict[str, Any]:
     """What `n2n-render export` wrote beside a file; {} when there is nothing. Raises N2NError where it cannot be read: without
     it the archive might be fed in another encoding.
     """

@@ -250,7 +250,8 @@ class Specification(Checked):
         rest = {name: value for name, value in values.items() if name not in of_network}
         if "network" in rest:
             raise N2NError(f"{where}: unknown setting 'network'", hint)
-        return from_dict(cls, {**rest, "network": network}, where, hint)
+        specification: Specification = from_dict(cls, {**rest, "network": network}, where, hint)
+        return specification
 
 
 def oidn_specification(topology: str, widths: tuple[int, ...], norm: str = "none", **settings: Any) -> Specification:
