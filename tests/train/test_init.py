@@ -101,7 +101,7 @@ def test_a_run_of_ours_is_a_start(make_dataset, tmp_path, silent):
 
 
 def test_an_archive_is_a_start(make_dataset, tmp_path, silent):
-    tensors = archive_tensors(open_model("oidn-small-noisy-aux"), half=False)
+    tensors = archive_tensors(open_model("oidn-small-noisy-aux"), "float32")
     write_tza(tmp_path / "a.tza", tensors)
     trainer = Trainer(config(make_dataset(), tmp_path / "run", init=str(tmp_path / "a.tza"), features=(), steps=2), silent)
     assert trainer.model.features == GUIDES  # none asked for: those of the archive
