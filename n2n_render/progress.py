@@ -37,6 +37,19 @@ class Silent:
         pass
 
 
+OnFraction = Callable[[float], None]  # is told how much of a piece of work is done, from 0 to 1; what it raises stops the work
+Warn = Callable[[str], None]  # is told what the user should doubt
+
+
+def ignore(told: object) -> None:
+    """Does nothing with what it is told."""
+
+
+def part(on_fraction: OnFraction, index: int, count: int) -> OnFraction:
+    """For the piece of work `index` of `count` equal ones: its fraction becomes that of the whole."""
+    return lambda fraction: on_fraction((index + fraction) / count)
+
+
 # reporter(title of a stage) → a context that yields its Progress. Every verb takes one.
 Reporter = Callable[[str], contextlib.AbstractContextManager[Progress]]
 
