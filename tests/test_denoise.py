@@ -8,7 +8,9 @@ import pytest
 import torch
 from conftest import noisy_frame, true_frame
 
-from n2n_render.denoise import Denoiser, FileOptions, denoise_files
+from n2n_render.denoise import Denoiser, PictureOptions
+from n2n_render.denoise.files import denoise_files
+from n2n_render.engines.options import EngineOptions
 from n2n_render.errors import N2NError
 from n2n_render.frame.orient import ORIENTATIONS, move, turn
 from n2n_render.io.exr import ExrImage, read_frame, write_frame
@@ -26,7 +28,7 @@ def denoiser(tile_px=None, **changes):
     """A network with random weights: enough to tell whether pixels go where they should."""
     torch.manual_seed(2)
     config = replace(CONFIG, **changes)
-    return Denoiser(Checkpoint(config, UNet(config).state_dict()), "cpu", tile_px, "torch")
+    return Denoiser.open(Checkpoint(config, UNet(config).state_dict()), EngineOptions("cpu", "torch", tile_px=tile_px))
 
 
 @pytest.fixture
@@ -62,8 +64,8 @@ def averaging(count):
 
 
 def test_a_mean_over_one_orientation_is_the_plain_picture(frame):
-    checkpoint = denoiser()._checkpoint
-    single = Denoiser(checkpoint, "cpu", engine="torch", average=1)
+    checkpoint = denoiser().ladder.checkpoint
+    single = Denoiser.open(checkpoint, EngineOptions("cpu", "torch"), average=1)
     np.testing.assert_array_equal(single.denoise(frame), denoiser().denoise(frame))
 
 
@@ -119,7 +121,7 @@ def test_running_out_of_memory_halves_the_tiles_and_then_says_so(frame, monkeypa
         return run(encoded)
 
     monkeypatch.setattr(limited.engine, "run", small_only)
-    monkeypatch.setattr("n2n_render.denoise.denoiser.SMALLEST_TILE_PX", 32)
+    monkeypatch.setattr("n2n_render.denoise.memory.SMALLEST_TILE_PX", 32)
     np.testing.assert_allclose(limited.denoise(frame), whole, rtol=1e-4, atol=1e-6)
     monkeypatch.setattr(limited.engine, "run", lambda encoded, on_progress: (_ for _ in ()).throw(MemoryError("no")))
     with pytest.raises(N2NError, match="not enough memory"):
@@ -128,7 +130,7 @@ def test_running_out_of_memory_halves_the_tiles_and_then_says_so(frame, monkeypa
 
 def test_a_file_keeps_its_other_channels(frame, tmp_path):
     write_frame(tmp_path / "in.exr", frame)
-    denoise_files(denoiser(), [[tmp_path / "in.exr"]], [tmp_path / "out.exr"], FileOptions(keep_noisy=True))
+    denoise_files(denoiser(), [[tmp_path / "in.exr"]], [tmp_path / "out.exr"], PictureOptions(keep_noisy=True))
     before, after = ExrImage(tmp_path / "in.exr"), ExrImage(tmp_path / "out.exr")
     for name, channel in before.parts[0][1].items():
         if name not in ("ViewLayer.Combined.R", "ViewLayer.Combined.G", "ViewLayer.Combined.B"):
@@ -151,7 +153,7 @@ def test_the_noisy_picture_that_is_kept_is_what_was_denoised(frame, tmp_path):
     )
     denoised_by_cycles.write(tmp_path / "c.exr")
     groups = [[tmp_path / "a.exr", tmp_path / "b.exr"], [tmp_path / "c.exr"]]
-    denoise_files(denoiser(), groups, [tmp_path / "1.exr", tmp_path / "2.exr"], FileOptions(keep_noisy=True))
+    denoise_files(denoiser(), groups, [tmp_path / "1.exr", tmp_path / "2.exr"], PictureOptions(keep_noisy=True))
     for path, expected in ((tmp_path / "1.exr", (frame.color + other.color) / 2), (tmp_path / "2.exr", frame.color * 3)):
         noisy = ExrImage(path).pixels([f"ViewLayer.Noisy.{channel}" for channel in "RGB"])
         np.testing.assert_allclose(noisy, expected, rtol=1e-6)
@@ -161,7 +163,7 @@ def test_strength_goes_from_the_noisy_to_the_denoised_picture(frame, tmp_path):
     write_frame(tmp_path / "in.exr", frame)
     pictures = {}
     for strength in (0.0, 0.5, 1.0):
-        denoise_files(denoiser(), [[tmp_path / "in.exr"]], [tmp_path / "out.exr"], FileOptions(strength=strength))
+        denoise_files(denoiser(), [[tmp_path / "in.exr"]], [tmp_path / "out.exr"], PictureOptions(strength=strength))
         pictures[strength] = read_frame(tmp_path / "out.exr").color
     np.testing.assert_array_equal(pictures[0.0], frame.color)
     np.testing.assert_allclose(pictures[0.5], (pictures[0.0] + pictures[1.0]) / 2, rtol=1e-4, atol=1e-5)

@@ -7,7 +7,8 @@ from click.testing import CliRunner
 from conftest import noisy_frame, true_frame
 
 from n2n_render.cli.commands import main
-from n2n_render.denoise.denoiser import AlphaDenoiser
+from n2n_render.denoise.alpha import AlphaDenoiser
+from n2n_render.engines.options import EngineOptions
 from n2n_render.frame.frame import Frame
 from n2n_render.frame.metrics import squared_error
 from n2n_render.io.exr import ExrImage, write_frame
@@ -111,8 +112,8 @@ def test_alpha_without_information_is_filled(tmp_path):
 
 
 def test_sure_alpha_takes_no_pass():
-    assert AlphaDenoiser(device="cpu")(alpha_frame(np.ones(SIZE))) is None
-    assert AlphaDenoiser(device="cpu")(Frame(np.ones((*SIZE, 3), np.float32))) is None
+    assert AlphaDenoiser(EngineOptions("cpu"))(alpha_frame(np.ones(SIZE))) is None
+    assert AlphaDenoiser(EngineOptions("cpu"))(Frame(np.ones((*SIZE, 3), np.float32))) is None
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from conftest import true_frame
 from n2n_render.cli.commands import main
 from n2n_render.denoise import Denoiser
 from n2n_render.engines import oidn
+from n2n_render.engines.options import EngineOptions
 from n2n_render.errors import N2NError
 from n2n_render.evaluate.evaluate import METRICS, equal_samples, evaluate_view, find_finished, find_views, means, oidn_ladder
 from n2n_render.evaluate.report import comparison, display, samples_lines, table_rows, worst_places, write_json
@@ -27,7 +28,7 @@ def result(make_dataset):
     config = Specification(
         features=("albedo",), network=PaperNetwork(levels=2, encoder_width=6, decoder_width=6, head_widths=(6, 6))
     )
-    denoiser = Denoiser(Checkpoint(config, UNet(config).state_dict()), "cpu")
+    denoiser = Denoiser.open(Checkpoint(config, UNet(config).state_dict()), EngineOptions("cpu"))
     view = find_views([make_dataset(views=2, references=(1,), size=(64, 80))])[0]
     return evaluate_view(view, {"ours": denoiser}, with_oidn=True)
 

@@ -7,10 +7,11 @@ import OpenEXR
 import pytest
 from conftest import noisy_frame, true_frame
 
+from n2n_render.engines.options import EngineOptions
 from n2n_render.errors import N2NError
 from n2n_render.frame.frame import crop
+from n2n_render.guides.neighbors import Neighbors
 from n2n_render.io.sequence import find_windows
-from n2n_render.neighbors import Neighbors
 from n2n_render.network.specification import OidnNetwork, Specification
 
 MODEL = Specification(
@@ -54,7 +55,7 @@ def plane():
 
 
 def neighbors_of(groups):
-    return Neighbors(MODEL, groups, find_windows(groups, 1, []), None, None, device="cpu", engine="oidn")
+    return Neighbors.open(MODEL, groups, find_windows(groups, 1, []), options=EngineOptions("cpu", "oidn"))
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (9, 5), (-12, 0), (6, -7)])

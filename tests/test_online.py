@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from n2n_render.cli.commands import main
 from n2n_render.denoise import Denoiser
+from n2n_render.engines.options import EngineOptions
 from n2n_render.io.exr import read_frame
 from n2n_render.network.registry import open_model
 
@@ -64,7 +65,7 @@ def test_a_fly_through_is_denoised_and_learned_from(scenes, tmp_path):
     assert (out / "curve.png").stat().st_size > 1000 and not (out / ".cache").exists()
 
     # The first frame is what the start makes of its two seeds: nothing was learned from it before.
-    start = Denoiser(open_model("oidn-small"), "cpu", engine="torch")
+    start = Denoiser.open(open_model("oidn-small"), EngineOptions("cpu", "torch"))
     files = sorted((out / "demo").glob("v000_f0001_s*.exr"))
     expected = sum(start.denoise(read_frame(path, ("albedo", "normal"))) for path in files) / 2
     assert abs(picture(out, 1) - expected).mean() < 0.03 * expected.mean()

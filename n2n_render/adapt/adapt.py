@@ -13,15 +13,16 @@ import numpy as np
 from .. import __version__
 from ..adapt.options import AdaptOptions
 from ..config import to_dict
-from ..denoise import Denoiser, Prefilter
+from ..denoise import Denoiser
 from ..denoise.files import raise_failures
 from ..engines.choice import make_engine
 from ..errors import N2NError, UnreadableFile, doubt
 from ..frame.channels import NEIGHBORS
+from ..guides.neighbors import GUIDES_VERSION, Neighbors, picture_model
+from ..guides.prefilter import Prefilter
 from ..io.atomic import locked_folder, make_folder
 from ..io.dataset import MANIFEST, parse_name, spaced
 from ..io.sequence import check_output_names, check_overwrites, find_windows
-from ..neighbors import GUIDES_VERSION, Neighbors, picture_model
 from ..network.build import build_network
 from ..network.checkpoint import Checkpoint, read_checkpoint, write_somewhere
 from ..network.device import Float32, cpu_threads, pick_device
@@ -130,11 +131,11 @@ class _Shot:
     def guides(self) -> tuple[Prefilter | None, Neighbors | None]:
         """What cleans albedo and normal, and what looks at the frames beside one; they hold much memory."""
         config = self.config
-        options = {"device": config.device, "engine": config.engine, "precision": config.precision}
-        prefilter = Prefilter(self.model, **options) if self.model.clean_guides else None
+        options = config.engine_options
+        prefilter = Prefilter.open(self.model, options) if self.model.clean_guides else None
         if self.windows is None:
             return prefilter, None
-        return prefilter, Neighbors(self.model, self.groups, self.windows, config.layer, prefilter, **options)
+        return prefilter, Neighbors.open(self.model, self.groups, self.windows, config.layer, prefilter, options)
 
     def key(self) -> str:
         """Names everything that the adapted weights depend on."""
@@ -169,7 +170,7 @@ def optional(show):
 def _check_devices(config, model):
     """Raises N2NError where training or denoising cannot run as asked: before anything that takes long."""
     pick_device(config.device)
-    make_engine(Checkpoint(model, build_network(model).state_dict()), config.engine, config.device, config.precision)
+    make_engine(Checkpoint(model, build_network(model).state_dict()), config.engine_options)
 
 
 def _check(folder, groups, outputs):
@@ -311,7 +312,7 @@ def pilot_maker(config: AdaptOptions, start: Checkpoint | None):
     """What turns the mean of all seeds, guides cleaned, into the start's picture: Frame → radiance (H, W, 3)."""
     if start is None:
         return lambda frame: _blurred(frame.color)
-    return Denoiser(start, config.device, engine=config.engine, prefilter=False, precision=config.precision).denoise
+    return Denoiser.open(start, config.engine_options, prefilter=False).denoise
 
 
 def _blurred(color):

@@ -19,6 +19,7 @@ from ..config import (
     Times,
     wrong_shots,
 )
+from ..engines.options import EngineOptions
 from ..schema import Checked
 
 
@@ -46,6 +47,11 @@ class AdaptOptions(Checked):
     precision: Precision = "auto"  # for denoising
     threads: Threads | None = None
     seed: Seed = 1
+
+    @property
+    def engine_options(self) -> EngineOptions:
+        """For denoising."""
+        return EngineOptions(self.device, self.engine, self.precision)
 
     def contradiction(self):
         if self.steps and self.minutes:

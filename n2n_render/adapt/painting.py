@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..denoise import Denoiser, FileOptions
-from ..denoise.denoiser import AlphaDenoiser
-from ..denoise.files import put_picture
+from ..denoise import Denoiser, PictureOptions
+from ..denoise.alpha import AlphaDenoiser
+from ..denoise.layers import put_layer
+from ..denoise.renders import LayerRender
 from ..errors import N2NError, UnreadableFile
 from ..frame.frame import Frame, mean_frame
 from ..frame.independence import still_alpha
@@ -62,21 +63,15 @@ class Artist:
         self.config, self.neighbors, self.on_picture = config, neighbors, on_picture
         self.features: tuple[str, ...] = ()
         self.painter = None
-        options = {
-            "device": config.device,
-            "engine": config.engine,
-            "prefilter": False,
-            "precision": config.precision,
-            "warn": progress.warn,
-        }
-        self.alpha = AlphaDenoiser(**options)
+        options = config.engine_options
+        self.alpha = AlphaDenoiser(options, progress.warn)
         if adapted is None:
             return
         self.features, told = features_of(adapted.model, plain), adapted.provenance
-        options["average"] = config.average
+        around = {"prefilter": False, "average": config.average, "warn": progress.warn}
         self.painter = Painter(
-            Denoiser(adapted, **options),
-            Denoiser(plain, **options) if plain else None,
+            Denoiser.open(adapted, options, **around),
+            Denoiser.open(plain, options, **around) if plain else None,
             prefilter,
             told.blend_weight,
             told.error_ratio,
@@ -97,15 +92,8 @@ class Artist:
         for number, subject in enumerate(subjects):
             frames = read_group(subject.paths, subject.layer, self.features)
             picture = self._paint(subject, frames, lambda share, start=number: on_progress((start + share) / len(subjects)))
-            mean = mean_frame(frames)
-            put_picture(
-                image,
-                subject.layer,
-                mean,
-                picture.color,
-                self.alpha(mean, still_alpha(frames)),
-                FileOptions(keep_noisy=self.config.keep_noisy),
-            )
+            render = LayerRender(subject.layer, mean_frame(frames), still_alpha=still_alpha(frames))
+            put_layer(image, render, picture.color, self.alpha, PictureOptions(keep_noisy=self.config.keep_noisy))
             image.add_pass(subject.layer, ERROR_PASS, {"V": picture.error})
             pictures.append((subject.layer, picture))
         image.write(output)

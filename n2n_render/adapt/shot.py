@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..denoise.files import layers_to_denoise
+from ..denoise.renders import layers_to_denoise
 from ..errors import N2NError, UnreadableFile, doubt
 from ..frame.channels import COLOR, FEATURES, expand
 from ..frame.frame import mean_frame

@@ -115,36 +115,25 @@ def sample(ctx, dry_run, frames, size, chunk, reference_frames, **options):
 @engine_options(average="1")
 @click.option("--tile", type=click.IntRange(32), metavar="PX", help="Tile size; smaller takes less memory.")
 @click.pass_context
-def denoise(
-    ctx, inputs, model, output, pair, prefilter, layer, keep_noisy, strength, shots, engine, device, precision, average, tile
-):
+def denoise(ctx, pair, keep_noisy, strength, shots, engine, device, precision, tile, **others):
     """Denoise multilayer EXR files, folders of them, or frame_####.exr patterns."""
-    from ..denoise import FileOptions, denoise_files, load_denoiser
-    from ..io.sequence import are_named, check_overwrites, find_inputs, match_pairs, parse_shots, plan_outputs
-    from ..neighbors import open_neighbors
+    from ..denoise import DenoiseOptions, PictureOptions
+    from ..denoise import denoise as run
+    from ..engines.options import EngineOptions
+    from ..io.sequence import parse_shots
     from . import console
 
-    paths = find_inputs(list(inputs))
-    groups = match_pairs(paths, [find_inputs([text]) for text in pair], are_named(inputs, pair))
-    outputs = plan_outputs(paths, output)
-    check_overwrites(groups, outputs)
-    with reporter(ctx, "denoising") as progress:
-        denoiser = load_denoiser(model, device, tile, engine, prefilter, progress.warn, precision, average)
-        progress.note(f"denoising with {denoiser.engine.description}{', prefiltered' if denoiser.prefilter else ''}")
-        progress.start(len(paths), len(paths))
-        done, counted = [0.0] * len(paths), set()
-
-        def on_progress(index, share):  # a frame that is done again in float32 reaches 1 twice
-            progress.advance(share - done[index], finished=share >= 1.0 and index not in counted)
-            done[index] = share
-            counted.update([index] * (share >= 1.0))
-
-        neighbors = open_neighbors(
-            denoiser, groups, parse_shots(shots), layer, device=device, engine=engine, precision=precision
-        )
-        denoise_files(denoiser, groups, outputs, FileOptions(layer, keep_noisy, strength), on_progress, neighbors)
-    console.result(f"wrote {outputs[0]}" if len(outputs) == 1 else f"wrote {len(outputs)} files to {output}")
-    return {"outputs": outputs, "engine": denoiser.engine.description, "prefiltered": bool(denoiser.prefilter)}
+    options = DenoiseOptions(
+        **others,
+        pairs=pair,
+        shots=parse_shots(shots),
+        picture=PictureOptions(keep_noisy, strength),
+        engine=EngineOptions(device, engine, precision, tile),
+    )
+    done = run(options, lambda title: reporter(ctx, title))
+    count = len(done.outputs)
+    console.result(f"wrote {done.outputs[0]}" if count == 1 else f"wrote {count} files to {options.output}")
+    return {"outputs": list(done.outputs), "engine": done.engine, "prefiltered": done.prefiltered}
 
 
 @main.command()
@@ -246,6 +235,7 @@ def export(model, kind, output, precision, check):
 def evaluate(ctx, models, frames, data, more, out, json_path, oidn, engine, device, precision, average):
     """Compare denoised frames with references: PSNR, SSIM, relMSE, SMAPE, FLIP."""
     from ..denoise import Denoiser
+    from ..engines.options import EngineOptions
     from ..evaluate import evaluate as station
     from ..evaluate import report
     from ..network.registry import open_model
@@ -255,7 +245,7 @@ def evaluate(ctx, models, frames, data, more, out, json_path, oidn, engine, devi
     checkpoints = [open_model(name) for name in models]
     names = ["ours"] if len(models) == 1 else list(models)
     denoisers = {
-        name: Denoiser(checkpoint, device, engine=engine, precision=precision, average=average)
+        name: Denoiser.open(checkpoint, EngineOptions(device, engine, precision), average=average)
         for name, checkpoint in zip(names, checkpoints, strict=True)
     }
     views = station.find_views([Path(folder) for folder in data])

@@ -64,7 +64,7 @@ def demo(config: DemoOptions, reporter) -> DemoResult:
         )
     with reporter("3/3 comparing") as progress:
         progress.note("denoising the view that was held out …")
-        view = evaluate_view(find_views([dataset])[0], {"ours": load_denoiser(run)}, with_oidn=True)
+        view = evaluate_view(find_views([dataset])[0], {"ours": load_denoiser(str(run))}, with_oidn=True)
     return DemoResult(view, write_comparison(view, folder), run)
 
 

@@ -1,6 +1,30 @@
-"""Noisy frames become clean ones: Frame + Denoiser → radiance, and EXR files through it."""
+"""Noisy frames become clean ones: Frame + Denoiser → radiance, and EXR files through it.
 
-from .denoiser import Denoiser, Prefilter, load_denoiser, removed_noise
-from .files import FileOptions, denoise_files, mix
+Its names are loaded when they are asked for: nothing here is imported before.
+"""
 
-__all__ = ["Denoiser", "FileOptions", "Prefilter", "denoise_files", "load_denoiser", "mix", "removed_noise"]
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .denoiser import Denoiser, load_denoiser
+    from .options import DenoiseOptions, PictureOptions
+    from .verb import Denoised, denoise
+
+__all__ = ["DenoiseOptions", "Denoised", "Denoiser", "PictureOptions", "denoise", "load_denoiser"]
+
+PLACES = {
+    "Denoised": "verb",
+    "DenoiseOptions": "options",
+    "Denoiser": "denoiser",
+    "PictureOptions": "options",
+    "denoise": "verb",
+    "load_denoiser": "denoiser",
+}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name not in PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{PLACES[name]}", __name__), name)

@@ -2,31 +2,24 @@
 
 import importlib.util
 
-from ..config import PRECISIONS
 from ..errors import N2NError
 from ..network.checkpoint import Checkpoint
 from ..network.specification import Specification
 from . import oidn, runtime
+from .options import ANY_ENGINE, EngineOptions
 from .protocol import Engine
 
 NAMES = ("torch", "oidn", "openvino")
 HAS_TORCH = importlib.util.find_spec("torch") is not None  # OpenVINO's engine needs it too, to read a network
 
 
-def make_engine(checkpoint: Checkpoint, engine: str = "auto", device: str = "auto", precision: str = "auto") -> Engine:
-    """Opens the engine, with the model on the device.
-
-    Args:
-        engine: "auto" or one of NAMES.
-        device: "auto" or a kind of device that the engine has.
-        precision: "float32"; "auto", "float16" and "bfloat16": 16 bits where that is faster, of the kind that the engine
-            has. What it then computes in, its `precision` says.
+def make_engine(checkpoint: Checkpoint, options: EngineOptions = ANY_ENGINE) -> Engine:
+    """Opens the engine that `options` asks for, with the model on the device.
 
     Raises:
         N2NError: When what was asked for cannot run the model here; it says why.
     """
-    if precision not in PRECISIONS:
-        raise N2NError(f"there is no precision {precision!r}", f"Choose {', '.join(PRECISIONS)}.")
+    engine, device, precision = options.engine, options.device, options.precision
     if engine == "auto":
         engine = _fastest(checkpoint.model, device)
     if engine == "oidn":
@@ -40,11 +33,9 @@ def make_engine(checkpoint: Checkpoint, engine: str = "auto", device: str = "aut
         from .openvino_engine import OpenvinoEngine
 
         return OpenvinoEngine.open(checkpoint, device, precision)
-    if engine == "torch":
-        from .torch_engine import TorchEngine
+    from .torch_engine import TorchEngine
 
-        return TorchEngine.open(checkpoint, device, precision)
-    raise N2NError(f"there is no engine {engine!r}", f"Choose auto, {', '.join(NAMES)}.")
+    return TorchEngine.open(checkpoint, device, precision)
 
 
 def _fastest(model: Specification, device: str) -> str:

@@ -2,11 +2,14 @@
 
 import contextlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ..denoise import Denoiser
+from ..denoise.ladder import Ladder
+from ..engines.choice import make_engine
+from ..engines.options import EngineOptions
 from ..engines.protocol import Image
 from ..errors import N2NError
 from ..frame.channels import NEIGHBORS, in_files
@@ -78,8 +81,8 @@ def _write(checkpoint: Checkpoint, kind: str, path: Path, frame: Frame, precisio
     try:
         WRITERS[kind](checkpoint, candidate, precision)
         write_sidecar(candidate, checkpoint, kind, precision)
-        ours, theirs = (Denoiser(checkpoint, "cpu", engine="torch", prefilter=False) for _ in range(2))
-        theirs.engine = open_written(kind, candidate, precision)
+        ours = Ladder(checkpoint.model, make_engine(checkpoint, EngineOptions("cpu", "torch")))
+        theirs = replace(ours, engine=open_written(kind, candidate, precision))
         difference = compare(ours.denoise(frame), theirs.denoise(frame))
         limit = TOLERANCE[precision]
         if not difference <= limit:

@@ -20,15 +20,17 @@ from ..adapt.options import AdaptOptions
 from ..adapt.shot import ShotFrame, load_frame
 from ..adapt.tune import Tuning
 from ..config import to_dict
-from ..denoise import Prefilter
-from ..denoise.denoiser import AlphaDenoiser
-from ..denoise.files import put_picture
+from ..denoise.alpha import AlphaDenoiser
+from ..denoise.layers import put_layer
+from ..denoise.renders import LayerRender
+from ..engines.options import EngineOptions
 from ..errors import N2NError, doubt
 from ..frame.channels import in_files
 from ..frame.frame import Frame, mean_frame
 from ..frame.independence import still_alpha
 from ..frame.metrics import psnr
 from ..frame.transfer import encode_tonemap, exposure
+from ..guides.prefilter import Prefilter
 from ..io.atomic import locked_folder, read_json, write_text
 from ..io.dataset import Pair, find_pairs
 from ..io.exr import ExrImage
@@ -138,9 +140,10 @@ class _Learner:
             seed=config.seed,
         )
         self.model, self.start, _ = start_of(self.adapting)
-        self.prefilter = Prefilter(self.model, config.device, engine=config.engine) if self.model.clean_guides else None
+        engine = EngineOptions(config.device, config.engine)
+        self.prefilter = Prefilter.open(self.model, engine) if self.model.clean_guides else None
         self.features = in_files(self.model.features)
-        self.alpha = AlphaDenoiser(device=config.device, engine=config.engine, prefilter=False)
+        self.alpha = AlphaDenoiser(engine)
         self.make_pilot = pilot_maker(self.adapting, self.start)
         self.tuning: Tuning | None = None
         self.newest: list[ShotFrame] = []
@@ -183,8 +186,9 @@ class _Learner:
         self._tell(Point(pair.frame, None, None))
 
     def _write(self, pair: Pair, files, seeds: list[Frame], color):
-        image, mean = ExrImage(files[0]), mean_frame(seeds)
-        put_picture(image, image.layer(None, self.features), mean, color, self.alpha(mean, still_alpha(seeds)))
+        image = ExrImage(files[0])
+        layer = image.layer(None, self.features)
+        put_layer(image, LayerRender(layer, mean_frame(seeds), still_alpha=still_alpha(seeds)), color, self.alpha)
         image.write(self.folder / f"{pair.view}_f{pair.frame:04d}.exr")
 
     def _tell(self, point: Point):

@@ -32,7 +32,8 @@ from pathlib import Path
 
 from .. import __version__
 from ..errors import LOGGER, N2NError, sentence_of
-from .request import LONGEST_LINE, BadRequest, Cancel, Check, Denoise, Describe, Quit, check_places, is_same_file, parse_request
+from .request import LONGEST_LINE, BadRequest, Cancel, Check, Denoise, Describe, Quit, parse_request
+from .work import DenoiseWork, check
 
 PROGRESS_S = 0.1  # between two lines of progress
 GRACE_S = 5.0  # that a running request has to stop in when nobody listens any more
@@ -89,9 +90,7 @@ class Server:
         self.answer = answer
         self._jobs: queue.Queue[Job | None] = queue.Queue()
         self._open: list[Job] = []  # waiting or at work, in order
-        self._denoisers: dict[tuple, object] = {}
-        self._work: dict[type, Callable] = {Describe: self._describe, Check: self._check, Denoise: self._denoise}
-        self._warn = lambda message: None  # of the request in hand
+        self._work: dict[type, Callable] = {Describe: self._describe, Check: check, Denoise: DenoiseWork()}
 
     def take(self, line: bytes) -> bool:
         """Puts the request of a line with those that wait; False when it asks for the end. Whatever the line is, it returns."""
@@ -153,115 +152,6 @@ class Server:
             "engines": {name: devices for name, devices, _ in list_engines() if devices},
             "models": [vars(model) for model in models],
         }
-
-    def _check(self, request: Check, job: Job):
-        from ..denoise.files import layers_to_denoise
-        from ..io.exr import ExrImage
-        from ..network.registry import open_model
-
-        features = open_model(request.model).model.features
-        _refuse_neighbors(features)
-        for index, path in enumerate(request.inputs):
-            job.on_share(index / len(request.inputs))
-            image = ExrImage(path, header_only=True)
-            layers_to_denoise(image, None, features)
-        return {}
-
-    def _denoise(self, request: Denoise, job: Job):
-        """Every view layer of one file."""
-        from ..denoise import FileOptions
-        from ..denoise.files import layers_to_denoise, put_picture
-        from ..io.exr import ExrImage, write_picture
-
-        check_places(request)
-        clock = [time.perf_counter()]
-
-        def lap():
-            clock.append(time.perf_counter())
-            return clock[-1] - clock[-2]
-
-        denoiser = self._denoiser(request, job)
-        _refuse_neighbors(denoiser.features)
-        seconds = {"model": lap()}
-        image = ExrImage(request.input)
-        layers = [layer for wanted in request.layers or [None] for layer in layers_to_denoise(image, wanted, denoiser.features)]
-        options = FileOptions(keep_noisy=request.keep_noisy, strength=request.strength)
-        frames = [image.frame(layer, denoiser.features) for layer in layers]
-        pictures = _picture_paths(request, len(layers))
-        seconds.update(read=lap(), network=0.0, write=0.0)
-        for index, (layer, frame) in enumerate(zip(layers, frames, strict=True)):
-            job.on_share(index / len(layers))
-            denoised = denoiser.denoise(frame, lambda share, start=index: job.on_share((start + share) / len(layers)))
-            seconds["network"] += lap()
-            rendered = image.picture(layer)
-            put_picture(image, layer, frame, denoised, denoiser.alpha(frame), options)
-            if pictures:
-                for path, pixels in zip(pictures[index], (image.picture(layer), rendered), strict=True):
-                    write_picture(path, pixels)
-            seconds["write"] += lap()
-        if request.output:
-            image.write(request.output)
-            seconds["write"] += lap()
-        return {
-            "layers": {layer: index for index, layer in enumerate(layers)},
-            "engine": denoiser.engine.description,
-            "seconds": seconds,
-        }
-
-    def _denoiser(self, request: Denoise, job: Job):
-        """Kept for the next request, unless the file has changed since; only one: large models fill a GPU."""
-        from ..denoise import load_denoiser
-
-        path = Path(request.model)
-        files = sorted(path.glob("*.pt")) if path.is_dir() else [path] if path.is_file() else []
-        key = (
-            request.model,
-            tuple(file.stat().st_mtime_ns for file in files),
-            request.device,
-            request.engine,
-            request.prefilter,
-        )
-        self._warn = job.warn
-        if key not in self._denoisers:
-            self._denoisers.clear()
-            self._denoisers[key] = load_denoiser(
-                request.model,
-                request.device,
-                engine=request.engine,
-                prefilter=request.prefilter,
-                warn=lambda message: self._warn(message),
-            )
-        return self._denoisers[key]
-
-
-def _refuse_neighbors(features: tuple[str, ...]):
-    from ..frame.channels import NEIGHBORS
-
-    if NEIGHBORS in features:
-        raise N2NError(
-            "the model looks at the frames before and after, which a single request does not give",
-            "Denoise the animation with `n2n-render denoise FRAMES --model …`, or choose another model.",
-        )
-
-
-def _picture_paths(request: Denoise, count: int) -> list[tuple[Path, Path]]:
-    """(denoised, rendered) of each layer, or nothing. Raises N2NError where one of them is read or written besides."""
-    if not request.pictures:
-        return []
-    folder = Path(request.pictures)
-    paths = [(folder / f"{index}.denoised.exr", folder / f"{index}.rendered.exr") for index in range(count)]
-    for path in (path for pair in paths for path in pair):
-        taken = next(
-            (
-                name
-                for name in ("input", "model", "output")
-                if getattr(request, name) and is_same_file(path, getattr(request, name))
-            ),
-            None,
-        )
-        if taken:
-            raise N2NError(f"denoise: the picture {path} is the {taken}, too", "Name another folder for pictures.")
-    return paths
 
 
 def _lines(descriptor: int) -> Iterator[bytes | None]:

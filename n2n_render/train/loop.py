@@ -9,8 +9,9 @@ from typing import Annotated
 import torch
 
 from ..config import to_dict
-from ..denoise import Prefilter
+from ..engines.options import EngineOptions
 from ..errors import N2NError
+from ..guides.prefilter import Prefilter
 from ..network.build import build_network
 from ..network.checkpoint import DAMAGED, Checkpoint, check_weights, read_checkpoint, write_checkpoint, write_somewhere
 from ..network.device import Float32, cpu_threads, describe_device, pick_device
@@ -64,7 +65,7 @@ class Trainer:
         kept = read_checkpoint(Path(resume) / LAST) if resume else None
         self.model, start = (kept.model, None) if kept else start_model(config)
         self.origin = kept.provenance.origin if kept else start.provenance.describe() if start else None
-        prefilter = Prefilter(self.model, config.device) if self.model.clean_guides else None
+        prefilter = Prefilter.open(self.model, EngineOptions(config.device)) if self.model.clean_guides else None
         self.training_pairs, self.validation_pairs, self.datasets = load_pairs(
             config, self.model, prefilter, progress, self.held
         )

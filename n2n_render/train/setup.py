@@ -10,12 +10,13 @@ from pathlib import Path
 
 from .. import __version__
 from ..config import to_dict
+from ..engines.options import EngineOptions
 from ..errors import N2NError, doubt
 from ..frame.channels import NEIGHBORS, in_files
+from ..guides.neighbors import Neighbors
 from ..io.atomic import LOCK, Busy, locked_folder, remove_abandoned, write_text
 from ..io.dataset import MANIFEST, Pair, find_datasets, find_pairs, read_manifest, split_pairs
 from ..io.sequence import find_windows
-from ..neighbors import Neighbors
 from ..network.checkpoint import Checkpoint
 from ..network.oidn_weights import init_archive, oidn_checkpoint
 from ..network.registry import open_model
@@ -101,7 +102,7 @@ def load_pairs(config: TrainOptions, model: Specification, prefilter, progress, 
     if NEIGHBORS in features:
         groups = [pair.noisy for pair in pairs]
         windows = find_windows(groups, config.temporal, list(config.shots))
-        neighbors = Neighbors(model, groups, windows, None, prefilter, device=config.device)
+        neighbors = Neighbors.open(model, groups, windows, None, prefilter, EngineOptions(config.device))
     held.enter_context(used_caches(pairs))
     cached = {}
     for index, pair in enumerate(pairs):

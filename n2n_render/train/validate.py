@@ -4,25 +4,23 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from ..denoise.ladder import Ladder, encode_channels
+from ..engines.live import LiveEngine
 from ..frame.metrics import psnr, relmse
-from ..frame.tiles import cut
-from ..frame.transfer import LOG_EPSILON, encode
+from ..frame.transfer import LOG_EPSILON
 from ..network.device import Float32
 from ..network.oidn import OidnUNet
 from ..network.paper import UNet
-from ..network.specification import decode_output
 from .dataset import Batches, CachedPair, split_exposed
 
 WINDOW_PX = 512  # of each held-out frame at most this much is looked at, in the middle
 MAX_PAIRS = 12  # and at most so many frames, evenly spaced
-TILE_PX = 768  # a network is run on at a time
 
 
 def encode_input(model, noisy, guides):
     """Exposed radiance (N, 3, h, w) and guides (N, C, h, w), normals [-1, 1] → network input (N, 3 + C, h, w)."""
     exposed = model.layout.split(torch.cat([noisy, guides], dim=1), axis=1)
-    encoded = [encode(name, image, model.encoding, model.unit_normals, torch) for name, image in exposed.items()]
-    return torch.cat(encoded, dim=1)
+    return torch.cat(list(encode_channels(model, exposed, torch).values()), dim=1)
 
 
 @Float32()
@@ -49,20 +47,9 @@ def set_norms_fixed(network: UNet | OidnUNet):
             module.eval()
 
 
-@Float32()
-def denoise_array(network: UNet | OidnUNet, image, device, precision: str = "float32", tile_px: int = TILE_PX):
+def denoise_array(network: UNet | OidnUNet, image, device, precision: str = "float32", tile_px: int | None = None):
     """(H, W, 10 or 17) of a cached pair → exposed radiance (H, W, 3) float32, in tiles: it fits a frame of any size."""
-    height, width = image.shape[:2]
-    output = np.empty((height, width, 3), np.float32)
-    for tile in cut(height, width, tile_px, network.specification.receptive_radius, network.specification.alignment):
-        images = split_exposed(image[tile.outer])
-        given = np.concatenate([images[name] for name in network.specification.layout.names], axis=-1).astype(np.float32)
-        pixels = torch.from_numpy(given).permute(2, 0, 1)[None].to(device)
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-            predicted = network(encode_input(network.specification, pixels[:, :3], pixels[:, 3:]))
-        decoded = decode_output(network.specification, predicted.float(), torch)[0].permute(1, 2, 0)
-        output[tile.inner] = decoded[tile.crop].cpu().numpy()
-    return output
+    return Ladder(network.specification, LiveEngine(network, device, precision), tile_px).denoise_exposed(split_exposed(image))
 
 
 def pair_error(denoised, noisy, other) -> float:

@@ -11,6 +11,7 @@ from conftest import noisy_frame, true_frame
 from n2n_render.adapt import tune
 from n2n_render.cli.commands import main
 from n2n_render.denoise import Denoiser
+from n2n_render.engines.options import EngineOptions
 from n2n_render.frame import metrics
 from n2n_render.frame.frame import mean_frame
 from n2n_render.frame.transfer import exposure
@@ -66,7 +67,7 @@ def test_the_model_can_be_used_like_any_other(shot, start, tmp_path):
     result = CliRunner().invoke(main, [*map(str, ["denoise", noisy, "--model", model, "-o", out, "--engine", "torch"])])
     assert result.exit_code == 0, result.output
     np.testing.assert_allclose(
-        read_frame(out).color, Denoiser(found, "cpu", engine="torch").denoise(read_frame(noisy, ("albedo",)))
+        read_frame(out).color, Denoiser.open(found, EngineOptions("cpu", "torch")).denoise(read_frame(noisy, ("albedo",)))
     )
     adapted(shot, tmp_path / "further", model)
 
@@ -86,7 +87,7 @@ def mean_of(shot, view):
 def test_adapting_brings_the_pictures_nearer_to_the_truth(shot, start, tmp_path):
     """Three frames teach the tiny network much; it is told the truth nowhere."""
     adapted(shot, tmp_path / "out", start, "--learning-rate", "0.01", "--batch", "4", steps=120)
-    beginner, told = Denoiser(open_model(str(start)), "cpu", engine="torch"), report(tmp_path / "out")
+    beginner, told = Denoiser.open(open_model(str(start)), EngineOptions("cpu", "torch")), report(tmp_path / "out")
     assert told["checks"][-1]["change"] < -0.2 and told["share"] > 0.5
     for view, name in enumerate(NAMES):
         mean, truth = mean_of(shot, view)
@@ -100,7 +101,7 @@ def test_an_adaptation_that_spoils_the_network_is_hardly_used(shot, tmp_path):
     told = report(tmp_path / "out")
     assert told["checks"][-1]["change"] > 1 and told["share"] < 1e-3
     assert all(frame["adapted"] < 0.02 for frame in told["frames"])
-    plain = Denoiser(open_model("oidn-small"), "cpu", engine="torch").denoise(mean_of(shot, 2)[0])
+    plain = Denoiser.open(open_model("oidn-small"), EngineOptions("cpu", "torch")).denoise(mean_of(shot, 2)[0])
     assert np.abs(read_frame(tmp_path / "out" / NAMES[2]).color - plain).mean() < 0.05 * plain.mean()
 
 
@@ -123,7 +124,7 @@ def test_open_image_denoise_is_a_start(shot, tmp_path):
     assert found.model.clean_guides and found.provenance.trained_on == ("data/v001_f0001",)
     assert "Open Image Denoise" in found.provenance.origin
     plain, raw = (
-        Denoiser(open_model("oidn-small"), "cpu", engine="torch", prefilter=prefilter).denoise(mean_of(shot, 2)[0])
+        Denoiser.open(open_model("oidn-small"), EngineOptions("cpu", "torch"), prefilter=prefilter).denoise(mean_of(shot, 2)[0])
         for prefilter in (True, False)
     )
     assert np.abs(read_frame(tmp_path / "out" / NAMES[2]).color - plain).mean() < 0.3 * np.abs(raw - plain).mean()

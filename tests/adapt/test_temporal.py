@@ -12,13 +12,15 @@ from conftest import noisy_frame, true_frame
 
 from n2n_render.adapt.shot import find_groups
 from n2n_render.cli.commands import main
-from n2n_render.denoise import Denoiser, Prefilter
+from n2n_render.denoise import Denoiser
+from n2n_render.engines.options import EngineOptions
 from n2n_render.frame import metrics
 from n2n_render.frame.frame import Frame, crop
 from n2n_render.frame.transfer import exposure
+from n2n_render.guides.neighbors import Neighbors
+from n2n_render.guides.prefilter import Prefilter
 from n2n_render.io.dataset import FrameName, write_manifest
 from n2n_render.io.exr import ExrImage, read_frame, write_frame
-from n2n_render.neighbors import Neighbors
 from n2n_render.network.checkpoint import read_checkpoint
 from n2n_render.network.registry import open_model
 
@@ -103,7 +105,7 @@ def test_frames_model_and_report_are_written_and_nothing_else(done):
 def test_the_neighbors_bring_the_pictures_nearer_to_the_truth(done):
     """Than the start's, which sees one frame only; and more than a few steps of training without them can."""
     shot, out = done
-    start = Denoiser(open_model("oidn"), "cpu", engine="torch")
+    start = Denoiser.open(open_model("oidn"), EngineOptions("cpu", "torch"))
     gains = []
     for frame, name in zip(FRAMES, NAMES, strict=True):
         mean = noisy(frame, 0)
@@ -115,7 +117,7 @@ def test_the_neighbors_bring_the_pictures_nearer_to_the_truth(done):
 def test_the_model_knows_its_neighbors(done):
     found = read_checkpoint(done[1] / "adapted.pt")
     assert found.model.features == ("albedo", "normal", "neighbors") and found.model.clean_guides
-    assert Denoiser(found, "cpu", engine="torch").reach == 1
+    assert Denoiser.open(found, EngineOptions("cpu", "torch")).reach == 1
     assert "Open Image Denoise" in found.provenance.origin
     result = run("models", done[1])
     assert result.exit_code == 0 and "neighbors" in result.output
@@ -265,7 +267,7 @@ def test_depth_tells_surfaces_apart_where_the_files_have_it(moving, has_depth):
             write_frame(moving / file_of(frame, seed), changed)
     model = open_model("oidn").model
     assert "depth" not in model.features
-    neighbors = Neighbors(model, find_groups([str(moving)], [])[0], [[None, 0, 1]], None, None)
+    neighbors = Neighbors.open(model, find_groups([str(moving)], [])[0], [[None, 0, 1]])
     share = neighbors.of(0)["neighbors_weight"][..., 0]
     assert share[:, 50:70].min() > 0.3
     assert share[:, 10:30].max() < 0.05 if has_depth else share[:, 10:30].min() > 0.3
@@ -274,10 +276,10 @@ def test_depth_tells_surfaces_apart_where_the_files_have_it(moving, has_depth):
 def test_guides_are_cleaned_alike_whatever_the_model_itself_wants_clean(moving):
     """A model of albedo alone brings a prefilter of albedo alone; one that wants guides as rendered brings none."""
     model = open_model("oidn").model
-    albedo_only = Prefilter(replace(model, features=("albedo",)))
+    albedo_only = Prefilter.open(replace(model, features=("albedo",)))
     groups, guides = find_groups([str(moving)], [])[0], []
-    for prefilter in (Prefilter(model), albedo_only, None):
-        guides.append(Neighbors(model, groups, [[0, 1, 2]], None, prefilter).of(0))
+    for prefilter in (Prefilter.open(model), albedo_only, None):
+        guides.append(Neighbors.open(model, groups, [[0, 1, 2]], None, prefilter).of(0))
     for other in guides[1:]:
         for name, image in other.items():
             np.testing.assert_array_equal(image, guides[0][name])

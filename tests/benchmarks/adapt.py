@@ -12,12 +12,13 @@ import numpy as np
 from n2n_render.adapt import judge
 from n2n_render.adapt.picture import Painter
 from n2n_render.adapt.shot import held_out_pixels, read_group
-from n2n_render.denoise import Denoiser, Prefilter
+from n2n_render.denoise import Denoiser
 from n2n_render.engines.oidn import denoise_best
 from n2n_render.evaluate.evaluate import find_views
 from n2n_render.frame.frame import mean_frame
 from n2n_render.frame.metrics import psnr, squared_error
 from n2n_render.frame.transfer import encode_tonemap, exposure
+from n2n_render.guides.prefilter import Prefilter
 from n2n_render.io.exr import ExrImage
 from n2n_render.network.checkpoint import read_checkpoint
 from n2n_render.network.registry import open_model
@@ -58,9 +59,9 @@ def main(data: str, out: str):
     told = checkpoint.provenance
     start = open_model(told.options["init"])
     options = {"prefilter": False, "average": told.options["average"]}
-    prefilter = Prefilter(start.model) if start.model.clean_guides else None
+    prefilter = Prefilter.open(start.model) if start.model.clean_guides else None
     painter = Painter(
-        Denoiser(checkpoint, **options), Denoiser(start, **options), prefilter, told.blend_weight, told.error_ratio
+        Denoiser.open(checkpoint, **options), Denoiser.open(start, **options), prefilter, told.blend_weight, told.error_ratio
     )
     rows, calibration, ranks = [], [], []
     for pair in find_views([Path(data)]):

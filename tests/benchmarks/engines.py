@@ -63,9 +63,10 @@ def large_frame(path, size):
 
 def denoiser_with(engine, network):
     from n2n_render.denoise import Denoiser
+    from n2n_render.engines.options import EngineOptions
 
-    denoiser = Denoiser(checkpoint_of(network), "cpu", engine="torch", prefilter=False, precision="float16")
-    denoiser.engine = make_engine(engine, network)
+    denoiser = Denoiser.open(checkpoint_of(network), EngineOptions("cpu", "torch", "float16"), prefilter=False)
+    denoiser.ladder.use(make_engine(engine, network))
     return denoiser
 
 
@@ -157,7 +158,7 @@ def main(path, size, rounds, networks, memory, child):
         for engine in ENGINES:
             if not (engine.startswith("oidn") and network == "paper 48/96"):
                 denoisers[network, engine] = denoiser_with(engine, network)
-                denoisers[network, engine].engine = Timed(denoisers[network, engine].engine)
+                denoisers[network, engine].ladder.use(Timed(denoisers[network, engine].engine))
     yardsticks = sorted({NETWORKS[network] for network in chosen})
     network_s = {key: [] for key in [*denoisers, *yardsticks]}
     around_s = {key: [] for key in denoisers}

@@ -15,6 +15,7 @@ QUALITY = {"oidn-small": 4, "oidn": 5, "oidn-large": 6}  # OIDN's fast, balanced
 @click.argument("paths", nargs=-1, required=True, metavar="FRAME.exr…")
 def main(paths):
     from n2n_render.denoise import Denoiser
+    from n2n_render.engines.options import EngineOptions
     from n2n_render.engines.runtime import Runtime
     from n2n_render.frame.frame import Frame
     from n2n_render.io.exr import read_frame
@@ -28,7 +29,7 @@ def main(paths):
     ]
     print("| model | mean | largest |\n|---|---|---|")
     for entry in (entry for entry in ARCHIVES if entry.usage):
-        ours = Denoiser(oidn_checkpoint(entry.name), "cpu", engine="torch", prefilter=False)
+        ours = Denoiser.open(oidn_checkpoint(entry.name), EngineOptions("cpu", "torch"), prefilter=False)
         subject, found = entry.usage.subject, []
         for frame in clean if entry.usage.clean_guides else noisy:
             images = {name: frame[name] for name in (subject, *entry.usage.features)}

@@ -17,6 +17,7 @@ import numpy as np
 @click.option("--model", "models", multiple=True, required=True)
 def main(data, models):
     from n2n_render.denoise import Denoiser
+    from n2n_render.engines.options import EngineOptions
     from n2n_render.evaluate.evaluate import find_views
     from n2n_render.frame.frame import mean_frame
     from n2n_render.frame.metrics import psnr
@@ -29,7 +30,8 @@ def main(data, models):
     for name, folder in itertools.product(models, data):
         checkpoint, scores = open_model(name), []
         denoisers = [
-            Denoiser(checkpoint, "cpu", engine="openvino", precision=precision) for precision in ("float32", "float16", "auto")
+            Denoiser.open(checkpoint, EngineOptions("cpu", "openvino", precision))
+            for precision in ("float32", "float16", "auto")
         ]
         if not denoisers[1].engine.coarse:
             raise SystemExit("this processor has no bfloat16")

@@ -40,11 +40,12 @@ def seconds_of(inputs, folder, model, engine):
 def time_stages(frame, model, engine, folder):
     """(network, encode + tile + decode, read, write) in seconds, each alone; the network's with all its prefilters."""
     from n2n_render.denoise import load_denoiser
+    from n2n_render.engines.options import EngineOptions
 
-    denoiser = load_denoiser(model, engine=engine, precision="float16")
-    parts = [denoiser, *(denoiser.prefilter.denoisers.values() if denoiser.prefilter else ())]
+    denoiser = load_denoiser(model, EngineOptions("auto", engine, "float16"))
+    parts = [denoiser.ladder, *(denoiser.prefilter.ladders.values() if denoiser.prefilter else ())]
     for part in parts:
-        part.engine = Timed(part.engine)
+        part.use(Timed(part.engine))
     for _ in range(2):  # the first one warms up
         for part in parts:
             part.engine.seconds = 0.0

@@ -10,11 +10,13 @@ import pytest
 import torch
 from conftest import noisy_frame, true_frame
 
-from n2n_render.denoise import Denoiser, denoise_files
+from n2n_render.denoise import Denoiser
+from n2n_render.denoise.files import denoise_files
 from n2n_render.engines import choice, openvino_engine, runtime
 from n2n_render.engines.choice import make_engine
 from n2n_render.engines.oidn import archive_tensors, why_not
 from n2n_render.engines.openvino_engine import OpenvinoEngine
+from n2n_render.engines.options import EngineOptions
 from n2n_render.engines.torch_engine import TorchEngine
 from n2n_render.errors import N2NError
 from n2n_render.frame.channels import Kind, kind_of
@@ -49,9 +51,9 @@ def denoiser_on(name, model) -> Denoiser:
     """The model "oidn" or "paper" on the engine of that name, or a skipped test where something is not installed."""
     kind, _, precision = name.partition(" ")
     checkpoint = open_model("oidn-noisy-aux") if model == "oidn" else checkpoint_of(PAPER)
-    denoiser = Denoiser(checkpoint, "cpu", engine=kind)
+    denoiser = Denoiser.open(checkpoint, EngineOptions("cpu", kind))
     if precision:
-        denoiser.engine = OpenvinoEngine.open(checkpoint, "cpu", precision)
+        denoiser.ladder.use(OpenvinoEngine.open(checkpoint, "cpu", precision))
     return denoiser
 
 
@@ -86,11 +88,12 @@ def frame_with_neighbors(size):
 def test_engines_agree_on_neighbors(widened, precision):
     """Of a network that begins to look at them, and of one with weights for them; at any size."""
     checkpoint = widen(checkpoint_of(OIDN), TEMPORAL.features) if widened else checkpoint_of(TEMPORAL)
-    denoiser = Denoiser(checkpoint, "cpu", engine="torch")
+    denoiser = Denoiser.open(checkpoint, EngineOptions("cpu", "torch"))
     engines = denoiser.engine, OpenvinoEngine.open(checkpoint, "cpu", precision)
     for size in ((1, 1), (33, 70), (90, 130)):
         pictures = []
-        for denoiser.engine in engines:
+        for engine in engines:
+            denoiser.ladder.use(engine)
             pictures.append(denoiser.denoise(frame_with_neighbors(size)))
         expected, found = pictures
         assert np.abs(found - expected).mean() <= TOLERANCE[f"openvino {precision}"] * expected.mean()
@@ -100,7 +103,7 @@ def test_engines_agree_on_neighbors(widened, precision):
 def test_neighbors_have_the_share_in_the_picture_that_they_are_given(engine):
     """On the curve of the network. The exposure of the frame is theirs too, whatever the scale of the scene."""
     narrow, wide = (
-        Denoiser(checkpoint, "cpu", engine=engine, precision="float32")
+        Denoiser.open(checkpoint, EngineOptions("cpu", engine, "float32"))
         for checkpoint in (checkpoint_of(OIDN), widen(checkpoint_of(OIDN), TEMPORAL.features))
     )
     frame = frame_with_neighbors((40, 56))
@@ -115,18 +118,20 @@ def test_neighbors_have_the_share_in_the_picture_that_they_are_given(engine):
 
 def test_tiles_and_orientations_take_their_neighbors_along():
     checkpoint, frame = widen(checkpoint_of(OIDN), TEMPORAL.features), frame_with_neighbors((150, 210))
-    whole = Denoiser(checkpoint, "cpu", 4096, "torch").denoise(frame)
-    np.testing.assert_allclose(Denoiser(checkpoint, "cpu", 32, "torch").denoise(frame), whole, rtol=1e-4, atol=1e-6)
+    whole = Denoiser.open(checkpoint, EngineOptions("cpu", "torch", tile_px=4096)).denoise(frame)
+    np.testing.assert_allclose(
+        Denoiser.open(checkpoint, EngineOptions("cpu", "torch", tile_px=32)).denoise(frame), whole, rtol=1e-4, atol=1e-6
+    )
     # hardly anything but them is in the picture: any that went elsewhere would show
     frame = frame.with_channels(neighbors_weight=np.full_like(frame["neighbors_weight"], 0.9999))
-    turned = Denoiser(checkpoint, "cpu", engine="torch", average=8).denoise(frame)
+    turned = Denoiser.open(checkpoint, EngineOptions("cpu", "torch"), average=8).denoise(frame)
     np.testing.assert_allclose(turned, frame["neighbors_picture"], rtol=2e-2, atol=1e-3)
 
 
 @pytest.mark.parametrize("engine", ["auto", "torch"])
 def test_a_model_that_looks_at_neighbors_must_be_given_them(engine):
     with pytest.raises(N2NError, match="frames before and after") as caught:
-        Denoiser(checkpoint_of(TEMPORAL), "cpu", engine=engine).denoise(noisy_frame(true_frame(33, 70), 1))
+        Denoiser.open(checkpoint_of(TEMPORAL), EngineOptions("cpu", engine)).denoise(noisy_frame(true_frame(33, 70), 1))
     assert "n2n-render denoise" in caught.value.hint
 
 
@@ -134,8 +139,8 @@ def test_the_runtime_refuses_neighbors():
     for features in (TEMPORAL.features, ("neighbors",)):
         assert "neighbors" in why_not(dataclasses.replace(TEMPORAL, features=features))
     with pytest.raises(N2NError, match="neighbors"):
-        make_engine(checkpoint_of(TEMPORAL), "oidn", "cpu")
-    assert make_engine(checkpoint_of(TEMPORAL), "auto", "cpu").name != "oidn"
+        make_engine(checkpoint_of(TEMPORAL), EngineOptions("cpu", "oidn"))
+    assert make_engine(checkpoint_of(TEMPORAL), EngineOptions("cpu")).name != "oidn"
 
 
 @pytest.mark.parametrize("name", ["oidn", "openvino float32"])
@@ -149,7 +154,7 @@ def test_a_pixel_without_bounds_does_not_part_the_engines(name):
 
 def test_stopping_stops_open_image_denoise():
     """What on_progress raises comes out, at once; the engine goes on working."""
-    denoiser = Denoiser(open_model("oidn-small-noisy-aux"), "cpu", engine="oidn")
+    denoiser = Denoiser.open(open_model("oidn-small-noisy-aux"), EngineOptions("cpu", "oidn"))
     frame, shares = noisy_frame(true_frame(64, 80), 1), []
     whole = denoiser.denoise(frame, shares.append)
     assert len(shares) > 5 and shares == sorted(shares) and shares[-1] == 1.0
@@ -189,7 +194,7 @@ def test_the_runtime_says_why_it_cannot_run_a_model():
 )
 def test_what_cannot_run_is_refused(engine, device, model, says):
     with pytest.raises(N2NError, match=says) as caught:
-        make_engine(checkpoint_of(model), engine, device)
+        make_engine(checkpoint_of(model), EngineOptions(device, engine))
     assert caught.value.hint
 
 
@@ -198,7 +203,7 @@ def test_the_fastest_engine_of_the_cpu_that_is_installed_is_taken(monkeypatch):
     small, paper = checkpoint_of(OIDN), checkpoint_of(PAPER)
 
     def chosen():
-        return [make_engine(checkpoint, "auto", "cpu").name for checkpoint in (small, paper)]
+        return [make_engine(checkpoint, EngineOptions("cpu")).name for checkpoint in (small, paper)]
 
     def missing():
         raise N2NError("not installed", "Install it.")
@@ -210,7 +215,7 @@ def test_the_fastest_engine_of_the_cpu_that_is_installed_is_taken(monkeypatch):
     assert chosen() == ["torch", "torch"] and choice.find_oidn_devices() == {}
     for engine in ("openvino", "oidn"):
         with pytest.raises(N2NError, match="not installed"):
-            make_engine(small, engine, "cpu")
+            make_engine(small, EngineOptions("cpu", engine))
 
 
 @pytest.mark.parametrize(
@@ -251,10 +256,10 @@ class SmallGpu:
 def on_small_gpu(limit, size):
     """(denoiser in float32, what it warned of, a frame, what should come out)."""
     warnings = []
-    denoiser = Denoiser(checkpoint_of(PAPER), "cpu", engine="torch", warn=warnings.append, precision="float32")
+    denoiser = Denoiser.open(checkpoint_of(PAPER), EngineOptions("cpu", "torch", "float32"), warn=warnings.append)
     frame = noisy_frame(true_frame(*size), 1)
     expected = denoiser.denoise(frame)
-    denoiser.engine = SmallGpu(denoiser.engine, limit)
+    denoiser.ladder.use(SmallGpu(denoiser.engine, limit))
     return denoiser, warnings, frame, expected
 
 
@@ -287,8 +292,8 @@ def sequence(tmp_path):
 
 def test_a_sequence_gives_the_same_as_its_frames_one_by_one(sequence):
     """Reading ahead and writing behind mixes no frames up; progress ends at 1 for each, in order."""
-    denoiser, (paths, outputs), told = Denoiser(checkpoint_of(PAPER), "cpu", engine="torch"), sequence, []
-    denoise_files(denoiser, [[path] for path in paths], outputs, on_progress=lambda *progress: told.append(progress))
+    denoiser, (paths, outputs), told = Denoiser.open(checkpoint_of(PAPER), EngineOptions("cpu", "torch")), sequence, []
+    denoise_files(denoiser, [[path] for path in paths], outputs, on_frame=lambda *progress: told.append(progress))
     for path, output in zip(paths, outputs, strict=True):
         np.testing.assert_array_equal(read_frame(output).color, denoiser.denoise(read_frame(path, PAPER.features)))
     assert [index for index, share in told if share == 1.0] == [0, 1, 2] and told == sorted(told)
@@ -297,7 +302,7 @@ def test_a_sequence_gives_the_same_as_its_frames_one_by_one(sequence):
 def test_a_damaged_frame_is_named_and_the_others_are_done(sequence):
     paths, outputs = sequence
     paths[1].write_bytes(paths[1].read_bytes()[:-400])
-    denoiser = Denoiser(checkpoint_of(PAPER), "cpu", engine="torch")
+    denoiser = Denoiser.open(checkpoint_of(PAPER), EngineOptions("cpu", "torch"))
     with pytest.raises(N2NError, match="frame_1.exr"):
         denoise_files(denoiser, [[path] for path in paths], outputs)
     for index in (0, 2):
@@ -311,15 +316,15 @@ def test_frames_with_little_noise_are_denoised_in_float32_unless_half_is_asked_f
     checkpoint, warnings = open_model("oidn-small-noisy-aux"), []
     truth = true_frame(64, 80)
     nearly_clean, noisy = noisy_frame(truth, 1, spread=0.02), noisy_frame(truth, 1)
-    denoiser = Denoiser(checkpoint, "cpu", engine="openvino", warn=warnings.append)
-    denoiser.engine = OpenvinoEngine.open(checkpoint, "cpu", "bfloat16")  # also where "auto" would not choose it
+    denoiser = Denoiser.open(checkpoint, EngineOptions("cpu", "openvino"), warn=warnings.append)
+    denoiser.ladder.use(OpenvinoEngine.open(checkpoint, "cpu", "bfloat16"))  # also where "auto" would not choose it
     denoiser.denoise(noisy)
     assert denoiser.engine.coarse and not warnings
     image = denoiser.denoise(nearly_clean)
-    exact = Denoiser(checkpoint, "cpu", engine="openvino", precision="float32").denoise(nearly_clean)
+    exact = Denoiser.open(checkpoint, EngineOptions("cpu", "openvino", "float32")).denoise(nearly_clean)
     assert denoiser.engine.coarse and len(warnings) == 1  # the next noisy frame is fast again
     np.testing.assert_array_equal(image, exact)
-    forced = Denoiser(checkpoint, "cpu", engine="openvino", precision="float16")
+    forced = Denoiser.open(checkpoint, EngineOptions("cpu", "openvino", "float16"))
     assert not np.array_equal(forced.denoise(nearly_clean), exact) and forced.engine.coarse
 
 
@@ -327,14 +332,14 @@ def test_every_engine_says_its_precision_in_one_word():
     """Only bfloat16 is coarse; words that are for users are refused."""
     checkpoint = checkpoint_of(OIDN)
     for engine, asked in (("torch", "float16"), ("torch", "auto"), ("oidn", "auto"), ("openvino", "float32")):
-        opened = make_engine(checkpoint, engine, "cpu", asked)
+        opened = make_engine(checkpoint, EngineOptions("cpu", engine, asked))
         assert opened.precision == "float32" and not opened.coarse and opened.on_cpu
         assert (opened.alignment, opened.receptive_radius) == (OIDN.alignment, OIDN.receptive_radius)
-    rounded = make_engine(checkpoint, "openvino", "cpu", "bfloat16")
+    rounded = make_engine(checkpoint, EngineOptions("cpu", "openvino", "bfloat16"))
     assert rounded.precision == "bfloat16" and rounded.coarse and "bfloat16" in rounded.description
     for word in ("half", "single", "float64"):
         with pytest.raises(N2NError, match=word):
-            make_engine(checkpoint, "torch", "cpu", word)
+            EngineOptions("cpu", "torch", word)
 
 
 def test_an_engine_runs_a_network_that_is_there_already():
@@ -352,8 +357,8 @@ def test_an_engine_runs_a_network_that_is_there_already():
 def test_nobody_is_told_that_openvino_is_used():
     """Its converter sends statistics, by default."""
     code = (
-        "import sys; from n2n_render.denoise import load_denoiser; "
-        "load_denoiser('oidn-small-noisy-aux', engine='openvino'); "
+        "import sys; from n2n_render.denoise import load_denoiser; from n2n_render.engines.options import EngineOptions; "
+        "load_denoiser('oidn-small-noisy-aux', EngineOptions(engine='openvino')); "
         "print(sys.modules['openvino_telemetry'], 'openvino_telemetry.main' in sys.modules)"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -14,6 +14,7 @@ import torch
 from conftest import noisy_frame, true_frame
 
 from n2n_render.denoise import Denoiser
+from n2n_render.engines.options import EngineOptions
 from n2n_render.errors import N2NError
 from n2n_render.export import ExportOptions, export, formats
 from n2n_render.export.files import TOLERANCE, compare, write_checked
@@ -127,7 +128,9 @@ def test_an_archive_opens_as_the_model_that_it_was(frame, tmp_path):
     found = open_model(str(tmp_path / "m.tza"))
     assert found.model == LARGE.without_norms()
     assert found.provenance.origin == "trained on shot, step 7"
-    ours, theirs = (Denoiser(model, "cpu", engine="torch", prefilter=False).denoise(frame) for model in (checkpoint, found))
+    ours, theirs = (
+        Denoiser.open(model, EngineOptions("cpu", "torch"), prefilter=False).denoise(frame) for model in (checkpoint, found)
+    )
     assert compare(ours, theirs) < 1e-4
 
 
@@ -158,7 +161,7 @@ def test_open_image_denoises_own_program_runs_an_exported_archive(frame, tmp_pat
         command, cwd=tmp_path, env={**os.environ, "LD_LIBRARY_PATH": str(folder / "lib")}, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    ours = Denoiser(checkpoint, "cpu", engine="torch", prefilter=False).denoise(frame)
+    ours = Denoiser.open(checkpoint, EngineOptions("cpu", "torch"), prefilter=False).denoise(frame)
     assert compare(ours, read_pfm(tmp_path / "out.pfm")) < 0.005
     assert compare(ours, frame.color) > 0.05  # the comparison is one
 

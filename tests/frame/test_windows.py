@@ -7,7 +7,7 @@ import OpenEXR
 import pytest
 from conftest import noisy_frame, true_frame
 
-from n2n_render.denoise.files import read_renders
+from n2n_render.denoise.renders import read_renders
 from n2n_render.errors import N2NError
 from n2n_render.frame.frame import Frame, crop
 from n2n_render.frame.windows import Window, common, place
@@ -90,7 +90,7 @@ def test_a_pair_with_other_windows_is_averaged_pixel_by_pixel(tmp_path, shift, c
     other = (corner[0] + shift[0], corner[1] + shift[1])
     paths = [write(tmp_path / "a.exr", part_of(one, corner), corner), write(tmp_path / "b.exr", part_of(two, other), other)]
     with caplog.at_level(logging.WARNING):
-        found = read_renders(paths, None, ("albedo",)).frames["ViewLayer"]
+        found = read_renders(paths, None, ("albedo",)).layers[0].frame
     plane = np.full((100, 100, 3), np.nan, np.float32)
     plane[20 : 20 + SIZE[0], 16 : 16 + SIZE[1]] = one.color[20 : 20 + SIZE[0], 16 : 16 + SIZE[1]]
     both = (slice(max(20, other[1]), min(20, other[1]) + SIZE[0]), slice(max(16, other[0]), min(16, other[0]) + SIZE[1]))
@@ -106,7 +106,7 @@ def test_a_border_that_begins_at_the_same_corner_is_no_other_size(tmp_path):
         write(tmp_path / "a.exr", part_of(one, (0, 0))),
         write(tmp_path / "b.exr", crop(two, (slice(0, 30), slice(0, 40)))),
     ]
-    found = read_renders(paths, None, ("albedo",)).frames["ViewLayer"]
+    found = read_renders(paths, None, ("albedo",)).layers[0].frame
     np.testing.assert_allclose(found.color[:30, :40], (one.color[:30, :40] + two.color[:30, :40]) / 2, rtol=1e-6)
     np.testing.assert_array_equal(found.color[30:], one.color[30 : SIZE[0], : SIZE[1]])
 

@@ -10,6 +10,7 @@ import pytest
 from conftest import noisy_frame, true_frame
 
 from n2n_render.denoise import Denoiser
+from n2n_render.engines.options import EngineOptions
 from n2n_render.engines.runtime import Runtime
 from n2n_render.errors import N2NError
 from n2n_render.frame.frame import Frame
@@ -123,7 +124,7 @@ def both(cpu, name, noisy, clean, weights=None):
     entry = next(entry for entry in ARCHIVES if entry.name == name)
     model, quality = entry.usage, QUALITY[entry.size]
     ours = Checkpoint(model, oidn_checkpoint(weights or name).weights)
-    denoiser = Denoiser(ours, "cpu", engine="torch", prefilter=False)
+    denoiser = Denoiser.open(ours, EngineOptions("cpu", "torch"), prefilter=False)
     if model.subject != "color":
         image = getattr(noisy, model.subject)
         return denoiser.denoise(Frame(image)), cpu.filter({model.subject: image}, quality=quality)

@@ -7,12 +7,14 @@ from click.testing import CliRunner
 from test_loop import config, interrupt_at
 
 from n2n_render.cli.commands import main
-from n2n_render.denoise import Denoiser, Prefilter
+from n2n_render.denoise import Denoiser
 from n2n_render.engines.oidn import archive_tensors
+from n2n_render.engines.options import EngineOptions
 from n2n_render.errors import N2NError
 from n2n_render.frame.channels import FEATURES
 from n2n_render.frame.frame import mean_frame
 from n2n_render.frame.transfer import exposure
+from n2n_render.guides.prefilter import Prefilter
 from n2n_render.io.exr import read_frame
 from n2n_render.network.archive import write_tza
 from n2n_render.network.build import fold
@@ -29,7 +31,7 @@ OIDN = {"init": "oidn-small", "features": GUIDES, "steps": 6}
 
 def make_prefilter(model):
     """As training does."""
-    return Prefilter(model, "cpu")
+    return Prefilter.open(model, EngineOptions("cpu"))
 
 
 def assert_same(found, expected):
@@ -69,7 +71,7 @@ def test_a_run_says_where_its_weights_come_from(make_dataset, tmp_path, silent):
     changed = [name for name, tensor in start.tensors().items() if not torch.equal(tensor, found.tensors()[name])]
     assert len(changed) > 25 and found.tensors()["enc_conv0.0.weight"][:, 9].abs().max() > 0  # depth is being learnt
     frame = read_frame(sorted(folder.glob("*.exr"))[0], found.model.features)
-    denoiser = Denoiser(found, "cpu", engine="torch")
+    denoiser = Denoiser.open(found, EngineOptions("cpu", "torch"))
     assert denoiser.prefilter and np.isfinite(denoiser.denoise(frame)).all()
 
 
@@ -150,7 +152,7 @@ def test_training_sees_what_denoising_does(make_dataset, tmp_path, silent):
     cached = trainer.training_pairs[0]
     frames = [read_frame(path, GUIDES) for path in cached.pair.noisy]
     seen = denoise_array(trainer.network, cached.images[0], torch.device("cpu")) / exposure(mean_frame(frames).color)
-    expected = Denoiser(open_model("oidn-small"), "cpu", engine="torch").denoise(frames[0])
+    expected = Denoiser.open(open_model("oidn-small"), EngineOptions("cpu", "torch")).denoise(frames[0])
     assert np.abs(seen - expected).mean() < 0.01 * expected.mean()
 
 

@@ -1,0 +1,127 @@
+"""Radiance → denoised radiance, in eight rungs: expose, encode, cut, engine, blend, decode, un-expose; once, for everybody.
+
+Denoising takes it with a frame; the validation and the judging of a training take it with channels that are exposed already.
+"""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import N2NError
+from ..frame import tiles
+from ..frame.arrays import Array
+from ..frame.channels import COLOR, NEIGHBOR_CHANNELS
+from ..frame.frame import Frame
+from ..frame.transfer import depth_scale, encode, expose, exposure, unexpose
+from ..network.specification import Specification, decode_output
+from ..progress import OnFraction, ignore, part
+
+BAND_ROWS = 16
+LEAST_USUAL_TILE_PX = 768  # smaller ones are mostly overlap
+LARGE_FRAME_PIXELS = 12_000_000  # such frames are read, denoised and written one after the other: three would not fit
+
+Engine = Any
+See = Callable[[str, Array], Array]  # a channel's name and pixels → its exposed pixels, float32
+
+
+def encode_channels(model: Specification, exposed: Mapping[str, Any], xp: Any) -> dict[str, Any]:
+    """Exposed channels, NumPy arrays or torch tensors of any layout → as the network takes them, in its order."""
+    names = model.layout.names
+    return {name: encode(name, exposed[name], model.encoding, model.unit_normals, xp) for name in names}
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """What a network makes of whole images.
+
+    Attributes:
+        model: How the network is fed, and what it gives.
+        engine: What runs it.
+        tile_px: Largest side of a tile; None: what the engine likes. Tiled = untiled.
+    """
+
+    model: Specification
+    engine: Engine
+    tile_px: int | None = None
+
+    def denoise(self, frame: Frame, on_fraction: OnFraction = ignore) -> Array:
+        """Radiance (H, W, 3) float32, never negative, in the frame's own scale. `frame` is not changed.
+
+        Exposure and depth scale are those of the whole image.
+
+        Raises:
+            MemoryError: The device has too little memory for a tile.
+            N2NError: A channel is missing, or the picture is not finite.
+        """
+        self._check(frame)
+        factor = exposure(frame.color) if self.model.subject == "color" else 1.0
+        scale = depth_scale(frame["depth"]) if "depth" in self.model.layout.names else 1.0
+        picture = self._climb(frame, lambda name, image: expose(name, image, factor, scale), factor, on_fraction)
+        if not np.isfinite(picture.sum(dtype=np.float64)):
+            raise N2NError(
+                "the model's output is not finite",
+                "Its weights are damaged, or the frame's values are extreme; use another model, or --precision float32.",
+            )
+        return picture
+
+    def denoise_exposed(self, channels: Mapping[str, Array], on_fraction: OnFraction = ignore) -> Array:
+        """The same between expose and un-expose: channels (H, W, C) as `expose` gives them, of any float type → exposed
+        radiance (H, W, 3) float32. What is not finite is left to the caller.
+        """
+        return self._climb(channels, lambda name, image: image.astype(np.float32, copy=False), 1.0, on_fraction)
+
+    def largest_tile_px(self, height: int, width: int) -> int:
+        """Where the frame itself takes much memory, the network gets less."""
+        usual: int = self.engine.tile_px
+        return self.tile_px or (usual if height * width <= LARGE_FRAME_PIXELS else max(usual // 2, LEAST_USUAL_TILE_PX))
+
+    def _check(self, frame: Frame) -> None:
+        missing = [name for name in self.model.layout.names if name not in frame]
+        if missing and missing[0] in NEIGHBOR_CHANNELS:
+            raise N2NError(
+                "the model looks at the frames before and after, which are not given here",
+                "Denoise the animation with `n2n-render denoise FRAMES --model …` first, and use its frames.",
+            )
+        if missing:
+            raise N2NError(f"the frame has no {missing[0]}, which the model needs", "Use a model without it.")
+
+    def _climb(self, images: Mapping[str, Array], see: See, factor: float, on_fraction: OnFraction) -> Array:
+        height, width = images[COLOR].shape[:2]
+        output = np.empty((height, width, 3), np.float32)
+        engine, tile_px = self.engine, self.largest_tile_px(height, width)
+        plan = list(tiles.cut(height, width, tile_px, engine.receptive_radius, engine.alignment))
+        for index, tile in enumerate(plan):
+            encoded = self._encode({name: images[name][tile.outer] for name in self.model.layout.names}, see)
+            predicted = engine.run(encoded, part(on_fraction, index, len(plan)))
+            self._decode(predicted[tile.crop], factor, output[tile.inner])
+            on_fraction((index + 1) / len(plan))
+        return output
+
+    def _encode(self, images: Mapping[str, Array], see: See) -> Array:
+        """Channels (h, w, C) → (h, w, sum of C) float32, contiguous."""
+        height, width = images[COLOR].shape[:2]
+        encoded = np.empty((height, width, self.model.layout.count), np.float32)
+
+        def work(rows: slice) -> None:
+            exposed = {name: see(name, image[rows]) for name, image in images.items()}
+            self.model.layout.stack(encode_channels(self.model, exposed, np), out=encoded[rows])
+
+        _in_bands(height, work)
+        return encoded
+
+    def _decode(self, predicted: Array, factor: float, out: Array) -> None:
+        """(h, w, 3) network output → radiance, into `out`."""
+
+        def work(rows: slice) -> None:
+            out[rows] = unexpose(COLOR, decode_output(self.model, predicted[rows], np), factor, 1.0)
+
+        _in_bands(len(out), work)
+
+
+def _in_bands(height: int, work: Callable[[slice], None]) -> None:
+    """work(rows) for a few rows at a time, on all cores: what a curve needs in between stays in the processor's cache."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(work, [slice(start, start + BAND_ROWS) for start in range(0, height, BAND_ROWS)]))

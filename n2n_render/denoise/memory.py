@@ -1,0 +1,110 @@
+"""A ladder that goes on where a device has too little memory, or its precision would show."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..engines.choice import make_engine
+from ..engines.options import ANY_ENGINE, EngineOptions
+from ..errors import N2NError
+from ..frame.arrays import Array
+from ..frame.frame import Frame
+from ..frame.transfer import encode_tonemap, exposure
+from ..network.checkpoint import Checkpoint
+from ..network.specification import Specification
+from ..progress import OnFraction, Warn, ignore
+from .ladder import Ladder
+
+SMALLEST_TILE_PX = 128  # below this, running out of memory is given up on
+LITTLE_NOISE = 0.04  # RMS on T(v); bfloat16 rounds by 0.001, which costs more than 0.02 dB below this
+
+
+class ResilientLadder:
+    """The ladder of one checkpoint. Too little memory: smaller tiles, then the CPU. Little noise: float32.
+
+    What was found out about the memory stays for the next frame.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, options: EngineOptions, ladder: Ladder, warn: Warn = ignore):
+        self.checkpoint, self.options, self.ladder, self.warn = checkpoint, options, ladder, warn
+        self._in_float32: ResilientLadder | None = None
+
+    @classmethod
+    def open(cls, checkpoint: Checkpoint, options: EngineOptions = ANY_ENGINE, warn: Warn = ignore) -> "ResilientLadder":
+        """Makes the engine. Raises N2NError where what was asked for cannot run the model here."""
+        return cls(checkpoint, options, Ladder(checkpoint.model, make_engine(checkpoint, options), options.tile_px), warn)
+
+    @property
+    def model(self) -> Specification:
+        return self.ladder.model
+
+    @property
+    def engine(self) -> Any:
+        return self.ladder.engine
+
+    def use(self, engine: Any, tile_px: int | None = None) -> None:
+        """Goes on with another engine for the same network."""
+        self.ladder = replace(self.ladder, engine=engine, tile_px=tile_px)
+
+    def denoise(self, frame: Frame, on_fraction: OnFraction = ignore) -> Array:
+        """Radiance (H, W, 3), as `Ladder.denoise` gives it. Raises N2NError where no memory suffices."""
+        return self.run(frame, on_fraction)[0]
+
+    def run(self, frame: Frame, on_fraction: OnFraction = ignore) -> tuple[Array, "ResilientLadder"]:
+        """The picture, and the ladder that made it: this one, or the one in float32 where rounding would show.
+
+        Rounding to bfloat16 is far below the noise of most frames, but not of nearly clean ones: those are denoised again,
+        unless half precision was asked for.
+        """
+        picture = self._within_memory(frame, on_fraction)
+        if not self._rounds_visibly(frame, picture):
+            return picture, self
+        exact = self._exact()
+        return exact._within_memory(frame, on_fraction), exact
+
+    def _within_memory(self, frame: Frame, on_fraction: OnFraction) -> Array:
+        while True:
+            try:
+                return self.ladder.denoise(frame, on_fraction)
+            except MemoryError as error:
+                self._take_less_memory(frame, error)
+
+    def _take_less_memory(self, frame: Frame, error: MemoryError) -> None:
+        """Halves the tiles; where they are small already, goes to the CPU. Raises N2NError where that is tried already."""
+        used = min(self.ladder.largest_tile_px(frame.height, frame.width), max(frame.height, frame.width))
+        if used > SMALLEST_TILE_PX:
+            self.ladder = replace(self.ladder, tile_px=used // 2)
+        elif not self.engine.on_cpu:
+            self.warn(f"{self.engine.description} has too little memory ({error}); going on on the CPU")
+            self.use(make_engine(self.checkpoint, replace(self.options, device="cpu", engine="auto")))
+        else:
+            raise N2NError(
+                f"not enough memory on {self.engine.description} ({error})",
+                "Close other programs, or denoise on a machine with more.",
+            ) from None
+
+    def _rounds_visibly(self, frame: Frame, picture: Array) -> bool:
+        return (
+            self.engine.coarse
+            and self.options.precision == "auto"
+            and self.model.subject == "color"
+            and removed_noise(frame.color, picture) < LITTLE_NOISE
+        )
+
+    def _exact(self) -> "ResilientLadder":
+        """The same in float32, on the CPU, where the engines that round are; made once."""
+        if self._in_float32 is None:
+            options = replace(
+                self.options, device="cpu", engine=self.engine.name, precision="float32", tile_px=self.ladder.tile_px
+            )
+            self._in_float32 = ResilientLadder.open(self.checkpoint, options, self.warn)
+            self.warn("there is so little noise that half precision would show: using float32 (--precision half is faster)")
+        return self._in_float32
+
+
+def removed_noise(noisy: Array, denoised: Array) -> float:
+    """RMS difference of two pictures (H, W, 3) on T(v), after the exposure of the first; every fourth pixel each way."""
+    factor = np.float32(exposure(noisy))
+    shown = [encode_tonemap(image[::4, ::4] * factor, np) for image in (noisy, denoised)]
+    return float(np.sqrt(np.mean((shown[0] - shown[1]) ** 2, dtype=np.float64)))

@@ -1,0 +1,39 @@
+"""What `denoise` is asked."""
+
+from dataclasses import dataclass
+
+from ..config import Orientations, Share, Shots
+from ..engines.options import ANY_ENGINE, EngineOptions
+from ..schema import Checked
+
+
+@dataclass(frozen=True)
+class PictureOptions(Checked):
+    """What is put into a file for a layer that was denoised."""
+
+    keep_noisy: bool = False  # the noisy picture stays, as the pass <layer>.Noisy
+    strength: Share = 1.0  # 0 leaves the noisy picture (the mean, if there are several renders), 1 takes the denoised one
+
+
+AS_DENOISED = PictureOptions()
+
+
+@dataclass(frozen=True)
+class DenoiseOptions(Checked):
+    """Which EXR files are denoised, with what, and where they go."""
+
+    inputs: tuple[str, ...]  # files, folders of them, or frame_####.exr patterns
+    output: str  # a file for one input, else a folder
+    model: str  # a built-in name, a run folder, a checkpoint or a .tza file
+    pairs: tuple[str, ...] = ()  # the same frames with other seeds: averaged before denoising
+    layer: str | None = None  # the only view layer (LAYER.VIEW: of one view); None: all that have what the model needs
+    shots: Shots = ()  # first and last frame of each, for models that look at neighbours
+    prefilter: bool | None = None  # clean albedo and normal first; None: if the model was trained with clean ones
+    average: Orientations = 1  # orientations that each picture is the mean of
+    picture: PictureOptions = AS_DENOISED
+    engine: EngineOptions = ANY_ENGINE
+
+    def contradiction(self) -> str | None:
+        if not self.inputs:
+            return "inputs names no file"
+        return "a shot ends before it begins" if any(first > last for first, last in self.shots) else None

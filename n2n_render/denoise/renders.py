@@ -1,0 +1,153 @@
+"""EXR files of one frame → what there is to denoise in them, layer by layer."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import N2NError, doubt
+from ..frame.arrays import Mask
+from ..frame.frame import Frame, crop, mean_frame
+from ..frame.independence import Look, are_equal, check_independent, in_squares, look_at, still_alpha
+from ..io.exr import ExrImage
+
+
+@dataclass(frozen=True)
+class LayerRender:
+    """One view layer of a frame as it was rendered, once or by several seeds.
+
+    Attributes:
+        layer: Its name in the file.
+        frame: The mean of all renders.
+        still: (H, W), where several renders show that there is no noise; None: nothing is known.
+        still_alpha: (H, W, 1), the same of alpha.
+    """
+
+    layer: str
+    frame: Frame
+    still: Mask | None = None
+    still_alpha: Mask | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        """Without noise, or black: there is nothing to denoise."""
+        return (self.still is not None and bool(self.still.all())) or not self.frame.color.any()
+
+
+@dataclass(frozen=True)
+class Renders:
+    """The first file of a frame, and the layers of it that are to be denoised, as the mean of all its files."""
+
+    image: ExrImage
+    layers: list[LayerRender]
+
+    @property
+    def pixels(self) -> int:
+        return sum(render.frame.height * render.frame.width for render in self.layers)
+
+
+def layers_to_denoise(image: ExrImage, wanted: str | None, features: tuple[str, ...]) -> list[str]:
+    """View layers of a file that have what the model needs; what is left noisy is said.
+
+    Raises N2NError that names what is missing where none has.
+    """
+    layers = image.layers_with(wanted, features)
+    for layer in layers:
+        image.check(layer, features)
+    left = [layer for layer in image.layers if layer not in layers]
+    if left and wanted is None:
+        lacking = [layer for layer in left if layer in image.rendered_layers]
+        if lacking:
+            doubt(
+                f"left noisy: {', '.join(lacking)}, for want of the passes that the model needs (View Layer > Passes > "
+                "Data > Denoising Data)"
+            )
+        if len(lacking) < len(left):
+            doubt("the layer Composite, Blender's composited picture, is left as it is")
+    return layers
+
+
+def read_renders(paths: Sequence[Path], wanted: str | None, features: tuple[str, ...]) -> Renders:
+    """The first file, and of each of its layers that are to be denoised the mean of all files, on the first one's pixels.
+
+    Raises N2NError where the renders cannot be of the same frame, or hold the same noise.
+    """
+    image = ExrImage(paths[0])
+    layers = layers_to_denoise(image, wanted, features)
+    means = {layer: _Mean(image, layer, image.frame(layer, features), len(paths) > 1) for layer in layers}
+    for path in paths[1:]:
+        other = ExrImage(path)
+        for layer in layers:
+            means[layer].add(other, other.frame(layer, features))
+    return Renders(image, [means[layer].finish() for layer in layers])
+
+
+class _Mean:
+    """The mean of renders of one layer, one after the other, and where they are equal."""
+
+    def __init__(self, image: ExrImage, layer: str, frame: Frame, is_compared: bool):
+        self.image, self.layer, self.frame, self.count = image, layer, frame, 1
+        self.looks: list[Look] = [look_at(frame, image.path)] if is_compared else []
+        self.equal: Mask | None = None
+        self.still_alpha: Mask | None = None
+
+    def add(self, other: ExrImage, shown: Frame) -> None:
+        here, both = self.image.window(self.layer), self.image.common(self.layer, other)
+        shown = crop(shown, other.window(self.layer).places(both))
+        if both == here:
+            self._add_whole(other, shown)
+        else:
+            self._add_part(other, shown, here.places(both))
+        self.count += 1
+
+    def _add_whole(self, other: ExrImage, shown: Frame) -> None:
+        self.looks.append(look_at(shown, other.path))
+        check_independent(self.looks)
+        self.equal = _both(self.equal, are_equal(self.frame, shown))
+        self.still_alpha = _both(self.still_alpha, still_alpha([self.frame, shown]))
+        self.frame = mean_frame([self.frame, shown], weights=[self.count, 1])
+
+    def _add_part(self, other: ExrImage, shown: Frame, place: tuple[slice, slice]) -> None:
+        """A render that covers a part of the frame goes into the mean in place."""
+        before = crop(self.frame, place)
+        check_independent([look_at(before, self.image.path), look_at(shown, other.path)])
+        for name, pixels in mean_frame([before, shown], weights=[self.count, 1]).items():
+            self.frame[name][place] = pixels
+
+    def finish(self) -> LayerRender:
+        still = None if self.equal is None else in_squares(self.equal)
+        return LayerRender(self.layer, self.frame, still, self.still_alpha)
+
+
+def _both(before: Mask | None, found: Mask | None) -> Mask | None:
+    """Where both masks are; one that is not known counts nothing."""
+    if before is None or found is None:
+        return found if before is None else before
+    return before & found
+
+
+def read_ahead(
+    groups: Sequence[Sequence[Path]], wanted: str | None, features: tuple[str, ...], large_pixels: int
+) -> Iterator[Renders | N2NError]:
+    """Each group's renders, or why they cannot be read; the next one is read meanwhile, but for those of more than
+    `large_pixels`, of which two would not fit.
+    """
+    with ThreadPoolExecutor(1) as reader:
+        ahead = reader.submit(_try_to_read, groups[0], wanted, features)
+        for index in range(len(groups)):
+            renders: Renders | N2NError | None = ahead.result()
+            assert renders is not None
+            small = isinstance(renders, N2NError) or renders.pixels <= large_pixels
+            if small and index + 1 < len(groups):
+                ahead = reader.submit(_try_to_read, groups[index + 1], wanted, features)
+            yield renders
+            renders = None
+            if not small and index + 1 < len(groups):
+                ahead = reader.submit(_try_to_read, groups[index + 1], wanted, features)
+
+
+def _try_to_read(paths: Sequence[Path], wanted: str | None, features: tuple[str, ...]) -> Renders | N2NError:
+    try:
+        return read_renders(paths, wanted, features)
+    except N2NError as error:
+        return error

@@ -1,0 +1,159 @@
+"""Requests about files, `check` and `denoise`, done. What is needed for that is imported when it is first asked for."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..errors import N2NError
+from ..progress import ignore
+from .request import Check, Denoise, check_places, is_same_file
+
+if TYPE_CHECKING:
+    from ..denoise import Denoiser
+    from ..frame.arrays import Array
+    from ..io.exr import ExrImage
+
+PicturePaths = list[tuple[Path, Path]]  # (denoised, rendered) of each layer
+
+
+class Job(Protocol):
+    """What the work tells while it goes on; both raise where it is not wanted any more."""
+
+    def warn(self, message: str) -> None: ...
+
+    def on_share(self, share: float) -> None: ...
+
+
+def check(request: Check, job: Job) -> dict[str, Any]:
+    """Raises N2NError where a file is missing, or lacks a pass that the model needs."""
+    from ..denoise.renders import layers_to_denoise
+    from ..io.exr import ExrImage
+    from ..network.registry import open_model
+
+    features = open_model(request.model).model.features
+    _refuse_neighbors(features)
+    for index, path in enumerate(request.inputs):
+        job.on_share(index / len(request.inputs))
+        layers_to_denoise(ExrImage(path, header_only=True), None, features)
+    return {}
+
+
+class DenoiseWork:
+    """Denoises one file a request. The model is kept for the next one; only one: large models fill a GPU."""
+
+    def __init__(self) -> None:
+        self._key: tuple[object, ...] = ()
+        self._denoiser: Denoiser | None = None
+        self._warn: Callable[[str], None] = ignore  # of the request in hand
+
+    def __call__(self, request: Denoise, job: Job) -> dict[str, Any]:
+        from ..denoise import PictureOptions
+        from ..denoise.layers import denoise_layers
+        from ..denoise.renders import LayerRender, layers_to_denoise
+        from ..io.exr import ExrImage
+
+        check_places(request)
+        clock = _Clock()
+        denoiser = self._opened(request, job)
+        _refuse_neighbors(denoiser.features)
+        clock.lap("model")
+        image = ExrImage(request.input)
+        layers = [layer for wanted in request.layers or [None] for layer in layers_to_denoise(image, wanted, denoiser.features)]
+        renders = [LayerRender(layer, image.frame(layer, denoiser.features)) for layer in layers]
+        pictures = _Pictures(image, layers, _picture_paths(request, len(layers)))
+        clock.lap("read")
+
+        def paint(render: LayerRender, on_fraction: Callable[[float], None]) -> "Array":
+            clock.lap("write")
+            color = denoiser.denoise(render.frame, on_fraction)
+            clock.lap("network")
+            return color
+
+        options = PictureOptions(request.keep_noisy, request.strength)
+        denoise_layers(
+            image,
+            renders,
+            paint,
+            denoiser.alpha,
+            options,
+            on_fraction=job.on_share,
+            on_layer=lambda render: pictures.write(render.layer),
+        )
+        if request.output:
+            image.write(request.output)
+        clock.lap("write")
+        return {
+            "layers": {layer: index for index, layer in enumerate(layers)},
+            "engine": denoiser.engine.description,
+            "seconds": clock.seconds,
+        }
+
+    def _opened(self, request: Denoise, job: Job) -> "Denoiser":
+        """The one of the last request, unless another is asked for or the file has changed since."""
+        from ..denoise import load_denoiser
+        from ..engines.options import EngineOptions
+
+        path = Path(request.model)
+        files = sorted(path.glob("*.pt")) if path.is_dir() else [path] if path.is_file() else []
+        options = EngineOptions(request.device, request.engine)
+        key = request.model, tuple(file.stat().st_mtime_ns for file in files), options, request.prefilter
+        self._warn = job.warn
+        if self._denoiser is None or key != self._key:
+            self._denoiser = None  # before the next one takes memory
+            self._denoiser = load_denoiser(request.model, options, request.prefilter, warn=lambda message: self._warn(message))
+            self._key = key
+        return self._denoiser
+
+
+class _Clock:
+    """Seconds from lap to lap, by what they were spent on."""
+
+    def __init__(self) -> None:
+        self.seconds = dict.fromkeys(("model", "read", "network", "write"), 0.0)
+        self._last = time.perf_counter()
+
+    def lap(self, spent_on: str) -> None:
+        now = time.perf_counter()
+        self.seconds[spent_on] += now - self._last
+        self._last = now
+
+
+class _Pictures:
+    """Each layer as it was rendered and as it is now, as pictures of their own; nothing without paths."""
+
+    def __init__(self, image: "ExrImage", layers: list[str], paths: PicturePaths):
+        self._image = image
+        self._paths = dict(zip(layers, paths, strict=True)) if paths else {}
+        self._rendered = {layer: image.picture(layer) for layer in self._paths}
+
+    def write(self, layer: str) -> None:
+        from ..io.exr import write_picture
+
+        if layer in self._paths:
+            for path, pixels in zip(self._paths[layer], (self._image.picture(layer), self._rendered.pop(layer)), strict=True):
+                write_picture(path, pixels)
+
+
+def _refuse_neighbors(features: tuple[str, ...]) -> None:
+    from ..frame.channels import NEIGHBORS
+
+    if NEIGHBORS in features:
+        raise N2NError(
+            "the model looks at the frames before and after, which a single request does not give",
+            "Denoise the animation with `n2n-render denoise FRAMES --model …`, or choose another model.",
+        )
+
+
+def _picture_paths(request: Denoise, count: int) -> PicturePaths:
+    """Of each layer, or nothing. Raises N2NError where one of them is read or written besides."""
+    if not request.pictures:
+        return []
+    folder = Path(request.pictures)
+    paths = [(folder / f"{index}.denoised.exr", folder / f"{index}.rendered.exr") for index in range(count)]
+    places = {"input": request.input, "model": request.model, "output": request.output}
+    for path in (path for pair in paths for path in pair):
+        taken = next((name for name, place in places.items() if place and is_same_file(path, place)), None)
+        if taken:
+            raise N2NError(f"denoise: the picture {path} is the {taken}, too", "Name another folder for pictures.")
+    return paths
