@@ -27,11 +27,13 @@ class LiveEngine:
     def description(self) -> str:
         return f"PyTorch, {describe_device(self.device)}, {self.precision}"
 
-    def run(self, encoded: Array, on_fraction: OnFraction | None = None) -> Array:
-        """(H, W, C_in) float32 → (H, W, 3) float32."""
-        pixels = torch.from_numpy(encoded).permute(2, 0, 1)[None].to(self.device)
+    def put(self, pixels: Array) -> torch.Tensor:
+        """On the device."""
+        return torch.from_numpy(pixels).to(self.device)
+
+    def run(self, encoded: torch.Tensor, on_fraction: OnFraction | None = None) -> torch.Tensor:
+        """(H, W, C_in) float32 → (H, W, 3) float32, on the device both."""
         narrow = self.precision == "bfloat16"
         with torch.no_grad(), Float32(), torch.autocast(self.device.type, torch.bfloat16, enabled=narrow):
-            output = self.network(pixels)
-        found: Array = output.float()[0].permute(1, 2, 0).cpu().numpy()
-        return found
+            output: torch.Tensor = self.network(encoded.permute(2, 0, 1)[None])  # a view: channels last
+        return output.float()[0].permute(1, 2, 0)

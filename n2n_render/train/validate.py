@@ -6,11 +6,13 @@ import torch.nn.functional as F
 
 from ..denoise.ladder import Ladder, encode_channels
 from ..engines.live import LiveEngine
+from ..frame.channels import COLOR
 from ..frame.metrics import psnr, relmse
-from ..frame.transfer import LOG_EPSILON
+from ..frame.transfer import LOG_EPSILON, unexpose
 from ..network.device import Float32
 from ..network.oidn import OidnUNet
 from ..network.paper import UNet
+from ..network.specification import decode_output
 from .dataset import Batches, CachedPair, split_exposed
 
 WINDOW_PX = 512  # of each held-out frame at most this much is looked at, in the middle
@@ -47,9 +49,22 @@ def set_norms_fixed(network: UNet | OidnUNet):
             module.eval()
 
 
+class LiveLadder(Ladder):
+    """The ladder of a network that is being trained: its curves are on the device, too."""
+
+    def _encode(self, images, see):
+        layout = self.model.layout
+        exposed = layout.split(self.engine.put(layout.stack({name: see(name, image) for name, image in images.items()})))
+        return torch.cat(list(encode_channels(self.model, exposed, torch).values()), dim=-1)
+
+    def _decode(self, predicted, factor, out):
+        out[:] = unexpose(COLOR, decode_output(self.model, predicted, torch).cpu().numpy(), factor, 1.0)
+
+
 def denoise_array(network: UNet | OidnUNet, image, device, precision: str = "float32", tile_px: int | None = None):
     """(H, W, 10 or 17) of a cached pair → exposed radiance (H, W, 3) float32, in tiles: it fits a frame of any size."""
-    return Ladder(network.specification, LiveEngine(network, device, precision), tile_px).denoise_exposed(split_exposed(image))
+    ladder = LiveLadder(network.specification, LiveEngine(network, device, precision), tile_px)
+    return ladder.denoise_exposed(split_exposed(image))
 
 
 def pair_error(denoised, noisy, other) -> float:
