@@ -61,4 +61,5 @@ def _noisy_pixels(alpha: Array, still: Mask | None) -> Mask:
     if still is not None:
         return noisy & ~still
     sure = [in_squares(mask[..., 0], SURE_PX) for mask in (alpha <= SURE_ALPHA, alpha >= 1 - SURE_ALPHA)]
-    return noisy | noisy.any() & ~(sure[0] | sure[1])[..., None]
+    unsure: Mask = ~(sure[0] | sure[1])[..., None]
+    return noisy | unsure if noisy.any() else noisy

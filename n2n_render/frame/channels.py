@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import Array
+
 
 class Kind(enum.Enum):
     """What the numbers of a channel mean."""
@@ -97,7 +99,7 @@ class Layout:
         before = (slice(None),) * (axis % stacked.ndim)
         return {name: stacked[(*before, place)] for name, place in self.places().items()}
 
-    def stack(self, images: Mapping[str, np.ndarray], out: np.ndarray | None = None) -> np.ndarray:
+    def stack(self, images: Mapping[str, Array], out: Array | None = None) -> Array:
         """Name → image (H, W, C) → (H, W, count) float32; `out` to write it there."""
         height, width = images[self.names[0]].shape[:2]
         stacked = np.empty((height, width, self.count), np.float32) if out is None else out

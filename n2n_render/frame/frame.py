@@ -1,9 +1,10 @@
 """Frame: one image, all its channels by name, the way every station passes them on."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
+from .arrays import Array
 from .channels import COLOR, Kind
 
 BACKGROUND_DEPTH = 1e9  # Cycles writes 1e10 in Depth and 0 in Denoising Depth where a ray hits nothing
@@ -15,14 +16,14 @@ class _Optional:
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
-    def __get__(self, frame: "Frame", owner: type) -> np.ndarray | None:
+    def __get__(self, frame: "Frame", owner: type) -> Array | None:
         return frame.get(self._name)
 
-    def __set__(self, frame: "Frame", image: np.ndarray | None) -> None:
+    def __set__(self, frame: "Frame", image: Array | None) -> None:
         frame.put(self._name, image)
 
 
-class Frame(Mapping[str, np.ndarray]):
+class Frame(Mapping[str, Array]):
     """Images (H, W, C) float32 by the names of their channels, see frame/channels.py; scene-linear (Rec. 709 primaries unless
     the file says otherwise), row 0 on top.
 
@@ -32,11 +33,11 @@ class Frame(Mapping[str, np.ndarray]):
     frame does not change it: `with_channels` gives another one that shares the images.
     """
 
-    def __init__(self, color: np.ndarray, **images: np.ndarray | None):
+    def __init__(self, color: Array, **images: Array | None):
         """images: channel name → (H, W, C); None: the frame has no such channel."""
         self._images = {COLOR: color, **{name: image for name, image in images.items() if image is not None}}
 
-    def __getitem__(self, name: str) -> np.ndarray:
+    def __getitem__(self, name: str) -> Array:
         return self._images[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -58,11 +59,11 @@ class Frame(Mapping[str, np.ndarray]):
     vector = _Optional()
 
     @property
-    def color(self) -> np.ndarray:
+    def color(self) -> Array:
         return self._images[COLOR]
 
     @color.setter
-    def color(self, image: np.ndarray) -> None:
+    def color(self, image: Array) -> None:
         self._images[COLOR] = image
 
     @property
@@ -73,23 +74,26 @@ class Frame(Mapping[str, np.ndarray]):
     def width(self) -> int:
         return self.color.shape[1]
 
-    def put(self, name: str, image: np.ndarray | None) -> None:
+    def put(self, name: str, image: Array | None) -> None:
         """Adds or replaces one channel in place; None takes it away. For whoever made the frame: others `with_channels`."""
         if image is None:
             self._images.pop(name, None)
         else:
             self._images[name] = image
 
-    def with_channels(self, **images: np.ndarray | None) -> "Frame":
+    def with_channels(self, **images: Array | None) -> "Frame":
         """The frame with these channels added or replaced; None takes one away."""
-        return Frame(**{**self._images, **images})
+        frame = Frame(**self._images)
+        for name, image in images.items():
+            frame.put(name, image)
+        return frame
 
-    def map(self, change) -> "Frame":
+    def map(self, change: Callable[[str, Array], Array]) -> "Frame":
         """change(name, image) → image, of every channel."""
         return Frame(**{name: change(name, image) for name, image in self.items()})
 
 
-def sanitize(kind: Kind, pixels: np.ndarray) -> np.ndarray:
+def sanitize(kind: Kind, pixels: Array) -> Array:
     """Brings an image, whose pixels all carry information (frame/repair.py), into the range of its kind, in place.
 
     Distance becomes +inf for the background: Cycles' 1e10, its 0, and what is infinite in the file.
@@ -113,7 +117,7 @@ def mean_frame(frames: list[Frame], weights: list[float] | None = None) -> Frame
     weights = weights or [1.0] * len(frames)
     shares = [np.float32(weight / sum(weights)) for weight in weights]
 
-    def mean(name: str) -> np.ndarray:
+    def mean(name: str) -> Array:
         total = frames[0][name] * shares[0]
         for frame, share in zip(frames[1:], shares[1:], strict=True):
             total += frame[name] * share

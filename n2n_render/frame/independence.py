@@ -7,12 +7,14 @@ they have in common adds to the mean and is missing in the difference. Of window
 holds more; a low quantile over the windows passes those by.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import N2NError, doubt
+from .arrays import Array, Mask
 from .frame import Frame
 from .transfer import encode_tonemap, exposure
 
@@ -45,11 +47,11 @@ class Look:
     """What is kept of a render to compare it with others: windows (N, k, k, 3) of its radiance, and its exposure."""
 
     path: Path
-    windows: np.ndarray
+    windows: Array
     exposure: float
 
 
-def look_at(frame: Frame, path) -> Look:
+def look_at(frame: Frame, path: str | os.PathLike[str]) -> Look:
     """Of at most MOST_WINDOWS windows, evenly spread; frames of one size are looked at in the same places."""
     enough = (frame.height // (WINDOW_PX + 2)) * (frame.width // (WINDOW_PX + 2)) >= ENOUGH
     size = min((WINDOW_PX if enough else SMALL_PX) + 2, frame.height, frame.width)
@@ -107,7 +109,7 @@ def compare(one: Look, other: Look) -> Comparison:
     return Comparison(float((ratio - 1) / (ratio + 1)), spread, copied, *limits)
 
 
-def _copied_share(one, other, factor) -> float:
+def _copied_share(one: Array, other: Array, factor: np.float32) -> float:
     """Of the blocks of a quarter of a window: those that are equal to the bit in both renders and hold noise; 0 where what is
     equal looks like a drawing. Renders of a still texture differ a little: their samples lie elsewhere in the pixels.
     """
@@ -123,13 +125,14 @@ def _copied_share(one, other, factor) -> float:
     return float(noisy.sum() / len(one))
 
 
-def _high_pass(windows):
+def _high_pass(windows: Array) -> Array:
     """(N, h, w, C) → (N, h - 2, w - 2, C): second differences each way, scaled so that white noise keeps its variance."""
     windows = windows[:, :-2] - 2 * windows[:, 1:-1] + windows[:, 2:]
-    return (windows[:, :, :-2] - 2 * windows[:, :, 1:-1] + windows[:, :, 2:]) / 6
+    passed: Array = (windows[:, :, :-2] - 2 * windows[:, :, 1:-1] + windows[:, :, 2:]) / 6
+    return passed
 
 
-def _flat_and_noisy(windows) -> tuple[np.ndarray, np.ndarray]:
+def _flat_and_noisy(windows: Array) -> tuple[Mask, Mask]:
     """(N,) bool twice: windows (N, h, w, C) in which hardly a pixel differs from its neighbours, and those that look like
     noise, not like a drawing, in one render alone.
     """
@@ -142,7 +145,7 @@ def _flat_and_noisy(windows) -> tuple[np.ndarray, np.ndarray]:
     return flat, ~flat & (peaks > PEAKS * differing)
 
 
-def _spread(a, b) -> float:
+def _spread(a: Array, b: Array) -> float:
     """Of the difference of exposed radiance, relative to the windows' own: without a curve, so that two renders of unequal
     noise are no different pictures.
     """
@@ -152,7 +155,7 @@ def _spread(a, b) -> float:
     return float((apart.mean((1, 2)) ** 2).mean() * pixels / max((apart**2).mean(), 1e-12))
 
 
-def check_independent(looks: list[Look]):
+def check_independent(looks: list[Look]) -> None:
     """Compares the last render with all before it. Raises N2NError where they are no pair, doubts where that is not sure."""
     newest = looks[-1]
     for before in looks[:-1]:
@@ -187,8 +190,8 @@ def has_noise(frames: list[Frame]) -> bool:
     return not noise_free(frames).all()
 
 
-def noise_free(frames: list[Frame]) -> np.ndarray:
-    """(H, W) bool: where renders of a frame, known to be independent, are equal over a whole square: there is no noise, and
+def noise_free(frames: list[Frame]) -> Mask:
+    """(H, W): where renders of a frame, known to be independent, are equal over a whole square: there is no noise, and
     each of them is finished. False everywhere for a single render.
     """
     if len(frames) < 2:
@@ -196,16 +199,16 @@ def noise_free(frames: list[Frame]) -> np.ndarray:
     return in_squares(np.logical_and.reduce([are_equal(frames[0], frame) for frame in frames[1:]]))
 
 
-def are_equal(one: Frame, other: Frame) -> np.ndarray:
-    """(H, W) bool: pixels whose colour differs by no more than half floats are rounded. Black on a surface may be light that no
+def are_equal(one: Frame, other: Frame) -> Mask:
+    """(H, W): pixels whose colour differs by no more than half floats are rounded. Black on a surface may be light that no
     sample has met yet: it counts only where the whole frame is equal.
     """
-    equal = (np.abs(one.color - other.color) <= EQUAL * np.maximum(one.color, other.color)).all(-1)
+    equal: Mask = (np.abs(one.color - other.color) <= EQUAL * np.maximum(one.color, other.color)).all(-1)
     return equal if equal.all() else equal & ~((one.color == 0).all(-1) & _is_surface(one))
 
 
-def _is_surface(frame: Frame) -> np.ndarray:
-    """(H, W) bool, as far as alpha and albedo tell; where they tell nothing, everything is."""
+def _is_surface(frame: Frame) -> Mask:
+    """(H, W), as far as alpha and albedo tell; where they tell nothing, everything is."""
     found = np.ones(frame.color.shape[:2], bool)
     for image in (frame.alpha, frame.albedo):
         if image is not None:
@@ -213,20 +216,20 @@ def _is_surface(frame: Frame) -> np.ndarray:
     return found
 
 
-def still_alpha(frames: list[Frame]) -> np.ndarray | None:
-    """(H, W, 1) bool: where renders of a frame have the same alpha over a whole square; None for a single render."""
-    alphas = [frame.alpha for frame in frames]
-    if len(frames) < 2 or any(alpha is None for alpha in alphas):
+def still_alpha(frames: list[Frame]) -> Mask | None:
+    """(H, W, 1): where renders of a frame have the same alpha over a whole square; None for a single render."""
+    alphas = [frame.alpha for frame in frames if frame.alpha is not None]
+    if len(frames) < 2 or len(alphas) < len(frames):
         return None
     return in_squares(np.logical_and.reduce([np.abs(alpha - alphas[0]) <= EQUAL for alpha in alphas[1:]])[..., 0])[..., None]
 
 
-def in_squares(mask: np.ndarray, size: int = EQUAL_PX) -> np.ndarray:
+def in_squares(mask: Mask, size: int = EQUAL_PX) -> Mask:
     """Those pixels (H, W) of a mask that lie in a whole square of it; the mask itself where it is all or nothing."""
     return mask if mask.all() or not mask.any() else _grow(_grow(mask, False, size), True, size)
 
 
-def _grow(mask: np.ndarray, value: bool, size: int) -> np.ndarray:
+def _grow(mask: Mask, value: bool, size: int) -> Mask:
     """Every pixel takes `value` that has a pixel of that value within size // 2 of it, up or down and left or right."""
     for axis in (0, 1):
         edge = [(size // 2,) * 2 if index == axis else (0, 0) for index in (0, 1)]

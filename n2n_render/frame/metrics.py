@@ -6,59 +6,63 @@ curve it is the error against E[T(half)], a little darker than T(true) where the
 """
 
 import importlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from ..errors import N2NError
+from .arrays import Array
 from .motion import follow, warp
 from .transfer import encode_tonemap
 
 RELMSE_EPSILON = 1e-2
 
 
-def squared_error(*, image, reference_a, reference_b) -> np.ndarray:
+def squared_error(*, image: Array, reference_a: Array, reference_b: Array) -> Array:
     """Per pixel (H, W), mean over channels; single pixels may be negative, the mean is unbiased."""
-    return ((image - reference_a) * (image - reference_b)).mean(axis=-1)
+    error: Array = ((image - reference_a) * (image - reference_b)).mean(axis=-1)
+    return error
 
 
-def psnr(*, image, reference_a, reference_b) -> float:
+def psnr(*, image: Array, reference_a: Array, reference_b: Array) -> float:
     """dB on T(v) = (v / (1 + v))^(1/2.2), peak 1. NaN where the error is lost in the references' noise (negative)."""
     mapped = {"image": image, "reference_a": reference_a, "reference_b": reference_b}
     mse = squared_error(**{key: encode_tonemap(value, np) for key, value in mapped.items()}).mean()
     return float(-10.0 * np.log10(mse)) if mse > 0 else float("nan")
 
 
-def relmse(*, image, reference_a, reference_b) -> float:
+def relmse(*, image: Array, reference_a: Array, reference_b: Array) -> float:
     """Mean of squared error / (reference² + 0.01)."""
     mean = (reference_a + reference_b) / 2
     return float(((image - reference_a) * (image - reference_b) / (mean**2 + RELMSE_EPSILON)).mean())
 
 
-def smape(*, image, reference) -> float:
+def smape(*, image: Array, reference: Array) -> float:
     """Mean of |y - r| / (|y| + |r| + 0.01), in [0, 1)."""
     return float((np.abs(image - reference) / (np.abs(image) + np.abs(reference) + 1e-2)).mean())
 
 
-def ssim(*, image, reference) -> float:
+def ssim(*, image: Array, reference: Array) -> float:
     """Structural similarity on T(v) (scikit-image: 7×7 window)."""
     mapped = encode_tonemap(image, np), encode_tonemap(reference, np)
     return float(_need("skimage.metrics").structural_similarity(*mapped, channel_axis=-1, data_range=1.0))
 
 
-def flip(*, image, reference) -> tuple[float, np.ndarray]:
+def flip(*, image: Array, reference: Array) -> tuple[float, Array]:
     """HDR-FLIP (Andersson et al. 2021; flip-evaluator): its mean and the error map (H, W)."""
     images = [np.ascontiguousarray(pixels, np.float32) for pixels in (reference, image)]
     error_map, mean, _ = _need("flip_evaluator").evaluate(*images, "HDR", applyMagma=False)
     return float(mean), np.asarray(error_map).reshape(image.shape[:2] + (-1,))[..., 0]
 
 
-def check_packages():
+def check_packages() -> None:
     """Raises N2NError unless all metrics can be computed here: asked before any expensive step."""
     for name in ("skimage.metrics", "flip_evaluator"):
         _need(name)
 
 
-def _need(name: str):
+def _need(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
@@ -67,7 +71,9 @@ def _need(name: str):
         ) from None
 
 
-def change_error(*, images, references_a, references_b, vectors) -> float:
+def change_error(
+    *, images: Sequence[Array], references_a: Sequence[Array], references_b: Sequence[Array], vectors: Sequence[Array]
+) -> float:
     """Temporal stability: mean squared error on T of the change from one frame to the next, along the motion.
 
     images, references_a, references_b: exposed radiance (H, W, 3) of the two frames; vectors: their Vector passes. The
@@ -76,7 +82,7 @@ def change_error(*, images, references_a, references_b, vectors) -> float:
     """
     rows, columns, trust = follow(list(vectors), forward=True)
 
-    def change(first, second):
+    def change(first: Array, second: Array) -> Any:
         return encode_tonemap(np.maximum(warp(second, rows, columns), 0), np) - encode_tonemap(np.maximum(first, 0), np)
 
     shown, against_a, against_b = change(*images), change(*references_a), change(*references_b)

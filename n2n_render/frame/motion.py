@@ -5,8 +5,11 @@ will be in the next. Without motion blur only: with it the pass is zero (`sample
 that are open around the frame's middle).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from .arrays import Array
 from .channels import NEIGHBOR_CHANNELS, Layout
 from .frame import Frame, crop
 from .transfer import encode_tonemap, exposure
@@ -19,10 +22,12 @@ DEPTH_APART = 0.8  # … depth (of its logarithm, for each frame between) of one
 PICTURES_APART = 0.08  # … and on T what the frames on either side show of it: a reflection moves otherwise
 AGREEMENT_PX = 5  # window over which the latter is averaged
 SEEN = Layout(NEIGHBOR_CHANNELS)
+# Of one neighbour: whether it lies ahead; its picture and its noisy colour (H, W, 3); trust in them (H, W).
+SeenIn = tuple[bool, Array, Array, Array]
 BAND_ROWS = 128  # are brought over at a time: in between they take a hundred bytes a pixel and neighbour
 
 
-def neighbor_guides(window: list[Frame | None], pictures: list[np.ndarray | None]) -> dict[str, np.ndarray]:
+def neighbor_guides(window: Sequence[Frame | None], pictures: Sequence[Array | None]) -> dict[str, Array]:
     """What the neighbours show of the frame in the middle: its channels NEIGHBOR_CHANNELS, float32.
 
     window: an odd number of consecutive frames, clean guides and `vector` given; None before the shot's first and after its
@@ -32,6 +37,7 @@ def neighbor_guides(window: list[Frame | None], pictures: list[np.ndarray | None
     neighbors_weight (H, W, 1): their weight in a plain mean with the frame itself, 0 (nothing is seen in them) to 1.
     """
     center = window[len(window) // 2]
+    assert center is not None
     factor = np.float32(exposure(center.color))
     window = [
         frame if frame is None or frame.depth is None else frame.with_channels(depth=np.minimum(frame.depth, FARTHEST))
@@ -46,20 +52,22 @@ def neighbor_guides(window: list[Frame | None], pictures: list[np.ndarray | None
     return SEEN.split(guides)
 
 
-def _guides_of_band(window, pictures, band: slice, factor) -> np.ndarray:
+def _guides_of_band(window: Sequence[Frame | None], pictures: Sequence[Array | None], band: slice, factor: np.float32) -> Array:
     """The rows `band` of `neighbor_guides`."""
     middle = len(window) // 2
-    center = crop(window[middle], (band, slice(None)))
-    seen = []
+    whole = window[middle]
+    assert whole is not None
+    center = crop(whole, (band, slice(None)))
+    seen: list[SeenIn] = []
     for step in [*range(-middle, 0), *range(1, middle + 1)]:
-        way = window[middle : middle + step : 1 if step > 0 else -1]
-        other = window[middle + step]
-        if other is None or any(frame is None for frame in way):
+        end = middle + step
+        way = [frame for frame in window[middle : end : 1 if step > 0 else -1] if frame is not None]
+        other, picture = window[end], pictures[end]
+        if other is None or picture is None or len(way) < abs(step):
             continue
-        rows, columns, trust = follow([frame.vector for frame in (*way, other)], step > 0, band)
+        rows, columns, trust = follow([frame["vector"] for frame in (*way, other)], step > 0, band)
         trust *= _same_surface(center, other, rows, columns, abs(step))
-        shown, noisy = warp(pictures[middle + step], rows, columns), warp(other.color, rows, columns)
-        seen.append((step > 0, shown, noisy, trust))
+        seen.append((step > 0, warp(picture, rows, columns), warp(other.color, rows, columns), trust))
     if not seen:
         return np.zeros((center.height, center.width, SEEN.count), np.float32)
     weights = _agreeing(seen, factor)
@@ -71,7 +79,7 @@ def _guides_of_band(window, pictures, band: slice, factor) -> np.ndarray:
     return np.concatenate([*means, total / (1 + total)], axis=-1)
 
 
-def follow(vectors: list[np.ndarray], forward: bool, band: slice = slice(None)) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def follow(vectors: list[Array], forward: bool, band: slice = slice(None)) -> tuple[Array, Array, Array]:
     """Where the pixels of the first frame lie in the last: rows, columns (H, W), and trust (H, W) in [0, 1].
 
     vectors: the Vector passes (H, W, 4) of the frames on the way, first and last included. Trust is lost where the way back
@@ -89,12 +97,12 @@ def follow(vectors: list[np.ndarray], forward: bool, band: slice = slice(None)) 
     return rows, columns, trust
 
 
-def motion(vector: np.ndarray, forward: bool) -> np.ndarray:
+def motion(vector: Array, forward: bool) -> Array:
     """The Vector pass (H, W, 4) → (H, W, 2) rows and columns from each pixel to the next frame, or to the one before."""
     return np.stack([vector[..., 3], -vector[..., 2]] if forward else [-vector[..., 1], vector[..., 0]], axis=-1)
 
 
-def warp(image: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def warp(image: Array, rows: Array, columns: Array) -> Array:
     """image (H, W, C) at fractional pixel positions (h, w), bilinear; the edge goes on outside. (h, w, C) float32."""
     height, width = image.shape[:2]
     rows, columns = np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)
@@ -103,7 +111,8 @@ def warp(image: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray
     down, across = (rows - top)[..., None].astype(np.float32), (columns - left)[..., None].astype(np.float32)
     above = image[top, left] * (1 - across) + image[top, right] * across
     below = image[bottom, left] * (1 - across) + image[bottom, right] * across
-    return above * (1 - down) + below * down
+    warped: Array = above * (1 - down) + below * down
+    return warped
 
 
 def share_noise(one: list[Frame], other: list[Frame]) -> bool:
@@ -118,9 +127,9 @@ def share_noise(one: list[Frame], other: list[Frame]) -> bool:
     return bool(abs((apart[0] * apart[1]).mean()) > 0.1 * max(scale, 1e-12))
 
 
-def _same_surface(center, other, rows, columns, frames: int) -> np.ndarray:
+def _same_surface(center: Frame, other: Frame, rows: Array, columns: Array, frames: int) -> Array:
     """(H, W) in [0, 1]: how alike the guides are. Denoising guides follow mirrors and glass to what is seen in them."""
-    alike = np.ones(rows.shape, np.float32)
+    alike: Array = np.ones(rows.shape, np.float32)
     for name, apart in (("albedo", ALBEDO_APART), ("normal", NORMAL_APART)):
         if name in center and name in other:
             difference = warp(other[name], rows, columns) - center[name]
@@ -131,7 +140,7 @@ def _same_surface(center, other, rows, columns, frames: int) -> np.ndarray:
     return alike
 
 
-def _agreeing(seen, factor) -> list[np.ndarray]:
+def _agreeing(seen: Sequence[SeenIn], factor: np.float32) -> list[Array]:
     """The trust (H, W, 1) in each neighbour, less where those on the other side of the frame show something else."""
     weights = []
     for forward, shown, _, trust in seen:
@@ -145,9 +154,10 @@ def _agreeing(seen, factor) -> list[np.ndarray]:
     return weights
 
 
-def _box(image) -> np.ndarray:
+def _box(image: Array) -> Array:
     """Mean over AGREEMENT_PX × AGREEMENT_PX pixels; the edge goes on outside."""
     near = AGREEMENT_PX // 2
     sums = np.pad(image, ((near + 1, near), (near + 1, near)), mode="edge").cumsum(0, dtype=np.float64).cumsum(1)
     size = AGREEMENT_PX
-    return (sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]) / size**2
+    mean: Array = (sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]) / size**2
+    return mean

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .arrays import Array
 from .channels import Kind, kind_of
 from .frame import Frame
 
@@ -11,7 +12,7 @@ ORIENTATIONS = tuple(
 )
 
 
-def move(image: np.ndarray, mirror_x: bool, mirror_y: bool, transpose: bool) -> np.ndarray:
+def move(image: Array, mirror_x: bool, mirror_y: bool, transpose: bool) -> Array:
     """(H, W, C) → the same pixels elsewhere; a view."""
     if mirror_x:
         image = image[:, ::-1]
@@ -20,7 +21,7 @@ def move(image: np.ndarray, mirror_x: bool, mirror_y: bool, transpose: bool) -> 
     return image.swapaxes(0, 1) if transpose else image
 
 
-def move_back(image: np.ndarray, mirror_x: bool, mirror_y: bool, transpose: bool) -> np.ndarray:
+def move_back(image: Array, mirror_x: bool, mirror_y: bool, transpose: bool) -> Array:
     """The inverse of `move`."""
     if transpose:
         image = image.swapaxes(0, 1)
@@ -29,7 +30,7 @@ def move_back(image: np.ndarray, mirror_x: bool, mirror_y: bool, transpose: bool
     return image[:, ::-1] if mirror_x else image
 
 
-def turn_normals(normal: np.ndarray, mirror_x: bool, mirror_y: bool, transpose: bool) -> np.ndarray:
+def turn_normals(normal: Array, mirror_x: bool, mirror_y: bool, transpose: bool) -> Array:
     """Camera-space normals (x right, y up) of an image whose pixels were moved by the same three switches.
 
     A transpose maps right to down, so that (x, y) becomes (-y, -x).
@@ -50,7 +51,7 @@ def turn(frame: Frame, mirror_x: bool, mirror_y: bool, transpose: bool) -> Frame
     return frame.map(lambda name, image: turn_image(kind_of(name), image, *switches))
 
 
-def turn_image(kind: Kind, image: np.ndarray, mirror_x: bool, mirror_y: bool, transpose: bool) -> np.ndarray:
+def turn_image(kind: Kind, image: Array, mirror_x: bool, mirror_y: bool, transpose: bool) -> Array:
     """An image (H, W, C) of this kind, as `turn` does it. Motion vectors are not turned: networks do not see them."""
     moved = move(image, mirror_x, mirror_y, transpose)
     return turn_normals(moved, mirror_x, mirror_y, transpose) if kind is Kind.DIRECTION else moved

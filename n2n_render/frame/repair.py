@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .arrays import Array, Mask
 from .channels import Kind
 
 # Beyond these a number means nothing. Radiance: the sun's disc in cd/m², 1.6e9, is the brightest thing that is rendered.
@@ -18,22 +19,23 @@ ALONE = 1e-3  # … beside which no other has this share of it was never seen: t
 RINGS = 8  # so many pixels from the edge of a hole each one is the mean of its neighbours; a larger hole is filled coarsely
 
 
-def without_information(kind: Kind, pixels: np.ndarray) -> np.ndarray:
-    """(H, W) bool, of an image (H, W, C). A distance may be infinite: that is the background."""
+def without_information(kind: Kind, pixels: Array) -> Mask:
+    """(H, W), of an image (H, W, C). A distance may be infinite: that is the background."""
     if kind is Kind.DISTANCE:
-        return np.isnan(pixels).any(-1)
+        unknown: Mask = np.isnan(pixels).any(-1)
+        return unknown
     most = BRIGHT if kind is Kind.RADIANCE else MEANT[kind]
     if np.abs(pixels).max(initial=0.0) <= most:  # one fast pass, which NaN fails; most images end here
         return np.zeros(pixels.shape[:2], bool)
-    holes = ~(np.abs(pixels) <= MEANT[kind]).all(-1)
+    holes: Mask = ~(np.abs(pixels) <= MEANT[kind]).all(-1)
     if kind is Kind.RADIANCE:
         holes |= _alone(np.where(holes[..., None], 0, pixels).max(-1))
     return holes
 
 
-def _alone(light: np.ndarray) -> np.ndarray:
-    """(H, W) bool: pixels brighter than BRIGHT whose eight neighbours are all dark beside them."""
-    found = light > BRIGHT
+def _alone(light: Array) -> Mask:
+    """(H, W): pixels brighter than BRIGHT whose eight neighbours are all dark beside them."""
+    found: Mask = light > BRIGHT
     padded = np.pad(light, 1)
     rows, columns = np.nonzero(found)
     for down in (0, 1, 2):
@@ -43,7 +45,7 @@ def _alone(light: np.ndarray) -> np.ndarray:
     return found
 
 
-def fill(pixels: np.ndarray, holes: np.ndarray):
+def fill(pixels: Array, holes: Mask) -> None:
     """Fills the holes (H, W) of an image (H, W, C) from around them, in place. Some pixel must be none.
 
     Depths are averaged as 1 / depth, so that a background beside a surface does not swallow it: pass them like that.
@@ -67,7 +69,7 @@ def fill(pixels: np.ndarray, holes: np.ndarray):
     _fill_coarsely(pixels, holes[1 : height + 1, 1 : width + 1])
 
 
-def _fill_coarsely(pixels, holes):
+def _fill_coarsely(pixels: Array, holes: Mask) -> None:
     """Each pixel in a hole becomes the mean of the smallest square around it, of the squares of a pyramid, that has any."""
     sums, counts = np.where(holes[..., None], 0, pixels).astype(np.float64), (~holes).astype(np.float64)
     rows, columns = np.nonzero(holes)
@@ -83,7 +85,7 @@ def _fill_coarsely(pixels, holes):
         rows, columns = rows[~there], columns[~there]
 
 
-def repair(kind: Kind, pixels: np.ndarray) -> int:
+def repair(kind: Kind, pixels: Array) -> int:
     """Fills what carries no information in an image (H, W, C), in place; returns how many pixels that were.
 
     Raises ValueError where no pixel carries any.

@@ -14,7 +14,8 @@ class Tile:
     @property
     def crop(self) -> tuple[slice, slice]:
         """`inner`, counted from the corner of `outer`."""
-        return tuple(slice(i.start - o.start, i.stop - o.start) for i, o in zip(self.inner, self.outer, strict=True))
+        rows, columns = (slice(i.start - o.start, i.stop - o.start) for i, o in zip(self.inner, self.outer, strict=True))
+        return rows, columns
 
 
 def cut(height: int, width: int, tile_px: int, overlap_px: int, alignment: int) -> Iterator[Tile]:
@@ -27,8 +28,8 @@ def cut(height: int, width: int, tile_px: int, overlap_px: int, alignment: int) 
             yield Tile((rows[0], columns[0]), (rows[1], columns[1]))
 
 
-def _spans(length, tile_px, overlap_px, alignment):
-    """As few spans as `tile_px` allows, about equally long."""
+def _spans(length: int, tile_px: int, overlap_px: int, alignment: int) -> Iterator[tuple[slice, slice]]:
+    """As few (inner, outer) spans as `tile_px` allows, about equally long."""
     count = -(-length // tile_px)
     size = -(-length // (count * alignment)) * alignment
     for start in range(0, length, size):

@@ -1,10 +1,14 @@
 """Where pixels lie: the data window of an image, and images placed from one window into another."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import N2NError, doubt
+from .arrays import Array
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,7 @@ class Window:
     bottom: int
 
     @classmethod
-    def of(cls, header: dict, kind: str = "dataWindow") -> "Window":
+    def of(cls, header: Mapping[str, Any], kind: str = "dataWindow") -> "Window":
         """The data window of an EXR header, or its displayWindow."""
         (left, top), (right, bottom) = header[kind]
         return cls(int(left), int(top), int(right) + 1, int(bottom) + 1)
@@ -45,7 +49,7 @@ class Window:
         return slice(part.top - self.top, part.bottom - self.top), slice(part.left - self.left, part.right - self.left)
 
 
-def place(image: np.ndarray, window: Window, into: Window, fill: float = 0.0) -> np.ndarray:
+def place(image: Array, window: Window, into: Window, fill: float = 0.0) -> Array:
     """(h, w, …), the pixels of `window` → the pixels of `into`; `fill` where the image has none.
 
     The image itself where both windows are one. 0 is what a pixel outside of a data window means in EXR.
@@ -59,7 +63,7 @@ def place(image: np.ndarray, window: Window, into: Window, fill: float = 0.0) ->
     return placed
 
 
-def common(here: Window, there: Window, path, other_path, same_display: bool = False) -> Window:
+def common(here: Window, there: Window, path: Path, other_path: Path, same_display: bool = False) -> Window:
     """What two renders of one frame share, `path` with the window `here` and `other_path` with `there`; both have that.
 
     same_display: they were rendered for one display window, so that another size is that of a border. Raises N2NError where
