@@ -90,7 +90,7 @@ class CachedPair:
 
 @dataclass(frozen=True)
 class SeenFrom:
-    """What the neighbours of frame `index` show of it, when it is asked for: see neighbors.py."""
+    """What the neighbours of frame `index` show of it, when it is asked for: see guides/neighbors.py."""
 
     neighbors: object
     pairs: list[Pair]

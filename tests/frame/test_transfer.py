@@ -71,3 +71,33 @@ def test_the_slope_is_the_derivative_of_the_tone_map_a_little_further_and_finite
     rise = transfer.encode_tonemap(shifted + step, np) - transfer.encode_tonemap(shifted - step, np)
     np.testing.assert_allclose(transfer.tonemap_slope(radiance, np), rise / (2 * step), rtol=1e-4)
     np.testing.assert_allclose(transfer.tonemap_slope(torch.from_numpy(radiance), torch), rise / (2 * step), rtol=1e-4)
+
+
+EVERY_KIND = {  # a value of each kind that a network takes
+    "color": np.geomspace(1e-4, 100.0, 60).reshape(4, 5, 3),
+    "albedo": np.linspace(0, 1, 60).reshape(4, 5, 3),
+    "normal": np.linspace(-1, 1, 60).reshape(4, 5, 3),
+    "depth": np.geomspace(0.1, 1000.0, 20).reshape(4, 5, 1),
+    "alpha": np.linspace(0, 1, 20).reshape(4, 5, 1),
+}
+
+
+@pytest.mark.parametrize("name", list(EVERY_KIND))
+def test_unexpose_is_the_inverse_of_expose(name):
+    image = EVERY_KIND[name].astype(np.float32)
+    exposed = transfer.expose(name, image, 0.37, 4.0)
+    np.testing.assert_allclose(transfer.unexpose(name, exposed, 0.37, 4.0), image, rtol=1e-3)
+    assert np.array_equal(exposed, image) == (name in ("albedo", "normal", "alpha"))
+
+
+@pytest.mark.parametrize("xp", [np, torch], ids=["numpy", "torch"])
+@pytest.mark.parametrize("unit_normals", [True, False])
+@pytest.mark.parametrize("curve", ["log", "tonemap", "linear", "pu"])
+@pytest.mark.parametrize("name", list(EVERY_KIND))
+def test_a_channel_comes_back_from_a_networks_eyes(name, curve, unit_normals, xp):
+    image = transfer.expose(name, EVERY_KIND[name].astype(np.float32), 1.0, 4.0)
+    given = torch.from_numpy(image) if xp is torch else image
+    encoded = transfer.encode(name, given, curve, unit_normals, xp)
+    np.testing.assert_allclose(np.asarray(transfer.decode(name, encoded, curve, unit_normals, xp)), image, rtol=2e-3, atol=1e-6)
+    changed = not np.array_equal(np.asarray(encoded), image)
+    assert changed == ((name == "color" and curve != "linear") or (name == "normal" and unit_normals))
