@@ -7,8 +7,8 @@ from conftest import noisy_frame, true_frame
 
 from n2n_render.denoise.ladder import Ladder, encode_channels
 from n2n_render.engines.choice import make_engine
-from n2n_render.engines.live import LiveEngine
 from n2n_render.engines.options import EngineOptions
+from n2n_render.engines.torch_engine import TorchEngine
 from n2n_render.errors import N2NError
 from n2n_render.frame.frame import Frame
 from n2n_render.frame.transfer import depth_scale, expose, exposure
@@ -58,13 +58,13 @@ def test_a_live_network_gives_the_picture_of_its_checkpoint(kind, frame):
     network = build_network(MODELS[kind], seed=4).eval()
     expected = ladder_of(MODELS[kind]).denoise_exposed(cached)
     for tile_px in (None, 32):
-        live = LiveLadder(MODELS[kind], LiveEngine(network, torch.device("cpu")), tile_px)
+        live = LiveLadder(MODELS[kind], TorchEngine(network, torch.device("cpu"), "float32"), tile_px)
         np.testing.assert_allclose(live.denoise_exposed(cached), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_a_live_engine_runs_the_weights_of_the_moment_and_changes_none(frame):
     network = build_network(PAPER, seed=4).eval()
-    ladder = LiveLadder(PAPER, LiveEngine(network, torch.device("cpu")))
+    ladder = LiveLadder(PAPER, TorchEngine(network, torch.device("cpu"), "float32"))
     channels, _ = exposed_channels(frame)
     kept = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     before = ladder.denoise_exposed(channels)

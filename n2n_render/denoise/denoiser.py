@@ -1,10 +1,9 @@
 """Frame → denoised radiance: guides are cleaned, then the ladder is taken, once or in several orientations."""
 
-from typing import Any
-
 import numpy as np
 
 from ..engines.options import ANY_ENGINE, EngineOptions
+from ..engines.protocol import Engine
 from ..frame.arrays import Array
 from ..frame.frame import Frame
 from ..frame.orient import ORIENTATIONS, move_back, turn
@@ -58,7 +57,7 @@ class Denoiser:
         return self.ladder.model
 
     @property
-    def engine(self) -> Any:
+    def engine(self) -> Engine:
         return self.ladder.engine
 
     @property

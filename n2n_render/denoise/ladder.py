@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engines.protocol import Engine
 from ..errors import N2NError
 from ..frame import tiles
 from ..frame.arrays import Array
@@ -23,7 +24,6 @@ BAND_ROWS = 16
 LEAST_USUAL_TILE_PX = 768  # smaller ones are mostly overlap
 LARGE_FRAME_PIXELS = 12_000_000  # such frames are read, denoised and written one after the other: three would not fit
 
-Engine = Any
 See = Callable[[str, Array], Array]  # a channel's name and pixels → its exposed pixels, float32
 
 
@@ -75,7 +75,7 @@ class Ladder:
 
     def largest_tile_px(self, height: int, width: int) -> int:
         """Where the frame itself takes much memory, the network gets less."""
-        usual: int = self.engine.tile_px
+        usual = self.engine.tile_px
         return self.tile_px or (usual if height * width <= LARGE_FRAME_PIXELS else max(usual // 2, LEAST_USUAL_TILE_PX))
 
     def _check(self, frame: Frame) -> None:
@@ -94,11 +94,24 @@ class Ladder:
         engine, tile_px = self.engine, self.largest_tile_px(height, width)
         plan = list(tiles.cut(height, width, tile_px, engine.receptive_radius, engine.alignment))
         for index, tile in enumerate(plan):
-            encoded = self._encode({name: images[name][tile.outer] for name in self.model.layout.names}, see)
-            predicted = engine.run(encoded, part(on_fraction, index, len(plan)))
-            self._decode(predicted[tile.crop], factor, output[tile.inner])
+            shown = {name: images[name][tile.outer] for name in self.model.layout.names}
+            told = part(on_fraction, index, len(plan))
+            self._paint(shown, see, factor, tile.crop, output[tile.inner], told)
             on_fraction((index + 1) / len(plan))
         return output
+
+    def _paint(
+        self,
+        shown: Mapping[str, Array],
+        see: See,
+        factor: float,
+        crop: tuple[slice, slice],
+        out: Array,
+        on_fraction: OnFraction,
+    ) -> None:
+        """What the network is shown of one tile, channels (h, w, C) → the tile's own part of the picture, in `out`."""
+        predicted = self.engine.run(self._encode(shown, see), on_fraction)
+        self._decode(predicted[crop], factor, out)
 
     def _encode(self, images: Mapping[str, Array], see: See) -> Array:
         """Channels (h, w, C) → (h, w, sum of C) float32, contiguous."""

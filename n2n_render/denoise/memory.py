@@ -1,12 +1,12 @@
 """A ladder that goes on where a device has too little memory, or its precision would show."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from ..engines.choice import make_engine
 from ..engines.options import ANY_ENGINE, EngineOptions
+from ..engines.protocol import Engine
 from ..errors import N2NError
 from ..frame.arrays import Array
 from ..frame.frame import Frame
@@ -40,10 +40,10 @@ class ResilientLadder:
         return self.ladder.model
 
     @property
-    def engine(self) -> Any:
+    def engine(self) -> Engine:
         return self.ladder.engine
 
-    def use(self, engine: Any, tile_px: int | None = None) -> None:
+    def use(self, engine: Engine, tile_px: int | None = None) -> None:
         """Goes on with another engine for the same network."""
         self.ladder = replace(self.ladder, engine=engine, tile_px=tile_px)
 

@@ -69,14 +69,17 @@ class TorchEngine(Engine):
         return self.device.type == "cpu"
 
     def run(self, encoded: Image, on_progress: OnProgress | None = None) -> Image:
-        tensor = torch.from_numpy(encoded).permute(2, 0, 1)[None]  # a view: NHWC memory is channels-last
-        rounded = torch.autocast(self.device.type, DTYPES[self.precision], enabled=self.precision != "float32")
         try:
-            with torch.inference_mode(), Float32(), rounded:
-                output: torch.Tensor = self.network(tensor.to(self.device))
+            image: Image = self.predict(torch.from_numpy(encoded).to(self.device)).cpu().numpy()
         except RuntimeError as error:  # torch has one class on CUDA and none on the CPU
             if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
                 raise MemoryError(str(error).splitlines()[0]) from None
             raise
-        image: Image = output[0].permute(1, 2, 0).cpu().numpy()
         return image
+
+    def predict(self, encoded: torch.Tensor) -> torch.Tensor:
+        """The same on the device: (H, W, C_in) float32 → (H, W, 3) float32. What torch raises comes through."""
+        rounded = torch.autocast(self.device.type, DTYPES[self.precision], enabled=self.precision != "float32")
+        with torch.inference_mode(), Float32(), rounded:
+            output: torch.Tensor = self.network(encoded.permute(2, 0, 1)[None])  # a view: NHWC memory is channels-last
+        return output[0].permute(1, 2, 0).float()

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from ..denoise.ladder import Ladder, encode_channels
-from ..engines.live import LiveEngine
+from ..engines.torch_engine import TorchEngine
 from ..frame.channels import COLOR
 from ..frame.metrics import psnr, relmse
 from ..frame.transfer import LOG_EPSILON, unexpose
@@ -50,20 +50,22 @@ def set_norms_fixed(network: UNet | OidnUNet):
 
 
 class LiveLadder(Ladder):
-    """The ladder of a network that is being trained: its curves are on the device, too."""
+    """The ladder of a network that is being trained, as it is at the moment: its curves are on the device, too."""
 
-    def _encode(self, images, see):
+    engine: TorchEngine
+
+    def _paint(self, shown, see, factor, crop, out, on_fraction):
         layout = self.model.layout
-        exposed = layout.split(self.engine.put(layout.stack({name: see(name, image) for name, image in images.items()})))
-        return torch.cat(list(encode_channels(self.model, exposed, torch).values()), dim=-1)
-
-    def _decode(self, predicted, factor, out):
-        out[:] = unexpose(COLOR, decode_output(self.model, predicted, torch).cpu().numpy(), factor, 1.0)
+        given = layout.stack({name: see(name, image) for name, image in shown.items()})
+        exposed = layout.split(torch.from_numpy(given).to(self.engine.device))
+        encoded = torch.cat(list(encode_channels(self.model, exposed, torch).values()), dim=-1)
+        decoded = decode_output(self.model, self.engine.predict(encoded), torch)
+        out[:] = unexpose(COLOR, decoded[crop].cpu().numpy(), factor, 1.0)
 
 
 def denoise_array(network: UNet | OidnUNet, image, device, precision: str = "float32", tile_px: int | None = None):
     """(H, W, 10 or 17) of a cached pair → exposed radiance (H, W, 3) float32, in tiles: it fits a frame of any size."""
-    ladder = LiveLadder(network.specification, LiveEngine(network, device, precision), tile_px)
+    ladder = LiveLadder(network.specification, TorchEngine(network, device, precision), tile_px)
     return ladder.denoise_exposed(split_exposed(image))
 
 
