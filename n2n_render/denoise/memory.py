@@ -23,7 +23,7 @@ LITTLE_NOISE = 0.04  # RMS on T(v); bfloat16 rounds by 0.001, which costs more t
 class ResilientLadder:
     """The ladder of one checkpoint. Too little memory: smaller tiles, then the CPU. Little noise: float32.
 
-    What was found out about the memory stays for the next frame.
+    What is learned about the memory stays for the next frame.
     """
 
     def __init__(self, checkpoint: Checkpoint, options: EngineOptions, ladder: Ladder, warn: Warn = ignore):

@@ -119,11 +119,11 @@ class _Mean:
         return LayerRender(self.layer, self.frame, still, self.still_alpha)
 
 
-def _both(before: Mask | None, found: Mask | None) -> Mask | None:
+def _both(before: Mask | None, newest: Mask | None) -> Mask | None:
     """Where both masks are; one that is not known counts nothing."""
-    if before is None or found is None:
-        return found if before is None else before
-    return before & found
+    if before is None or newest is None:
+        return newest if before is None else before
+    return before & newest
 
 
 def read_ahead(

@@ -18,11 +18,11 @@ class Kind(enum.Enum):
     """What the numbers of a channel mean."""
 
     RADIANCE = "radiance"  # scene-linear light, [0, ∞)
-    UNIT_COLOR = "unit colour"  # a share of the light, [0, 1]: albedo
+    UNIT_COLOR = "unit colour"  # a fraction of the light, [0, 1]: albedo
     DIRECTION = "direction"  # a vector of length 1, or 0 where nothing was hit
     DISTANCE = "distance"  # scene units along the ray; +inf where nothing was hit
     MOTION = "motion"  # pixels, see frame/motion.py
-    COVERAGE = "coverage"  # a share of the pixel, [0, 1]: alpha, and weights
+    COVERAGE = "coverage"  # a fraction of the pixel, [0, 1]: alpha, and weights
     VARIANCE = "variance"  # of a radiance, [0, ∞)
 
 
@@ -52,7 +52,7 @@ CHANNELS = {
         Channel("variance", Kind.VARIANCE, 3),
         Channel("neighbors_picture", Kind.RADIANCE, 3),  # mean of the neighbours' denoised pictures
         Channel("neighbors_noisy", Kind.RADIANCE, 3),  # mean of their noisy colours
-        Channel("neighbors_weight", Kind.COVERAGE, 1),  # their weight in a plain mean with the frame itself
+        Channel("neighbors_weight", Kind.COVERAGE, 1),  # their weight in an unweighted mean with the frame itself
     )
 }
 
@@ -76,7 +76,7 @@ def expand(features: Iterable[str]) -> tuple[str, ...]:
 class Layout:
     """Which channels lie one after the other in a stacked image, and where.
 
-    names: of known channels, in order.
+    names: of CHANNELS, in order.
     """
 
     names: tuple[str, ...]
@@ -88,11 +88,11 @@ class Layout:
 
     def places(self) -> dict[str, slice]:
         """Name → where it lies."""
-        found, start = {}, 0
+        places, start = {}, 0
         for name in self.names:
-            found[name] = slice(start, start + CHANNELS[name].count)
-            start = found[name].stop
-        return found
+            places[name] = slice(start, start + CHANNELS[name].count)
+            start = places[name].stop
+        return places
 
     def split(self, stacked: Any, axis: int = -1) -> dict[str, Any]:
         """A stacked image (NumPy array or torch tensor) → name → view of its channel along `axis`."""

@@ -115,12 +115,12 @@ def mean_frame(frames: list[Frame], weights: list[float] | None = None) -> Frame
     of any.
     """
     weights = weights or [1.0] * len(frames)
-    shares = [np.float32(weight / sum(weights)) for weight in weights]
+    fractions = [np.float32(weight / sum(weights)) for weight in weights]
 
     def mean(name: str) -> Array:
-        total = frames[0][name] * shares[0]
-        for frame, share in zip(frames[1:], shares[1:], strict=True):
-            total += frame[name] * share
+        total = frames[0][name] * fractions[0]
+        for frame, fraction in zip(frames[1:], fractions[1:], strict=True):
+            total += frame[name] * fraction
         return total
 
     return Frame(**{name: mean(name) for name in frames[0] if all(name in frame for frame in frames)})

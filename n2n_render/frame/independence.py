@@ -32,9 +32,9 @@ SPREAD_REFUSED, SPREAD_DOUBTED = 12.0, 4.0  # squared mean of the difference ove
 SPREAD_LIMIT = 16.0  # relative: so far a pixel counts; without a limit fireflies would hide everything else
 STEP = 1e-3  # on T: pixels that differ by less are equal
 PEAKS = 0.12  # of pixels that differ from a neighbour: those above or below all four; white noise 0.4, a drawing 0
-NOISY_SHARE = 0.12  # of the windows that are not flat: where fewer hold peaks, it is small print
-SAME_SHARE = 0.9  # of the windows with noise that are equal: it is the same noise
-COPIED = 3, 0.5  # so many blocks with noise, and such a share of those that are not flat, equal to the bit: copied
+NOISY_FRACTION = 0.12  # of the windows that are not flat: where fewer hold peaks, it is small print
+SAME_FRACTION = 0.9  # of the windows with noise that are equal: it is the same noise
+COPIED = 3, 0.5  # so many blocks with noise, and such a fraction of those that are not flat, equal to the bit: copied
 QUIET = 1e-4  # on T, RMS of the difference: less is no noise
 EQUAL = 2.0**-10  # relative: rounding to half floats
 EQUAL_PX = 7  # square in which two renders are equal everywhere where there is no noise
@@ -71,8 +71,8 @@ class Comparison:
     """correlation of the noise of two renders, about 0 for independent ones; 1: the same noise; None: there is no noise.
     refused, doubted: from which correlation on they are no pair, or may be none.
 
-    spread: how much more their difference varies from window to window than noise would; 1 for the same picture. copied: share
-    of the picture in which the noise is the same to the bit, as where a part was rendered again and put in.
+    spread: how much more their difference varies from window to window than noise would; 1 for the same picture.
+    copied: fraction of the picture in which the noise is the same to the bit, as where a part was rendered again and put in.
     """
 
     correlation: float | None
@@ -96,9 +96,9 @@ def compare(one: Look, other: Look) -> Comparison:
     variance = (apart**2).mean((1, 2, 3))
     equal, (flat, noisy) = variance <= QUIET**2, _flat_and_noisy((a + b) / 2)
     spread = 1.0 if equal.all() else _spread(*exposed)
-    if noisy.sum() >= max(1, NOISY_SHARE * (~flat).sum()) and (noisy & equal).sum() > SAME_SHARE * noisy.sum():
+    if noisy.sum() >= max(1, NOISY_FRACTION * (~flat).sum()) and (noisy & equal).sum() > SAME_FRACTION * noisy.sum():
         return Comparison(1.0, spread)
-    copied = _copied_share(one.windows, other.windows, factor)
+    copied = _copied_fraction(one.windows, other.windows, factor)
     if equal.all():
         return Comparison(None, spread, copied)
     usual = USUAL_RATIO[WINDOW_PX if common.shape[1] >= WINDOW_PX else SMALL_PX]
@@ -109,7 +109,7 @@ def compare(one: Look, other: Look) -> Comparison:
     return Comparison(float((ratio - 1) / (ratio + 1)), spread, copied, *limits)
 
 
-def _copied_share(one: Array, other: Array, factor: np.float32) -> float:
+def _copied_fraction(one: Array, other: Array, factor: np.float32) -> float:
     """Of the blocks of a quarter of a window: those that are equal to the bit in both renders and hold noise; 0 where what is
     equal looks like a drawing. Renders of a still texture differ a little: their samples lie elsewhere in the pixels.
     """
@@ -160,27 +160,27 @@ def check_independent(looks: list[Look]) -> None:
     newest = looks[-1]
     for before in looks[:-1]:
         names = f"{newest.path} and {before.path}"
-        found = compare(before, newest)
-        if found.spread > SPREAD_REFUSED + 40 / len(newest.windows) ** 0.5:
+        pair = compare(before, newest)
+        if pair.spread > SPREAD_REFUSED + 40 / len(newest.windows) ** 0.5:
             raise N2NError(
-                f"{names} do not show the same picture: their difference varies {found.spread:.0f} times as much "
+                f"{names} do not show the same picture: their difference varies {pair.spread:.0f} times as much "
                 "from place to place as noise",
                 "A pair is the same frame, camera and light, rendered twice.",
             )
-        if found.same_noise:
-            raise N2NError(f"{names} hold the same noise (correlation {found.correlation:.2f}; of independent renders 0)", HINT)
-        if found.copied:
-            raise N2NError(f"{names} hold the same noise in about {found.copied:.0%} of the picture", HINT)
-        if found.correlation is None:
+        if pair.same_noise:
+            raise N2NError(f"{names} hold the same noise (correlation {pair.correlation:.2f}; of independent renders 0)", HINT)
+        if pair.copied:
+            raise N2NError(f"{names} hold the same noise in about {pair.copied:.0%} of the picture", HINT)
+        if pair.correlation is None:
             continue
-        if found.correlation >= found.doubted:
+        if pair.correlation >= pair.doubted:
             doubt(
-                f"{names} may share noise (correlation {found.correlation:.2f}; of independent renders 0): what is learned "
+                f"{names} may share noise (correlation {pair.correlation:.2f}; of independent renders 0): what is learned "
                 "and expected from them is too good then"
             )
-        if found.spread > SPREAD_DOUBTED + 20 / len(newest.windows) ** 0.5:
+        if pair.spread > SPREAD_DOUBTED + 20 / len(newest.windows) ** 0.5:
             doubt(
-                f"{names} may not show the same picture: their difference varies {found.spread:.1f} times as much from place "
+                f"{names} may not show the same picture: their difference varies {pair.spread:.1f} times as much from place "
                 "to place as noise"
             )
 
@@ -209,11 +209,11 @@ def are_equal(one: Frame, other: Frame) -> Mask:
 
 def _is_surface(frame: Frame) -> Mask:
     """(H, W), as far as alpha and albedo tell; where they tell nothing, everything is."""
-    found = np.ones(frame.color.shape[:2], bool)
+    surface = np.ones(frame.color.shape[:2], bool)
     for image in (frame.alpha, frame.albedo):
         if image is not None:
-            found &= image.any(-1)
-    return found
+            surface &= image.any(-1)
+    return surface
 
 
 def still_alpha(frames: list[Frame]) -> Mask | None:

@@ -34,7 +34,7 @@ def neighbor_guides(window: Sequence[Frame | None], pictures: Sequence[Array | N
     last. pictures: a denoised picture (H, W, 3) of each, radiance; that of the middle is not looked at, so that nothing
     here knows the noise of its colour (of that of its guides, which the weights ask, a little: docs/temporal.md).
     neighbors_picture: mean of the neighbours' pictures; neighbors_noisy: of their noisy colours, both radiance (H, W, 3);
-    neighbors_weight (H, W, 1): their weight in a plain mean with the frame itself, 0 (nothing is seen in them) to 1.
+    neighbors_weight (H, W, 1): their weight in an unweighted mean with the frame itself, 0 (nothing is seen in them) to 1.
     """
     center = window[len(window) // 2]
     assert center is not None

@@ -15,7 +15,7 @@ MEANT = {
     Kind.COVERAGE: 100.0,
 }
 BRIGHT = 65504.0  # radiance, the largest half float: a brighter pixel …
-ALONE = 1e-3  # … beside which no other has this share of it was never seen: the pixel filter spreads what is there
+ALONE = 1e-3  # … beside which no other has this fraction of it was never seen: the pixel filter spreads what is there
 RINGS = 8  # so many pixels from the edge of a hole each one is the mean of its neighbours; a larger hole is filled coarsely
 
 
@@ -35,14 +35,14 @@ def without_information(kind: Kind, pixels: Array) -> Mask:
 
 def _alone(light: Array) -> Mask:
     """(H, W): pixels brighter than BRIGHT whose eight neighbours are all dark beside them."""
-    found: Mask = light > BRIGHT
+    alone: Mask = light > BRIGHT
     padded = np.pad(light, 1)
-    rows, columns = np.nonzero(found)
+    rows, columns = np.nonzero(alone)
     for down in (0, 1, 2):
         for across in (0, 1, 2):
             if (down, across) != (1, 1):
-                found[rows, columns] &= padded[rows + down, columns + across] < ALONE * light[rows, columns]
-    return found
+                alone[rows, columns] &= padded[rows + down, columns + across] < ALONE * light[rows, columns]
+    return alone
 
 
 def fill(pixels: Array, holes: Mask) -> None:

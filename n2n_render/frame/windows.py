@@ -39,10 +39,10 @@ class Window:
 
     def overlap(self, other: "Window") -> "Window | None":
         """What both have; None where that is nothing."""
-        found = Window(
+        both = Window(
             max(self.left, other.left), max(self.top, other.top), min(self.right, other.right), min(self.bottom, other.bottom)
         )
-        return found if found.width > 0 and found.height > 0 else None
+        return both if both.width > 0 and both.height > 0 else None
 
     def places(self, part: "Window") -> tuple[slice, slice]:
         """Rows and columns of `part`, counted from this window's corner."""
