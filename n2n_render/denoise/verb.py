@@ -45,6 +45,7 @@ def denoise(options: DenoiseOptions, reporter: Reporter = silent) -> Denoised:
     with reporter("denoising") as progress:
         denoiser = load_denoiser(options.model, options.engine, options.prefilter, options.average, progress.warn)
         progress.note(f"denoising with {denoiser.engine.description}{', prefiltered' if denoiser.prefilter else ''}")
+        progress.start(len(paths), len(paths))
         count = _FrameCount(progress, len(paths))
         neighbors = open_neighbors(denoiser, groups, options.shots, options.layer, options.engine)
         denoise_files(denoiser, groups, outputs, options.picture, layer=options.layer, neighbors=neighbors, on_frame=count.tell)
@@ -57,7 +58,6 @@ class _FrameCount:
     def __init__(self, progress: Progress, count: int):
         self._progress, self._done = progress, [0.0] * count
         self._counted: set[int] = set()
-        progress.start(count, count)
 
     def tell(self, index: int, fraction: float) -> None:
         finished = fraction >= 1.0 and index not in self._counted
