@@ -15,8 +15,9 @@ ALLOWED = {
     "schema": {"errors"},
     "config": {"schema"},
     "frame": FREE | {"frame"},
-    "io": FREE | {"frame", "io"},
-    "sample": FREE | {"frame", "io", "sample"},
+    "renderers": {"frame", "renderers"},  # names only: what lies where, for io/ to read
+    "io": FREE | {"frame", "renderers", "io"},
+    "sample": FREE | {"frame", "renderers", "io", "sample"},
     "network": FREE | {"frame", "io", "network"},
     "engines": FREE | {"frame", "io", "network", "engines"},
     "guides": FREE | {"frame", "io", "network", "engines", "denoise", "guides"},  # of denoise: the ladder, see below

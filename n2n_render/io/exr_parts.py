@@ -6,12 +6,16 @@ A part is (header, channels): the attributes, and channel name → `OpenEXR.Chan
 import os
 import struct
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import OpenEXR
+from numpy.typing import NDArray
 
 from ..errors import UnreadableFile, doubt
+from ..frame.windows import Window
 from .atomic import first_line, write_beside
 from .claims import check_claims
 from .exr_text import MAGIC, Carried, mask_text
@@ -20,10 +24,12 @@ from .owned import owned_folder, remove_abandoned
 LOSSY = {OpenEXR.DWAA_COMPRESSION, OpenEXR.DWAB_COMPRESSION, OpenEXR.B44_COMPRESSION, OpenEXR.B44A_COMPRESSION}
 COPIES = "n2n_exr_"  # of files whose text is masked, in the temporary folder
 READ_BACK_BYTES = 2**29  # of pixels; a larger file is read back only in part: it would not fit twice
+Header = dict[str, Any]
+Part = tuple[Header, dict[str, Any]]  # its attributes, and channel name → OpenEXR.Channel, or None
 HINT = "Check the path; folders and frame_####.exr patterns work too."
 
 
-def read_parts(path: str | os.PathLike, header_only: bool = False) -> tuple[list, Carried]:
+def read_parts(path: str | os.PathLike[str], header_only: bool = False) -> tuple[list[Part], Carried]:
     """All parts of a file, and the header text that is carried through.
 
     Raises UnreadableFile, which says what is wrong, when the file is missing, truncated, deep, or not an EXR.
@@ -48,7 +54,7 @@ def read_parts(path: str | os.PathLike, header_only: bool = False) -> tuple[list
             ) from None
 
 
-def _check_kind(path: Path):
+def _check_kind(path: Path) -> None:
     if not path.is_file():
         raise UnreadableFile(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}", HINT)
     try:
@@ -62,7 +68,7 @@ def _check_kind(path: Path):
         )
 
 
-def _read(file: Path, header_only: bool, path: Path | None = None) -> list:
+def _read(file: Path, header_only: bool, path: Path | None = None) -> list[Part]:
     """file: what is opened; path: what it is called, if that is another."""
     path = path or file
     try:
@@ -87,11 +93,21 @@ def _read(file: Path, header_only: bool, path: Path | None = None) -> list:
     return parts
 
 
-def make_channel(name: str, pixels: np.ndarray):
+def stack_pixels(path: Path, parts: list[Part], places: Sequence[tuple[int, str]]) -> NDArray[np.float32]:
+    """(H, W, len(places)) float32, of channels (index of the part, name) of one size. Raises UnreadableFile for others."""
+    shapes = {parts[part][1][name].pixels.shape for part, name in places}
+    first, name = places[0]
+    window = Window.of(parts[first][0])
+    if len(shapes) > 1 or shapes != {(window.height, window.width)}:
+        raise UnreadableFile(f"{path}: {name} has fewer pixels than its part", "Write it without subsampling.")
+    return np.stack([parts[part][1][name].pixels for part, name in places], axis=-1, dtype=np.float32)
+
+
+def make_channel(name: str, pixels: NDArray[np.float32]):
     return OpenEXR.Channel(name, np.ascontiguousarray(pixels))
 
 
-def write_parts(path: str | os.PathLike, parts: list, carried: Carried | None = None):
+def write_parts(path: str | os.PathLike[str], parts: list[Part], carried: Carried | None = None):
     """Writes all parts beside `path`, reads them back, and moves the file into place.
 
     Passes that are kept stay exactly what they were read as: a lossy compression would change them again at every writing,
@@ -129,7 +145,7 @@ def _writable(header: dict) -> dict:
     return kept
 
 
-def _read_back(path: str, parts: list):
+def _read_back(path: str, parts: list[Part]):
     """Raises RuntimeError where the written file does not hold what was to be written."""
     size = sum(channel.pixels.nbytes for _, channels in parts for channel in channels.values())
     try:
@@ -163,7 +179,7 @@ def _decode_ends(path: str):
         raise RuntimeError(f"what was written cannot be read again: {first_line(error)}") from None
 
 
-def write_image(path: str | os.PathLike, channels: dict[str, np.ndarray], compressed: bool = True):
+def write_image(path: str | os.PathLike[str], channels: dict[str, NDArray[np.float32]], compressed: bool = True):
     """A file of one part: channel name → (H, W), or "RGBA" → (H, W, 4). Not compressed is faster to read again."""
     compression = OpenEXR.ZIP_COMPRESSION if compressed else OpenEXR.NO_COMPRESSION
     header = {"compression": compression, "type": OpenEXR.scanlineimage}

@@ -14,7 +14,7 @@ from ..frame.independence import SPREAD_REFUSED, compare, look_at
 from ..io.dataset import MANIFEST, FrameName, read_manifest, write_manifest
 from ..io.exr import ExrImage, is_readable, read_frame
 from ..io.owned import owned_folder, remove_abandoned
-from ..io.passes import PASSES
+from ..renderers.cycles import VECTORS
 from ..sample.options import SampleOptions
 from . import plan
 from .launch import Worker
@@ -198,7 +198,7 @@ def _put_vectors(source: Path, path: Path):
     names = vectors.find(vectors.layer(None), "vector")
     image.add_pass(
         image.layer(None),
-        PASSES["vector"].names[0],
+        VECTORS,
         {name[-1]: plane for (_, name), plane in zip(names, np.moveaxis(vectors.pixels(names), -1, 0), strict=True)},
     )
     image.write(path)

@@ -7,7 +7,7 @@ import pytest
 from n2n_render.errors import N2NError
 from n2n_render.frame.frame import Frame
 from n2n_render.io.exr import ExrImage, is_readable, read_frame, write_frame
-from n2n_render.io.passes import split_channel
+from n2n_render.renderers.cycles import split_layer
 
 
 def channels(layer="View.Layer", size=(6, 8), dtype=np.float32, **more):
@@ -41,7 +41,7 @@ def write(path, *parts):
 
 
 def test_names_are_split_from_the_right():
-    assert split_channel("View.Layer.Denoising Albedo.R") == ("View.Layer", "Denoising Albedo", "R")
+    assert split_layer("View.Layer.Denoising Albedo") == ("View.Layer", "Denoising Albedo")
 
 
 def test_written_frame_is_read_again(tmp_path):
@@ -63,7 +63,7 @@ def test_single_part_and_multi_part_files_read_alike(tmp_path):
     everything = channels()
     split = {}
     for name, pixels in everything.items():
-        split.setdefault(split_channel(name)[1], {})[name] = pixels
+        split.setdefault(split_layer(name.rpartition(".")[0])[1], {})[name] = pixels
     one = read_frame(write(tmp_path / "one.exr", everything), ("albedo", "normal", "depth"))
     many = read_frame(write(tmp_path / "many.exr", *split.values()), ("albedo", "normal", "depth"))
     for feature in ("color", "albedo", "normal", "depth"):

@@ -1,0 +1,196 @@
+"""The names and headers of an EXR file → its layers, and where each channel of a frame lies."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import N2NError, doubt
+from ..frame.channels import ALPHA, COLOR, FEATURES, VECTOR
+from ..renderers.convert import camera_rotation
+from ..renderers.cycles import CYCLES, written_as
+from ..renderers.detect import detect
+from ..renderers.dialect import PICTURE, Space
+from ..renderers.index import PassIndex, Place, read_names
+from ..renderers.plain import PLAIN
+from .exr_parts import Header, read_parts
+from .pass_file import PassFile
+from .sources import DETECT, EXAMPLE, Sources, key_of, listing, resolve
+
+COMPOSITE = "Composite"
+
+
+class ExrNames:
+    """What a file holds, whoever wrote it: one part or one a pass, mono and stereo.
+
+    parts: [(header, channels)], see io/exr_parts.py. dialect: whose names it bears.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], header_only: bool = False, sources: Sources = DETECT):
+        """header_only: names without pixels. sources: what overrules detection.
+
+        Raises N2NError when the file, or one beside it, is missing, truncated, deep, or not an EXR, and where a channel that
+        was named is not there.
+        """
+        self.path = Path(path)
+        self.parts, self._text = read_parts(path, header_only)
+        self._beside = {channel: PassFile(other, channel, header_only) for channel, other in sources.beside(self.path).items()}
+        self._named = sources.channels
+        detected = detect(self._headers, read_names(self.parts))
+        self.dialect = detected.dialect if detected else PLAIN
+        self._read_names()
+        for channel, names in self._named.items():
+            if resolve(channel, names, self._names) is None:
+                raise N2NError(
+                    f"{self.path}: has no {' and '.join(names)} that could be {key_of(channel)}",
+                    f"It holds: {self._listing()}. {EXAMPLE}",
+                )
+        if detected and detected.rivals and not self._named:
+            doubt(
+                f"{self.path}: its names could be those of {' or '.join((self.dialect.name, *detected.rivals))}; they are "
+                f"taken as {self.dialect.name}'s (--channels names others)"
+            )
+
+    def _read_names(self) -> None:
+        self._names = read_names(self.parts)
+        self._index = PassIndex(self._names, self.dialect)
+
+    @property
+    def _headers(self) -> list[Header]:
+        return [header for header, _ in self.parts]
+
+    def _listing(self) -> str:
+        return listing(name for _, channels in self.parts for name in channels)
+
+    @property
+    def layers(self) -> list[str]:
+        """Layers that hold a picture, in file order; Blender's `Composite` too, where compositing was on. Each view of a
+        stereo file is one of its own. A renderer without layers has one, "".
+        """
+        return [layer for layer in self._index.layers if self.find(layer, PICTURE)]
+
+    @property
+    def rendered_layers(self) -> list[str]:
+        return [layer for layer in self.layers if layer != COMPOSITE and not layer.startswith(f"{COMPOSITE}.")]
+
+    def layer(self, wanted: str | None, features: tuple[str, ...] = ()) -> str:
+        """The first of `layers_with`."""
+        return self.layers_with(wanted, features)[0]
+
+    def layers_with(self, wanted: str | None, features: tuple[str, ...] = ()) -> list[str]:
+        """The layers to denoise: the wanted one (all its views), or all that have all the features; where none has, the
+        first, so that what it lacks can be named. Raises N2NError when there is none.
+        """
+        layers = self.layers
+        if not layers:
+            raise self._no_picture()
+        if wanted is not None:
+            views = [
+                layer
+                for layer in layers
+                if layer == wanted or (layer.startswith(f"{wanted}.") and layer[len(wanted) + 1 :] in self._views())
+            ]
+            if not views:
+                raise N2NError(f"{self.path}: has no view layer {wanted!r}", f"It has: {', '.join(filter(None, layers))}.")
+            return views
+        rendered = self.rendered_layers or layers
+        usable = [layer for layer in rendered if all(self.has(layer, feature) for feature in features)]
+        return usable or rendered[:1]
+
+    def _no_picture(self) -> N2NError:
+        passes = PassIndex(self._names, CYCLES).passes
+        partial = next(((layer, parts) for (layer, name), parts in passes.items() if name == "Combined"), None)
+        if partial:
+            letters = ", ".join(sorted({letter for part in partial[1] for letter in part}))
+            return N2NError(
+                f"{self.path}: Combined of {partial[0]!r} has the channels {letters}, not R, G, B",
+                "Set the output to OpenEXR MultiLayer with View Layer > Passes > Denoising Data on.",
+            )
+        return N2NError(f"{self.path}: no channel is known as its picture; it holds {self._listing()}", EXAMPLE)
+
+    def _views(self) -> set[str]:
+        return {view for header, _ in self.parts for view in (header.get("view"), *(header.get("multiView") or ())) if view}
+
+    def find(self, layer: str, channel: str) -> list[Place] | None:
+        """Where a channel of a frame (or PICTURE) lies in the file for a layer, or None."""
+        named = COLOR if channel == PICTURE else channel
+        if named in self._named:
+            here = [one for one in self._names if not one.view or layer == one.view or layer.endswith(f".{one.view}")]
+            return resolve(named, self._named[named], here)
+        found = self._index.find(layer, self.dialect.source(channel))
+        return found[1] if found else None
+
+    def has(self, layer: str, channel: str) -> bool:
+        """Whether there is such a channel for a layer, in the file or in one beside it."""
+        return channel in self._beside or self.find(layer, channel) is not None
+
+    def available(self, layer: str) -> tuple[str, ...]:
+        """The features of a layer, in the order of FEATURES, then motion vectors."""
+        return tuple(name for name in (*FEATURES, VECTOR) if self.has(layer, name))
+
+    def taken(self, layer: str, features: tuple[str, ...] = ()) -> str:
+        """What is read for a layer and from whose names, as a sentence tells it: "Arnold's names: RGBA, denoise_albedo, N"."""
+        shown = []
+        for channel in (COLOR, *features):
+            if channel in self._beside:
+                shown.append(f"{channel} of {self._beside[channel].path.name}")
+            elif channel in self._named:
+                shown.append("+".join(self._named[channel]))
+            elif found := self._index.find(layer, self.dialect.source(channel)):
+                shown.append(found[0] or "+".join(name.rpartition(".")[2] for _, name in found[1]))
+            if channel == "normal" and self.has(layer, channel) and self._space() is Space.WORLD and self._rotation() is None:
+                shown[-1] += " (in world space as it is: no camera matrix in the file)"
+        return f"{'plain' if self.dialect is PLAIN else f'{self.dialect.name}’s'} names: {', '.join(shown)}"
+
+    def _space(self) -> Space:
+        beside = self._beside.get("normal")
+        return beside.dialect.normals if beside and beside.dialect else self.dialect.normals
+
+    def _rotation(self) -> NDArray[np.float64] | None:
+        beside = self._beside.get("normal")
+        return camera_rotation([*([header for header, _ in beside.parts] if beside else []), *self._headers])
+
+    def _places(self, layer: str, channel: str) -> list[Place]:
+        """As `find`, of a channel that is known to be there."""
+        found = self.find(layer, channel)
+        assert found is not None
+        return found
+
+    def check(self, layer: str, features: tuple[str, ...]) -> None:
+        """Raises N2NError that names a pass that the layer lacks."""
+        for channel in (COLOR, *features):
+            if self.has(layer, channel):
+                continue
+            if self.dialect is CYCLES and (written := written_as(channel)):
+                raise N2NError(f"{self.path}: view layer {layer!r} has no {written[0]!r} pass", _how_to_get(channel))
+            source, key = self.dialect.source(channel), key_of(channel)
+            known = dict.fromkeys(name for name, _ in (source.alternatives if source else ()) if name.strip("*"))
+            tried = f" ({', '.join(known)})" if known else ""
+            raise N2NError(
+                f"{self.path}: has no {key}{tried}{of_layer(layer)}; it holds {self._listing()}",
+                f"Name it with --channels {key}=…, pass its file with --{key}, or use a model that needs none (--model auto "
+                "takes the one that fits).",
+            )
+
+    def _title(self, channel: str) -> str:
+        if self.dialect is CYCLES and (written := written_as(channel)):
+            return f"{written[0]}{' alpha' if channel == ALPHA else ''}"
+        return key_of(channel)
+
+
+def of_layer(layer: str) -> str:
+    """ " of 'Layer'", as a sentence goes on; nothing where a file has no layers."""
+    return f" of {layer!r}" if layer else ""
+
+
+def _how_to_get(feature: str) -> str:
+    if feature == VECTOR:
+        return (
+            "Turn on View Layer > Passes > Data > Vector (and Motion Blur off) and render again (`sample`: into a new "
+            "folder), or leave out --temporal."
+        )
+    return (
+        "Turn on View Layer > Passes > Data > Denoising Data and render again, or use a model without the feature "
+        f"{feature!r} (`n2n-render models` lists them; oidn-color needs none)."
+    )

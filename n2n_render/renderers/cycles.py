@@ -1,0 +1,42 @@
+"""Blender's Cycles, 4.x (one part) and 5.x (a part a pass): `<ViewLayer>.<Pass>.<Channel>`. Tried with bpy 5.0.
+
+File Output nodes write the same names without a layer, and `Image` for the picture. Known, and not taken for what they are
+not: `Denoising Specular Albedo`, `Denoising Roughness` and the backward motion for denoising of 5.2, and `Normal` and `Depth`,
+which end at the first hit while the denoising passes go on behind mirrors and glass.
+"""
+
+from ..frame.channels import COLOR
+from .dialect import PICTURE, Alternative, Dialect, Source, Space, at
+
+
+def split_layer(path: str) -> tuple[str, str]:
+    """ "View.Layer.Denoising Albedo" → ("View.Layer", "Denoising Albedo"). From the right: layers may hold dots."""
+    layer, _, name = path.rpartition(".")
+    return layer, name
+
+
+VECTORS = "Vector"  # the name of the pass
+_PICTURES = ("Combined", "Image")
+CYCLES = Dialect(
+    name="Cycles",
+    channels={
+        # "Noisy Image" exists when Cycles denoised the frame itself: Combined then holds the denoised picture.
+        "color": Source(at(("Noisy Image", *_PICTURES), ("R", "G", "B"))),
+        PICTURE: Source(at(_PICTURES, ("R", "G", "B"))),
+        "alpha": Source(at(_PICTURES, ("A",))),
+        "albedo": Source(at("Denoising Albedo", ("R", "G", "B"))),
+        "normal": Source(at("Denoising Normal", ("X", "Y", "Z"))),
+        "depth": Source(at("Denoising Depth", ("Z",), ("V",))),  # V in files of older versions
+        "vector": Source(at(VECTORS, ("X", "Y", "Z", "W"))),
+    },
+    marks=("Combined", "Noisy Image", "Denoising Albedo", "Denoising Normal", "Denoising Depth"),
+    headers={"cycles.*": ""},
+    split=split_layer,
+    normals=Space.CAMERA,
+)
+
+
+def written_as(channel: str) -> Alternative | None:
+    """The pass and the letters under which a channel of a frame is written as Blender writes it; None for others."""
+    source = CYCLES.source(PICTURE if channel == COLOR else channel)
+    return source.alternatives[0] if source else None

@@ -1,0 +1,100 @@
+"""What a table about a renderer says: how its files are recognised, where channels lie in them, what they mean."""
+
+import enum
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Alternative = tuple[str, tuple[str, ...]]  # a pass, and the letters of its channels in order
+
+PICTURE = "picture"  # what a file shows, whoever denoised it; "color" is what there is to denoise
+ANY_PASS = "*"  # stands for whatever name the user gave
+RGB = (("R", "G", "B"), ("r", "g", "b"), ("red", "green", "blue"))
+XYZ = (("X", "Y", "Z"), ("x", "y", "z"))
+ALPHA = (("A",), ("a",), ("alpha",))
+DEPTH = (("Z",), ("z",), ("Y",), ("R",))  # Y is what OpenEXR calls a grey channel
+
+
+class Space(enum.Enum):
+    """What the components of a normal are measured along."""
+
+    CAMERA = "camera"  # x right, y up
+    WORLD = "world"
+    UNKNOWN = "unknown"  # the sources say nothing sure
+
+
+class Unit(enum.Enum):
+    """What a motion is measured in."""
+
+    PIXELS = "pixels"
+    SCREEN = "halves of the screen"  # -1 on the left to 1 on the right, -1 at the bottom to 1 on top
+
+
+@dataclass(frozen=True)
+class Motion:
+    """What the channels of a motion pass mean. A frame's own convention is that of Cycles, see frame/motion.py.
+
+    forward: two numbers lead to where a surface will be in the next frame; else to where it was in the one before.
+    premultiplied: by alpha.
+    """
+
+    unit: Unit
+    forward: bool
+    y_up: bool = True
+    premultiplied: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a channel of a frame lies: alternatives in order of preference.
+
+    undo: what is done to the pixels (H, W, C) so that they mean what frame/channels.py says.
+    """
+
+    alternatives: tuple[Alternative, ...]
+    undo: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None
+
+
+def at(names: str | tuple[str, ...], *letters: tuple[str, ...]) -> tuple[Alternative, ...]:
+    """Every pass of `names` with the first letters that it has; the name "" means channels without a pass."""
+    return tuple((name, some) for name in ((names,) if isinstance(names, str) else names) for some in letters)
+
+
+def whole(path: str) -> tuple[str, str]:
+    """A renderer without layers: all of the name but the letter is the pass."""
+    return "", path
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One renderer's names.
+
+    channels: by the names of frame/channels.py, and PICTURE where the file may show something else than its noisy colour.
+    marks: passes that no other renderer writes under these names. headers: attribute (arnold/* is any that begins so) →
+    a pattern of its value, case ignored. split: a channel's name without its letter → (layer, pass).
+    """
+
+    name: str
+    channels: Mapping[str, Source]
+    marks: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    split: Callable[[str], tuple[str, str]] = whole
+    normals: Space = Space.UNKNOWN
+    motion: Motion | None = None  # None: as a frame has it
+
+    def source(self, channel: str) -> Source | None:
+        """Where a channel of a frame lies; None where nothing is known of it."""
+        return self.channels.get(channel) or (self.channels.get("color") if channel == PICTURE else None)
+
+    def wrote(self, header: Mapping[str, Any]) -> bool:
+        """Whether a header's attributes say that this renderer wrote the file."""
+        return any(
+            fnmatchcase(name.lower(), key.lower()) and re.search(pattern, str(value), re.IGNORECASE)
+            for key, pattern in self.headers.items()
+            for name, value in header.items()
+        )

@@ -1,0 +1,16 @@
+"""Karma, which `husk` writes. Houdini's documentation (`idenoise` and the denoising filter take names of planes)."""
+
+from .dialect import ALPHA, DEPTH, RGB, XYZ, Dialect, Source, at
+
+KARMA = Dialect(
+    name="Karma",
+    channels={
+        "color": Source(at(("C", ""), *RGB)),
+        "alpha": Source(at(("C", ""), *ALPHA)),
+        "albedo": Source(at("albedo", *RGB)),
+        "normal": Source(at(("N", "normal"), *XYZ, *RGB)),
+        "depth": Source((*at("Z", *DEPTH), *at("", ("Z",)))),
+    },
+    marks=("C",),
+    headers={"software": "karma|husk|houdini", "husk*": "", "karma*": ""},
+)

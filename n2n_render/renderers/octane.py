@@ -1,0 +1,16 @@
+"""Octane: its documentation (render AOVs). OctaneRender's plug-in for Blender leaves out the space in the names."""
+
+from .dialect import ALPHA, RGB, XYZ, Dialect, Source, at
+
+_PICTURES = ("Beauty", "Main", "")
+OCTANE = Dialect(
+    name="Octane",
+    channels={
+        "color": Source(at(_PICTURES, *RGB)),
+        "alpha": Source(at(_PICTURES, *ALPHA)),
+        "albedo": Source(at(("Denoise Albedo", "DenoiseAlbedo"), *RGB)),
+        "normal": Source(at(("Denoise Normal", "DenoiseNormal"), *XYZ, *RGB)),
+    },
+    marks=("Denoise Albedo", "DenoiseAlbedo", "Denoise Normal", "DenoiseNormal"),
+    headers={"software": "octane", "octane*": ""},
+)
