@@ -70,6 +70,8 @@ class ExrImage(ExrNames):
         file = self._beside.get(channel, self)
         places = self._beside[channel].places if channel in self._beside else self._places(layer, channel)
         there, kind = Window.of(file.parts[places[0][0]][0]), kind_of(channel)
+        if file is not self and len({Window.of(one.parts[0][0], "displayWindow") for one in (self, file)}) > 1:
+            raise N2NError(f"{file.path}: is of another size than {self.path}", "Pass the passes of one render.")
         if there.overlap(window) is None:
             raise N2NError(
                 f"{file.path}: {self._title(channel)}{of_layer(layer)} ({there}) lies beside the picture ({window})",

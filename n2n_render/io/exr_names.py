@@ -138,10 +138,16 @@ class ExrNames:
             elif channel in self._named:
                 shown.append("+".join(self._named[channel]))
             elif found := self._index.find(layer, self.dialect.source(channel)):
-                shown.append(found[0] or "+".join(name.rpartition(".")[2] for _, name in found[1]))
+                shown.append(found[0] or self._letters(layer, channel, found[1]))
             if channel == "normal" and self.has(layer, channel) and self._space() is Space.WORLD and self._rotation() is None:
                 shown[-1] += " (in world space as it is: no camera matrix in the file)"
-        return f"{'plain' if self.dialect is PLAIN else f'{self.dialect.name}’s'} names: {', '.join(shown)}"
+        whose = "plain" if self.dialect is PLAIN else f"{self.dialect.name}'" + "s" * (not self.dialect.name.endswith("s"))
+        return f"{whose} names: {', '.join(shown)}"
+
+    def _letters(self, layer: str, channel: str, places: list[Place]) -> str:
+        """How channels without a pass are called: RGBA."""
+        alpha = self.find(layer, ALPHA) if channel == COLOR else None
+        return "".join(name for _, name in [*places, *(alpha or ())])
 
     def _space(self) -> Space:
         beside = self._beside.get("normal")

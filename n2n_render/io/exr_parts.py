@@ -103,11 +103,12 @@ def stack_pixels(path: Path, parts: list[Part], places: Sequence[tuple[int, str]
     return np.stack([parts[part][1][name].pixels for part, name in places], axis=-1, dtype=np.float32)
 
 
-def make_channel(name: str, pixels: NDArray[np.float32]):
+def make_channel(name: str, pixels: NDArray[np.float32]) -> Any:
+    """An `OpenEXR.Channel`."""
     return OpenEXR.Channel(name, np.ascontiguousarray(pixels))
 
 
-def write_parts(path: str | os.PathLike[str], parts: list[Part], carried: Carried | None = None):
+def write_parts(path: str | os.PathLike[str], parts: list[Part], carried: Carried | None = None) -> None:
     """Writes all parts beside `path`, reads them back, and moves the file into place.
 
     Passes that are kept stay exactly what they were read as: a lossy compression would change them again at every writing,
@@ -118,7 +119,7 @@ def write_parts(path: str | os.PathLike[str], parts: list[Part], carried: Carrie
         kept = _writable(header)
         made.append(OpenEXR.Part(kept, channels, header.get("name", "")))
 
-    def write(temporary):
+    def write(temporary: str) -> None:
         OpenEXR.File(made).write(temporary)
         if carried:
             carried.put_back(temporary)
@@ -127,7 +128,7 @@ def write_parts(path: str | os.PathLike[str], parts: list[Part], carried: Carrie
     write_beside(path, write)
 
 
-def _writable(header: dict) -> dict:
+def _writable(header: Header) -> Header:
     kept = {key: value for key, value in header.items() if key != "channels"}
     if kept.get("compression") in LOSSY:
         doubt(
@@ -145,7 +146,7 @@ def _writable(header: dict) -> dict:
     return kept
 
 
-def _read_back(path: str, parts: list[Part]):
+def _read_back(path: str, parts: list[Part]) -> None:
     """Raises RuntimeError where the written file does not hold what was to be written."""
     size = sum(channel.pixels.nbytes for _, channels in parts for channel in channels.values())
     try:
@@ -167,7 +168,7 @@ def _read_back(path: str, parts: list[Part]):
         _decode_ends(path)
 
 
-def _decode_ends(path: str):
+def _decode_ends(path: str) -> None:
     """The first and the last scanline of the first part's first channel. Raises RuntimeError where they cannot be decoded."""
     try:
         image = OpenEXR.InputFile(path)
@@ -179,7 +180,7 @@ def _decode_ends(path: str):
         raise RuntimeError(f"what was written cannot be read again: {first_line(error)}") from None
 
 
-def write_image(path: str | os.PathLike[str], channels: dict[str, NDArray[np.float32]], compressed: bool = True):
+def write_image(path: str | os.PathLike[str], channels: dict[str, NDArray[np.float32]], compressed: bool = True) -> None:
     """A file of one part: channel name → (H, W), or "RGBA" → (H, W, 4). Not compressed is faster to read again."""
     compression = OpenEXR.ZIP_COMPRESSION if compressed else OpenEXR.NO_COMPRESSION
     header = {"compression": compression, "type": OpenEXR.scanlineimage}

@@ -36,19 +36,27 @@ class ChannelName:
 def read_names(parts: Sequence[tuple[Mapping[str, Any], Iterable[str]]]) -> list[ChannelName]:
     """All channels of a file, (header, names) a part, in file order.
 
-    A plain channel (R) of a named part is there twice: the part may bear the name of the pass, or say nothing.
+    A plain channel (R) of a named part is of the pass that the part names. In the first part (of each view) it is there
+    twice: that is where the picture lies, whatever the part is called.
     """
-    return [found for index, (header, names) in enumerate(parts) for name in names for found in _read_name(index, name, header)]
+    first = {header.get("view"): index for index, (header, _) in reversed(list(enumerate(parts)))}
+    return [
+        found
+        for index, (header, names) in enumerate(parts)
+        for name in names
+        for found in _read_name(index, name, header, first[header.get("view")] == index)
+    ]
 
 
-def _read_name(index: int, name: str, header: Mapping[str, Any]) -> Iterator[ChannelName]:
+def _read_name(index: int, name: str, header: Mapping[str, Any], is_first: bool) -> Iterator[ChannelName]:
     view = header.get("view") or ""
     plain, named = split_view(name, list(header.get("multiView") or ()))
     path, _, letter = plain.rpartition(".")
     if not path and header.get("name"):
         part = str(header["name"]).removesuffix(f"-{view}" if view else "")
         yield ChannelName((index, name), part, letter, view or named)
-    yield ChannelName((index, name), path, letter, view or named)
+    if path or is_first or not header.get("name"):
+        yield ChannelName((index, name), path, letter, view or named)
 
 
 def split_view(name: str, views: list[str]) -> tuple[str, str]:
