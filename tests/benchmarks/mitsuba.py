@@ -1,0 +1,50 @@
+"""Mitsuba's Cornell box at 8 + 8 spp: noisy, Open Image Denoise, adapted; PSNR on T against two reference halves.
+
+python tests/benchmarks/mitsuba.py FOLDER [STEPS]
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from n2n_render.frame.metrics import psnr
+from n2n_render.frame.transfer import exposure
+from n2n_render.io.exr import ExrImage
+
+RENDER = Path(__file__).parents[1] / "renderers" / "render_mitsuba.py"
+SIZE, SPP, REFERENCE_SPP = 256, 8, 1024
+
+
+def render(folder: Path, spp: int, *seeds: int) -> list[Path]:
+    files = [folder / f"box_s{seed}.exr" for seed in seeds]
+    if not all(file.exists() for file in files):
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run([sys.executable, str(RENDER), str(folder), str(SIZE), str(spp), *map(str, seeds)], check=True)
+    return files
+
+
+def run(*arguments) -> None:
+    subprocess.run([sys.executable, "-m", "n2n_render", *map(str, arguments)], check=True)
+
+
+def main(out: str, steps: str = "300") -> None:
+    folder = Path(out)
+    noisy, single = render(folder / "noisy", SPP, 1, 2), render(folder / "single", 2 * SPP, 3)
+    halves = [ExrImage(path).frame().color for path in render(folder / "reference", REFERENCE_SPP, 11, 12)]
+    run("denoise", *single, "--model", "oidn-large", "-o", folder / "oidn.exr")
+    run("adapt", noisy[0], "--pair", noisy[1], "--steps", steps, "-o", folder / "adapted")
+    images = {
+        "noisy, 16 spp": ExrImage(single[0]).frame().color,
+        "OIDN (large, prefiltered), 16 spp": ExrImage(folder / "oidn.exr").frame().color,
+        f"adapted, 8 + 8 spp, {steps} steps": ExrImage(folder / "adapted" / noisy[0].name).frame().color,
+    }
+    factor = np.float32(exposure((halves[0] + halves[1]) / 2))
+    for name, image in images.items():
+        value = psnr(image=image * factor, reference_a=halves[0] * factor, reference_b=halves[1] * factor)
+        print(f"{name}: {value:.2f} dB")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
