@@ -8,15 +8,16 @@ from ..frame.frame import Frame
 from ..frame.independence import check_independent, look_at
 from ..frame.windows import Window
 from .exr import ExrImage
+from .sources import DETECT, Sources
 
 
-def read_group(paths: Sequence[Path], layer: str | None, features: tuple[str, ...]) -> list[Frame]:
+def read_group(paths: Sequence[Path], layer: str | None, features: tuple[str, ...], sources: Sources = DETECT) -> list[Frame]:
     """Each file's `layer` (None: the first that has the features), on the pixels of the first file.
 
     Raises N2NError where a file cannot be read, lacks a pass, does not cover the first one's pixels, or holds the noise or not
     the picture of another one.
     """
-    images = [ExrImage(path) for path in paths]
+    images = [ExrImage(path, sources=sources) for path in paths]
     layer = images[0].layer(layer, features)
     window = images[0].window(layer)
     frames, looks = [], []
@@ -28,7 +29,7 @@ def read_group(paths: Sequence[Path], layer: str | None, features: tuple[str, ..
     return frames
 
 
-def check_covered(here: Window, both: Window, path):
+def check_covered(here: Window, both: Window, path: Path) -> None:
     """Raises N2NError unless `both`, what a render shares with another one whose window is `here`, is all of it."""
     if both != here:
         raise N2NError(

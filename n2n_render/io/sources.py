@@ -69,11 +69,6 @@ def parse_channels(text: str | None) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def pair_files(paths: Sequence[Path], others: Mapping[str, Sequence[Path]]) -> dict[Path, dict[str, Path]]:
-    """Files of a pass (key of FILE_KEYS → files in the order of `paths`) → `Sources.files`. Nothing for keys without files."""
-    return {path: {KEYS[key]: files[index] for key, files in others.items() if files} for index, path in enumerate(paths)}
-
-
 def resolve(channel: str, names: tuple[str, ...], channels: Sequence[ChannelName]) -> list[Place] | None:
     """Where the channels are that `names` mean for one channel of a frame: a pass, or as many channels; None where nowhere."""
     full = {".".join(text for text in (one.path, one.letter) if text): one.place for one in reversed(channels)}

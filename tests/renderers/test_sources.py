@@ -5,8 +5,9 @@ import pytest
 from layouts import SIZE, make_frame, one, planes, rgba, write_parts
 
 from n2n_render.errors import N2NError
+from n2n_render.io.beside import find_sources
 from n2n_render.io.exr import ExrImage
-from n2n_render.io.sources import Sources, pair_files, parse_channels
+from n2n_render.io.sources import Sources, parse_channels
 
 
 def odd(frame):
@@ -107,7 +108,7 @@ def test_a_file_a_pass_is_the_same_frame(tmp_path):
     frame.alpha[:] = 1  # which this renderer's motion is multiplied by
     files = write_passes(tmp_path, frame)
     beauty = files.pop("beauty")
-    sources = Sources(files=pair_files([beauty], {key: [path] for key, path in files.items()}))
+    sources = find_sources([[beauty]], passes={key: [str(path)] for key, path in files.items()})
     image = ExrImage(beauty, sources=sources)
     assert image.available("") == ("albedo", "normal", "depth", "vector")
     found = image.frame(None, ("albedo", "normal", "depth", "vector"))
@@ -131,3 +132,37 @@ def test_a_file_of_a_pass_of_another_size_is_refused(tmp_path):
     image = ExrImage(files["beauty"], sources=Sources(files={files["beauty"]: {"albedo": small}}))
     with pytest.raises(N2NError, match="small.exr"):
         image.frame(None, ("albedo",))
+
+
+def write_sequence(folder, name, count=3, start=1):
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}.{number:04d}.exr" for number in range(start, start + count)]
+    for number, path in enumerate(paths):
+        write_parts(path, {"": {letter: np.full((8, 8), number, np.float32) for letter in "RGB"}})
+    return paths
+
+
+@pytest.mark.parametrize("given", ["{}/albedo", "{}/albedo/paint.####.exr", "{}/albedo/paint.$F4.exr"])
+def test_files_of_a_pass_are_matched_by_frame(tmp_path, given):
+    paths, others = write_sequence(tmp_path / "beauty", "look"), write_sequence(tmp_path / "albedo", "paint")
+    sources = find_sources([[path] for path in reversed(paths)], passes={"albedo": [given.format(tmp_path)], "normal": ()})
+    assert dict(sources.files) == {path: {"albedo": other} for path, other in zip(paths, others, strict=True)}
+
+
+def test_renders_of_a_frame_share_a_pass_or_have_their_own(tmp_path):
+    first, second = (write_sequence(tmp_path / name, name) for name in ("a", "b"))
+    own = [write_sequence(tmp_path / f"albedo_{name}", "albedo") for name in ("a", "b")]
+    groups = [list(pair) for pair in zip(first, second, strict=True)]
+    for texts in (["albedo_a"], ["albedo_a", "albedo_b"]):
+        files = find_sources(groups, passes={"albedo": [str(tmp_path / text) for text in texts]}).files
+        assert files[second[1]]["albedo"] == own[len(texts) - 1][1] and files[first[2]]["albedo"] == own[0][2]
+    with pytest.raises(N2NError, match="3 times for 2 renders"):
+        find_sources(groups, passes={"albedo": [str(tmp_path / "albedo_a")] * 3})
+
+
+@pytest.mark.parametrize("count, start, says", [(2, 1, "2 file.* for 3 frame"), (3, 2, "frame 1 is on one side only")])
+def test_files_of_a_pass_of_other_frames_are_refused(tmp_path, count, start, says):
+    paths = write_sequence(tmp_path / "beauty", "look")
+    write_sequence(tmp_path / "albedo", "paint", count, start)
+    with pytest.raises(N2NError, match=says):
+        find_sources([[path] for path in paths], passes={"albedo": [str(tmp_path / "albedo")]})
