@@ -25,7 +25,7 @@ class Carried:
     values: list[tuple[bytes, bytes, bytes]] = field(default_factory=list)  # attribute, masked, own
     names: dict[bytes, bytes] = field(default_factory=dict)  # masked, own
 
-    def put_back(self, path: str):
+    def put_back(self, path: str) -> None:
         """Puts the bytes back into a file that was written with the masked values."""
         waiting = list(self.values)
         if not waiting:
@@ -62,7 +62,7 @@ def mask_text(path: Path, masked_path: Path) -> Carried:
     return carried
 
 
-def _add_names(names: dict[bytes, bytes], masked: bytes, own: bytes):
+def _add_names(names: dict[bytes, bytes], masked: bytes, own: bytes) -> None:
     for found in SPLIT.finditer(masked):
         token = own[found.start() : found.end()]
         if MASK in found[0] and names.setdefault(found[0], token) != token:
