@@ -14,7 +14,7 @@ from n2n_render.frame.transfer import exposure
 from n2n_render.io.exr import ExrImage
 
 RENDER = Path(__file__).parents[1] / "renderers" / "render_mitsuba.py"
-SIZE, SPP, REFERENCE_SPP = 256, 8, 1024
+SIZE, SPP, REFERENCE_SPP = 128, 8, 1024
 
 
 def render(folder: Path, spp: int, *seeds: int) -> list[Path]:
