@@ -1,35 +1,32 @@
 """`--albedo FILE` and the like: files, folders and patterns of single passes → which belong to which file of a frame."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import N2NError
 from .numbering import place_files
 from .sequence import find_inputs
-from .sources import KEYS, Sources, parse_channels
+from .sources import KEYS, SourceOptions, Sources, parse_channels
 
 
-def find_sources(
-    groups: Sequence[Sequence[Path]], channels: str | None = None, passes: Mapping[str, Sequence[str]] | None = None
-) -> Sources:
+def find_sources(groups: Sequence[Sequence[Path]], options: SourceOptions) -> Sources:
     """What overrules detection in a run.
 
-    groups: of each frame its renders. channels: the text of `--channels`. passes: a key of sources.FILE_KEYS → one text
-    (file, folder or pattern) for all renders of a frame, or one for each. Raises N2NError where the frames are not the same.
+    groups: of each frame its renders. Raises N2NError where a pass is not there for the same frames.
     """
     files: dict[Path, dict[str, Path]] = {}
-    for key, texts in (passes or {}).items():
+    for key, texts in options.passes.items():
         renders = list(zip(*groups, strict=True))  # the first of each frame, the second …
-        if len(texts) not in (0, 1, len(renders)):
+        if len(texts) not in (1, len(renders)):
             raise N2NError(
                 f"--{key} is there {len(texts)} times for {len(renders)} renders of each frame",
                 "Pass it once for all of them, or once for each, in their order.",
             )
         found = [find_inputs([text]) for text in texts]
-        for number, paths in enumerate(renders if found else ()):
+        for number, paths in enumerate(renders):
             for path, other in zip(paths, _match(key, paths, found[min(number, len(found) - 1)]), strict=True):
                 files.setdefault(path, {})[KEYS[key]] = other
-    return Sources(parse_channels(channels), files)
+    return Sources(parse_channels(options.channels), files)
 
 
 def _match(key: str, paths: Sequence[Path], others: Sequence[Path]) -> list[Path]:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import N2NError, UnreadableFile, doubt
+from ..frame.arrays import Array
 from ..frame.channels import ALPHA, COLOR, VECTOR, Kind, kind_of
 from ..frame.frame import Frame, sanitize
 from ..frame.repair import repair
@@ -31,7 +31,7 @@ HALF_MAX = 65504.0
 class ExrImage(ExrNames):
     """A whole EXR file in memory, of any renderer. With header_only there are names and no pixels."""
 
-    def pixels(self, places: list[Place] | list[str]) -> NDArray[np.float32]:
+    def pixels(self, places: list[Place] | list[str]) -> Array:
         """(H, W, len(places)) float32, for places of one part, or full names (of the first part that has each)."""
         return stack_pixels(self.path, self.parts, [self._place(name) if isinstance(name, str) else name for name in places])
 
@@ -47,7 +47,7 @@ class ExrImage(ExrNames):
         displays = [Window.of(image.parts[0][0], "displayWindow") for image in (self, other)]
         return common(self.window(layer), other.window(other.layer(layer)), self.path, other.path, displays[0] == displays[1])
 
-    def picture(self, layer: str) -> NDArray[np.float32]:
+    def picture(self, layer: str) -> Array:
         """(H, W, 4) of what the file shows: what the compositor sees, and what a finished file has. Alpha is 1 where the
         file has none.
         """
@@ -66,7 +66,7 @@ class ExrImage(ExrNames):
         found = (COLOR, *features, *((ALPHA,) if self.find(layer, ALPHA) else ()))
         return Frame(**{channel: self._channel(layer, channel, window) for channel in dict.fromkeys(found)})
 
-    def _channel(self, layer: str, channel: str, window: Window) -> NDArray[np.float32]:
+    def _channel(self, layer: str, channel: str, window: Window) -> Array:
         file = self._beside.get(channel, self)
         places = self._beside[channel].places if channel in self._beside else self._places(layer, channel)
         there, kind = Window.of(file.parts[places[0][0]][0]), kind_of(channel)
@@ -90,16 +90,16 @@ class ExrImage(ExrNames):
         pixels = sanitize(kind, self._meant(layer, channel, pixels))
         return place(pixels, there, window, np.inf if kind is Kind.DISTANCE else 0.0)
 
-    def _meant(self, layer: str, channel: str, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _meant(self, layer: str, channel: str, pixels: Array) -> Array:
         """A channel as the renderer means it → as a frame means it."""
+        if channel == "normal" and self._space() is Space.WORLD and (rotation := self._rotation()) is not None:
+            return to_camera(pixels, rotation)
         dialect = self._beside[channel].dialect if channel in self._beside else self.dialect
         if dialect is None or channel in self._named:
             return pixels
         source = dialect.source(channel)
         if source and source.undo:
             return source.undo(pixels)
-        if channel == "normal" and self._space() is Space.WORLD and (rotation := self._rotation()) is not None:
-            return to_camera(pixels, rotation)
         if channel == VECTOR and dialect.motion:
             display, alpha = Window.of(self.parts[0][0], "displayWindow"), self.find(layer, ALPHA)
             return to_vectors(pixels, dialect.motion, (display.width, display.height), self.pixels(alpha) if alpha else None)
@@ -108,9 +108,9 @@ class ExrImage(ExrNames):
     def replace_color(
         self,
         layer: str,
-        color: NDArray[np.float32],
-        noisy: NDArray[np.float32] | None = None,
-        alpha: NDArray[np.float32] | None = None,
+        color: Array,
+        noisy: Array | None = None,
+        alpha: Array | None = None,
     ) -> None:
         """Puts `color` (H, W, 3), and `alpha` (H, W, 1) if it is given, where the file has its picture, in the data type that
         it has there.
@@ -133,7 +133,7 @@ class ExrImage(ExrNames):
             channel = self.parts[part][1][name]
             channel.pixels = self._stored(plane, channel.pixels.dtype)
 
-    def add_pass(self, layer: str, name: str, channels: dict[str, NDArray[np.float32]]) -> None:
+    def add_pass(self, layer: str, name: str, channels: dict[str, Array]) -> None:
         """Adds the pass `<layer>.<name>`, channel letter → (H, W) in the picture's window, or replaces it where the file has
         it already. Raises N2NError for numbers that are not finite.
         """
@@ -158,12 +158,12 @@ class ExrImage(ExrNames):
         """Writes all parts to `path`: first beside it, read back, then moved into place."""
         write_parts(path, self.parts, self._text)
 
-    def _stored(self, values: NDArray[np.float32], dtype: Any) -> NDArray[np.float32]:
+    def _stored(self, values: Array, dtype: Any) -> Array:
         """One channel as a file holds it: half floats end at 65504."""
         return _stored(values, dtype, self.path)
 
 
-def _stored(values: NDArray[np.float32], dtype: Any, path: Path) -> NDArray[np.float32]:
+def _stored(values: Array, dtype: Any, path: Path) -> Array:
     if not np.isfinite(values.sum(dtype=np.float64)) and not np.isfinite(values).all():
         raise N2NError(
             f"{path}: its denoised picture would hold pixels that are no numbers, so it was not written",
@@ -191,7 +191,7 @@ def write_frame(path: str | os.PathLike[str], frame: Frame, layer: str = "ViewLa
     write_image(path, channels)
 
 
-def write_picture(path: str | os.PathLike[str], pixels: NDArray[np.float32]) -> None:
+def write_picture(path: str | os.PathLike[str], pixels: Array) -> None:
     """(H, W, 4) float32, premultiplied, as a plain RGBA image, 32-bit. Not compressed: it is read again at once."""
     write_image(path, {"RGBA": np.ascontiguousarray(pixels)}, compressed=False)
 

@@ -3,10 +3,8 @@
 import os
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..errors import N2NError, doubt
+from ..frame.arrays import Array
 from ..frame.channels import ALPHA, COLOR, FEATURES, VECTOR
 from ..renderers.convert import camera_rotation
 from ..renderers.cycles import CYCLES, written_as
@@ -35,7 +33,9 @@ class ExrNames:
         """
         self.path = Path(path)
         self.parts, self._text = read_parts(path, header_only)
-        self._beside = {channel: PassFile(other, channel, header_only) for channel, other in sources.beside(self.path).items()}
+        self._beside = {
+            channel: PassFile.read(other, channel, header_only) for channel, other in sources.beside(self.path).items()
+        }
         self._named = sources.channels
         detected = detect(self._headers, read_names(self.parts))
         self.dialect = detected.dialect if detected else PLAIN
@@ -48,7 +48,7 @@ class ExrNames:
                 )
         if detected and detected.rivals and not self._named:
             doubt(
-                f"{self.path}: its names could be those of {' or '.join((self.dialect.name, *detected.rivals))}; they are "
+                f"channels bear names that could be those of {' or '.join((self.dialect.name, *detected.rivals))}; they are "
                 f"taken as {self.dialect.name}'s (--channels names others)"
             )
 
@@ -68,7 +68,14 @@ class ExrNames:
         """Layers that hold a picture, in file order; Blender's `Composite` too, where compositing was on. Each view of a
         stereo file is one of its own. A renderer without layers has one, "".
         """
-        return [layer for layer in self._index.layers if self.find(layer, PICTURE)]
+        found = [layer for layer in self._index.layers if self._index.find(layer, self.dialect.source(PICTURE))]
+        if COLOR not in self._named:
+            return found
+        found = [layer for layer in found or self._index.layers if self.find(layer, PICTURE)]
+        if self._views():
+            return found
+        inside = [layer for layer in found if layer and self._named[COLOR][0].startswith(f"{layer}.")]
+        return (inside or found)[:1]  # it is one picture, whatever layers there are
 
     @property
     def rendered_layers(self) -> list[str]:
@@ -153,7 +160,7 @@ class ExrNames:
         beside = self._beside.get("normal")
         return beside.dialect.normals if beside and beside.dialect else self.dialect.normals
 
-    def _rotation(self) -> NDArray[np.float64] | None:
+    def _rotation(self) -> Array | None:
         beside = self._beside.get("normal")
         return camera_rotation([*([header for header, _ in beside.parts] if beside else []), *self._headers])
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import OpenEXR
-from numpy.typing import NDArray
 
 from ..errors import UnreadableFile, doubt
+from ..frame.arrays import Array
 from ..frame.windows import Window
 from .atomic import first_line, write_beside
 from .claims import check_claims
@@ -93,7 +93,7 @@ def _read(file: Path, header_only: bool, path: Path | None = None) -> list[Part]
     return parts
 
 
-def stack_pixels(path: Path, parts: list[Part], places: Sequence[tuple[int, str]]) -> NDArray[np.float32]:
+def stack_pixels(path: Path, parts: list[Part], places: Sequence[tuple[int, str]]) -> Array:
     """(H, W, len(places)) float32, of channels (index of the part, name) of one size. Raises UnreadableFile for others."""
     shapes = {parts[part][1][name].pixels.shape for part, name in places}
     first, name = places[0]
@@ -103,7 +103,7 @@ def stack_pixels(path: Path, parts: list[Part], places: Sequence[tuple[int, str]
     return np.stack([parts[part][1][name].pixels for part, name in places], axis=-1, dtype=np.float32)
 
 
-def make_channel(name: str, pixels: NDArray[np.float32]) -> Any:
+def make_channel(name: str, pixels: Array) -> Any:
     """An `OpenEXR.Channel`."""
     return OpenEXR.Channel(name, np.ascontiguousarray(pixels))
 
@@ -180,7 +180,7 @@ def _decode_ends(path: str) -> None:
         raise RuntimeError(f"what was written cannot be read again: {first_line(error)}") from None
 
 
-def write_image(path: str | os.PathLike[str], channels: dict[str, NDArray[np.float32]], compressed: bool = True) -> None:
+def write_image(path: str | os.PathLike[str], channels: dict[str, Array], compressed: bool = True) -> None:
     """A file of one part: channel name → (H, W), or "RGBA" → (H, W, 4). Not compressed is faster to read again."""
     compression = OpenEXR.ZIP_COMPRESSION if compressed else OpenEXR.NO_COMPRESSION
     header = {"compression": compression, "type": OpenEXR.scanlineimage}

@@ -8,6 +8,7 @@ from ..errors import N2NError
 from ..frame.channels import CHANNELS, Kind
 from ..renderers.dialect import ALPHA, DEPTH, RGB, XYZ
 from ..renderers.index import ChannelName, Place
+from ..schema import Checked
 
 # What users call the channels → what a frame does.
 KEYS = {
@@ -19,7 +20,6 @@ KEYS = {
     "motion": "vector",
     "variance": "variance",
 }
-FILE_KEYS = ("albedo", "normal", "depth", "motion")  # that may lie in files of their own
 EXAMPLE = "Write it like --channels beauty=RGBA,albedo=diffuse_albedo,normal=N (passes), or normal=N.X,N.Y,N.Z (channels)."
 _LETTERS = {
     Kind.DIRECTION: (*XYZ, *RGB),
@@ -67,6 +67,34 @@ def parse_channels(text: str | None) -> dict[str, tuple[str, ...]]:
             raise N2NError(f"cannot read the channels {text!r}", EXAMPLE)
         found[last] = (*found.get(last, ()), name)
     return found
+
+
+@dataclass(frozen=True)
+class SourceOptions(Checked):
+    """Where the channels of the files lie, for what is not recognised, or not to be.
+
+    A pass of its own file: one text (file, folder or pattern) for all renders of a frame, or one for each.
+    """
+
+    channels: str | None = None  # beauty=RGBA,albedo=diffuse_albedo,normal=N.X,N.Y,N.Z
+    albedo: tuple[str, ...] = ()
+    normal: tuple[str, ...] = ()
+    depth: tuple[str, ...] = ()
+    motion: tuple[str, ...] = ()
+
+    @property
+    def passes(self) -> dict[str, tuple[str, ...]]:
+        """Key → what was passed, of those that lie in files of their own."""
+        given = {"albedo": self.albedo, "normal": self.normal, "depth": self.depth, "motion": self.motion}
+        return {key: texts for key, texts in given.items() if texts}
+
+    def contradiction(self) -> str | None:
+        named = parse_channels(self.channels)
+        twice = next((key for key in self.passes if KEYS[key] in named), None)
+        return f"channels and a file both say where {twice} is" if twice else None
+
+
+RECOGNISED = SourceOptions()
 
 
 def resolve(channel: str, names: tuple[str, ...], channels: Sequence[ChannelName]) -> list[Place] | None:

@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..frame.arrays import Array
 from .dialect import Motion, Unit
 
 MATRIX = "worldToCamera"  # the standard attribute: row vectors are multiplied from the left, translation in the last row
 SKEWED = 1e-3  # a matrix whose axes are farther from right angles than this is no camera's
 
 
-def camera_rotation(headers: Sequence[Mapping[str, Any]]) -> NDArray[np.float64] | None:
+def camera_rotation(headers: Sequence[Mapping[str, Any]]) -> Array | None:
     """The rotation (3, 3) from world to camera that a file's headers hold, for row vectors; None where they hold none."""
     matrix = next((header[MATRIX] for header in headers if header.get(MATRIX) is not None), None)
     try:
@@ -25,24 +25,22 @@ def camera_rotation(headers: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]
     scale = np.cbrt(abs(np.linalg.det(linear))) if np.isfinite(linear).all() else 0.0
     if scale == 0.0:
         return None
-    rotation: NDArray[np.float64] = linear / scale
+    rotation: Array = linear / scale
     return rotation if np.abs(rotation @ rotation.T - np.eye(3)).max() < SKEWED else None
 
 
-def to_camera(normals: NDArray[np.float32], rotation: NDArray[np.float64]) -> NDArray[np.float32]:
+def to_camera(normals: Array, rotation: Array) -> Array:
     """Normals (H, W, 3) in world space → in the space of the camera: x right, y up, z away from it, as Cycles has it.
 
     Renderers disagree whether their camera looks along z or against it. What is seen faces the camera, which tells.
     """
-    turned: NDArray[np.float32] = (normals.astype(np.float64) @ rotation).astype(np.float32)
+    turned: Array = (normals.astype(np.float64) @ rotation).astype(np.float32)
     if turned[..., 2].sum(dtype=np.float64) > 0:
         turned[..., 2] *= -1
     return turned
 
 
-def to_vectors(
-    pixels: NDArray[np.float32], motion: Motion, size: tuple[int, int], alpha: NDArray[np.float32] | None
-) -> NDArray[np.float32]:
+def to_vectors(pixels: Array, motion: Motion, size: tuple[int, int], alpha: Array | None) -> Array:
     """Motion (H, W, 2) → a frame's vectors (H, W, 4): pixels, y up; X, Y to where the surface was, -Z, -W to where it will be.
 
     Only one direction is in the file: surfaces are taken to go on as they come. Where that is wrong the way back leads

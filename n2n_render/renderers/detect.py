@@ -74,11 +74,13 @@ def detect(headers: Sequence[Mapping[str, Any]], channels: Sequence[ChannelName]
 
 
 def _fit(dialect: Dialect, headers: Sequence[Mapping[str, Any]], channels: Sequence[ChannelName], wanted: str) -> _Fit | None:
+    by_header = any(dialect.wrote(header) for header in headers)
+    marked = not {dialect.split(path)[1] for path in {one.path for one in channels}}.isdisjoint(dialect.marks)
+    if not (by_header or marked or dialect is PLAIN):
+        return None
     index = PassIndex(channels, dialect)
     layer = next((layer for layer in index.layers if index.find(layer, dialect.source(wanted))), None)
-    by_header = any(dialect.wrote(header) for header in headers)
-    marked = not index.names().isdisjoint(dialect.marks)
-    if layer is None or not (by_header or marked or dialect is PLAIN):
+    if layer is None:
         return None
     places = {name: found[1] for name, source in dialect.channels.items() if (found := index.find(layer, source))}
     return _Fit(dialect, by_header, marked, places)

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from ..frame.arrays import Array
 
 Alternative = tuple[str, tuple[str, ...]]  # a pass, and the letters of its channels in order
 
@@ -57,7 +56,7 @@ class Source:
     """
 
     alternatives: tuple[Alternative, ...]
-    undo: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None
+    undo: Callable[[Array], Array] | None = None
 
 
 def at(names: str | tuple[str, ...], *letters: tuple[str, ...]) -> tuple[Alternative, ...]:

@@ -91,10 +91,6 @@ class PassIndex:
         """All layers and views, in file order."""
         return list(dict.fromkeys(layer for layer, _ in self.passes))
 
-    def names(self) -> set[str]:
-        """Of all passes in all layers."""
-        return {name for _, name in self.passes}
-
     def find(self, layer: str, source: Source | None) -> tuple[str, list[Place]] | None:
         """(pass, places) of the first alternative that is there: in one part where one has all its letters."""
         for name, letters in source.alternatives if source else ():

@@ -239,6 +239,19 @@ LAYOUTS = {
             planes("Denoising Depth", frame.depth, "Z"),
         ),
     ),
+    "Cycles, File Output node of 5.0": Layout(  # as bpy 5.0.1 wrote it
+        "Cycles",
+        lambda frame: split(
+            one(
+                planes("Image", rgba(frame), "RGBA"),
+                planes("Denoising Albedo", np.concatenate([frame.albedo, frame.alpha], -1), "RGBA"),
+                planes("Denoising Normal", frame.normal, "XYZ"),
+                planes("Denoising Depth", frame.depth, "V"),
+                planes("Vector", frame.normal, "XYZ"),  # a part of it, which is of no use
+            )
+        ),
+        header={"BlenderMultiChannel": "Blender V2.55.1 and newer"},
+    ),
     "Cycles 5.2": Layout(
         "Cycles",
         lambda frame: split(

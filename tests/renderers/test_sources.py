@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from layouts import SIZE, make_frame, one, planes, rgba, write_parts
+from layouts import LAYOUTS, SIZE, make_frame, one, planes, rgba, write_parts
 
 from n2n_render.errors import N2NError
 from n2n_render.io.beside import find_sources
 from n2n_render.io.exr import ExrImage
-from n2n_render.io.sources import Sources, parse_channels
+from n2n_render.io.sources import SourceOptions, Sources, parse_channels
 
 
 def odd(frame):
@@ -75,6 +75,29 @@ def test_names_overrule_what_was_recognised(tmp_path):
     assert image.taken("A", ("albedo",)).endswith("Combined, A.Diffuse Color")
 
 
+def test_a_named_picture_is_one_picture(tmp_path):
+    """Of a file with layers the one that it lies in, with that layer's guides."""
+    frame = make_frame()
+    parts = one(
+        planes("A.Combined", frame.color),
+        planes("B.Combined", frame.color),
+        planes("B.Denoising Albedo", frame.albedo),
+        planes("B.Emission", frame.color * 2),
+    )
+    image = ExrImage(write_parts(tmp_path / "a.exr", parts), sources=Sources(parse_channels("beauty=B.Emission")))
+    assert image.layers == ["B"]
+    found = image.frame(None, ("albedo",))
+    np.testing.assert_array_equal(found.color, frame.color * 2)
+    np.testing.assert_array_equal(found.albedo, frame.albedo)
+
+
+def test_a_named_normal_is_turned_like_the_renderers_own(tmp_path):
+    layout = LAYOUTS["Arnold"]
+    path = layout.write(tmp_path / "a.exr", layout.frame())
+    named = ExrImage(path, sources=Sources(parse_channels("normal=N"))).frame(None, ("normal",))
+    np.testing.assert_array_equal(named.normal, ExrImage(path).frame(None, ("normal",)).normal)
+
+
 @pytest.mark.parametrize("text", ["albedo=paint", "normal=mine.way", "depth=mine.paint", "normal=far,far", "beauty=far"])
 def test_names_that_are_not_there_are_refused_with_what_is(tmp_path, text):
     path = write_parts(tmp_path / "a.exr", odd(make_frame()))
@@ -108,7 +131,7 @@ def test_a_file_a_pass_is_the_same_frame(tmp_path):
     frame.alpha[:] = 1  # which this renderer's motion is multiplied by
     files = write_passes(tmp_path, frame)
     beauty = files.pop("beauty")
-    sources = find_sources([[beauty]], passes={key: [str(path)] for key, path in files.items()})
+    sources = find_sources([[beauty]], SourceOptions(**{key: [str(path)] for key, path in files.items()}))
     image = ExrImage(beauty, sources=sources)
     assert image.available("") == ("albedo", "normal", "depth", "vector")
     found = image.frame(None, ("albedo", "normal", "depth", "vector"))
@@ -145,7 +168,7 @@ def write_sequence(folder, name, count=3, start=1):
 @pytest.mark.parametrize("given", ["{}/albedo", "{}/albedo/paint.####.exr", "{}/albedo/paint.$F4.exr"])
 def test_files_of_a_pass_are_matched_by_frame(tmp_path, given):
     paths, others = write_sequence(tmp_path / "beauty", "look"), write_sequence(tmp_path / "albedo", "paint")
-    sources = find_sources([[path] for path in reversed(paths)], passes={"albedo": [given.format(tmp_path)], "normal": ()})
+    sources = find_sources([[path] for path in reversed(paths)], SourceOptions(albedo=[given.format(tmp_path)]))
     assert dict(sources.files) == {path: {"albedo": other} for path, other in zip(paths, others, strict=True)}
 
 
@@ -154,10 +177,10 @@ def test_renders_of_a_frame_share_a_pass_or_have_their_own(tmp_path):
     own = [write_sequence(tmp_path / f"albedo_{name}", "albedo") for name in ("a", "b")]
     groups = [list(pair) for pair in zip(first, second, strict=True)]
     for texts in (["albedo_a"], ["albedo_a", "albedo_b"]):
-        files = find_sources(groups, passes={"albedo": [str(tmp_path / text) for text in texts]}).files
+        files = find_sources(groups, SourceOptions(albedo=[str(tmp_path / text) for text in texts])).files
         assert files[second[1]]["albedo"] == own[len(texts) - 1][1] and files[first[2]]["albedo"] == own[0][2]
     with pytest.raises(N2NError, match="3 times for 2 renders"):
-        find_sources(groups, passes={"albedo": [str(tmp_path / "albedo_a")] * 3})
+        find_sources(groups, SourceOptions(albedo=[str(tmp_path / "albedo_a")] * 3))
 
 
 @pytest.mark.parametrize("count, start, says", [(2, 1, "2 file.* for 3 frame"), (3, 2, "frame 1 is on one side only")])
@@ -165,4 +188,4 @@ def test_files_of_a_pass_of_other_frames_are_refused(tmp_path, count, start, say
     paths = write_sequence(tmp_path / "beauty", "look")
     write_sequence(tmp_path / "albedo", "paint", count, start)
     with pytest.raises(N2NError, match=says):
-        find_sources([[path] for path in paths], passes={"albedo": [str(tmp_path / "albedo")]})
+        find_sources([[path] for path in paths], SourceOptions(albedo=[str(tmp_path / "albedo")]))
