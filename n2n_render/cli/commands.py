@@ -8,7 +8,7 @@ from .. import __version__
 from ..errors import N2NError
 from .ending import Commands
 from .learning import adapt, online, train
-from .options import engine_options, folder_name, precision_word, reporter
+from .options import engine_options, folder_name, precision_word, reporter, source_options
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -99,9 +99,10 @@ def sample(ctx, dry_run, frames, size, chunk, reference_frames, **options):
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT…")
 @click.option(
     "--model",
-    required=True,
+    default="auto",
     metavar="MODEL",
-    help="oidn, oidn-small, oidn-large (see `n2n-render models`), a run folder, a checkpoint, or a .tza file.",
+    help="oidn, oidn-small, oidn-large (see `n2n-render models`), a run folder, a checkpoint, or a .tza file; auto: "
+    "Open Image Denoise's, for what each file has.",
 )
 @click.option("--output", "-o", required=True, metavar="OUT", help="A file for one input, else a folder.")
 @click.option("--pair", multiple=True, metavar="FILE", help="The same frames with another seed: averaged before denoising.")
@@ -112,11 +113,12 @@ def sample(ctx, dry_run, frames, size, chunk, reference_frames, **options):
 @click.option("--keep-noisy", is_flag=True, help="Add the noisy picture as the pass <layer>.Noisy.")
 @click.option("--strength", type=click.FloatRange(0, 1), default=1.0, help="0: noisy, 1: denoised.")
 @click.option("--shots", metavar="1-48,49-120", help="For a model of `adapt --temporal`: first and last frame of each shot.")
+@source_options
 @engine_options(average="1")
 @click.option("--tile", type=click.IntRange(32), metavar="PX", help="Tile size; smaller takes less memory.")
 @click.pass_context
-def denoise(ctx, pair, keep_noisy, strength, shots, engine, device, precision, tile, **others):
-    """Denoise multilayer EXR files, folders of them, or frame_####.exr patterns."""
+def denoise(ctx, pair, keep_noisy, strength, shots, sources, engine, device, precision, tile, **others):
+    """Denoise EXR files of any renderer, folders of them, or frame_####.exr patterns."""
     from ..denoise import DenoiseOptions, PictureOptions
     from ..denoise import denoise as run
     from ..engines.options import EngineOptions
@@ -128,12 +130,13 @@ def denoise(ctx, pair, keep_noisy, strength, shots, engine, device, precision, t
         pairs=pair,
         shots=parse_shots(shots),
         picture=PictureOptions(keep_noisy, strength),
+        sources=sources,
         engine=EngineOptions(device, engine, precision, tile),
     )
     done = run(options, lambda title: reporter(ctx, title))
     count = len(done.outputs)
     console.result(f"wrote {done.outputs[0]}" if count == 1 else f"wrote {count} files to {options.output}")
-    return {"outputs": list(done.outputs), "engine": done.engine, "prefiltered": done.prefiltered}
+    return {"outputs": list(done.outputs), "engine": done.engine, "prefiltered": done.prefiltered, "models": list(done.models)}
 
 
 @main.command()

@@ -1,5 +1,7 @@
 """Options that several commands share, and what reads their texts."""
 
+import functools
+
 import click
 
 from ..errors import N2NError
@@ -106,3 +108,20 @@ def engine_options(average: str):
         return command
 
     return decorate
+
+
+def source_options(command):
+    """Where the channels of the files lie; the command is given `sources`, a SourceOptions."""
+
+    @functools.wraps(command)
+    def with_sources(*args, channels, albedo, normal, depth, motion, **others):
+        from ..io.sources import SourceOptions
+
+        return command(*args, sources=SourceOptions(channels, albedo, normal, depth, motion), **others)
+
+    decorated = with_sources
+    for key, what in (("motion", "motion vectors"), ("depth", "depth"), ("normal", "normals"), ("albedo", "albedo")):
+        text = f"Files of their own that hold {what}; as INPUT. Once for all renders of a frame, or once for each."
+        decorated = click.option(f"--{key}", multiple=True, metavar="FILE", help=text)(decorated)
+    text = "beauty=RGBA,albedo=diffuse_albedo,normal=N: passes or channels, for names that are not recognised."
+    return click.option("--channels", metavar="KEY=NAME,…", help=text)(decorated)

@@ -9,6 +9,7 @@ from ..frame.arrays import Array
 from ..frame.channels import in_files
 from ..guides.neighbors import Neighbors
 from ..io.exr import ExrImage
+from ..io.sources import DETECT, Sources
 from ..progress import OnFraction
 from .denoiser import Denoiser
 from .ladder import LARGE_FRAME_PIXELS
@@ -27,6 +28,7 @@ def denoise_files(
     options: PictureOptions = AS_DENOISED,
     *,
     layer: str | None = None,
+    sources: Sources = DETECT,
     neighbors: Neighbors | None = None,
     on_frame: OnFrame = lambda index, fraction: None,
 ) -> None:
@@ -37,6 +39,7 @@ def denoise_files(
     Args:
         groups: Of each frame one file, or renders with other seeds, averaged first; the first one's other passes are kept.
         layer: The only view layer to denoise; None: all that have what the model needs.
+        sources: Where the channels lie that are not where they are recognised.
         neighbors: For models that look at them.
 
     Raises:
@@ -48,7 +51,7 @@ def denoise_files(
         writer = _Writer(pool, failed)
         features = in_files(denoiser.features)
         renders: Renders | N2NError | None
-        for index, renders in enumerate(read_ahead(groups, layer, features, large_pixels)):
+        for index, renders in enumerate(read_ahead(groups, layer, features, large_pixels, sources)):
             try:
                 if isinstance(renders, N2NError):
                     raise renders

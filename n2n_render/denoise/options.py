@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ..config import Orientations, Share, Shots
 from ..engines.options import ANY_ENGINE, EngineOptions
+from ..io.sources import RECOGNISED, SourceOptions
 from ..schema import Checked
 
 
@@ -24,13 +25,14 @@ class DenoiseOptions(Checked):
 
     inputs: tuple[str, ...]  # files, folders of them, or frame_####.exr patterns
     output: str  # a file for one input, else a folder
-    model: str  # a built-in name, a run folder, a checkpoint or a .tza file
+    model: str = "auto"  # a built-in name, a run folder, a checkpoint or a .tza file; auto: what fits each file
     pairs: tuple[str, ...] = ()  # the same frames with other seeds: averaged before denoising
     layer: str | None = None  # the only view layer (LAYER.VIEW: of one view); None: all that have what the model needs
     shots: Shots = ()  # first and last frame of each, for models that look at neighbours
     prefilter: bool | None = None  # clean albedo and normal first; None: if the model was trained with clean ones
     average: Orientations = 1  # orientations that each picture is the mean of
     picture: PictureOptions = AS_DENOISED
+    sources: SourceOptions = RECOGNISED  # where albedo, normal, … lie
     engine: EngineOptions = ANY_ENGINE
 
     def contradiction(self) -> str | None:

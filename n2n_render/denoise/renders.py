@@ -10,6 +10,8 @@ from ..frame.arrays import Mask
 from ..frame.frame import Frame, crop, mean_frame
 from ..frame.independence import Look, are_equal, check_independent, in_squares, look_at, still_alpha
 from ..io.exr import ExrImage
+from ..io.sources import DETECT, Sources
+from ..network.registry import choose
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def layers_to_denoise(image: ExrImage, wanted: str | None, features: tuple[str, 
     """
     layers = image.layers_with(wanted, features)
     for layer in layers:
-        image.check(layer, features)
+        _check(image, layer, features)
     left = [layer for layer in image.layers if layer not in layers]
     if left and wanted is None:
         lacking = [layer for layer in left if layer in image.rendered_layers]
@@ -67,16 +69,25 @@ def layers_to_denoise(image: ExrImage, wanted: str | None, features: tuple[str, 
     return layers
 
 
-def read_renders(paths: Sequence[Path], wanted: str | None, features: tuple[str, ...]) -> Renders:
+def _check(image: ExrImage, layer: str, features: tuple[str, ...]) -> None:
+    """As `ExrImage.check`, with the model that fits what is there."""
+    try:
+        image.check(layer, features)
+    except N2NError as error:
+        fitting = choose(image.available(layer))
+        raise N2NError(error.what, f"{error.hint} {fitting} fits this file (--model {fitting}; `adapt`: --init).") from None
+
+
+def read_renders(paths: Sequence[Path], wanted: str | None, features: tuple[str, ...], sources: Sources = DETECT) -> Renders:
     """The first file, and of each of its layers that are to be denoised the mean of all files, on the first one's pixels.
 
     Raises N2NError where the renders cannot be of the same frame, or hold the same noise.
     """
-    image = ExrImage(paths[0])
+    image = ExrImage(paths[0], sources=sources)
     layers = layers_to_denoise(image, wanted, features)
     means = {layer: _Mean(image, layer, image.frame(layer, features), len(paths) > 1) for layer in layers}
     for path in paths[1:]:
-        other = ExrImage(path)
+        other = ExrImage(path, sources=sources)
         for layer in layers:
             means[layer].add(other, other.frame(layer, features))
     return Renders(image, [means[layer].finish() for layer in layers])
@@ -127,27 +138,31 @@ def _both(before: Mask | None, newest: Mask | None) -> Mask | None:
 
 
 def read_ahead(
-    groups: Sequence[Sequence[Path]], wanted: str | None, features: tuple[str, ...], large_pixels: int
+    groups: Sequence[Sequence[Path]],
+    wanted: str | None,
+    features: tuple[str, ...],
+    large_pixels: int,
+    sources: Sources = DETECT,
 ) -> Iterator[Renders | N2NError]:
     """Each group's renders, or why they cannot be read; the next one is read meanwhile, but for those of more than
     `large_pixels`, of which two would not fit.
     """
     with ThreadPoolExecutor(1) as reader:
-        ahead = reader.submit(_try_to_read, groups[0], wanted, features)
+        ahead = reader.submit(_try_to_read, groups[0], wanted, features, sources)
         for index in range(len(groups)):
             renders: Renders | N2NError | None = ahead.result()
             assert renders is not None
             small = isinstance(renders, N2NError) or renders.pixels <= large_pixels
             if small and index + 1 < len(groups):
-                ahead = reader.submit(_try_to_read, groups[index + 1], wanted, features)
+                ahead = reader.submit(_try_to_read, groups[index + 1], wanted, features, sources)
             yield renders
             renders = None
             if not small and index + 1 < len(groups):
-                ahead = reader.submit(_try_to_read, groups[index + 1], wanted, features)
+                ahead = reader.submit(_try_to_read, groups[index + 1], wanted, features, sources)
 
 
-def _try_to_read(paths: Sequence[Path], wanted: str | None, features: tuple[str, ...]) -> Renders | N2NError:
+def _try_to_read(paths: Sequence[Path], wanted: str | None, features: tuple[str, ...], sources: Sources) -> Renders | N2NError:
     try:
-        return read_renders(paths, wanted, features)
+        return read_renders(paths, wanted, features, sources)
     except N2NError as error:
         return error

@@ -13,6 +13,7 @@ from ..frame.frame import Frame, mean_frame
 from ..frame.motion import neighbor_guides, share_noise
 from ..frame.windows import Window, place
 from ..io.exr import ExrImage
+from ..io.sources import DETECT, Sources
 from ..network.checkpoint import Checkpoint
 from ..network.registry import open_model
 from ..network.specification import Specification
@@ -73,9 +74,10 @@ class Neighbors:
         features: tuple[str, ...],
         prefilter: Prefilter,
         ladder: ResilientLadder,
+        sources: Sources = DETECT,
     ):
         self.name, self.groups, self.windows, self.layer, self.features = name, groups, windows, layer, features
-        self._prefilter, self._ladder = prefilter, ladder
+        self._prefilter, self._ladder, self._sources = prefilter, ladder, sources
         self._told_of_zero_vectors = False
         self._denoised: dict[tuple[int, str | None], DenoisedFrame] = {}
 
@@ -89,6 +91,7 @@ class Neighbors:
         prefilter: Prefilter | None = None,
         options: EngineOptions = ANY_ENGINE,
         warn: Warn = ignore,
+        sources: Sources = DETECT,
     ) -> "Neighbors":
         """For a `model` that looks at neighbours.
 
@@ -101,7 +104,8 @@ class Neighbors:
             prefilter = Prefilter.open(pictures.model, options, warn)
         features = tuple(dict.fromkeys((*FEATURES, *in_files(model.features))))
         ladder = ResilientLadder.open(pictures, options, warn)
-        return cls(f"{GUIDES_VERSION} {pictures.model.network.topology}", groups, windows, layer, features, prefilter, ladder)
+        name = f"{GUIDES_VERSION} {pictures.model.network.topology}"
+        return cls(name, groups, windows, layer, features, prefilter, ladder, sources)
 
     @property
     def frames_held(self) -> int:
@@ -158,7 +162,7 @@ class Neighbors:
             )
 
     def _vectors(self, path: Path, layer: str | None) -> Frame:
-        return ExrImage(path).frame(layer or self.layer, ("vector",))
+        return ExrImage(path, sources=self._sources).frame(layer or self.layer, ("vector",))
 
     def _look_at(self, index: int, layer: str | None) -> DenoisedFrame:
         key = index, layer
@@ -174,10 +178,10 @@ class Neighbors:
         """The first file's data window, and all files as frames, on its pixels; with depth where they have it: surfaces are
         told apart by it too.
         """
-        images, features = [ExrImage(path) for path in paths], (*self.features, "vector")
+        images, features = [ExrImage(path, sources=self._sources) for path in paths], (*self.features, "vector")
         layers = [image.layer(layer, features) for image in images]
         window = images[0].window(layers[0])
-        if "depth" not in features and all(image.find(name, "depth") for image, name in zip(images, layers, strict=True)):
+        if "depth" not in features and all(image.has(name, "depth") for image, name in zip(images, layers, strict=True)):
             features = (*features, "depth")
         frames = [
             image.frame(name, features, window)

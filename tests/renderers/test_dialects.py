@@ -7,6 +7,7 @@ import pytest
 from layouts import LAYOUTS
 
 from n2n_render.denoise import load_denoiser
+from n2n_render.engines.options import EngineOptions
 from n2n_render.frame.channels import FEATURES
 from n2n_render.frame.frame import Frame
 from n2n_render.io.exr import ExrImage, write_frame
@@ -17,7 +18,7 @@ MODELS = {("albedo", "normal"): "oidn-small", ("albedo",): "oidn-albedo", (): "o
 
 @lru_cache
 def denoiser(name):
-    return load_denoiser(name, engine="torch", prefilter=False)
+    return load_denoiser(name, EngineOptions("cpu", "torch"), prefilter=False)
 
 
 def write_pair(folder, layout) -> tuple[ExrImage, ExrImage]:

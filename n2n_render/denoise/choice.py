@@ -1,0 +1,46 @@
+"""What files have → the models that fit them: `--model auto`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import N2NError
+from ..frame.channels import in_files
+from ..io.exr import ExrImage
+from ..io.sources import DETECT, Sources
+from ..network.registry import choose
+
+AUTO = "auto"
+
+
+def choose_models(
+    groups: Sequence[Sequence[Path]], layer: str | None = None, sources: Sources = DETECT
+) -> dict[str, list[int]]:
+    """The built-in models that fit the frames best → indices of the frames, by the headers of their first files alone.
+
+    Where layers of a file differ, the one that has most decides. A file that cannot be read goes with the first model, to be
+    told of when its turn comes.
+    """
+    found = [_choose(group[0], layer, sources) for group in groups]
+    usual = next((model for model in found if model), choose(()))
+    chosen: dict[str, list[int]] = {}
+    for index, model in enumerate(found):
+        chosen.setdefault(model or usual, []).append(index)
+    return chosen
+
+
+def _choose(path: Path, layer: str | None, sources: Sources) -> str | None:
+    try:
+        image = ExrImage(path, header_only=True, sources=sources)
+        return choose(max((image.available(one) for one in image.layers_with(layer)), key=len))
+    except N2NError:
+        return None
+
+
+def tell_names(path: Path, layer: str | None, features: tuple[str, ...], sources: Sources = DETECT) -> str | None:
+    """What is read of a file for a model and by whose names, as a sentence; None where it cannot be read."""
+    wanted = in_files(features)
+    try:
+        image = ExrImage(path, header_only=True, sources=sources)
+        return f"using {image.taken(image.layer(layer, wanted), wanted)}"
+    except N2NError:
+        return None
