@@ -58,7 +58,8 @@ def test_a_program_denoises_without_a_command_line(folder):
 
     options = DenoiseOptions((str(folder / "in"),), str(folder / "out"), MODEL, prefilter=True, engine=QUICK)
     done = denoise(options, reporter)
-    assert done == Denoised(tuple(folder / "out" / f"f_{number:04d}.exr" for number in (1, 2)), done.engine, True)
+    outputs = tuple(folder / "out" / f"f_{number:04d}.exr" for number in (1, 2))
+    assert done == Denoised(outputs, done.engine, True, (MODEL, MODEL))
     assert "OIDN" in done.engine and titles == ["denoising"] and done.engine in recorder.notes[0]
     assert recorder.finished == recorder.total == 2 and recorder.done == pytest.approx(2)
     for path in done.outputs:
