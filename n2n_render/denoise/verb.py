@@ -94,10 +94,10 @@ def _denoise_some(
 
 
 def _tell(progress: Progress, denoiser: Denoiser, model: str, names: str | None) -> None:
-    if names:
-        progress.note(names)
     by = f"{denoiser.engine.description}{', prefiltered' if denoiser.prefilter else ''}"
     progress.note(f"denoising with {model}, {by}")
+    if names:
+        progress.note(names)
 
 
 class _FrameCount:
