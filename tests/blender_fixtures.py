@@ -3,6 +3,7 @@
 The bpy wheel is used, or the program that the environment variable N2N_BLENDER names.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -12,9 +13,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from n2n_render.sample import SampleOptions, sample
 from n2n_render.sample.launch import Worker
-from n2n_render.sample.options import SampleOptions
-from n2n_render.sample.sampling import sample
 
 HERE = Path(__file__).parent
 BLENDER = os.environ.get("N2N_BLENDER")
@@ -67,12 +67,12 @@ def scenes(tmp_path_factory) -> SimpleNamespace:
 
 @pytest.fixture(scope="session")
 def run_sample():
-    """sample() on the CPU; returns (estimate, recorder)."""
+    """sample() on the CPU; returns (Sampled, recorder)."""
 
     def run(scene, spp, out=None, dry_run=False, **options):
         recorder = Recorder()
-        config = SampleOptions(str(scene), spp, out=out and str(out), device="cpu", blender=BLENDER, **options)
-        return sample(config, recorder, dry_run), recorder
+        wanted = SampleOptions(str(scene), spp, out=out and str(out), device="cpu", blender=BLENDER, dry_run=dry_run, **options)
+        return sample(wanted, lambda title: contextlib.nullcontext(recorder)), recorder
 
     return run
 

@@ -1,5 +1,6 @@
 """Evaluation: every method on every view with references, equal samples for all."""
 
+import contextlib
 import json
 
 import numpy as np
@@ -9,12 +10,18 @@ from click.testing import CliRunner
 from conftest import true_frame
 
 from n2n_render.cli.commands import main
+from n2n_render.cli.tables import flicker_lines, samples_lines, score_rows
 from n2n_render.denoise import Denoiser
 from n2n_render.engines import oidn
 from n2n_render.engines.options import EngineOptions
 from n2n_render.errors import N2NError
-from n2n_render.evaluate.evaluate import METRICS, equal_samples, evaluate_view, find_finished, find_views, means, oidn_ladder
-from n2n_render.evaluate.report import comparison, display, samples_lines, table_rows, worst_places, write_json
+from n2n_render.evaluate import EvaluateOptions, evaluate
+from n2n_render.evaluate.evaluation import Evaluated, write_json
+from n2n_render.evaluate.pictures import comparison, worst_places
+from n2n_render.evaluate.samples_worth import equal_samples, oidn_ladder
+from n2n_render.evaluate.scores import METRICS, compare_view, means
+from n2n_render.evaluate.views import find_finished, find_views
+from n2n_render.frame.display import display
 from n2n_render.frame.frame import mean_frame
 from n2n_render.io.exr import read_frame, write_frame
 from n2n_render.network.checkpoint import Checkpoint
@@ -30,7 +37,7 @@ def result(make_dataset):
     )
     denoiser = Denoiser.open(Checkpoint(config, UNet(config).state_dict()), EngineOptions("cpu"))
     view = find_views([make_dataset(views=2, references=(1,), size=(64, 80))])[0]
-    return evaluate_view(view, {"ours": denoiser}, with_oidn=True)
+    return compare_view(view, {"ours": denoiser}, with_oidn=True)
 
 
 def test_all_methods_are_scored_and_the_mean_of_seeds_beats_one(result):
@@ -44,7 +51,7 @@ def test_all_methods_are_scored_and_the_mean_of_seeds_beats_one(result):
 def test_open_image_denoise_gets_the_mean_of_the_seeds(make_dataset):
     pair = find_views([make_dataset(views=1, references=(0,), size=(64, 80))])[0]
     mean = mean_frame([read_frame(path, ("albedo", "normal")) for path in pair.noisy])
-    result = evaluate_view(pair, {}, with_oidn=True)
+    result = compare_view(pair, {}, with_oidn=True)
     expected = oidn.denoise_best(mean)
     ratio = result.images["OIDN"] / np.maximum(expected, 1e-6)
     np.testing.assert_allclose(ratio, np.median(ratio), rtol=1e-3)
@@ -56,8 +63,8 @@ def test_pictures_tables_and_json_hold_all_of_it(result, tmp_path):
     y, x = worst_places([result.errors[name] for name in ("ours", "OIDN")], 10)[0]
     crop = np.asarray(picture)[-40:, -80:-40]  # of the reference, the last column
     np.testing.assert_array_equal(crop[::4, ::4], display(result.images["reference"])[y : y + 10, x : x + 10])
-    assert [row[0] for row in table_rows(result.scores)] == list(result.scores)
-    write_json([result], means([result]), tmp_path / "a.json", ladder={16: 20.0})
+    assert [row[0] for row in score_rows(result.scores)] == list(result.scores)
+    write_json(Evaluated((result.view,), means([result.view]), (), {16: 20.0}, tmp_path), tmp_path / "a.json")
     written = json.loads((tmp_path / "a.json").read_text())
     assert written["mean"]["OIDN"] == result.scores["OIDN"] and written["oidn_psnr_db"] == {"16": 20.0}
 
@@ -94,7 +101,7 @@ def test_frames_that_are_denoised_already_are_scored_like_any_other(views, tmp_p
         mean = mean_frame([read_frame(path) for path in pair.noisy])
         write_frame(tmp_path / f"{pair.view}_f0001.exr", mean)
     for pair, path in find_finished([tmp_path], views)[str(tmp_path)].items():
-        result = evaluate_view(pair, {}, with_oidn=False, finished={"mine": path})
+        result = compare_view(pair, {}, with_oidn=False, finished={"mine": path})
         assert result.scores["mine"] == pytest.approx(result.scores["noisy, mean of 2"])
 
 
@@ -104,7 +111,7 @@ def test_finished_frames_that_are_missing_or_of_another_size_are_refused(views, 
         find_finished([tmp_path], views)
     assert "adapt" in error.value.hint
     with pytest.raises(N2NError, match="mine: its frame of data/v000_f0001 has another size"):
-        evaluate_view(views[0], {}, with_oidn=False, finished={"mine": tmp_path / "v000_f0001.exr"})
+        compare_view(views[0], {}, with_oidn=False, finished={"mine": tmp_path / "v000_f0001.exr"})
 
 
 def test_equal_samples_go_straight_in_the_logarithm_between_rungs_and_not_beyond():
@@ -134,10 +141,9 @@ def test_the_ladder_climbs_with_the_samples_of_other_datasets(views, make_datase
     more = make_dataset("more", views=2, size=(48, 64), spread=0.25)
     for path in more.glob("*.exr"):
         path.rename(path.with_name(path.name.replace("0008spp", "0128spp")))
-    steps = []
-    ladder = oidn_ladder(views, [more], lambda: steps.append(1))
-    assert list(ladder) == [16, 256] and ladder[256] > ladder[16] + 2 and len(steps) == 4
-    own = [evaluate_view(pair, {}, with_oidn=True).scores["OIDN"]["psnr_db"] for pair in views]
+    ladder = oidn_ladder(views, [more])
+    assert list(ladder) == [16, 256] and ladder[256] > ladder[16] + 2
+    own = [compare_view(pair, {}, with_oidn=True).scores["OIDN"]["psnr_db"] for pair in views]
     assert ladder[16] == pytest.approx(np.mean(own))
 
 
@@ -157,3 +163,32 @@ def test_a_picture_that_cannot_be_written_costs_no_numbers(make_dataset, tmp_pat
     assert result.exit_code == 1 and "data_v000_f0001.png: cannot be written" in result.output
     assert "mean of 2 view(s)" in result.output and len(json.loads((tmp_path / "all.json").read_text())["views"]) == 2
     assert (tmp_path / "out" / "data_v001_f0001.png").is_file()
+
+
+def test_evaluating_is_a_function_that_tells_its_progress(make_dataset, tmp_path, silent):
+    """Numbers as they come from each view, a picture of each, and what could not be written is in the result."""
+    data = make_dataset(views=3, references=(0, 1))
+    (tmp_path / "full").touch()
+    options = EvaluateOptions(
+        data=(str(data),), out=str(tmp_path / "pictures"), json=str(tmp_path / "full" / "all.json"), oidn=False
+    )
+    titles = []
+
+    def reporter(title):
+        titles.append(title)
+        return contextlib.nullcontext(silent)
+
+    done = evaluate(options, reporter)
+    assert titles == ["evaluating"] and (silent.total, silent.text) == (2, "data/v001_f0001")
+    alone = [compare_view(pair, {}, with_oidn=False).view for pair in find_views([data])]
+    assert list(done.views) == alone and done.mean == means(alone) and done.oidn_psnr_db == {} == done.mean_change
+    assert sorted(path.name for path in done.pictures.iterdir()) == ["data_v000_f0001.png", "data_v001_f0001.png"]
+    assert ["all.json" in str(error) for error in done.unwritten] == [True]
+
+
+def test_the_change_between_frames_is_the_mean_over_those_that_can_be_compared():
+    assert flicker_lines([{}]) == [] == flicker_lines([])
+    (line,) = flicker_lines([{}, {"ours": 0.02, "noisy": -1.0}, {"ours": 0.0, "noisy": 0.5}])
+    assert line == (
+        "change between 2 pair(s) of consecutive frames, PSNR on T: ours 20.00 dB, noisy less than the references' noise"
+    )

@@ -8,8 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from n2n_render.demo.demo import demo
-from n2n_render.demo.options import DemoOptions
+from n2n_render.demo import DemoOptions, demo
 from n2n_render.io.exr import ExrImage
 
 pytestmark = pytest.mark.blender

@@ -1,14 +1,14 @@
-"""The command line. No logic here: options become configs, stations do the work, errors become one red line."""
+"""The command line. No logic here: texts become options, verbs do the work, errors become one red line."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from .. import __version__
-from ..errors import N2NError
 from .ending import Commands
 from .learning import adapt, online, train
-from .options import engine_options, folder_name, precision_word, reporter, source_options
+from .options import engine_options, folder_name, make_reporter, precision_word, reporter, source_options
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -48,28 +48,33 @@ for learning in (train, adapt, online):
 @click.option("--chunk", default="1/1", metavar="I/N", help="Render only this machine's share.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and an estimate of time and disk; render nothing.")
 @click.pass_context
-def sample(ctx, dry_run, frames, size, chunk, reference_frames, **options):
+def sample(
+    ctx: click.Context,
+    /,
+    dry_run: bool,
+    frames: str | None,
+    size: str | None,
+    chunk: str,
+    reference_frames: str | None,
+    **options: Any,
+) -> dict[str, Any]:
     """Render noisy pairs with albedo, normal and depth from a .blend file."""
-    from ..sample import plan
-    from ..sample.options import SampleOptions
-    from ..sample.sampling import sample as run
+    from ..sample import SampleOptions, plan
+    from ..sample import sample as run
     from . import console
 
-    parsed = plan.parse_size(size) if size else None
-    config = SampleOptions(
+    wanted = SampleOptions(
         **options,
+        dry_run=dry_run,
         chunk=plan.parse_chunk(chunk),
-        size=tuple(parsed) if isinstance(parsed, list) else parsed,
+        size=plan.parse_size(size) if size else None,
         frames=tuple(plan.parse_frames(frames)) if frames else None,
         reference_frames=tuple(plan.parse_frames(reference_frames)) if reference_frames else None,
     )
-    with reporter(ctx, "sampling") as progress:
-        done = run(config, progress, dry_run)
-    views, frame_count = len(done.manifest["views"]), len(done.manifest["frames"])
+    done = run(wanted, make_reporter(ctx))
     console.result(
-        f"{done.folder}: {views} view(s) × {frame_count} frame(s) × {config.seeds} seeds, "
-        f"{done.size[0]}×{done.size[1]}, {config.spp} spp, Blender {done.manifest['blender']}, "
-        f"{done.manifest['devices'][-1]}"
+        f"{done.folder}: {done.views} view(s) × {done.frames} frame(s) × {wanted.seeds} seeds, "
+        f"{done.size[0]}×{done.size[1]}, {wanted.spp} spp, Blender {done.blender}, {done.device}"
     )
     if dry_run:
         console.result(
@@ -78,19 +83,19 @@ def sample(ctx, dry_run, frames, size, chunk, reference_frames, **options):
         )
     else:
         console.result(f"rendered {done.jobs} file(s), {done.present} were there already")
-        console.say(f"next: n2n-render train --hdr --features --data {Path(done.folder)}")
+        console.say(f"next: n2n-render train --hdr --features --data {done.folder}")
     return {
         "folder": done.folder,
         "files": done.jobs + done.present,
         "to_render" if dry_run else "rendered": done.jobs,
         "present": done.present,
-        "views": views,
-        "frames": frame_count,
-        "seeds": config.seeds,
+        "views": done.views,
+        "frames": done.frames,
+        "seeds": wanted.seeds,
         "size": done.size,
-        "spp": config.spp,
-        "blender": done.manifest["blender"],
-        "device": done.manifest["devices"][-1],
+        "spp": wanted.spp,
+        "blender": done.blender,
+        "device": done.device,
         **({"seconds": done.seconds, "disk_bytes": done.disk_bytes} if dry_run else {}),
     }
 
@@ -235,65 +240,33 @@ def export(model, kind, output, precision, check):
 @click.option("--oidn/--no-oidn", default=True, help="Compare with Open Image Denoise.")
 @engine_options(average="1")
 @click.pass_context
-def evaluate(ctx, models, frames, data, more, out, json_path, oidn, engine, device, precision, average):
+def evaluate(ctx: click.Context, /, json_path: str | None, **options: Any) -> dict[str, Any]:
     """Compare denoised frames with references: PSNR, SSIM, relMSE, SMAPE, FLIP."""
-    from ..denoise import Denoiser
-    from ..engines.options import EngineOptions
-    from ..evaluate import evaluate as station
-    from ..evaluate import report
-    from ..network.registry import open_model
-    from . import console
+    from ..evaluate import EvaluateOptions
+    from ..evaluate import evaluate as run
+    from . import console, tables
 
-    station.check_packages(oidn or bool(more))
-    checkpoints = [open_model(name) for name in models]
-    names = ["ours"] if len(models) == 1 else list(models)
-    denoisers = {
-        name: Denoiser.open(checkpoint, EngineOptions(device, engine, precision), average=average)
-        for name, checkpoint in zip(names, checkpoints, strict=True)
-    }
-    views = station.find_views([Path(folder) for folder in data])
-    finished = station.find_finished([Path(folder) for folder in frames], views)
-    results, changes, before, unwritten = [], [], (None, None), []
-    with reporter(ctx, "evaluating") as progress:
-        progress.start(len(views), len(views))
-        for pair in views:
-            seen = station.was_trained_on(pair, checkpoints)
-            results.append(
-                station.evaluate_view(
-                    pair, denoisers, oidn, not seen, {folder: files[pair] for folder, files in finished.items()}
-                )
-            )
-            try:
-                report.write_comparison(results[-1], Path(out))
-            except N2NError as error:  # the numbers are told all the same, and then this
-                unwritten.append(error)
-            if station.follows(pair, before[0]):
-                changes.append(station.flicker(before, (pair, results[-1])))
-            if before[1]:
-                before[1].forget_images()
-            before = pair, results[-1]
-            progress.advance(1, pair.name)
-        ladder = station.oidn_ladder(views, [Path(folder) for folder in more]) if more else {}
-    for result in results:
-        console.show_table(
-            result.name + ("" if result.held_out else " (a model was trained on this view)"),
-            ["", *report.HEADINGS],
-            report.table_rows(result.scores),
-        )
-    mean = station.means(results)
-    console.show_table(f"mean of {len(results)} view(s)", ["", *report.HEADINGS], report.table_rows(mean))
-    for line in [*report.samples_lines(ladder, mean), *report.flicker_lines(changes)]:
+    done = run(EvaluateOptions(**options, json=json_path), make_reporter(ctx))
+    for view in done.views:
+        title = view.name + ("" if view.held_out else " (a model was trained on this view)")
+        console.show_table(title, tables.HEADINGS, tables.score_rows(view.scores))
+    console.show_table(f"mean of {len(done.views)} view(s)", tables.HEADINGS, tables.score_rows(done.mean))
+    for line in [*tables.samples_lines(done.oidn_psnr_db, done.mean), *tables.flicker_lines(done.changes)]:
         console.result(line)
     console.result(
         "PSNR and SSIM on T(v) = (v/(1+v))^(1/2.2); relMSE with ε = 0.01; all after the reference's exposure; "
-        f"squared errors with two independent reference halves of {results[0].reference_spp} spp"
+        f"squared errors with two independent reference halves of {done.reference_spp} spp"
     )
-    if json_path:
-        report.write_json(results, mean, json_path, changes, ladder)
-    if unwritten:
-        raise unwritten[0]
-    console.result(f"pictures in {out}")
-    return {"views": len(results), "means": mean, "oidn_psnr_db": ladder, "pictures": out, "json": json_path}
+    if done.unwritten:
+        raise done.unwritten[0]
+    console.result(f"pictures in {options['out']}")
+    return {
+        "views": len(done.views),
+        "means": done.mean,
+        "oidn_psnr_db": done.oidn_psnr_db,
+        "pictures": options["out"],
+        "json": json_path,
+    }
 
 
 @main.command()
@@ -307,25 +280,24 @@ def evaluate(ctx, models, frames, data, more, out, json_path, oidn, engine, devi
 )
 @click.option("--blender", metavar="PATH", help="Blender 4.2 or newer.  [default: the bpy wheel, else blender on PATH]")
 @click.pass_context
-def demo(ctx, minutes, out, blender):
+def demo(ctx: click.Context, /, minutes: float, out: str, blender: str | None) -> dict[str, Any]:
     """The whole road in ten minutes, on a scene of our own: sample, train, denoise, compare."""
-    from ..demo.demo import demo as run
-    from ..demo.options import DemoOptions
-    from ..evaluate import report
-    from . import console
+    from ..demo import DemoOptions
+    from ..demo import demo as run
+    from . import console, tables
 
-    result = run(DemoOptions(out, minutes, blender), lambda title: reporter(ctx, title))
+    done = run(DemoOptions(out, minutes, blender), make_reporter(ctx))
     console.show_table(
         f"a view that was not trained on, {minutes:g} minute(s) of training from nothing",
-        ["", *report.HEADINGS],
-        report.table_rows(result.view.scores),
+        tables.HEADINGS,
+        tables.score_rows(done.view.scores),
     )
-    console.result(f"picture: {result.picture}")
+    console.result(f"picture: {done.picture}")
     console.say(
         f"next, your own scene: n2n-render sample --scene x.blend --spp 8 --views 16, or try "
-        f"n2n-render denoise FRAME.exr --model {result.run} -o OUT.exr"
+        f"n2n-render denoise FRAME.exr --model {done.run} -o OUT.exr"
     )
-    return {"scores": result.view.scores, "picture": result.picture, "run": result.run}
+    return {"scores": done.view.scores, "picture": done.picture, "run": done.run}
 
 
 if __name__ == "__main__":

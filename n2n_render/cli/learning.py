@@ -184,17 +184,25 @@ def adapt(ctx, inputs, pair, out, shots, **options):
     from ..adapt.adapt import adapt as run
     from ..adapt.options import AdaptOptions
     from ..adapt.shot import find_groups
-    from ..evaluate import report
+    from ..io.images import pillow, write_error_map, write_strip
     from ..io.sequence import parse_shots
     from . import console
 
     if options["steps"] and options["minutes"]:
         raise N2NError("--steps and --minutes both say when to stop", "Pass one of them.")
     _check_shots(options["temporal"], shots)
-    report.check_pillow()
+    pillow()
     groups, names = find_groups(list(inputs), list(pair))
     config = AdaptOptions(**options, shots=tuple(parse_shots(shots)))
-    done = run(config, groups, names, out, lambda title: reporter(ctx, title), report.write_error_map, report.write_strip)
+    done = run(
+        config,
+        groups,
+        names,
+        out,
+        lambda title: reporter(ctx, title),
+        lambda path, picture: write_error_map(path.with_suffix(".error.png"), picture.error_display),
+        write_strip,
+    )
     if done.tuned:
         if not (done.tuned.steps or done.tuned.share):
             console.result("training made nothing better on the held-out tiles: the pictures and the model are the start's")
@@ -270,22 +278,23 @@ def _learned(model: Path) -> dict:
 @click.pass_context
 def online(ctx, frames, size, **options):
     """Render a fly-through and denoise it as it comes, with a network that learns from every frame."""
-    from ..evaluate import report
+    from ..io.images import pillow
+    from ..online.curve import check_matplotlib, write_fly_through
     from ..online.online import online as run
     from ..online.options import OnlineOptions
     from ..sample import plan
     from . import console
 
     parsed = plan.parse_size(size) if size else None
-    report.check_pillow()
-    report.check_matplotlib()
+    pillow()
+    check_matplotlib()
     points = run(
         OnlineOptions(
             **options, frames=tuple(plan.parse_frames(frames)), size=tuple(parsed) if isinstance(parsed, list) else parsed
         ),
         lambda title: reporter(ctx, title),
     )
-    report.write_fly_through(points, Path(options["out"]) / "curve.png")
+    write_fly_through(points, Path(options["out"]) / "curve.png")
     folder, means = Path(options["out"]), {}
     model = folder / "online.pt" if (folder / "online.pt").exists() else None  # none where no frame held any noise
     console.result(f"wrote {len(points)} frame(s), {'online.pt, ' if model else ''}curve.png and report.json to {folder}")

@@ -5,6 +5,7 @@ import functools
 import click
 
 from ..errors import N2NError
+from ..progress import Reporter
 
 
 class Command(click.Command):
@@ -26,6 +27,14 @@ def reporter(ctx, title):
     from . import console
 
     return console.reporter(title, ctx.find_root().params["progress"])
+
+
+def make_reporter(ctx: click.Context) -> Reporter:
+    """What a verb is given to tell its progress, as the user asked for it."""
+    from . import console
+
+    style = ctx.find_root().params["progress"]
+    return lambda title: console.reporter(title, style)
 
 
 def is_given(ctx, name):

@@ -56,11 +56,12 @@ def _short(name: str) -> str:
     return name if len(os.fsencode(name)) <= LONGEST_NAME else hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Path, hint: str = "Pass a writable folder.") -> None:
+    """Makes it, and what it lies in. Raises N2NError with the hint where that cannot be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise N2NError(f"{folder}: cannot be made ({error.strerror})", "Pass a writable folder.") from None
+        raise N2NError(f"{folder}: cannot be made ({error.strerror})", hint) from None
 
 
 def temporary_folder(name: str, known: str | None = None) -> Path:

@@ -37,8 +37,7 @@ from ..io.exr import ExrImage
 from ..io.renders import read_group
 from ..network.checkpoint import Checkpoint, write_somewhere
 from ..network.provenance import Provenance
-from ..sample.options import SampleOptions
-from ..sample.sampling import sample
+from ..sample import SampleOptions, sample
 from ..schema import check_items
 from .options import OnlineOptions
 
@@ -82,13 +81,13 @@ def online(config: OnlineOptions, make_reporter) -> list[Point]:
         with make_reporter("rendering and learning") as progress:
             follower = _Follower(progress, lambda: learner.catch_up(Path(dataset), progress))
             try:
-                sample(plan, follower)
+                sample(plan, lambda title: contextlib.nullcontext(follower))
                 learner.catch_up(Path(dataset), progress)
             finally:
                 learner.close()
         if config.reference_spp:
-            with make_reporter("references") as progress:
-                sample(replace(plan, reference_spp=config.reference_spp, reference_frames=config.frames), progress)
+            wanted = replace(plan, reference_spp=config.reference_spp, reference_frames=config.frames)
+            sample(wanted, lambda title: make_reporter("references"))
             _compare(learner.points, Path(dataset), folder)
         learner.finish()
     return learner.points

@@ -11,7 +11,9 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO, Any, NoReturn, Self
 
 from ..errors import N2NError
 from ..io.owned import owned_folder, remove_abandoned
@@ -56,15 +58,15 @@ def find_blender(blender: str | None) -> list[str]:
 class Worker:
     """A running child process. Use as a context manager: leaving it ends the child, whatever it was doing."""
 
-    def __init__(self, blender: str | None, on_warning):
-        self._on_warning = on_warning
+    def __init__(self, blender: str | None, on_warning: Callable[[str], None]):
+        self._blender, self._on_warning = blender, on_warning
         self._told: set[str] = set()
-        self._noise = deque(maxlen=40)  # what Blender printed last, shown when it dies
-        self._command = find_blender(blender)
+        self._noise: deque[str] = deque(maxlen=40)  # what Blender printed last, shown when it dies
         self._cleanup = contextlib.ExitStack()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         """Starts the child; its folder (user settings, temporary files) goes with it, or when a later run finds it dead."""
+        command = find_blender(self._blender)
         temporary = Path(tempfile.gettempdir())
         remove_abandoned(temporary, KIND)
         with self._cleanup:
@@ -72,7 +74,7 @@ class Worker:
             own = {"BLENDER_USER_RESOURCES": str(folder)}  # the user's settings and extensions stay out
             own |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))  # a killed Blender leaves its session's folder
             self._process = subprocess.Popen(
-                self._command,
+                command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -82,14 +84,15 @@ class Worker:
                 env={**os.environ, **own},
                 start_new_session=True,
             )  # Ctrl-C reaches us alone; we end the child
+            self._stdin, self._stdout = _pipes(self._process)
             self._cleanup.callback(self._end)
             self._cleanup = self._cleanup.pop_all()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._cleanup.close()
 
-    def _end(self):
+    def _end(self) -> None:
         if os.name == "posix":
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)  # a launcher script's Blender too; it leads its own session
@@ -97,28 +100,28 @@ class Worker:
             self._process.kill()
         self._process.wait()
         with contextlib.suppress(OSError):  # what could not be sent to a dead child
-            self._process.stdin.close()
-        self._process.stdout.close()
+            self._stdin.close()
+        self._stdout.close()
 
-    def ask(self, request: dict) -> dict:
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Sends one request and waits for its answer. Raises N2NError for an error event or a dead child."""
         self.send(request)
         return self.receive()
 
-    def send(self, request: dict):
+    def send(self, request: dict[str, Any]) -> None:
         try:
-            self._process.stdin.write(json.dumps(request) + "\n")
-            self._process.stdin.flush()
+            self._stdin.write(json.dumps(request) + "\n")
+            self._stdin.flush()
         except OSError:
             self._died()
 
-    def receive(self) -> dict:
-        for line in self._process.stdout:
+    def receive(self) -> dict[str, Any]:
+        for line in self._stdout:
             if not line.startswith(MARK):
                 self._noise.append(line.rstrip())
                 self._pass_on(line)
                 continue
-            event = json.loads(line[len(MARK) :])
+            event: dict[str, Any] = json.loads(line[len(MARK) :])
             if event["event"] == "warning":
                 self._on_warning(event["message"])
             elif event["event"] == "error":
@@ -127,15 +130,15 @@ class Worker:
                 return event
         self._died()
 
-    def _pass_on(self, line: str):
+    def _pass_on(self, line: str) -> None:
         """What Blender itself warns of (a file from a newer version, lost data), each sentence once."""
         said = BLENDER_WARNS.match(line)
         if said and not NO_MATTER.search(said[1]) and said[1] not in self._told and len(self._told) < MOST_TOLD:
             self._told.add(said[1])
             self._on_warning(f"Blender: {said[1]}")
 
-    def _died(self):
-        self._noise.extend(line.rstrip() for line in self._process.stdout)
+    def _died(self) -> NoReturn:
+        self._noise.extend(line.rstrip() for line in self._stdout)
         code = self._process.wait()
         said = "\n".join(line for line in list(self._noise)[-12:] if line)
         raise N2NError(
@@ -143,3 +146,8 @@ class Worker:
             f"Out of memory, or a crash in Blender. Frames that were finished are kept; run the same command "
             f"again to go on. Its last words:\n{said}",
         )
+
+
+def _pipes(process: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:
+    assert process.stdin is not None and process.stdout is not None  # both were asked for
+    return process.stdin, process.stdout

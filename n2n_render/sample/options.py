@@ -8,7 +8,7 @@ from ..schema import Checked
 
 @dataclass(frozen=True)
 class SampleOptions(Checked):
-    """What `sample` renders. Lists are tuples so that a config can be compared and hashed."""
+    """What `sample` renders, how often, and where to. Lists are tuples so that options can be compared and hashed."""
 
     scene: str
     spp: Samples
@@ -24,7 +24,8 @@ class SampleOptions(Checked):
     reference_spp: Samples | None = None  # samples of each of the two reference halves
     reference_frames: Frames | None = None
     blender: str | None = None
-    chunk: tuple[Count, Count] = (1, 1)
+    chunk: tuple[Count, Count] = (1, 1)  # this machine's part, and of how many
+    dry_run: bool = False  # plan and time it; render nothing
 
-    def contradiction(self):
+    def contradiction(self) -> str | None:
         return f"chunk {self.chunk[0]} of {self.chunk[1]} is none" if self.chunk[0] > self.chunk[1] else None

@@ -2,7 +2,9 @@
 
 import re
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import N2NError
 from ..io.dataset import FrameName
@@ -10,7 +12,7 @@ from ..io.dataset import FrameName
 CHANNELS = 15  # colour 3, alpha, albedo 3, normal 3, depth, vector 4
 BYTES_PER_VALUE = 4
 VECTOR_SPP = 4  # motion at the first hit has little noise
-COMPRESSED_SHARE = 0.75  # of the raw size; ZIP on noisy floats, measured on the demo scene (0.6 to 0.8)
+COMPRESSED_FRACTION = 0.75  # of the raw size; ZIP on noisy floats, measured on the demo scene (0.6 to 0.8)
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class RenderJob:
         name = self.name
         return zlib.crc32(f"{name.view}/{name.frame}/{name.kind}{name.seed}".encode()) & 0x7FFFFFFF
 
-    def request(self, path: str) -> dict:
+    def request(self, path: str | None) -> dict[str, Any]:
         name = self.name
         return {
             "do": "render",
@@ -45,7 +47,7 @@ class VectorJob:
     view: str
     frame: int
 
-    def request(self, path: str) -> dict:
+    def request(self, path: str | None) -> dict[str, Any]:
         return {
             "do": "render",
             "view": self.view,
@@ -60,7 +62,8 @@ class VectorJob:
 
 def with_vectors(jobs: list[RenderJob]) -> list[RenderJob | VectorJob]:
     """The jobs, with a VectorJob before the first noisy one of each view and frame."""
-    planned, done = [], set()
+    planned: list[RenderJob | VectorJob] = []
+    done: set[tuple[str, int]] = set()
     for job in jobs:
         place = job.name.view, job.name.frame
         if job.name.kind == "s" and place not in done:
@@ -72,7 +75,7 @@ def with_vectors(jobs: list[RenderJob]) -> list[RenderJob | VectorJob]:
 
 def parse_frames(text: str) -> list[int]:
     """ "1-100", "1-100x5" (each fifth), "1,7,20" and mixtures → frame numbers, sorted, each once."""
-    frames = set()
+    frames: set[int] = set()
     for part in text.split(","):
         found = re.fullmatch(r"\s*(-?\d+)(?:-(-?\d+)(?:x([1-9]\d*))?)?\s*", part)
         if not found or (found[2] and int(found[2]) < int(found[1])):
@@ -82,11 +85,11 @@ def parse_frames(text: str) -> list[int]:
     return sorted(frames)
 
 
-def parse_size(text: str) -> list[int] | float:
-    """ "960x540" → [960, 540]; "50%" → 50.0, of the scene's full resolution."""
+def parse_size(text: str) -> tuple[int, int] | float:
+    """ "960x540" → (960, 540); "50%" → 50.0, of the scene's full resolution."""
     found = re.fullmatch(r"(\d+)x(\d+)", text)
     if found and 0 < int(found[1]) <= 65536 and 0 < int(found[2]) <= 65536:
-        return [int(found[1]), int(found[2])]
+        return int(found[1]), int(found[2])
     found = re.fullmatch(r"(\d+(?:\.\d+)?)%", text)
     if found and 0 < float(found[1]) <= 1000:
         return float(found[1])
@@ -94,10 +97,10 @@ def parse_size(text: str) -> list[int] | float:
 
 
 def parse_chunk(text: str) -> tuple[int, int]:
-    """ "2/5" → (2, 5): the second of five shares."""
+    """ "2/5" → (2, 5): the second of five parts."""
     found = re.fullmatch(r"(\d+)/(\d+)", text)
     if not found or not 1 <= int(found[1]) <= int(found[2]):
-        raise N2NError(f"cannot read the chunk {text!r}", "Write it like 2/5: the second of five shares.")
+        raise N2NError(f"cannot read the chunk {text!r}", "Write it like 2/5: the second of five parts.")
     return int(found[1]), int(found[2])
 
 
@@ -107,7 +110,7 @@ def make_jobs(
     spp: int,
     seeds: int,
     reference_spp: int | None,
-    reference_frames: list[int] | None,
+    reference_frames: Sequence[int] | None,
     chunk: tuple[int, int] = (1, 1),
 ) -> list[RenderJob]:
     """All jobs of this chunk, noisy ones first. A chunk takes whole frames, so that a pair stays on one machine.
@@ -115,30 +118,30 @@ def make_jobs(
     `reference_frames` are frame numbers of an animation, view numbers of a still with several; None is the first.
     """
     places = [(view, frame) for view in views for frame in frames]
-    share = places[chunk[0] - 1 :: chunk[1]]
-    jobs = [RenderJob(FrameName(view, frame, "s", seed, spp)) for view, frame in share for seed in range(1, seeds + 1)]
+    own = places[chunk[0] - 1 :: chunk[1]]
+    jobs = [RenderJob(FrameName(view, frame, "s", seed, spp)) for view, frame in own for seed in range(1, seeds + 1)]
     if reference_spp:
         chosen = reference_places(views, frames, reference_frames)
         jobs += [
             RenderJob(FrameName(view, frame, "r", half, reference_spp))
-            for view, frame in share
+            for view, frame in own
             if (view, frame) in chosen
             for half in (1, 2)
         ]
     return jobs
 
 
-def reference_places(views: list[str], frames: list[int], numbers: list[int] | None) -> list[tuple[str, int]]:
+def reference_places(views: list[str], frames: list[int], numbers: Sequence[int] | None) -> list[tuple[str, int]]:
     """The (view, frame) that get references."""
     if len(views) > 1:
         wanted = [0] if numbers is None else numbers
         places = [(f"v{number:03d}", frames[0]) for number in wanted]
-        known, kind = [(view, frames[0]) for view in views], "view"
+        rendered, kind = [(view, frames[0]) for view in views], "view"
     else:
         wanted = frames[:1] if numbers is None else numbers
         places = [(views[0], number) for number in wanted]
-        known, kind = [(views[0], frame) for frame in frames], "frame"
-    unknown = [number for number, place in zip(wanted, places, strict=True) if place not in known]
+        rendered, kind = [(views[0], frame) for frame in frames], "frame"
+    unknown = [number for number, place in zip(wanted, places, strict=True) if place not in rendered]
     if unknown:
         raise N2NError(
             f"--reference-frames names {kind} {unknown[0]}, which is not rendered", f"Choose among the {kind}s of this run."
@@ -146,19 +149,19 @@ def reference_places(views: list[str], frames: list[int], numbers: list[int] | N
     return places
 
 
-def disk_bytes(jobs: list[RenderJob], size: list[int]) -> int:
+def disk_bytes(jobs: list[RenderJob], size: tuple[int, int]) -> int:
     """An estimate of what the files will take."""
-    return int(len(jobs) * size[0] * size[1] * CHANNELS * BYTES_PER_VALUE * COMPRESSED_SHARE)
+    return int(len(jobs) * size[0] * size[1] * CHANNELS * BYTES_PER_VALUE * COMPRESSED_FRACTION)
 
 
-def differences(old: dict, new: dict) -> list[str]:
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Why files of manifest `new` may not go into the folder of manifest `old`; empty when they may.
 
     More seeds, frames and views are welcome; another compute device too.
     """
     found = []
 
-    def compare(name, before, after):
+    def compare(name: str, before: object, after: object) -> None:
         if before != after:
             found.append(f"{name}: there {before}, now {after}")
 
@@ -176,8 +179,8 @@ def differences(old: dict, new: dict) -> list[str]:
     return found
 
 
-def merged(old: dict, new: dict) -> dict:
-    """`new`, with what `old` knows besides."""
+def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """`new`, with what `old` has besides."""
     return {
         **new,
         "seeds": max(old["seeds"], new["seeds"]),

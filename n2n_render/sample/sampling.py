@@ -5,26 +5,34 @@ import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .. import __version__
 from ..errors import N2NError, doubt
 from ..frame.independence import SPREAD_REFUSED, compare, look_at
+from ..io.atomic import make_folder
 from ..io.dataset import MANIFEST, FrameName, read_manifest, write_manifest
 from ..io.exr import ExrImage, is_readable, read_frame
 from ..io.owned import owned_folder, remove_abandoned
+from ..progress import Progress, Reporter, silent
 from ..renderers.cycles import VECTORS
-from ..sample.options import SampleOptions
 from . import plan
 from .launch import Worker
+from .options import SampleOptions
 
 PARTIAL = ".partial-"  # in the dataset: where its files are until they are whole
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """What a run would do. seconds is None where nothing was timed."""
+class Sampled:
+    """What a run rendered, or would render if it was a dry one.
+
+    jobs: files that were rendered, or are missing; present: files that were there already. size: (width, height) in pixels.
+    seconds: an estimate for the jobs, None where nothing was timed; disk_bytes: the same, of their size. manifest: of the
+    whole dataset, see datasets/README.md.
+    """
 
     folder: Path
     jobs: int
@@ -32,80 +40,105 @@ class Estimate:
     size: tuple[int, int]
     seconds: float | None
     disk_bytes: int
-    manifest: dict
+    manifest: dict[str, Any]
+
+    @property
+    def views(self) -> int:
+        """Of the whole dataset."""
+        return len(self.manifest["views"])
+
+    @property
+    def frames(self) -> int:
+        """Of the whole dataset."""
+        return len(self.manifest["frames"])
+
+    @property
+    def blender(self) -> str:
+        """Its version."""
+        return str(self.manifest["blender"])
+
+    @property
+    def device(self) -> str:
+        """What Cycles computed on."""
+        return str(self.manifest["devices"][-1])
 
 
-def sample(config: SampleOptions, progress, dry_run: bool = False) -> Estimate:
-    """Renders all missing frames of `config` into its folder and returns what was planned.
+def sample(options: SampleOptions, reporter: Reporter = silent) -> Sampled:
+    """Renders what is missing of a dataset: noisy frames of a .blend file by several seeds, and references.
 
-    `progress` has warn(message), start(total), advance(amount, note): see progress.py. Raises N2NError for anything that
-    the user can mend; frames that were finished stay, and the same call goes on where the last one stopped.
+    Frames that were finished stay, and the same call goes on where the last one stopped.
+
+    Raises:
+        N2NError: the scene, Blender or the options cannot be used, the folder holds renders of other settings, or the disk is
+            too small.
     """
-    scene = Path(config.scene)
+    scene = Path(options.scene)
     if not scene.is_file():
         raise N2NError(f"{scene}: no such file", "Pass the path of a .blend file with --scene.")
-    if config.views > 1 and config.frames and len(config.frames) > 1:
+    if options.views > 1 and options.frames and len(options.frames) > 1:
         raise N2NError(
             "--views is for stills and --frames for animations; both were given",
             "Use --views with one frame, or --frames without --views.",
         )
-    folder = Path(config.out) if config.out else Path("datasets") / scene.stem
-    with Worker(config.blender, progress.warn) as worker:
-        if config.views > 1:
-            progress.note(f"opening {scene.name} and placing {config.views - 1} cameras …")
-        described = worker.ask(_open_request(config, scene, folder))
-        manifest = _manifest(config, scene, described)
-        _tell_tries(described["view_tries"], progress)
-        jobs = plan.make_jobs(
-            list(described["views"]),
-            described["frames"],
-            config.spp,
-            config.seeds,
-            config.reference_spp,
-            config.reference_frames,
-            config.chunk,
-        )
-        manifest = _reconcile(folder, manifest)
-        missing = [job for job in jobs if not is_readable(folder / job.name.filename)]
-        size = tuple(described["size"])
-        seconds = _probe_seconds(worker, missing, progress) if dry_run and missing else None
-        estimate = Estimate(
-            folder, len(missing), len(jobs) - len(missing), size, seconds, plan.disk_bytes(missing, size), manifest
-        )
-        if not dry_run:
-            _prepare_folder(folder, estimate.disk_bytes, manifest)
-            _render_all(worker, missing, folder, described["settings"]["use_motion_blur"], progress)
-    return estimate
+    folder = Path(options.out) if options.out else Path("datasets") / scene.stem
+    with reporter("sampling") as progress, Worker(options.blender, progress.warn) as worker:
+        return _sample(options, scene, folder, worker, progress)
 
 
-def _open_request(config, scene, folder):
-    """Views that the folder knows already keep their places: another machine's rays and renders may round otherwise."""
-    known = read_manifest(folder) if (folder / MANIFEST).exists() else {}
-    if "view_tries" not in known:  # an older dataset, whose cameras were placed by other rules
-        known = {}
+def _sample(options: SampleOptions, scene: Path, folder: Path, worker: Worker, progress: Progress) -> Sampled:
+    if options.views > 1:
+        progress.note(f"opening {scene.name} and placing {options.views - 1} cameras …")
+    described = worker.ask(_open_request(options, scene, folder))
+    manifest = _manifest(options, scene, described)
+    _tell_tries(described["view_tries"], progress)
+    jobs = plan.make_jobs(
+        list(described["views"]),
+        described["frames"],
+        options.spp,
+        options.seeds,
+        options.reference_spp,
+        options.reference_frames,
+        options.chunk,
+    )
+    manifest = _reconcile(folder, manifest)
+    missing = [job for job in jobs if not is_readable(folder / job.name.filename)]
+    width, height = described["size"]
+    seconds = _probe_seconds(worker, missing, progress) if options.dry_run and missing else None
+    needed = plan.disk_bytes(missing, (width, height))
+    if not options.dry_run:
+        _prepare_folder(folder, needed, manifest)
+        _render_all(worker, missing, folder, described["settings"]["use_motion_blur"], progress)
+    return Sampled(folder, len(missing), len(jobs) - len(missing), (width, height), seconds, needed, manifest)
+
+
+def _open_request(options: SampleOptions, scene: Path, folder: Path) -> dict[str, Any]:
+    """Views that the folder has already keep their places: another machine's rays and renders may round otherwise."""
+    earlier = read_manifest(folder) if (folder / MANIFEST).exists() else {}
+    if "view_tries" not in earlier:  # an older dataset, whose cameras were placed by other rules
+        earlier = {}
     return {
         "do": "open",
         "scene": str(scene.resolve()),
-        "scene_name": config.scene_name,
-        "camera": config.camera,
-        "view_layer": config.view_layer,
-        "device": config.device,
-        "views": config.views,
-        "known_views": known.get("views", {}),
-        "known_frames": known.get("frames", []),
-        "size": list(config.size) if isinstance(config.size, tuple) else config.size,
-        "frames": list(config.frames) if config.frames else None,
+        "scene_name": options.scene_name,
+        "camera": options.camera,
+        "view_layer": options.view_layer,
+        "device": options.device,
+        "views": options.views,
+        "known_views": earlier.get("views", {}),
+        "known_frames": earlier.get("frames", []),
+        "size": list(options.size) if isinstance(options.size, tuple) else options.size,
+        "frames": list(options.frames) if options.frames else None,
     }
 
 
-def _tell_tries(tries: dict[str, int], progress):
+def _tell_tries(tries: dict[str, int], progress: Progress) -> None:
     """How often the places of moved cameras were refused (in a wall, without a view, in the dark) before one passed."""
     if tries:
-        most = max(tries, key=tries.get)
+        most = max(tries, key=tries.__getitem__)
         progress.note(f"{len(tries)} moved view(s): {sum(tries.values())} places were tried, most for {most} ({tries[most]})")
 
 
-def _manifest(config, scene, described) -> dict:
+def _manifest(options: SampleOptions, scene: Path, described: dict[str, Any]) -> dict[str, Any]:
     names = ("scene_name", "view_layer", "camera")
     return {
         "format": 1,
@@ -117,19 +150,19 @@ def _manifest(config, scene, described) -> dict:
         },
         "blender": described["blender"],
         "devices": [described["device"]],
-        "spp": config.spp,
-        "seeds": config.seeds,
+        "spp": options.spp,
+        "seeds": options.seeds,
         "size": described["size"],
         "fps": described["fps"],
         "frames": described["frames"],
         "views": described["views"],
         "view_tries": described["view_tries"],
-        "reference_spp": config.reference_spp,
+        "reference_spp": options.reference_spp,
         "settings": described["settings"],
     }
 
 
-def _reconcile(folder: Path, manifest: dict) -> dict:
+def _reconcile(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     """The manifest to write; refuses a folder that holds renders of other settings."""
     if not (folder / MANIFEST).exists():
         return manifest
@@ -143,12 +176,9 @@ def _reconcile(folder: Path, manifest: dict) -> dict:
     return plan.merged(old, manifest)
 
 
-def _prepare_folder(folder: Path, needed: int, manifest: dict):
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(folder).free
-    except OSError as error:
-        raise N2NError(f"{folder}: cannot be made ({error.strerror})", "Choose a writable output folder.") from None
+def _prepare_folder(folder: Path, needed: int, manifest: dict[str, Any]) -> None:
+    make_folder(folder, "Choose a writable output folder.")
+    free = shutil.disk_usage(folder).free
     if needed > free:
         raise N2NError(
             f"{folder}: needs about {needed / 2**20:,.0f} MiB, but {free / 2**20:,.0f} MiB are free",
@@ -160,23 +190,30 @@ def _prepare_folder(folder: Path, needed: int, manifest: dict):
         os.replace(partial / MANIFEST, folder / MANIFEST)
 
 
-def _render_all(worker: Worker, jobs, folder: Path, blurred: bool, progress):
+def _render_all(worker: Worker, jobs: list[plan.RenderJob], folder: Path, blurred: bool, progress: Progress) -> None:
     """Renders the jobs one after the other; while one renders, the one before is checked and moved into place.
 
     blurred: Cycles leaves the Vector pass of blurred frames empty, so it is rendered beside them and put in.
     """
-    planned = plan.with_vectors(jobs) if blurred else jobs
+    planned = plan.with_vectors(jobs) if blurred else list[plan.RenderJob | plan.VectorJob](jobs)
     progress.start(sum(job.name.spp for job in jobs), len(jobs))
     with owned_folder(folder, PARTIAL) as partial:
         _render_into(partial, worker, planned, folder, blurred, progress)
 
 
-def _render_into(partial: Path, worker: Worker, planned, folder: Path, blurred: bool, progress):
+def _render_into(
+    partial: Path,
+    worker: Worker,
+    planned: list[plan.RenderJob | plan.VectorJob],
+    folder: Path,
+    blurred: bool,
+    progress: Progress,
+) -> None:
     paths = [
         partial / (job.name.filename if isinstance(job, plan.RenderJob) else f"vector_{job.view}_{job.frame}.exr")
         for job in planned
     ]
-    vectors = None
+    vectors = partial
     for index, (job, path) in enumerate(zip(planned, paths, strict=True)):
         if index == 0:
             worker.send(job.request(str(path.resolve())))
@@ -192,7 +229,7 @@ def _render_into(partial: Path, worker: Worker, planned, folder: Path, blurred: 
         progress.advance(job.name.spp, job.name.filename)
 
 
-def _put_vectors(source: Path, path: Path):
+def _put_vectors(source: Path, path: Path) -> None:
     """The Vector pass of one file into another."""
     image, vectors = ExrImage(path), ExrImage(source)
     names = vectors.find(vectors.layer(None), "vector")
@@ -204,7 +241,7 @@ def _put_vectors(source: Path, path: Path):
     image.write(path)
 
 
-def _keep(path: Path, folder: Path, name: FrameName):
+def _keep(path: Path, folder: Path, name: FrameName) -> None:
     if not is_readable(path):
         raise N2NError(
             f"{folder / path.name}: Blender wrote an incomplete file",
@@ -217,20 +254,20 @@ def _keep(path: Path, folder: Path, name: FrameName):
     os.replace(path, folder / path.name)
 
 
-def check_seeds(first: Path, second: Path):
+def check_seeds(first: Path, second: Path) -> None:
     """Raises N2NError where two renders of a frame hold the same noise; says it where they show other pictures."""
-    found = compare(*[look_at(read_frame(path), path) for path in (first, second)])
-    if found.same_noise:
+    likeness = compare(*[look_at(read_frame(path), path) for path in (first, second)])
+    if likeness.same_noise:
         raise N2NError(
-            f"{second.name} and {first.name} hold the same noise (correlation {found.correlation:.2f})",
+            f"{second.name} and {first.name} hold the same noise (correlation {likeness.correlation:.2f})",
             "Something in the scene rules over the seed of the renders (a driver, an action, an NLA strip). "
             "Remove it, save the file and run the same command again.",
         )
-    if found.spread > SPREAD_REFUSED:
+    if likeness.spread > SPREAD_REFUSED:
         doubt(f"{second} and {first} do not seem to show the same picture: something in the scene changes between renders")
 
 
-def _probe_seconds(worker: Worker, jobs, progress) -> float:
+def _probe_seconds(worker: Worker, jobs: list[plan.RenderJob], progress: Progress) -> float:
     """Times the first job at a quarter of the width and height with 1 and 4 spp and extrapolates to all jobs.
 
     The difference of the two is the time of three samples; the rest is per-frame overhead, counted once a job.

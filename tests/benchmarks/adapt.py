@@ -14,7 +14,7 @@ from n2n_render.adapt.picture import Painter
 from n2n_render.adapt.shot import held_out_pixels, read_group
 from n2n_render.denoise import Denoiser
 from n2n_render.engines.oidn import denoise_best
-from n2n_render.evaluate.evaluate import find_views
+from n2n_render.evaluate.views import find_views
 from n2n_render.frame.frame import mean_frame
 from n2n_render.frame.metrics import psnr, squared_error
 from n2n_render.frame.transfer import encode_tonemap, exposure

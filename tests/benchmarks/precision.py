@@ -18,7 +18,7 @@ import numpy as np
 def main(data, models):
     from n2n_render.denoise import Denoiser
     from n2n_render.engines.options import EngineOptions
-    from n2n_render.evaluate.evaluate import find_views
+    from n2n_render.evaluate.views import find_views
     from n2n_render.frame.frame import mean_frame
     from n2n_render.frame.metrics import psnr
     from n2n_render.frame.transfer import exposure

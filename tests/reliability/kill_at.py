@@ -21,7 +21,7 @@ IMPORTED = [
     "n2n_render.train.loop",
     "n2n_render.adapt.adapt",
     "n2n_render.export.files",
-    "n2n_render.evaluate.evaluate",
+    "n2n_render.evaluate.evaluation",
     "n2n_render.online.online",
     "matplotlib.figure",
     "matplotlib.backends.backend_agg",

@@ -59,10 +59,10 @@ def test_bad_frames_are_refused_with_a_hint(text):
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("960x540", [960, 540]), ("1x1", [1, 1]), ("65536x1", [65536, 1]), ("50%", 50.0), ("12.5%", 12.5), ("1000%", 1000.0)],
+    [("960x540", (960, 540)), ("1x1", (1, 1)), ("65536x1", (65536, 1)), ("50%", 50.0), ("12.5%", 12.5), ("1000%", 1000.0)],
 )
 def test_sizes_are_pixels_or_a_percentage(text, expected):
-    """Pixels come as a list, a percentage as a number."""
+    """Pixels come as a pair, a percentage as a number."""
     assert plan.parse_size(text) == expected
 
 

@@ -1,0 +1,51 @@
+"""The numbers of an evaluation → cells and sentences."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from ..evaluate.flicker import mean_change
+from ..evaluate.samples_worth import equal_samples
+from ..evaluate.scores import METRICS, OIDN, Scores
+
+HEADINGS = ["", "PSNR on T [dB] ↑", "SSIM ↑", "relMSE ↓", "SMAPE ↓", "FLIP ↓"]
+FORMATS = ("{:.2f}", "{:.4f}", "{:.4f}", "{:.4f}", "{:.4f}")
+
+
+def score_rows(scores: Mapping[str, Scores]) -> list[list[str]]:
+    """Method → metrics as cells; a dash where a number could not be told."""
+    return [
+        [
+            method,
+            *[
+                text.format(values[metric]) if math.isfinite(values[metric]) else "–"
+                for text, metric in zip(FORMATS, METRICS, strict=True)
+            ],
+        ]
+        for method, values in scores.items()
+    ]
+
+
+def samples_lines(ladder: Mapping[int, float], mean: Mapping[str, Scores]) -> list[str]:
+    """What Open Image Denoise makes of more samples, and how many of them each method is worth; [] without a ladder."""
+    if not ladder:
+        return []
+    lines = [f"{OIDN} at " + ", ".join(f"{spp} spp {ladder[spp]:.2f} dB" for spp in sorted(ladder))]
+    for method in [name for name in mean if not name.startswith("noisy") and name != OIDN]:
+        psnr_db = mean[method]["psnr_db"]
+        spp = equal_samples(ladder, psnr_db)
+        beyond = f"fewer than {min(ladder)}" if psnr_db < ladder[min(ladder)] else f"more than {max(ladder)}"
+        lines.append(f"{method} equals {OIDN} at {f'{spp:.1f}' if spp else beyond} spp")
+    return lines
+
+
+def flicker_lines(changes: Sequence[Mapping[str, float]]) -> list[str]:
+    """How far the change between consecutive frames is from the reference's, as PSNR on T along the motion; [] without any."""
+    means = mean_change(changes)
+    if not means:
+        return []
+    shown = [
+        f"{method} {-10 * math.log10(error):.2f} dB" if error > 0 else f"{method} less than the references' noise"
+        for method, error in means.items()
+    ]
+    count = sum(bool(change) for change in changes)
+    return [f"change between {count} pair(s) of consecutive frames, PSNR on T: {', '.join(shown)}"]

@@ -1,0 +1,68 @@
+"""A compared view → one picture for people: images, error maps, and the places where the denoised ones are worst."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..frame.display import display, heat_map
+from ..io.atomic import write_beside
+from ..io.images import pillow
+from .scores import ComparedView
+
+CAPTION_PX = 18
+CROPS = 2  # magnified places in a comparison
+MAGNIFIED = 4  # times
+
+
+def comparison(compared: ComparedView) -> Any:
+    """All images side by side with captions, below them their FLIP error maps (dark: no error), then magnified the places
+    where the denoised ones are worst; every column is one image. Returns an image of Pillow.
+    """
+    image_module, draw_module = pillow()
+    names = [name for name in compared.images if name != "noisy, one seed"]
+    height, width = compared.images[names[0]].shape[:2]
+    size = max(1, min(width // (CROPS * MAGNIFIED), height))
+    denoised = [name for name in compared.errors if not name.startswith("noisy, ")]
+    places = worst_places([compared.errors[name] for name in denoised], size)
+    picture = image_module.new("RGB", (width * len(names), 2 * height + CAPTION_PX + size * MAGNIFIED), "black")
+    draw = draw_module.Draw(picture)
+    for column, name in enumerate(names):
+        left = column * width
+        shown = image_module.fromarray(display(compared.images[name]))
+        picture.paste(shown, (left, CAPTION_PX))
+        caption = name
+        if name in compared.errors:
+            caption += f"   {compared.scores[name]['psnr_db']:.2f} dB"
+            picture.paste(image_module.fromarray(heat_map(compared.errors[name])), (left, CAPTION_PX + height))
+        draw.text((left + 4, 3), caption, fill="white")
+        for index, (y, x) in enumerate(places):
+            crop = shown.crop((x, y, x + size, y + size)).resize((size * MAGNIFIED,) * 2, image_module.Resampling.NEAREST)
+            picture.paste(crop, (left + index * size * MAGNIFIED, CAPTION_PX + 2 * height))
+            draw.rectangle((left + x, CAPTION_PX + y, left + x + size - 1, CAPTION_PX + y + size - 1), outline="white")
+    return picture
+
+
+def worst_places(errors: list[np.ndarray], size: int) -> list[tuple[int, int]]:
+    """Top left corners (y, x) of the CROPS windows of `size` pixels, apart from each other, where the mean of the error maps
+    (H, W) is largest.
+    """
+    if not errors:
+        return []
+    sums = np.pad(np.mean(errors, axis=0, dtype=np.float64), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    windows = sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
+    places: list[tuple[int, int]] = []
+    while len(places) < CROPS and np.isfinite(windows).any():
+        row, column = np.unravel_index(np.nanargmax(windows), windows.shape)
+        y, x = int(row), int(column)
+        places.append((y, x))
+        windows[max(0, y - size + 1) : y + size, max(0, x - size + 1) : x + size] = np.nan
+    return places
+
+
+def write_comparison(compared: ComparedView, folder: str | Path) -> Path:
+    """The comparison as a PNG in `folder`; returns its path. Raises N2NError where it cannot be written."""
+    path = Path(folder) / f"{compared.view.name.replace('/', '_')}.png"
+    picture = comparison(compared)
+    write_beside(path, lambda temporary: picture.save(temporary, format="png"))
+    return path

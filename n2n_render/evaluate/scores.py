@@ -1,0 +1,135 @@
+"""One view with references → how good each method is there: noisy, models, finished frames and Open Image Denoise.
+
+All methods get the same samples: the mean of all seeds. Images are compared after the exposure of the reference; squared
+errors use the product of two independent reference halves, SSIM, SMAPE and FLIP their mean.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..denoise import Denoiser
+from ..engines import oidn
+from ..errors import N2NError
+from ..frame import metrics
+from ..frame.channels import FEATURES
+from ..frame.frame import mean_frame
+from ..io.dataset import Pair
+from ..io.renders import read_group
+from .views import References, read_finished, read_references
+
+METRICS = ("psnr_db", "ssim", "relmse", "smape", "flip")
+OIDN = "OIDN"
+Scores = dict[str, float]  # metric → value; NaN where the error is lost in the references' noise
+
+
+@dataclass(frozen=True)
+class ViewScores:
+    """The numbers of one view.
+
+    held_out: none of the models was trained on this view; what made finished frames is not known. reference_spp: of each
+    half. scores: method → metric → value.
+    """
+
+    name: str
+    held_out: bool
+    reference_spp: int
+    scores: dict[str, Scores]
+
+
+@dataclass(frozen=True)
+class ComparedView:
+    """A view's numbers and the images that they come from, which are large.
+
+    images: method → exposed radiance (H, W, 3), and "reference", the mean of both halves. errors: method → FLIP map (H, W).
+    """
+
+    view: ViewScores
+    images: dict[str, np.ndarray]
+    errors: dict[str, np.ndarray]
+    references: References
+
+    @property
+    def scores(self) -> dict[str, Scores]:
+        return self.view.scores
+
+
+def check_packages(with_oidn: bool) -> None:
+    """Raises N2NError unless everything that an evaluation needs is installed: asked before any expensive step."""
+    metrics.check_packages()
+    if with_oidn:
+        oidn.check_installed()
+
+
+def compare_view(
+    pair: Pair,
+    denoisers: Mapping[str, Denoiser],
+    with_oidn: bool,
+    held_out: bool = True,
+    finished: Mapping[str, Path] | None = None,
+) -> ComparedView:
+    """All methods on one view.
+
+    Args:
+        pair: the renders of the view; it has references.
+        denoisers: name → what denoises the mean of all seeds.
+        with_oidn: compare with Open Image Denoise at its best too.
+        held_out: see `ViewScores`.
+        finished: name → a file that is denoised already.
+    """
+    images = _pictures(pair, denoisers, with_oidn, finished or {})
+    references = read_references(pair)
+    images = {name: image * references.factor for name, image in images.items()}
+    scores, errors = {}, {}
+    for name, image in images.items():
+        scores[name], errors[name] = score(image=image, reference_a=references.halves[0], reference_b=references.halves[1])
+    images["reference"] = references.mean
+    return ComparedView(ViewScores(pair.name, held_out, references.spp, scores), images, errors, references)
+
+
+def _pictures(
+    pair: Pair, denoisers: Mapping[str, Denoiser], with_oidn: bool, finished: Mapping[str, Path]
+) -> dict[str, np.ndarray]:
+    """Method → radiance (H, W, 3)."""
+    features = {feature for denoiser in denoisers.values() for feature in denoiser.features}
+    if with_oidn:
+        features |= {"albedo", "normal"}
+    frames = read_group(pair.noisy, None, tuple(feature for feature in FEATURES if feature in features))
+    mean = mean_frame(frames)
+    images = {"noisy, one seed": frames[0].color, f"noisy, mean of {len(frames)}": mean.color}
+    images.update({name: denoiser.denoise(mean) for name, denoiser in denoisers.items()})
+    images.update({name: read_finished(path) for name, path in finished.items()})
+    if with_oidn:
+        images[OIDN] = oidn.denoise_best(mean)
+    wrong = next((name for name, image in images.items() if image.shape != mean.color.shape), None)
+    if wrong:
+        raise N2NError(f"{wrong}: its frame of {pair.name} has another size", "Compare frames of the same renders.")
+    return images
+
+
+def score(*, image: np.ndarray, reference_a: np.ndarray, reference_b: np.ndarray) -> tuple[Scores, np.ndarray]:
+    """All metrics of one exposed image (H, W, 3), and its FLIP map (H, W)."""
+    mean = (reference_a + reference_b) / 2
+    flip_mean, flip_map = metrics.flip(image=image, reference=mean)
+    return {
+        "psnr_db": metrics.psnr(image=image, reference_a=reference_a, reference_b=reference_b),
+        "ssim": metrics.ssim(image=image, reference=mean),
+        "relmse": metrics.relmse(image=image, reference_a=reference_a, reference_b=reference_b),
+        "smape": metrics.smape(image=image, reference=mean),
+        "flip": flip_mean,
+    }, flip_map
+
+
+def means(views: Sequence[ViewScores]) -> dict[str, Scores]:
+    """Method → metric → mean over the views where it could be told; NaN where in none."""
+
+    def mean(values: list[float]) -> float:
+        told = [value for value in values if np.isfinite(value)]
+        return float(np.mean(told)) if told else float("nan")
+
+    return {
+        method: {metric: mean([view.scores[method][metric] for view in views]) for metric in METRICS}
+        for method in views[0].scores
+    }

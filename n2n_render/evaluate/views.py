@@ -1,0 +1,92 @@
+"""Folders → the views that can be evaluated, and what is compared on each."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import N2NError
+from ..frame.transfer import exposure
+from ..io.dataset import FrameName, Pair, find_datasets, find_pairs, parse_name
+from ..io.exr import ExrImage
+from ..network.checkpoint import Checkpoint
+
+
+@dataclass(frozen=True)
+class References:
+    """Two independent renders (H, W, 3) of one view, exposed by `factor`. spp: samples a pixel of each."""
+
+    halves: tuple[np.ndarray, np.ndarray]
+    factor: np.float32
+    spp: int
+
+    @property
+    def mean(self) -> np.ndarray:
+        first, second = self.halves
+        return (first + second) / 2
+
+
+def find_views(roots: Iterable[str | Path]) -> list[Pair]:
+    """The pairs under these folders that have two reference halves. Raises N2NError where none has."""
+    folders = [Path(root) for root in roots]
+    pairs = [pair for folder in find_datasets(folders) for pair in find_pairs(folder)]
+    views = [pair for pair in pairs if pair.references]
+    if not views:
+        raise N2NError(
+            f"no view under {', '.join(map(str, folders))} has references",
+            "Sample them with `n2n-render sample … --reference-spp 512`, with the same options as before.",
+        )
+    return views
+
+
+def find_finished(folders: Iterable[str | Path], pairs: Sequence[Pair]) -> dict[str, dict[Pair, Path]]:
+    """Denoised frames that lie in `folders` under the names that `adapt` gives them: folder → view → file."""
+    several = len({pair.dataset for pair in pairs}) > 1
+    finished = {}
+    for folder in map(Path, folders):
+        full = {pair: folder / f"{pair.name.replace('/', '-')}.exr" for pair in pairs}  # of several datasets
+        short = {pair: folder / f"{pair.name.split('/')[1]}.exr" for pair in pairs}
+        files = {pair: full[pair] if several or full[pair].is_file() else short[pair] for pair in pairs}
+        missing = [path for path in files.values() if not path.is_file()]
+        if missing:
+            raise N2NError(
+                f"{missing[0]}: no such file, so {folder} cannot be compared",
+                "--frames takes a folder with one denoised frame for each view of --data that has references, as "
+                "`n2n-render adapt` writes it.",
+            )
+        finished[str(folder)] = files
+    return finished
+
+
+def was_trained_on(pair: Pair, checkpoints: Iterable[Checkpoint]) -> bool:
+    """Whether one of the models saw this very view in its training, as its file tells."""
+    return any(pair.name in checkpoint.provenance.trained_on for checkpoint in checkpoints)
+
+
+def follows(pair: Pair, before: Pair) -> bool:
+    """Whether `pair` is the next frame of the same animation."""
+    return (before.dataset, before.view, before.frame + 1) == (pair.dataset, pair.view, pair.frame)
+
+
+def read_references(pair: Pair) -> References:
+    """The reference halves of a view. Their own mean decides the exposure of everything that is compared with them."""
+    first, second = (ExrImage(path).frame().color for path in pair.references)
+    factor = np.float32(exposure((first + second) / 2))
+    return References((first * factor, second * factor), factor, samples_of(pair.references[0]))
+
+
+def read_finished(path: Path) -> np.ndarray:
+    """(H, W, 3): what a finished file shows, also where it still holds the noisy picture that Cycles put beside its own."""
+    image = ExrImage(path)
+    color = image.picture(image.layer(None))[..., :3]
+    if not np.isfinite(color).all():
+        raise N2NError(f"{path}: its picture holds pixels that are no numbers", "Denoise it again, or leave it out.")
+    return np.maximum(color, 0)
+
+
+def samples_of(path: Path) -> int:
+    """Samples a pixel of a file of a dataset, by its name."""
+    name: FrameName | None = parse_name(path.name)
+    assert name is not None  # datasets list no other files
+    return name.spp

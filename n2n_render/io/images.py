@@ -1,0 +1,42 @@
+"""8-bit pixels → PNG files, whole or not at all. The door to Pillow for everything that writes pictures."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import N2NError
+from ..frame.display import display, heat_map
+from .atomic import write_beside
+
+ERROR_WHITE = 0.1  # RMS error on T: 25 of 255, which everybody sees
+
+
+def pillow() -> tuple[Any, Any]:
+    """The modules Image and ImageDraw of Pillow.
+
+    Raises:
+        N2NError: Pillow is not installed. Asked before any expensive step that ends in pictures.
+    """
+    try:
+        from PIL import Image, ImageDraw
+    except ImportError:
+        raise N2NError("pictures need Pillow, which is not installed", 'Run pip install "n2n-render[report]".') from None
+    return Image, ImageDraw
+
+
+def write_png(path: str | os.PathLike[str], pixels: np.ndarray) -> None:
+    """(H, W, 3) uint8 → a PNG. Raises N2NError where it cannot be written."""
+    image = pillow()[0].fromarray(pixels)
+    write_beside(path, lambda temporary: image.save(temporary, format="png"))
+
+
+def write_strip(path: str | os.PathLike[str], images: Sequence[np.ndarray]) -> None:
+    """Exposed radiance images of one size (H, W, 3), side by side as a PNG, tone-mapped."""
+    write_png(path, np.concatenate([display(image) for image in images], axis=1))
+
+
+def write_error_map(path: str | os.PathLike[str], error_display: np.ndarray) -> None:
+    """Expected RMS error on T (H, W) as a PNG: black is none, white is ERROR_WHITE or more."""
+    write_png(path, heat_map(np.clip(error_display / ERROR_WHITE, 0, 1)))
