@@ -1,0 +1,66 @@
+"""What a program hands over → a Frame that can be denoised, or one sentence about what is wrong with it."""
+
+import numpy as np
+
+from ..errors import N2NError
+from .channels import CHANNELS, COLOR, Kind, kind_of
+from .frame import Frame, sanitize
+
+
+def as_frame(image: Frame | np.ndarray, **guides: np.ndarray | None) -> Frame:
+    """A frame that can be denoised: every channel float32, of its kind's range, all of one size. What it shares with `image`
+    is not changed.
+
+    Raises:
+        N2NError: a channel is of another shape or type, or holds what is no number.
+    """
+    given = dict(image) if isinstance(image, Frame) else {COLOR: image}
+    given |= {name: guide for name, guide in guides.items() if guide is not None}
+    channels = {name: _as_channel(name, pixels) for name, pixels in given.items()}
+    size = channels[COLOR].shape[:2]
+    odd = next((name for name, pixels in channels.items() if pixels.shape[:2] != size), None)
+    if odd:
+        raise N2NError(
+            f"the image is {size_of(channels[COLOR])}, but its {odd} is {size_of(channels[odd])}", "All must have one size."
+        )
+    return Frame(**channels)
+
+
+def _as_channel(name: str, given: np.ndarray) -> np.ndarray:
+    pixels, count = np.asarray(given), CHANNELS[name].count if name in CHANNELS else None
+    what = "the image" if name == COLOR else name
+    if pixels.ndim != 3 or 0 in pixels.shape or pixels.shape[-1] != (count or pixels.shape[-1]):
+        wanted = f"(height, width, {count or 'channels'})"
+        raise N2NError(f"{what} has the shape {pixels.shape}, but must have {wanted}", _shape_hint(pixels, count))
+    if pixels.dtype.kind != "f":
+        raise N2NError(
+            f"{what} is of type {pixels.dtype}, but must be of a float type: scene-linear light, not codes of a display",
+            "Convert 8-bit pixels with (pixels / 255) ** 2.2, or read an EXR file.",
+        )
+    with np.errstate(over="ignore"):
+        pixels = pixels.astype(np.float32)  # a copy
+    background = kind_of(name) is Kind.DISTANCE  # it is infinitely far away
+    wrong = np.isnan(pixels) if background else ~np.isfinite(pixels)
+    if wrong.any():
+        raise N2NError(
+            f"{what} holds {int(wrong.any(-1).sum())} pixel(s) that are no finite numbers",
+            "Replace them first: np.nan_to_num; n2n.read fills them from their neighbours.",
+        )
+    return sanitize(kind_of(name), pixels)
+
+
+def _shape_hint(pixels: np.ndarray, count: int | None) -> str:
+    if pixels.ndim == 3 and pixels.shape[-1] == 4 and count == 3:
+        return "Leave alpha out: image[..., :3]."
+    if pixels.ndim == 3 and pixels.shape[0] == count:
+        return "Put the channels last: image.transpose(1, 2, 0)."
+    if pixels.ndim == 2:
+        return "Give it its channels: np.repeat(image[..., None], 3, axis=-1)." if count == 3 else "Pass image[..., None]."
+    if pixels.ndim == 4:
+        return "Pass one image at a time."
+    return "Check what was passed."
+
+
+def size_of(pixels: np.ndarray) -> str:
+    """ "width×height", for a sentence."""
+    return f"{pixels.shape[1]}×{pixels.shape[0]}"
