@@ -10,12 +10,14 @@ Importing it is quick: PyTorch and OpenEXR are loaded by what needs them, when i
 """
 
 import importlib
-import inspect
 import sys
 import types
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # the module typing takes longer than all else here, and the command line waits for it
 if TYPE_CHECKING:
+    import inspect
+    from typing import Any
+
     from .api import Model, adapt, denoise, evaluate, load_model, psnr, read, sample, train, write
     from .errors import N2NError
     from .frame.frame import Frame
@@ -40,7 +42,7 @@ _ELSEWHERE = {"Frame": "frame.frame", "N2NError": "errors"}  # all others are in
 _VERBS = ("adapt", "denoise", "evaluate", "sample", "train")  # functions that share their names with folders
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name in _VERBS:
@@ -56,27 +58,29 @@ class _Verb(types.ModuleType):
     # A verb's folder that can be called. `n2n_render.denoise` has to stay the folder, whose modules are imported by that name,
     # and it has to be the function: the import system would put one over the other, whichever came first.
 
-    def __call__(self, *args: Any, **values: Any) -> Any:
+    def __call__(self, *args: "Any", **values: "Any") -> "Any":
         return self._function(*args, **values)
 
     @property
-    def _function(self) -> Any:
+    def _function(self) -> "Any":
         return getattr(importlib.import_module("n2n_render.api"), self.__name__.rpartition(".")[2])
 
     @property
-    def __signature__(self) -> inspect.Signature:
+    def __signature__(self) -> "inspect.Signature":
+        import inspect
+
         return inspect.signature(self._function)
 
     @property
     def __doc__(self) -> str:  # type: ignore[override]
         return str(self._function.__doc__)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> "tuple[Any, ...]":
         return importlib.import_module, (self.__name__,)
 
 
 class _Package(types.ModuleType):
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: "Any") -> None:
         if name in _VERBS and isinstance(value, types.ModuleType):  # the import system has just loaded the folder
             value.__class__ = _Verb
         super().__setattr__(name, value)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .errors import N2NError, doubt
 from .frame import metrics
@@ -60,7 +61,7 @@ def read(path: FilePath, layer: str | None = None) -> Frame:
     return image.frame(name, there)
 
 
-def write(path: FilePath, image: Frame | np.ndarray, like: FilePath | None = None, layer: str | None = None) -> None:
+def write(path: FilePath, image: Frame | NDArray[Any], like: FilePath | None = None, layer: str | None = None) -> None:
     """Writes an EXR file: first beside its place, read back, then moved there.
 
     Args:
@@ -141,8 +142,8 @@ class Model:
         return str(self._denoiser.engine.description)
 
     def __call__(
-        self, image: Frame | np.ndarray, albedo: np.ndarray | None = None, normal: np.ndarray | None = None
-    ) -> np.ndarray:
+        self, image: Frame | NDArray[Any], albedo: NDArray[Any] | None = None, normal: NDArray[Any] | None = None
+    ) -> NDArray[np.float32]:
         """Denoises one image; see `denoise`."""
         frame = as_frame(image, albedo=albedo, normal=normal)
         lacking = [feature for feature in self.features if feature in FEATURES and feature not in frame]
@@ -179,12 +180,12 @@ def load_model(name: FilePath = "oidn", **running: Unpack[Running]) -> Model:
 
 
 def denoise(
-    image: Frame | np.ndarray,
-    albedo: np.ndarray | None = None,
-    normal: np.ndarray | None = None,
+    image: Frame | NDArray[Any],
+    albedo: NDArray[Any] | None = None,
+    normal: NDArray[Any] | None = None,
     model: str | os.PathLike[str] | Model = "oidn",
     **running: Unpack[Running],
-) -> np.ndarray:
+) -> NDArray[np.float32]:
     """A clean picture of a noisy one.
 
     Args:
@@ -238,10 +239,10 @@ def _version(name: str) -> tuple[Any, ...]:
 
 @functools.lru_cache(MODELS_KEPT)
 def _kept_model(name: str, version: tuple[Any, ...], running: tuple[tuple[str, Any], ...]) -> Model:
-    return load_model(name, **dict(running))  # type: ignore[arg-type]
+    return load_model(name, **dict(running))
 
 
-def psnr(image: Frame | np.ndarray, reference: Frame | np.ndarray, second: Frame | np.ndarray | None = None) -> float:
+def psnr(image: Frame | NDArray[Any], reference: Frame | NDArray[Any], second: Frame | NDArray[Any] | None = None) -> float:
     """How near an image is to a reference, in dB: on T(v) = (v/(1+v))^(1/2.2), after the reference's exposure.
 
     Args:

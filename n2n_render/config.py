@@ -1,7 +1,7 @@
 """What the fields of options may hold: ranges and choices that several verbs share."""
 
 import dataclasses
-from typing import Annotated
+from typing import Annotated, Any, Protocol
 
 from .schema import OneOf, Range
 
@@ -43,11 +43,22 @@ Orientations = Annotated[int, OneOf((1, 2, 4, 8))]
 RenderDevice = Annotated[str, OneOf(("auto", "cpu", "cuda", "optix", "hip", "oneapi", "metal"))]
 
 
-def wrong_shots(config) -> str | None:
-    if config.shots and not config.temporal:
+class WithShots(Protocol):
+    """Options of a verb that looks at neighbouring frames."""
+
+    @property
+    def shots(self) -> Shots: ...
+    @property
+    def temporal(self) -> int: ...
+
+
+def wrong_shots(options: WithShots) -> str | None:
+    """What is wrong with the shots: a contradiction of options; None: nothing."""
+    if options.shots and not options.temporal:
         return "shots are for temporal, which is 0"
-    return "a shot ends before it begins" if any(first > last for first, last in config.shots) else None
+    return "a shot ends before it begins" if any(first > last for first, last in options.shots) else None
 
 
-def to_dict(config) -> dict:
-    return dataclasses.asdict(config)
+def to_dict(options: Any) -> dict[str, Any]:
+    """Options as they are stored in files; `schema.from_dict` is the inverse."""
+    return dataclasses.asdict(options)

@@ -22,7 +22,7 @@ class UnreadableFile(N2NError):
     """A file that is missing, damaged or of another kind: work on many files goes on with the others."""
 
 
-def doubt(message: str):
+def doubt(message: str) -> None:
     """Something about the input that the user should know although the work goes on: which file, what, what was done about it.
 
     A warning of the logger "n2n_render". The command line shows each sentence once; a program may attach a handler.

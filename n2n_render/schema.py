@@ -9,11 +9,13 @@ import math
 import os
 import types
 import typing
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from .errors import N2NError
 
+Kind = TypeVar("Kind")
 SHOWN_LENGTH = 60  # of a wrong text, in its message
 
 
@@ -25,10 +27,10 @@ class Range:
     most: float = math.inf
     above: bool = False
 
-    def holds(self, value) -> bool:
+    def holds(self, value: Any) -> bool:
         return self.least <= value <= self.most and not (self.above and value == self.least)
 
-    def __str__(self):
+    def __str__(self) -> str:
         if self.most == math.inf:
             return f"{'more than' if self.above else 'at least'} {self.least:g}"
         return f"{'above' if self.above else 'from'} {self.least:g} {'and at most' if self.above else 'to'} {self.most:g}"
@@ -36,12 +38,12 @@ class Range:
 
 @dataclass(frozen=True)
 class OneOf:
-    choices: Collection
+    choices: Collection[Any]
 
-    def holds(self, value) -> bool:
+    def holds(self, value: Any) -> bool:
         return value in self.choices
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"one of {', '.join(map(str, self.choices))}"
 
 
@@ -51,18 +53,19 @@ class Real:
 
     nan: bool = False
 
-    def holds(self, value) -> bool:
+    def holds(self, value: Any) -> bool:
         return isinstance(value, (int, float)) and not isinstance(value, bool) and (self.nan or value == value)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "a number"
 
 
 class Checked:
     """A dataclass that refuses what its fields' types do not allow. Lists become tuples, paths texts."""
 
-    def __post_init__(self):
-        for name, wanted in _hints(type(self)).items():
+    def __post_init__(self) -> None:
+        kind: Any = type(self)
+        for name, wanted in _hints(kind).items():
             object.__setattr__(self, name, _plain(getattr(self, name)))
             wrong = problem(getattr(self, name), wanted, name)
             if wrong:
@@ -76,7 +79,7 @@ class Checked:
         return None
 
 
-def from_dict(kind, values, where: str = "", hint: str = ""):
+def from_dict(kind: type[Kind], values: Any, where: str = "", hint: str = "") -> Kind:
     """A dictionary → the dataclass `kind`; lists become tuples. `where`: the file that it comes from.
 
     Raises N2NError for unknown, missing and wrong fields.
@@ -84,7 +87,7 @@ def from_dict(kind, values, where: str = "", hint: str = ""):
     try:
         if not isinstance(values, dict):
             raise N2NError(f"the settings are {shown(values)}, not names with values")
-        fields = {field.name: field for field in dataclasses.fields(kind)}
+        fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
         unknown = [name for name in values if not isinstance(name, str) or name not in fields]
         if unknown:
             raise N2NError(f"unknown setting {shown(unknown[0])}", f"Known ones: {', '.join(sorted(fields))}.")
@@ -100,12 +103,12 @@ def from_dict(kind, values, where: str = "", hint: str = ""):
         raise N2NError(f"{where}: {error.what}" if where else error.what, hint or error.hint) from None
 
 
-def field_types(kind) -> dict[str, object]:
+def field_types(kind: Any) -> dict[str, object]:
     """What each field of a dataclass may hold, by its name: for `check_items`."""
     return {field.name: _hints(kind)[field.name] for field in dataclasses.fields(kind)}
 
 
-def check_items(values, wanted: dict, where: str, hint: str, required: Collection[str] = ()):
+def check_items(values: Any, wanted: Mapping[str, Any], where: str, hint: str, required: Collection[str] = ()) -> None:
     """Raises N2NError unless `values` is a dictionary whose items are as `wanted` says; others may be there."""
     if not isinstance(values, dict):
         raise N2NError(f"{where} is {shown(values)}, not names with values", hint)
@@ -115,7 +118,7 @@ def check_items(values, wanted: dict, where: str, hint: str, required: Collectio
         raise N2NError(f"{where}: {next(filter(None, wrong))}", hint)
 
 
-def problem(value, wanted, name: str) -> str | None:
+def problem(value: Any, wanted: Any, name: str) -> str | None:
     """What is wrong with `value` of the field `name`, given its type; None: nothing."""
     origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
     if origin is typing.Annotated:
@@ -123,8 +126,8 @@ def problem(value, wanted, name: str) -> str | None:
         limits = [limit for limit in arguments[1:] if not wrong and not limit.holds(value)]
         return wrong or (f"{name} is {shown(value)}, but must be {limits[0]}" if limits else None)
     if origin in (typing.Union, types.UnionType):
-        found = [problem(value, option, name) for option in arguments if option is not types.NoneType]
-        return None if None in found or (value is None and types.NoneType in arguments) else found[-1]
+        wrongs = [problem(value, option, name) for option in arguments if option is not types.NoneType]
+        return None if None in wrongs or (value is None and types.NoneType in arguments) else wrongs[-1]
     if origin in (tuple, list):
         return _list_problem(value, origin, arguments, name)
     if origin is dict or wanted is dict:
@@ -132,26 +135,26 @@ def problem(value, wanted, name: str) -> str | None:
     return None if wanted is object or _is_plain(value, wanted) else f"{name} is {shown(value)}, but must be {_word(wanted)}"
 
 
-def _dict_problem(value, arguments, name):
+def _dict_problem(value: Any, arguments: tuple[Any, ...], name: str) -> str | None:
     if not isinstance(value, dict):
         return f"{name} is {shown(value)}, but must be names with values"
     if not arguments:
         return None
-    found = (
+    wrongs = (
         problem(key, arguments[0], f"a name in {name}") or problem(item, arguments[1], f"{name}[{shown(key)}]")
         for key, item in value.items()
     )
-    return next((wrong for wrong in found if wrong), None)
+    return next((wrong for wrong in wrongs if wrong), None)
 
 
-def _list_problem(value, origin, arguments, name):
+def _list_problem(value: Any, origin: Any, arguments: tuple[Any, ...], name: str) -> str | None:
     if not isinstance(value, (list, tuple)):
         return f"{name} is {shown(value)}, but must be a list"
     kinds = arguments if origin is tuple and arguments[-1] is not Ellipsis else [arguments[0]] * len(value)
     if len(kinds) != len(value):
         return f"{name} has {len(value)} values, but must have {len(kinds)}"
-    found = (problem(item, kind, f"{name}[{index}]") for index, (item, kind) in enumerate(zip(value, kinds, strict=True)))
-    return next((wrong for wrong in found if wrong), None)
+    wrongs = (problem(item, kind, f"{name}[{index}]") for index, (item, kind) in enumerate(zip(value, kinds, strict=True)))
+    return next((wrong for wrong in wrongs if wrong), None)
 
 
 _WORDS = {
@@ -164,11 +167,11 @@ _WORDS = {
 }
 
 
-def _word(kind) -> str:
+def _word(kind: Any) -> str:
     return _WORDS.get(kind) or f"a {kind.__name__}"
 
 
-def _is_plain(value, kind) -> bool:
+def _is_plain(value: Any, kind: Any) -> bool:
     """A whole number is a number too; true and false are neither."""
     if kind is float:
         try:
@@ -180,7 +183,7 @@ def _is_plain(value, kind) -> bool:
     return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
-def shown(value) -> str:
+def shown(value: Any) -> str:
     """A short word for a wrong value, whatever it is."""
     if isinstance(value, str):
         return ascii(value if len(value) <= SHOWN_LENGTH else value[:SHOWN_LENGTH] + "…")
@@ -189,12 +192,12 @@ def shown(value) -> str:
     return repr(value) if value is None or isinstance(value, (bool, int, float)) else f"a {type(value).__name__}"
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return tuple(_plain(item) for item in value)
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 @functools.cache
-def _hints(kind) -> dict:
+def _hints(kind: Any) -> dict[str, Any]:
     return typing.get_type_hints(kind, include_extras=True)

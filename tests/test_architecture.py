@@ -29,9 +29,8 @@ ALLOWED = {
     "export": FREE | {"frame", "io", "network", "engines", "denoise"},
     "evaluate": FREE | {"frame", "io", "network", "engines", "denoise", "evaluate"},
     "serve": FREE | {"frame", "io", "network", "engines", "denoise", "serve"},
-    "__init__": set(),
 }
-COMPOSERS = {"cli", "demo", "online", "__main__"}  # these put stations together
+COMPOSERS = {"__init__", "api", "cli", "demo", "online", "__main__"}  # these put stations together
 # Heavy neighbour → where it may be imported.
 DOORS = {
     "bpy": {"sample/worker"},

@@ -8,13 +8,13 @@ import click
 from .. import __version__
 from .ending import Commands
 from .learning import adapt, online, train
-from .options import engine_options, folder_name, make_reporter, precision_word, reporter, source_options
+from .options import engine_options, folder_name, make_reporter, precision_word, source_options
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(__version__)
 @click.option("--progress", type=click.Choice(["bar", "json"]), default="bar", help="How progress is written to stderr.")
-def main(progress):
+def main(progress: str) -> None:
     """Learn to denoise path-traced images from noisy renders only."""
     from . import console
 
@@ -122,7 +122,20 @@ def sample(
 @engine_options(average="1")
 @click.option("--tile", type=click.IntRange(32), metavar="PX", help="Tile size; smaller takes less memory.")
 @click.pass_context
-def denoise(ctx, pair, keep_noisy, strength, shots, sources, engine, device, precision, tile, **others):
+def denoise(
+    ctx: click.Context,
+    /,
+    pair: tuple[str, ...],
+    keep_noisy: bool,
+    strength: float,
+    shots: str | None,
+    sources: Any,
+    engine: str,
+    device: str,
+    precision: str,
+    tile: int | None,
+    **others: Any,
+) -> dict[str, Any]:
     """Denoise EXR files of any renderer, folders of them, or frame_####.exr patterns."""
     from ..denoise import DenoiseOptions, PictureOptions
     from ..denoise import denoise as run
@@ -138,7 +151,7 @@ def denoise(ctx, pair, keep_noisy, strength, shots, sources, engine, device, pre
         sources=sources,
         engine=EngineOptions(device, engine, precision, tile),
     )
-    done = run(options, lambda title: reporter(ctx, title))
+    done = run(options, make_reporter(ctx))
     count = len(done.outputs)
     console.result(f"wrote {done.outputs[0]}" if count == 1 else f"wrote {count} files to {options.output}")
     return {"outputs": list(done.outputs), "engine": done.engine, "prefiltered": done.prefiltered, "models": list(done.models)}
@@ -146,7 +159,7 @@ def denoise(ctx, pair, keep_noisy, strength, shots, sources, engine, device, pre
 
 @main.command()
 @click.argument("folders", nargs=-1, metavar="[FOLDER…]")
-def models(folders):
+def models(folders: tuple[str, ...]) -> dict[str, Any]:
     """List the models that can be used: built-in, runs and files in FOLDER…  [default: runs]"""
     from ..network.registry import list_models
     from . import console
@@ -163,7 +176,7 @@ def models(folders):
 
 
 @main.command()
-def engines():
+def engines() -> dict[str, Any]:
     """List what can run a network on this machine."""
     from ..engines.choice import list_engines
     from . import console
@@ -178,7 +191,7 @@ def engines():
 
 
 @main.command()
-def serve():
+def serve() -> None:
     """Answer requests of another program, JSON lines on stdin and stdout: the Blender extension uses this."""
     from ..serve.server import main as run
 
@@ -197,7 +210,7 @@ def serve():
     help="auto: half for tza, which Open Image Denoise's runtime needs, else single.",
 )
 @click.option("--check", metavar="FRAME.exr", help="Frame to compare on.  [default: one of the datasets/ folder]")
-def export(model, kind, output, precision, check):
+def export(model: str, kind: str, output: str, precision: str, check: str | None) -> dict[str, Any]:
     """Write a model for other programs; the file is read back and compared on a real frame."""
     from ..export import ExportOptions
     from ..export import export as run
@@ -298,7 +311,3 @@ def demo(ctx: click.Context, /, minutes: float, out: str, blender: str | None) -
         f"n2n-render denoise FRAME.exr --model {done.run} -o OUT.exr"
     )
     return {"scores": done.view.scores, "picture": done.picture, "run": done.run}
-
-
-if __name__ == "__main__":
-    main()

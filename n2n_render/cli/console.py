@@ -7,13 +7,18 @@ import math
 import os
 import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Self
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 from rich.table import Table
 
-from ..errors import LOGGER
+from ..errors import LOGGER, N2NError
+from ..progress import Progress
 from .start import end_event
 
 _talk = Console(stderr=True, highlight=False)
@@ -23,7 +28,7 @@ _style = "bar"
 
 
 @contextlib.contextmanager
-def speaking(style: str):
+def speaking(style: str) -> Iterator[None]:
     """Inside, talk is as `reporter` of that style writes it."""
     global _style
     before, _style = _style, style
@@ -33,18 +38,19 @@ def speaking(style: str):
         _style = before
 
 
-def say(message: str):
+def say(message: str) -> None:
+    """Talk: what helps now, and no program reads."""
     if _style == "json":
         _write_event({"event": "note", "message": message})
     else:
         _talk.print(escape(message))
 
 
-def end_with_error(error, kind: str, show=None):
+def end_with_error(error: N2NError, kind: str, show: Callable[[], object] | None = None) -> None:
     """The last thing that is said. kind: as in `start.end_event`; show(): what people read instead of the sentence."""
     if _style == "json":
         if kind == "unexpected":
-            show()
+            (show or (lambda: None))()
         with contextlib.suppress(OSError):
             sys.stderr.write(end_event(kind, error.what, error.hint))
             sys.stderr.flush()
@@ -56,18 +62,18 @@ def end_with_error(error, kind: str, show=None):
         show_error(error)
 
 
-def end_with_result(values: dict):
+def end_with_result(values: dict[str, Any]) -> None:
     """What a command made, numbers and paths by name, for programs; people have read it already."""
     if _style == "json":
         _write_event({"event": "result", **{name: _plain(value) for name, value in values.items()}})
 
 
-def _write_event(values: dict):
+def _write_event(values: dict[str, Any]) -> None:
     sys.stderr.write(json.dumps(values) + "\n")
     sys.stderr.flush()
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """As JSON has it: paths are texts, what is not finite is null."""
     if isinstance(value, dict):
         return {str(name): _plain(item) for name, item in value.items()}
@@ -79,24 +85,26 @@ def _plain(value):
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def show_error(error):
+def show_error(error: N2NError) -> None:
+    """One red sentence, and what to do next."""
     _talk.print(f"[red]error:[/red] {escape(error.what)}", soft_wrap=True)
     if error.hint:
         _talk.print(f"  {escape(error.hint)}", soft_wrap=True)
 
 
-def result(message: str):
+def result(message: str) -> None:
+    """A line of what the command found: to stdout."""
     _print_result(_results, escape(message))
 
 
-def _print_result(console: Console, what):
+def _print_result(console: Console, what: str | Table) -> None:
     try:
         console.print(what)
     except OSError as error:  # the disk that stdout was sent to
         raise OSError(error.errno, error.strerror, "standard output") from None
 
 
-def show_table(title: str, columns: list[str], rows: list[list[str]], numbers: bool = True):
+def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = True) -> None:
     """`numbers`: all columns but the first are; else they are text, which may wrap."""
     table = Table(title=title, title_justify="left")
     for index, column in enumerate(columns):
@@ -116,25 +124,25 @@ class BarReporter:
 
     def __init__(self, title: str):
         self._title = title
-        self._bar = None
+        self._bar: Bar | None = None
         self._started = time.time()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._stop()
 
-    def _stop(self):
+    def _stop(self) -> None:
         if self._bar is not None and _talk.is_terminal:
             self._bar.stop()
         self._bar = None
 
-    def start(self, total: float, count: int = 0):
+    def start(self, total: float, count: int = 0) -> None:
         """`total`: amount of work in any unit; `count`: how many things it is made of, for the rate."""
         self._stop()
         self._started, self._done, self._count, self._rate = time.time(), 0, count, ""
-        self._bar = Progress(
+        self._bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
@@ -149,19 +157,21 @@ class BarReporter:
         if _talk.is_terminal:
             self._bar.start()
 
-    def advance(self, amount: float, text: str = "", finished: bool = True):
+    def advance(self, amount: float, text: str = "", finished: bool = True) -> None:
         """`finished`: one more of the `count` things is complete."""
+        bar = self._bar
+        assert bar is not None  # it was started
         self._done += finished
         rate = f"{self._done}/{self._count}, {self._done / max(time.time() - self._started, 1e-6):.2f}/s" if self._count else ""
-        self._bar.update(self._task, advance=amount, rate=f"{rate} {text}".strip())
+        bar.update(self._task, advance=amount, rate=f"{rate} {text}".strip())
         if not _talk.is_terminal and time.time() > self._next_line:  # a log file: now and then a line
             self._next_line = time.time() + LINE_EVERY_S
-            say(f"{self._title}: {self._bar.tasks[0].percentage:.0f} %, {self._bar.tasks[0].fields['rate']}")
+            say(f"{self._title}: {bar.tasks[0].percentage:.0f} %, {bar.tasks[0].fields['rate']}")
 
-    def note(self, message: str):
+    def note(self, message: str) -> None:
         say(message)
 
-    def warn(self, message: str):
+    def warn(self, message: str) -> None:
         _talk.print(f"[yellow]warning:[/yellow] {escape(message)}", soft_wrap=True)
 
 
@@ -171,31 +181,31 @@ class JsonReporter:
     def __init__(self, title: str):
         self._title = title
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         return None
 
-    def _write(self, **values):
+    def _write(self, **values: Any) -> None:
         _write_event({"task": self._title, **values})
 
-    def start(self, total: float, count: int = 0):
+    def start(self, total: float, count: int = 0) -> None:
         self._total, self._done = total, 0.0
         self._write(event="start", total=total, count=count)
 
-    def advance(self, amount: float, text: str = "", finished: bool = True):
+    def advance(self, amount: float, text: str = "", finished: bool = True) -> None:
         self._done += amount
         self._write(event="progress", done=self._done, total=self._total, text=text)
 
-    def note(self, message: str):
+    def note(self, message: str) -> None:
         self._write(event="note", message=message)
 
-    def warn(self, message: str):
+    def warn(self, message: str) -> None:
         self._write(event="warning", message=message)
 
 
-def reporter(title: str, style: str):
+def reporter(title: str, style: str) -> AbstractContextManager[Progress]:
     """`style`: "bar" or "json"."""
     return JsonReporter(title) if style == "json" else BarReporter(title)
 
@@ -205,16 +215,17 @@ class _Doubts(logging.Handler):
 
     def __init__(self, style: str):
         super().__init__(logging.WARNING)
-        self._reporter, self._told = reporter("doubts", style), set()
+        self._reporter = JsonReporter("doubts") if style == "json" else BarReporter("doubts")
+        self._told: set[str] = set()
 
-    def emit(self, record):
+    def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
         if message not in self._told:
             self._told.add(message)
             self._reporter.warn(message)
 
 
-def show_doubts(style: str):
+def show_doubts(style: str) -> None:
     """From here on what the library doubts is shown, as `reporter` of that style shows warnings."""
     for handler in [handler for handler in LOGGER.handlers if isinstance(handler, _Doubts)]:
         LOGGER.removeHandler(handler)

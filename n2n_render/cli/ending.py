@@ -10,7 +10,9 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable, Sequence
 from types import FrameType
+from typing import Any, Self, TextIO
 
 import click
 
@@ -30,22 +32,22 @@ class Commands(click.Group):
 
     command_class = Command
 
-    def invoke(self, ctx):
+    def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except (KeyboardInterrupt, EOFError, OSError) as error:
             raise _Stopped from error
 
-    def main(self, args=None, *more, standalone_mode=True, **extra):
+    def main(self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **extra: Any) -> Any:  # type: ignore[override]
         """Exits with the command's code."""
         if not standalone_mode:
-            return super().main(args, *more, standalone_mode=False, **extra)
+            return super().main(args, standalone_mode=False, **extra)
         from . import console
 
         args = sys.argv[1:] if args is None else list(args)
         with console.speaking("json" if wants_json(args) else "bar"), _Signals() as signals:
             try:
-                made = super().main(args, *more, standalone_mode=False, **extra)
+                made = super().main(args, standalone_mode=False, **extra)
                 signals.ignore()  # from here on there is one end
                 if sys.stdout:
                     sys.stdout.flush()
@@ -65,8 +67,9 @@ class _Signals:
     callback swallows the exception; then the signal is sent again.
     """
 
-    def __enter__(self):
-        self.came, self._before, self._hook = False, {}, sys.unraisablehook
+    def __enter__(self) -> Self:
+        self.came, self._hook = False, sys.unraisablehook
+        self._before: dict[int, Any] = {}
         if threading.current_thread() is not threading.main_thread():
             return self
         if callable(signal.getsignal(signal.SIGINT)):
@@ -77,41 +80,42 @@ class _Signals:
         sys.unraisablehook = self._on_swallowed
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         sys.unraisablehook = self._hook
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _take(self, number, handler):
+    def _take(self, number: int, handler: Callable[..., None]) -> None:
         self._before[number] = signal.getsignal(number)
         signal.signal(number, handler)
 
-    def _interrupt(self, *_):
+    def _interrupt(self, *_: object) -> None:
         self.came = True
         if _is_importing():  # C++ of a package that is being imported may end the process at an exception: a little later
             self._send_again()
         else:
             raise KeyboardInterrupt
 
-    def _terminate(self, *_):
+    def _terminate(self, *_: object) -> None:
         """A Ctrl-C, also where the shell made us ignore Ctrl-C itself (a background job). Training has its own handler."""
         on_ctrl_c = signal.getsignal(signal.SIGINT)
-        if not callable(on_ctrl_c):
+        if callable(on_ctrl_c):
+            on_ctrl_c(signal.SIGINT, None)
+        else:
             self._interrupt()
-        on_ctrl_c(signal.SIGINT, None)
 
-    def _on_swallowed(self, unraisable):
+    def _on_swallowed(self, unraisable: Any) -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
             self._send_again()
         else:
             self._hook(unraisable)
 
-    def _send_again(self):
+    def _send_again(self) -> None:
         timer = threading.Timer(SWALLOWED_S, _thread.interrupt_main)
         timer.daemon = True
         timer.start()
 
-    def ignore(self):
+    def ignore(self) -> None:
         """The end is being told: one more Ctrl-C would only cut the sentence, or add another end."""
         for number in self._before:
             signal.signal(number, signal.SIG_IGN)
@@ -154,7 +158,7 @@ def _explain(error: BaseException) -> int:
     return 1
 
 
-def _can_be_written(stream) -> bool:
+def _can_be_written(stream: TextIO) -> bool:
     try:
         stream.flush()
     except (OSError, ValueError):

@@ -1,14 +1,25 @@
 """The commands that train: train, adapt, online. Like commands.py: no logic here."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ..errors import N2NError
-from .options import Command, engine_options, folder_name, is_given, parse_features, parse_numbers, refuse_given, reporter
+from .options import (
+    Command,
+    Function,
+    engine_options,
+    folder_name,
+    is_given,
+    make_reporter,
+    parse_features,
+    parse_numbers,
+    refuse_given,
+)
 
 
-def _temporal_options(command):
+def _temporal_options(command: Function) -> Function:
     for option in (
         click.option("--shots", metavar="1-48,49-120", help="With --temporal: first and last frame of each shot."),
         click.option(
@@ -23,7 +34,7 @@ def _temporal_options(command):
     return command
 
 
-def _check_shots(temporal, shots):
+def _check_shots(temporal: int, shots: str | None) -> None:
     if shots and not temporal:
         raise N2NError("--shots is for --temporal, which was not given", "Pass --temporal 2 too, or leave --shots out.")
 
@@ -84,7 +95,17 @@ def _check_shots(temporal, shots):
 @click.option("--seed", type=click.IntRange(0), default=1, help="Same seed, data, --steps and --precision: same weights.")
 @click.option("--resume", metavar="RUN", help="Go on with this run folder, with its settings.")
 @click.pass_context
-def train(ctx, resume, features, widths, minutes, data, shots, **options):
+def train(
+    ctx: click.Context,
+    /,
+    resume: str | None,
+    features: str,
+    widths: str,
+    minutes: float | None,
+    data: tuple[str, ...],
+    shots: str | None,
+    **options: Any,
+) -> dict[str, Any]:
     """Train a denoiser on noisy pairs."""
     from ..io.sequence import parse_shots
     from ..train.loop import resumed_config
@@ -134,7 +155,7 @@ def train(ctx, resume, features, widths, minutes, data, shots, **options):
             decoder_width=decoder,
             shots=tuple(parse_shots(shots)),
         )
-    with reporter(ctx, "training") as progress:
+    with make_reporter(ctx)("training") as progress:
         folder = run(config, progress, resume)
     console.result(f"{folder}: best.pt, last.pt, training.png, metrics.jsonl")
     console.say(f"next: n2n-render denoise FRAMES --model {folder} -o OUT")
@@ -179,7 +200,15 @@ def train(ctx, resume, features, widths, minutes, data, shots, **options):
 @click.option("--seed", type=click.IntRange(0), default=1, help="Same seed, frames and --steps: same weights.")
 @engine_options(average="4")
 @click.pass_context
-def adapt(ctx, inputs, pair, out, shots, **options):
+def adapt(
+    ctx: click.Context,
+    /,
+    inputs: tuple[str, ...],
+    pair: tuple[str, ...],
+    out: str,
+    shots: str | None,
+    **options: Any,
+) -> dict[str, Any]:
     """Train on the very frames that are to be denoised, then denoise them: from two noisy renders of each to a clean one."""
     from ..adapt.adapt import adapt as run
     from ..adapt.options import AdaptOptions
@@ -199,7 +228,7 @@ def adapt(ctx, inputs, pair, out, shots, **options):
         groups,
         names,
         out,
-        lambda title: reporter(ctx, title),
+        make_reporter(ctx),
         lambda path, picture: write_error_map(path.with_suffix(".error.png"), picture.error_display),
         write_strip,
     )
@@ -211,22 +240,22 @@ def adapt(ctx, inputs, pair, out, shots, **options):
             console.result(
                 f"best on held-out tiles after {done.tuned.steps} steps" + (share if options["init"] != "nothing" else "")
             )
-    noisy = [frame for frame in done.frames if frame.psnr_db is not None]
+    noisy = [(frame.psnr_db, frame.output) for frame in done.frames if frame.psnr_db is not None]
     made = {"folder": out, "outputs": [frame.output for frame in done.frames], "frames": len(done.frames), "model": done.model}
     if done.model is None or not noisy:
         console.result(f"wrote {len(done.frames)} frame(s) to {out}; none holds any noise, so they are as they were")
         return {**made, "learned": False}
-    mean = sum(frame.psnr_db for frame in noisy) / len(noisy)
-    worst = min(noisy, key=lambda frame: frame.psnr_db)
+    mean = sum(psnr_db for psnr_db, _ in noisy) / len(noisy)
+    least, worst = min(noisy)
     console.result(
         f"wrote {len(done.frames)} frame(s) to {out}, expected PSNR on T {mean:.1f} dB in the mean, least "
-        f"{worst.psnr_db:.1f} dB in {worst.output.name}; error maps beside them, numbers in report.json"
+        f"{least:.1f} dB in {worst.name}; error maps beside them, numbers in report.json"
     )
     console.result(f"model for other frames of this shot: {done.model}")
-    return {**made, "expected_psnr_db": mean, "least_psnr_db": worst.psnr_db, "least": worst.output, **_learned(done.model)}
+    return {**made, "expected_psnr_db": mean, "least_psnr_db": least, "least": worst, **_learned(done.model)}
 
 
-def _learned(model: Path) -> dict:
+def _learned(model: Path) -> dict[str, Any]:
     """Also where an earlier run did the learning."""
     from ..network.checkpoint import read_checkpoint
 
@@ -276,7 +305,7 @@ def _learned(model: Path) -> dict:
 @click.option("--device", default="auto", metavar="NAME", help="What the network trains on: auto, cpu, cuda, mps.")
 @click.option("--seed", type=click.IntRange(0), default=1)
 @click.pass_context
-def online(ctx, frames, size, **options):
+def online(ctx: click.Context, /, frames: str, size: str | None, **options: Any) -> dict[str, Any]:
     """Render a fly-through and denoise it as it comes, with a network that learns from every frame."""
     from ..io.images import pillow
     from ..online.curve import check_matplotlib, write_fly_through
@@ -285,14 +314,11 @@ def online(ctx, frames, size, **options):
     from ..sample import plan
     from . import console
 
-    parsed = plan.parse_size(size) if size else None
     pillow()
     check_matplotlib()
     points = run(
-        OnlineOptions(
-            **options, frames=tuple(plan.parse_frames(frames)), size=tuple(parsed) if isinstance(parsed, list) else parsed
-        ),
-        lambda title: reporter(ctx, title),
+        OnlineOptions(**options, frames=tuple(plan.parse_frames(frames)), size=plan.parse_size(size) if size else None),
+        make_reporter(ctx),
     )
     write_fly_through(points, Path(options["out"]) / "curve.png")
     folder, means = Path(options["out"]), {}

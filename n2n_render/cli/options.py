@@ -1,32 +1,30 @@
 """Options that several commands share, and what reads their texts."""
 
 import functools
+from collections.abc import Callable, Collection
+from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from ..errors import N2NError
 from ..progress import Reporter
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Command(click.Command):
     """Refuses empty texts: an empty path would be the current folder, and an empty name nothing."""
 
-    def parse_args(self, ctx, args):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         rest = super().parse_args(ctx, args)
         for param in self.params:
-            given = ctx.params.get(param.name)
+            given = ctx.params.get(param.name or "")
             texts = given if isinstance(given, tuple) else (given,)
             empty = any(isinstance(text, str) and not text.strip() for text in texts)
-            if empty and is_given(ctx, param.name) and param.default != "":  # an empty list of --features is one
+            if empty and is_given(ctx, param.name or "") and param.default != "":  # an empty list of --features is one
                 raise click.BadParameter("it is empty.", ctx, param)
         return rest
-
-
-def reporter(ctx, title):
-    """A progress context as the user asked for it."""
-    from . import console
-
-    return console.reporter(title, ctx.find_root().params["progress"])
 
 
 def make_reporter(ctx: click.Context) -> Reporter:
@@ -37,18 +35,20 @@ def make_reporter(ctx: click.Context) -> Reporter:
     return lambda title: console.reporter(title, style)
 
 
-def is_given(ctx, name):
-    return ctx.get_parameter_source(name).name == "COMMANDLINE"
+def is_given(ctx: click.Context, name: str) -> bool:
+    """Whether the user wrote the option down; else its value is the default."""
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
-def refuse_given(ctx, names, why, hint):
+def refuse_given(ctx: click.Context, names: Collection[str], why: str, hint: str) -> None:
     """Options that would have no effect are a mistake to point out, not to swallow."""
     given = [name for name in ctx.params if name in names and is_given(ctx, name)]
     if given:
         raise N2NError(f"--{given[0].replace('_', '-')} {why}", hint)
 
 
-def parse_features(text):
+def parse_features(text: str) -> tuple[str, ...]:
+    """ "albedo,normal" → names of guides, in their order in a network."""
     from ..frame.channels import FEATURES
 
     wanted = [part.strip() for part in text.split(",") if part.strip()]
@@ -58,14 +58,15 @@ def parse_features(text):
     return tuple(feature for feature in FEATURES if feature in wanted)
 
 
-def parse_numbers(option, text, count):
+def parse_numbers(option: str, text: str, count: int) -> list[int]:
+    """ "48,96" → [48, 96], so many."""
     parts = text.split(",")
     if len(parts) != count or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
         raise N2NError(f"cannot read {option} {text!r}", f"It takes {count} positive numbers with commas between.")
     return [int(part) for part in parts]
 
 
-def folder_name(ctx, option, text):
+def folder_name(ctx: click.Context, option: click.Parameter, text: str | None) -> str | None:
     """A click callback: an output folder with a file's name, like out.png, is a mistake."""
     from ..io.sequence import check_output_name
 
@@ -74,22 +75,22 @@ def folder_name(ctx, option, text):
     return text
 
 
-def _as_number(ctx, option, text):
+def _as_number(ctx: click.Context, option: click.Parameter, text: str) -> int:
     return int(text)
 
 
 PRECISION_WORDS = {"half": "float16", "single": "float32"}
 
 
-def precision_word(ctx, parameter, value):
+def precision_word(ctx: click.Context, option: click.Parameter, value: str) -> str:
     """What users say → what is said inside."""
     return PRECISION_WORDS.get(value, value)
 
 
-def engine_options(average: str):
-    """`average`: the default of --average."""
+def engine_options(average: str) -> Callable[[Function], Function]:
+    """What runs a network, for a command. average: the default of --average."""
 
-    def decorate(command):
+    def decorate(command: Function) -> Function:
         for option in (
             click.option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps, hip, sycl, metal."),
             click.option(
@@ -119,11 +120,19 @@ def engine_options(average: str):
     return decorate
 
 
-def source_options(command):
+def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Where the channels of the files lie; the command is given `sources`, a SourceOptions."""
 
     @functools.wraps(command)
-    def with_sources(*args, channels, albedo, normal, depth, motion, **others):
+    def with_sources(
+        *args: Any,
+        channels: str | None,
+        albedo: tuple[str, ...],
+        normal: tuple[str, ...],
+        depth: tuple[str, ...],
+        motion: tuple[str, ...],
+        **others: Any,
+    ) -> Any:
         from ..io.sources import SourceOptions
 
         return command(*args, sources=SourceOptions(channels, albedo, normal, depth, motion), **others)

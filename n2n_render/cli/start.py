@@ -32,7 +32,7 @@ def end_event(kind: str, what: str, hint: str = "") -> str:
     return json.dumps({"event": "error", "kind": kind, "what": what, "hint": hint}) + "\n"
 
 
-def _leave(*_):
+def _leave(*_: object) -> None:
     """Nothing has begun yet, so nothing is left behind; an exception would end as a traceback of some import."""
     text = INTERRUPTED_EVENT if wants_json(sys.argv[1:]) else INTERRUPTED
     text += "\n"
@@ -40,7 +40,7 @@ def _leave(*_):
     os._exit(EXIT_INTERRUPTED)
 
 
-def _open_streams():
+def _open_streams() -> None:
     """Closed ones lead nowhere, and a file's name that the terminal cannot show is shown escaped: neither is an error."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
@@ -49,7 +49,7 @@ def _open_streams():
             getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
-def main():
+def main() -> None:
     """The command line, from the first moment."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where a shell made us deaf to it
         signal.signal(signal.SIGINT, _leave)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..frame.display import display, heat_map
 from ..io.atomic import write_beside
@@ -43,7 +44,7 @@ def comparison(compared: ComparedView) -> Any:
     return picture
 
 
-def worst_places(errors: list[np.ndarray], size: int) -> list[tuple[int, int]]:
+def worst_places(errors: list[NDArray[np.float32]], size: int) -> list[tuple[int, int]]:
     """Top left corners (y, x) of the CROPS windows of `size` pixels, apart from each other, where the mean of the error maps
     (H, W) is largest.
     """

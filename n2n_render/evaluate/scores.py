@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..denoise import Denoiser
 from ..engines import oidn
@@ -47,8 +48,8 @@ class ComparedView:
     """
 
     view: ViewScores
-    images: dict[str, np.ndarray]
-    errors: dict[str, np.ndarray]
+    images: dict[str, NDArray[np.float32]]
+    errors: dict[str, NDArray[np.float32]]
     references: References
 
     @property
@@ -91,7 +92,7 @@ def compare_view(
 
 def _pictures(
     pair: Pair, denoisers: Mapping[str, Denoiser], with_oidn: bool, finished: Mapping[str, Path]
-) -> dict[str, np.ndarray]:
+) -> dict[str, NDArray[np.float32]]:
     """Method → radiance (H, W, 3)."""
     features = {feature for denoiser in denoisers.values() for feature in denoiser.features}
     if with_oidn:
@@ -109,7 +110,9 @@ def _pictures(
     return images
 
 
-def score(*, image: np.ndarray, reference_a: np.ndarray, reference_b: np.ndarray) -> tuple[Scores, np.ndarray]:
+def score(
+    *, image: NDArray[np.float32], reference_a: NDArray[np.float32], reference_b: NDArray[np.float32]
+) -> tuple[Scores, NDArray[np.float32]]:
     """All metrics of one exposed image (H, W, 3), and its FLIP map (H, W)."""
     mean = (reference_a + reference_b) / 2
     flip_mean, flip_map = metrics.flip(image=image, reference=mean)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import N2NError
 from ..frame.transfer import exposure
@@ -17,14 +18,14 @@ from ..network.checkpoint import Checkpoint
 class References:
     """Two independent renders (H, W, 3) of one view, exposed by `factor`. spp: samples a pixel of each."""
 
-    halves: tuple[np.ndarray, np.ndarray]
+    halves: tuple[NDArray[np.float32], NDArray[np.float32]]
     factor: np.float32
     spp: int
 
     @property
-    def mean(self) -> np.ndarray:
+    def mean(self) -> NDArray[np.float32]:
         first, second = self.halves
-        return (first + second) / 2
+        return np.asarray((first + second) / 2, np.float32)
 
 
 def find_views(roots: Iterable[str | Path]) -> list[Pair]:
@@ -76,7 +77,7 @@ def read_references(pair: Pair) -> References:
     return References((first * factor, second * factor), factor, samples_of(pair.references[0]))
 
 
-def read_finished(path: Path) -> np.ndarray:
+def read_finished(path: Path) -> NDArray[np.float32]:
     """(H, W, 3): what a finished file shows, also where it still holds the noisy picture that Cycles put beside its own."""
     image = ExrImage(path)
     color = image.picture(image.layer(None))[..., :3]

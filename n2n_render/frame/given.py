@@ -1,13 +1,16 @@
 """What a program hands over → a Frame that can be denoised, or one sentence about what is wrong with it."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import N2NError
 from .channels import CHANNELS, COLOR, Kind, kind_of
 from .frame import Frame, sanitize
 
 
-def as_frame(image: Frame | np.ndarray, **guides: np.ndarray | None) -> Frame:
+def as_frame(image: Frame | NDArray[Any], **guides: NDArray[Any] | None) -> Frame:
     """A frame that can be denoised: every channel float32, of its kind's range, all of one size. What it shares with `image`
     is not changed.
 
@@ -26,7 +29,7 @@ def as_frame(image: Frame | np.ndarray, **guides: np.ndarray | None) -> Frame:
     return Frame(**channels)
 
 
-def _as_channel(name: str, given: np.ndarray) -> np.ndarray:
+def _as_channel(name: str, given: NDArray[Any]) -> NDArray[np.float32]:
     pixels, count = np.asarray(given), CHANNELS[name].count if name in CHANNELS else None
     what = "the image" if name == COLOR else name
     if pixels.ndim != 3 or 0 in pixels.shape or pixels.shape[-1] != (count or pixels.shape[-1]):
@@ -49,7 +52,7 @@ def _as_channel(name: str, given: np.ndarray) -> np.ndarray:
     return sanitize(kind_of(name), pixels)
 
 
-def _shape_hint(pixels: np.ndarray, count: int | None) -> str:
+def _shape_hint(pixels: NDArray[Any], count: int | None) -> str:
     if pixels.ndim == 3 and pixels.shape[-1] == 4 and count == 3:
         return "Leave alpha out: image[..., :3]."
     if pixels.ndim == 3 and pixels.shape[0] == count:
@@ -61,6 +64,6 @@ def _shape_hint(pixels: np.ndarray, count: int | None) -> str:
     return "Check what was passed."
 
 
-def size_of(pixels: np.ndarray) -> str:
+def size_of(pixels: NDArray[Any]) -> str:
     """ "width×height", for a sentence."""
     return f"{pixels.shape[1]}×{pixels.shape[0]}"

@@ -11,7 +11,9 @@ import stat
 import tempfile
 import threading
 import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, NoReturn
 
 from ..errors import N2NError, doubt
 from .owned import is_alive
@@ -30,7 +32,7 @@ JSON_BYTES = 256 * 2**20  # of a report of many thousand frames there are fewer
 JSON_DEPTH = 100  # lists in lists; ours have five
 
 
-def write_beside(path: str | os.PathLike, write) -> None:
+def write_beside(path: str | os.PathLike[str], write: Callable[[str], object]) -> None:
     """Calls `write(temporary path)` and moves the result to `path`; a failure leaves `path` as it was.
 
     What a killed process left when it wrote the same file is removed.
@@ -64,14 +66,14 @@ def make_folder(folder: Path, hint: str = "Pass a writable folder.") -> None:
         raise N2NError(f"{folder}: cannot be made ({error.strerror})", hint) from None
 
 
-def temporary_folder(name: str, known: str | None = None) -> Path:
-    """A folder for what `name` says, outside of the user's: a new one, or the one that is `known` by a name of its own. Raises
+def temporary_folder(name: str, own: str | None = None) -> Path:
+    """A folder for what `name` says, outside of the user's: a new one, or the one that has an `own` name. Raises
     N2NError where there can be none.
     """
     try:
-        if known is None:
+        if own is None:
             return Path(tempfile.mkdtemp(prefix=f"n2n-render-{name}-"))
-        folder = Path(tempfile.gettempdir()) / f"n2n-render-{name}-{known}"
+        folder = Path(tempfile.gettempdir()) / f"n2n-render-{name}-{own}"
         folder.mkdir(exist_ok=True)
         return folder
     except OSError as error:
@@ -91,7 +93,7 @@ def remove_abandoned(folder: Path, name: str | None = None) -> None:
 
 
 @contextlib.contextmanager
-def locked_folder(folder: Path):
+def locked_folder(folder: Path) -> Iterator[None]:
     """Only one run at a time writes to `folder`, which is made. Raises Busy where another one does.
 
     The system's own lock on a file: it ends with the process, however that ends. Where the file system has none, as some
@@ -110,7 +112,7 @@ def locked_folder(folder: Path):
 
 
 @contextlib.contextmanager
-def locked_file(path: Path):
+def locked_file(path: Path) -> Iterator[None]:
     """Holds the lock `path`, which is gone afterwards. Raises Busy at once where another process holds it."""
     import filelock  # here: `serve` inside the extension has no locks and no such package
 
@@ -133,19 +135,19 @@ def locked_file(path: Path):
         lock.release()
 
 
-def write_text(path: str | os.PathLike, text: str) -> None:
+def write_text(path: str | os.PathLike[str], text: str) -> None:
     """As `write_beside`."""
     write_beside(path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
 
 
-def read_json(path: str | os.PathLike, hint: str = ""):
+def read_json(path: str | os.PathLike[str], hint: str = "") -> Any:
     """What a JSON file holds: plain, finite, not nested too deep. Raises N2NError for anything else, and for no such file."""
     try:
         if check_regular(path).st_size > JSON_BYTES:
             raise ValueError(f"it is larger than {JSON_BYTES >> 20} MiB")
-        found = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_refuse, parse_float=_finite)
-        _check_depth(found)
-        return found
+        content = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_refuse, parse_float=_finite)
+        _check_depth(content)
+        return content
     except OSError as error:
         raise N2NError(f"{path}: cannot be read ({error.strerror or error})", hint) from None
     except RecursionError:
@@ -154,7 +156,7 @@ def read_json(path: str | os.PathLike, hint: str = ""):
         raise N2NError(f"{path}: is not JSON, or is damaged ({first_line(error)})", hint) from None
 
 
-def check_regular(path: str | os.PathLike) -> os.stat_result:
+def check_regular(path: str | os.PathLike[str]) -> os.stat_result:
     """Facts about a file. Raises OSError where it is something else: a pipe would be waited for, a device has no end."""
     facts = os.stat(path)
     if not stat.S_ISREG(facts.st_mode):
@@ -162,17 +164,17 @@ def check_regular(path: str | os.PathLike) -> os.stat_result:
     return facts
 
 
-def _refuse(name):
+def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number")
 
 
-def _finite(text):
+def _finite(text: str) -> float:
     return float(text) if abs(float(text)) < float("inf") else _refuse(text)
 
 
-def _check_depth(found):
+def _check_depth(content: Any) -> None:
     """Level by level: what is too deep for JSON's reader is too deep for everything that walks through it later."""
-    level = [found]
+    level = [content]
     for _ in range(JSON_DEPTH):
         level = [
             item

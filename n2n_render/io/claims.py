@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ..errors import UnreadableFile
 
@@ -18,7 +19,9 @@ WELL_KNOWN = ("NO", "RLE", "ZIPS", "ZIP", "PXR24", "PIZ", "B44", "B44A")
 ENTRY_BYTES = 8  # of the table of offsets
 
 
-def check_claims(file: str | os.PathLike, headers: Sequence[dict], path: str | os.PathLike | None = None):
+def check_claims(
+    file: str | os.PathLike[str], headers: Sequence[dict[str, Any]], path: str | os.PathLike[str] | None = None
+) -> None:
     """Raises UnreadableFile where the headers of all parts claim more blocks or pixels than the file or the memory can hold.
 
     path: what the file is called, if that is another.
@@ -45,15 +48,16 @@ def check_claims(file: str | os.PathLike, headers: Sequence[dict], path: str | o
         )
 
 
-def _name(value) -> str:
+def _name(value: object) -> str:
     return str(getattr(value, "name", value))
 
 
-def _blocks(header, method, width, height) -> int:
+def _blocks(header: dict[str, Any], method: str, width: int, height: int) -> int:
     """Entries of the part's table of offsets, at the least."""
     tiles = header.get("tiles")
     if tiles is not None and "tiled" in _name(header.get("type", "")):
-        return math.ceil(width / max(1, tiles.xSize)) * math.ceil(height / max(1, tiles.ySize))
+        across, down = width / max(1, int(tiles.xSize)), height / max(1, int(tiles.ySize))
+        return math.ceil(across) * math.ceil(down)
     return math.ceil(height / LINES.get(method, MOST_LINES))
 
 

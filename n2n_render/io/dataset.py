@@ -9,12 +9,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from ..config import Count, Number, Pixels, Samples
 from ..errors import N2NError, doubt
 from ..schema import check_items
 from .atomic import read_json, write_text
 
+Item = TypeVar("Item")
 MANIFEST = "manifest.json"
 _NAME = re.compile(r"(?P<view>v\d{3,})_f(?P<frame>-\d{3,}|\d{4,})_(?P<kind>[sr])(?P<seed>\d{4,})_(?P<spp>\d{4,})spp\.(?i:exr)")
 
@@ -96,7 +98,7 @@ _SCENE = {"sha256": "", "scene_name": None, "view_layer": None, "camera": None}
 _HINT = "Sample into a new folder."
 
 
-def read_manifest(folder: Path) -> dict:
+def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a dataset folder, with neutral values for what may be left out. Raises N2NError for a damaged one."""
     path = Path(folder) / MANIFEST
     if not path.exists():
@@ -111,7 +113,7 @@ def read_manifest(folder: Path) -> dict:
     return {**_LEFT_OUT, **manifest, "scene": {**_SCENE, **manifest["scene"]}}
 
 
-def _is_ours(manifest) -> bool:
+def _is_ours(manifest: object) -> bool:
     return isinstance(manifest, dict) and manifest.get("format") == 1 and "scene" in manifest
 
 
@@ -125,7 +127,8 @@ def _is_manifest(path: Path) -> bool:
         return path.exists()
 
 
-def write_manifest(folder: Path, manifest: dict):
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Puts it beside the renders, whole or not at all."""
     write_text(Path(folder) / MANIFEST, json.dumps(manifest, indent=1) + "\n")
 
 
@@ -166,13 +169,13 @@ def _folders(root: Path) -> Iterator[Path]:
         waiting = linked
 
 
-def _doubt_folder(error: OSError):
+def _doubt_folder(error: OSError) -> None:
     doubt(f"{error.filename}: may hold datasets, but cannot be read ({error.strerror})")
 
 
 def find_pairs(folder: Path) -> list[Pair]:
     """The pairs of one dataset folder, sorted by view and frame. A frame with fewer than two seeds is left out."""
-    groups: dict[tuple[str, int], dict[str, list]] = {}
+    groups: dict[tuple[str, int], dict[str, list[Path]]] = {}
     for path in sorted(Path(folder).iterdir()):
         name = parse_name(path.name)
         if name:
@@ -184,11 +187,11 @@ def find_pairs(folder: Path) -> list[Pair]:
     ]
 
 
-def split_pairs(pairs: list[Pair], share: float) -> tuple[list[Pair], list[Pair]]:
+def split_pairs(pairs: list[Pair], fraction: float) -> tuple[list[Pair], list[Pair]]:
     """(training, validation), held out by view (stills) or by frame (animations), each dataset for itself.
 
     All views with references are held out, because they tell more, but at most a third of the dataset (evenly spaced
-    ones); then others until it is `share` of the dataset. At least one is held out of a dataset of two or more; a
+    ones); then others until it is `fraction` of the dataset. At least one is held out of a dataset of two or more; a
     dataset of one stays in both lists, and the caller holds out a region of it.
     """
     training, validation = [], []
@@ -198,7 +201,7 @@ def split_pairs(pairs: list[Pair], share: float) -> tuple[list[Pair], list[Pair]
             training += own
             validation += own
             continue
-        count = max(1, round(share * len(own)))
+        count = max(1, round(fraction * len(own)))
         with_references = spaced([pair for pair in own if pair.references], max(count, len(own) // 3))
         others = spaced([pair for pair in own if not pair.references], max(0, count - len(with_references)))
         held_out = with_references + others
@@ -207,7 +210,7 @@ def split_pairs(pairs: list[Pair], share: float) -> tuple[list[Pair], list[Pair]
     return training, validation
 
 
-def spaced(items: list, count: int) -> list:
+def spaced(items: list[Item], count: int) -> list[Item]:
     """At most `count` of the items, evenly spaced."""
     if len(items) <= count:
         return items

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import N2NError
 from ..frame.display import display, heat_map
@@ -26,17 +27,17 @@ def pillow() -> tuple[Any, Any]:
     return Image, ImageDraw
 
 
-def write_png(path: str | os.PathLike[str], pixels: np.ndarray) -> None:
+def write_png(path: str | os.PathLike[str], pixels: NDArray[np.uint8]) -> None:
     """(H, W, 3) uint8 → a PNG. Raises N2NError where it cannot be written."""
     image = pillow()[0].fromarray(pixels)
     write_beside(path, lambda temporary: image.save(temporary, format="png"))
 
 
-def write_strip(path: str | os.PathLike[str], images: Sequence[np.ndarray]) -> None:
+def write_strip(path: str | os.PathLike[str], images: Sequence[NDArray[np.float32]]) -> None:
     """Exposed radiance images of one size (H, W, 3), side by side as a PNG, tone-mapped."""
     write_png(path, np.concatenate([display(image) for image in images], axis=1))
 
 
-def write_error_map(path: str | os.PathLike[str], error_display: np.ndarray) -> None:
+def write_error_map(path: str | os.PathLike[str], error_display: NDArray[np.float32]) -> None:
     """Expected RMS error on T (H, W) as a PNG: black is none, white is ERROR_WHITE or more."""
     write_png(path, heat_map(np.clip(error_display / ERROR_WHITE, 0, 1)))

@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from ..errors import N2NError, doubt
 from .dataset import parse_name
 from .exr import ExrImage
 
+Stem = tuple[Path, str, str]  # folder, name before the number, name after it
 _NUMBER = re.compile(r"-?\d+")
 _BEFORE_A_SIGN = re.compile(r"(^|[_.\s-]|(^|\D)v\d{3,}_f)\Z")  # the last: what `adapt` writes
 _BEFORE_A_SEED = re.compile(r"(?i)(^|[\W_])(s|seed[_.-]?)\Z")
@@ -26,18 +28,18 @@ _HEADER_NAMES = ("frame", "framenumber")
 class Place:
     """Where a file stands in an animation.
 
-    sequence: (folder, name before its number, name after it). frame: its number, None for a still. named, stated: what the
-    name and the header say, None if nothing. by_header: `frame` is the header's, as for all files of the sequence.
+    frame: its number, None for a still. named, stated: what the name and the header say, None if nothing. by_header: `frame`
+    is the header's, as for all files of the sequence.
     """
 
-    sequence: tuple
+    sequence: Stem
     frame: int | None
     named: int | None
     stated: int | None
     by_header: bool = False
 
 
-def frame_of_header(path: str | os.PathLike) -> int | None:
+def frame_of_header(path: str | os.PathLike[str]) -> int | None:
     """The frame that an EXR's header names ("12" or "0012" of Blender's metadata, numbers of others), or None.
 
     None also for what cannot be read: whoever reads the pixels says what is wrong with it.
@@ -50,7 +52,7 @@ def frame_of_header(path: str | os.PathLike) -> int | None:
 
 
 @lru_cache(maxsize=100_000)
-def _read_header(path, _size, _time) -> int | None:
+def _read_header(path: str, _size: int, _time: int) -> int | None:
     try:
         header = ExrImage(path, header_only=True).parts[0][0]
     except (N2NError, IndexError):
@@ -59,7 +61,7 @@ def _read_header(path, _size, _time) -> int | None:
     return next((number for name in _HEADER_NAMES for number in [_whole(values.get(name))] if number is not None), None)
 
 
-def _whole(value) -> int | None:
+def _whole(value: Any) -> int | None:
     """A number of any type, or its text; None for what is no whole number."""
     try:
         number = float(value.decode() if isinstance(value, bytes) else value)
@@ -71,7 +73,7 @@ def _whole(value) -> int | None:
 def place_files(paths: Sequence[Path]) -> list[Place]:
     """The place of each file among all of them. The names of a dataset say all themselves; headers of others are read."""
     places: list[Place | None] = [None] * len(paths)
-    families: dict[tuple, list[int]] = {}
+    families: dict[tuple[Any, ...], list[int]] = {}
     for index, path in enumerate(paths):
         own = parse_name(path.name)
         if own:
@@ -104,7 +106,7 @@ def _place_family(folder: Path, pieces: list[str], stems: list[str], stated: lis
         hyphen = "-" if text.startswith("-") and not minus else ""
         before, after = _before(pieces, texts, position) + hyphen, stem[len(_before(pieces, texts, position) + text) :]
         read.append(((folder, before, after), -value if minus else value))
-    sequences: dict[tuple, list[int | None]] = {}
+    sequences: dict[Stem, list[int | None]] = {}
     for (sequence, _), frame in zip(read, stated, strict=True):
         sequences.setdefault(sequence, []).append(frame)
     trusted = {
@@ -118,7 +120,7 @@ def _place_family(folder: Path, pieces: list[str], stems: list[str], stated: lis
     ]
 
 
-def _frame_position(pieces, numbers: list[list[str]], stated) -> int:
+def _frame_position(pieces: list[str], numbers: list[list[str]], stated: list[int | None]) -> int:
     """Which of the numbers in the names is the frame: the last one that agrees with all headers; else the last one, or the
     last that differs between the files if it has more digits (frame_0001_v2). A seed or a number of samples never is.
     """
@@ -128,9 +130,9 @@ def _frame_position(pieces, numbers: list[list[str]], stated) -> int:
         if not (_BEFORE_A_SEED.search(pieces[index]) or pieces[index + 1].lower().startswith("spp"))
     ]
     possible = possible or list(range(len(numbers[0])))
-    known = [(texts, abs(frame)) for texts, frame in zip(numbers, stated, strict=True) if frame is not None]
+    stating = [(texts, abs(frame)) for texts, frame in zip(numbers, stated, strict=True) if frame is not None]
     for index in reversed(possible):
-        if known and all(abs(int(texts[index])) == frame for texts, frame in known):
+        if stating and all(abs(int(texts[index])) == frame for texts, frame in stating):
             return index
     last = possible[-1]
     differing = [index for index in possible if len({texts[index] for texts in numbers}) > 1]
@@ -138,16 +140,18 @@ def _frame_position(pieces, numbers: list[list[str]], stated) -> int:
     return best if len(numbers[0][best].lstrip("-")) > len(numbers[0][last].lstrip("-")) else last
 
 
-def _read_signs(folder, pieces, position, numbers, stated) -> list[bool]:
+def _read_signs(
+    folder: Path, pieces: list[str], position: int, numbers: list[list[str]], stated: list[int | None]
+) -> list[bool]:
     """For each file whether its number is negative."""
 
-    def others(texts):
+    def others(texts: list[str]) -> tuple[str, ...]:
         return (*texts[:position], *texts[position + 1 :])
 
-    known: dict[tuple, bool] = {}  # what headers say of hyphens in this sequence
+    told: dict[tuple[str, ...], bool] = {}  # what headers say of hyphens in this sequence
     for texts, frame in zip(numbers, stated, strict=True):
         if texts[position].startswith("-") and frame and abs(frame) == -int(texts[position]):
-            known[others(texts)] = known.get(others(texts), False) or frame < 0
+            told[others(texts)] = told.get(others(texts), False) or frame < 0
     siblings = None
     signed = []
     for texts, frame in zip(numbers, stated, strict=True):
@@ -156,8 +160,8 @@ def _read_signs(folder, pieces, position, numbers, stated) -> list[bool]:
             signed.append(False)
         elif frame and abs(frame) == -int(text):
             signed.append(frame < 0)
-        elif others(texts) in known:
-            signed.append(known[others(texts)])
+        elif others(texts) in told:
+            signed.append(told[others(texts)])
         else:
             siblings = _sibling_numbers(folder, pieces, numbers) if siblings is None else siblings
             signed.append(
@@ -170,12 +174,12 @@ def _read_signs(folder, pieces, position, numbers, stated) -> list[bool]:
     return signed
 
 
-def _before(pieces, texts, position) -> str:
+def _before(pieces: list[str], texts: list[str], position: int) -> str:
     """The name up to one of its numbers."""
     return "".join(piece + text for piece, text in zip(pieces, texts[:position], strict=False)) + pieces[position]
 
 
-def _sibling_numbers(folder: Path, pieces, numbers) -> list[list[str]]:
+def _sibling_numbers(folder: Path, pieces: list[str], numbers: list[list[str]]) -> list[list[str]]:
     """The numbers in all names of the folder that are equal to these but for the numbers."""
     try:
         names = [Path(name) for name in os.listdir(folder)]
@@ -207,7 +211,7 @@ def _padded_alike(negative: str, positive: str) -> bool:
     return len(positive) >= width and len(negative) >= other - 1
 
 
-def doubt_places(paths: Sequence[Path], places: Sequence[Place]):
+def doubt_places(paths: Sequence[Path], places: Sequence[Place]) -> None:
     """Says where the headers of a sequence contradict its names, once for each sequence."""
     for sequence in dict.fromkeys(place.sequence for place in places):
         members = [
@@ -224,9 +228,9 @@ def doubt_places(paths: Sequence[Path], places: Sequence[Place]):
             doubt(f"{path}: the header says frame {stated}, as that of another file does; the names are believed")
 
 
-def doubt_gaps(paths: Sequence[Path], places: Sequence[Place]):
+def doubt_gaps(paths: Sequence[Path], places: Sequence[Place]) -> None:
     """Says which frames are missing in the middle of a sequence, and which are there twice."""
-    sequences: dict[tuple, dict[int, list[str]]] = {}
+    sequences: dict[Stem, dict[int, list[str]]] = {}
     for path, place in zip(paths, places, strict=True):
         if place.frame is not None:
             sequences.setdefault(place.sequence, {}).setdefault(place.frame, []).append(path.name)

@@ -7,6 +7,7 @@ import shutil
 import socket
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import N2NError
@@ -15,7 +16,7 @@ HOST = socket.gethostname()
 
 
 @contextlib.contextmanager
-def owned_folder(parent: Path, kind: str):
+def owned_folder(parent: Path, kind: str) -> Iterator[Path]:
     """The path of a new folder `<kind><host>-<pid>.…` in `parent`, removed with all it holds when the block ends."""
     try:
         path = Path(tempfile.mkdtemp(prefix=f"{kind}{HOST}-{os.getpid()}.", dir=parent))
@@ -30,7 +31,7 @@ def owned_folder(parent: Path, kind: str):
         shutil.rmtree(path, ignore_errors=True)
 
 
-def remove_abandoned(parent: Path, kind: str):
+def remove_abandoned(parent: Path, kind: str) -> None:
     """Removes the folders of this kind that killed processes of this machine left; those of other machines stay."""
     ours = re.compile(re.escape(kind + HOST) + r"-(\d+)(\..*)?")
     try:

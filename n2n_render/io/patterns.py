@@ -11,7 +11,7 @@ UNDERSTOOD = (
     "frame_{frame:04d}.exr, frame_[1-100].exr or frame_*.exr."
 )
 # What stands for a frame number → its least number of digits. Brackets around #### (After Effects) belong to it.
-_NUMBERS: dict[str, Callable[[re.Match], int]] = {
+_NUMBERS: dict[str, Callable[[re.Match[str]], int]] = {
     r"\[(?P<boxed>#+|@+)\]": lambda found: len(found["boxed"]),
     r"#+|@+": lambda found: len(found[0]),
     r"%(?P<printf>0?\d*)[di]": lambda found: int(found["printf"] or 1),
@@ -80,5 +80,5 @@ def _digits(least: int) -> str:
     return rf"(?:-\d{{{max(least - 1, 1)},}}|\d{{{least},}})"
 
 
-def _matches(found: re.Match | None, ranges: list[range]) -> bool:
+def _matches(found: re.Match[str] | None, ranges: list[range]) -> bool:
     return found is not None and all(int(found[f"frame{index}"]) in numbers for index, numbers in enumerate(ranges))

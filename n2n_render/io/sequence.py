@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from ..errors import N2NError, doubt
 from .dataset import parse_name
@@ -93,7 +94,7 @@ def _frame(place: Place, by_header: bool) -> int | None:
     return place.stated if by_header else place.named
 
 
-def _other_count(left, right, by_header) -> N2NError:
+def _other_count(left: list[Place], right: list[Place], by_header: bool) -> N2NError:
     first, second = ({_frame(place, by_header) for place in places} - {None} for places in (left, right))
     alone = sorted(frame for frame in first ^ second if frame is not None)
     return N2NError(
@@ -103,12 +104,12 @@ def _other_count(left, right, by_header) -> N2NError:
     )
 
 
-def _order(paths, left, files, right, by_header) -> list[int]:
+def _order(paths: list[Path], left: list[Place], files: list[Path], right: list[Place], by_header: bool) -> list[int]:
     """For each of the left files the index of its partner: the same view and frame, or name and frame, where that is clear;
     else as they were passed.
     """
 
-    def keys(some_paths, places, view_only):
+    def keys(some_paths: list[Path], places: list[Place], view_only: bool) -> list[tuple[Any, int | None]]:
         names = [parse_name(path.name) for path in some_paths]
         return [
             ((name.view if name else "") if view_only else place.sequence[1:], _frame(place, by_header))
@@ -122,7 +123,7 @@ def _order(paths, left, files, right, by_header) -> list[int]:
     return list(range(len(files)))
 
 
-def _check_pair(path, place, other, other_place, by_header, named):
+def _check_pair(path: Path, place: Place, other: Path, other_place: Place, by_header: bool, named: bool) -> None:
     ours, theirs = parse_name(path.name), parse_name(other.name)
     numbered = place.named is not None and other_place.named is not None
     if ours and theirs and ours.view != theirs.view:
@@ -168,13 +169,13 @@ def find_windows(groups: list[tuple[Path, ...]], reach: int, shots: list[tuple[i
     read = place_files(firsts)
     doubt_places(firsts, read)
     places = [(place.sequence, _shot(path, place.frame, shots), place.frame) for path, place in zip(firsts, read, strict=True)]
-    found: dict[tuple, int] = {}
+    index_of: dict[tuple[Any, ...], int] = {}
     for index, place in enumerate(places):
-        if place[-1] is not None and found.setdefault(place, index) != index:
-            doubt(f"{firsts[index]}: {firsts[found[place]].name} is the same frame, and is looked at as a neighbour instead")
+        if place[-1] is not None and index_of.setdefault(place, index) != index:
+            doubt(f"{firsts[index]}: {firsts[index_of[place]].name} is the same frame, and is looked at as a neighbour instead")
     windows = [
         [
-            index if step == 0 else found.get((*place[:-1], place[-1] + step)) if place[-1] is not None else None
+            index if step == 0 else index_of.get((*place[:-1], place[-1] + step)) if place[-1] is not None else None
             for step in range(-reach, reach + 1)
         ]
         for index, place in enumerate(places)
@@ -187,14 +188,14 @@ def find_windows(groups: list[tuple[Path, ...]], reach: int, shots: list[tuple[i
     return windows
 
 
-def _shot(path: Path, frame: int | None, shots) -> int | None:
+def _shot(path: Path, frame: int | None, shots: list[tuple[int, int]]) -> int | None:
     shot = next((index for index, (first, last) in enumerate(shots) if frame is not None and first <= frame <= last), None)
     if shots and frame is not None and shot is None:
         raise N2NError(f"--shots says nothing of frame {frame} ({path.name})", "Name every frame's shot, like 1-48,49-120.")
     return shot
 
 
-def check_overwrites(groups: list[list[Path]], outputs: list[Path]):
+def check_overwrites(groups: Sequence[Sequence[Path]], outputs: Sequence[Path]) -> None:
     """Refuses to write over any input."""
     inputs = {_one_name(path.resolve()) for group in groups for path in group}
     for output in outputs:
@@ -215,7 +216,7 @@ def plan_outputs(inputs: list[Path], output: str) -> list[Path]:
     return outputs
 
 
-def check_output_name(output: str, folder: bool = False):
+def check_output_name(output: str, folder: bool = False) -> None:
     """Raises N2NError for no name, and for that of another kind of file, which would become a folder's. `folder`: not even
     EXR files are written under the name itself.
     """
@@ -237,7 +238,7 @@ def check_output_name(output: str, folder: bool = False):
     )
 
 
-def check_output_names(outputs: list[Path]):
+def check_output_names(outputs: Sequence[Path]) -> None:
     """Raises N2NError where two files would get one name, also one that differs in letters' case where that is the same."""
     seen: dict[str, Path] = {}
     for output in outputs:

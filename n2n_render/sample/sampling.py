@@ -233,6 +233,7 @@ def _put_vectors(source: Path, path: Path) -> None:
     """The Vector pass of one file into another."""
     image, vectors = ExrImage(path), ExrImage(source)
     names = vectors.find(vectors.layer(None), "vector")
+    assert names is not None  # the worker turned the pass on
     image.add_pass(
         image.layer(None),
         VECTORS,
@@ -274,7 +275,7 @@ def _probe_seconds(worker: Worker, jobs: list[plan.RenderJob], progress: Progres
     """
     progress.note("timing a small frame …")
     request = jobs[0].request(None)
-    timed = {}
+    timed: dict[int, float] = {}
     for spp in (1, 1, 4):  # the first one also loads the scene into Cycles
         timed[spp] = worker.ask({**request, "spp": spp, "percentage": 25})["seconds"]
     per_sample = max(0.0, timed[4] - timed[1]) / 3 * 16

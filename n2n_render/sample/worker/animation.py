@@ -1,6 +1,8 @@
 """Animation of render settings is held still: it would win over what is set here, frame by frame."""
 
 import re
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import bpy
 
@@ -8,7 +10,7 @@ SETTINGS = re.compile(r"cycles\.|render\.|view_layers\[")  # from the scene
 MAY_REACH_SETTINGS = re.compile(r"(^|\.)(cycles\.|render\.|view_layers\[)")  # from whatever has a pointer to a scene
 
 
-def hold_still(scene, warn):
+def hold_still(scene: Any, warn: Callable[[str], None]) -> None:
     """Removes drivers and curves of actions (all layers, the slot that counts) and NLA strips that set render settings.
 
     In this process only. Muted ones would still write: a driver that is muted rounds a seed to 24 bits.
@@ -25,7 +27,7 @@ def hold_still(scene, warn):
         warn(f"animated render settings are held still: {', '.join(sorted(stopped))}")
 
 
-def _animated():
+def _animated() -> Iterator[Any]:
     """Every data block with animation, node trees inside of others too."""
     for kind in bpy.data.bl_rna.properties:
         if kind.type == "COLLECTION":
@@ -35,7 +37,7 @@ def _animated():
                         yield owner
 
 
-def _curves(data):
+def _curves(data: Any) -> Iterator[Any]:
     """The collections of curves that this animation data evaluates."""
     yield data.drivers
     if data.action:
@@ -48,7 +50,7 @@ def _curves(data):
             yield from _curves_of(strip.action, getattr(strip, "action_slot_handle", None))
 
 
-def _curves_of(action, slot):
+def _curves_of(action: Any, slot: Any) -> Any:
     """`slot`: the handle of the slot that counts; None where Blender knows no slots yet (before 4.4)."""
     if slot is None:
         return [action.fcurves]
@@ -57,7 +59,7 @@ def _curves_of(action, slot):
     ]
 
 
-def _reaches_settings(scene, owner, path):
+def _reaches_settings(scene: Any, owner: Any, path: str) -> Any:
     """Whether a curve of `owner` ends in the settings of this scene."""
     if owner == scene:
         return SETTINGS.match(path)

@@ -1,11 +1,12 @@
 """Builds the demo scene: a room lit only indirectly, with textured, glossy, glass and emissive things in it."""
 
 import math
+from typing import Any
 
 import bpy
 
 
-def build(path):
+def build(path: str) -> Any:
     """Makes the scene from nothing and saves it at `path`; returns the path."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
@@ -22,7 +23,7 @@ def build(path):
     return path
 
 
-def _room():
+def _room() -> None:
     floor = _material("floor", roughness=0.35)
     _texture(floor, "ShaderNodeTexChecker", {"Scale": 9.0, "Color1": (0.55, 0.42, 0.3, 1), "Color2": (0.2, 0.13, 0.09, 1)})
     wall = _material("wall", roughness=0.9)
@@ -41,7 +42,7 @@ def _room():
     _box((4.05, 0, 2), (0.1, 8, 4), plain)
 
 
-def _things():
+def _things() -> None:
     glossy = _material("brushed gold", color=(0.9, 0.65, 0.3), roughness=0.22, metallic=1.0)
     mirror = _material("mirror", color=(0.9, 0.9, 0.92), roughness=0.03, metallic=1.0)
     glass = _material("glass", color=(0.95, 1.0, 0.98), roughness=0.0, transmission=1.0)
@@ -60,7 +61,7 @@ def _things():
     _finish(glass, smooth=True)
 
 
-def _lights():
+def _lights() -> None:
     """A strong lamp behind a screen: the room sees it only off the ceiling and the wall. A small one in sight."""
     lamp = _emission("lamp", (1.0, 0.86, 0.68), 130.0)
     _box((-3.6, -2.8, 2.6), (0.5, 0.9, 0.08), lamp)
@@ -68,7 +69,7 @@ def _lights():
     _sphere((2.9, 3.1, 0.28), 0.28, _emission("bulb", (0.35, 0.6, 1.0), 9.0))
 
 
-def _camera(scene):
+def _camera(scene: Any) -> None:
     data = bpy.data.cameras.new("Camera")
     data.lens = 28
     camera = bpy.data.objects.new("Camera", data)
@@ -78,7 +79,9 @@ def _camera(scene):
     scene.camera = camera
 
 
-def _material(name, color=(0.8, 0.8, 0.8), roughness=0.5, metallic=0.0, transmission=0.0):
+def _material(
+    name: str, color: Any = (0.8, 0.8, 0.8), roughness: float = 0.5, metallic: float = 0.0, transmission: float = 0.0
+) -> Any:
     material = bpy.data.materials.new(name)
     material.use_nodes = True
     shader = material.node_tree.nodes["Principled BSDF"]
@@ -89,7 +92,7 @@ def _material(name, color=(0.8, 0.8, 0.8), roughness=0.5, metallic=0.0, transmis
     return material
 
 
-def _emission(name, color, strength):
+def _emission(name: str, color: Any, strength: float) -> Any:
     material = _material(name, color)
     shader = material.node_tree.nodes["Principled BSDF"]
     shader.inputs["Emission Color"].default_value = (*color, 1)
@@ -97,7 +100,7 @@ def _emission(name, color, strength):
     return material
 
 
-def _texture(material, kind, values, ramp=None):
+def _texture(material: Any, kind: str, values: Any, ramp: Any = None) -> None:
     """A procedural texture on the base colour, in object coordinates; `ramp`: two colours for a grey texture."""
     nodes, links = material.node_tree.nodes, material.node_tree.links
     texture = nodes.new(kind)
@@ -114,19 +117,19 @@ def _texture(material, kind, values, ramp=None):
     links.new(output, nodes["Principled BSDF"].inputs["Base Color"])
 
 
-def _box(location, size, material, turn=0.0):
+def _box(location: Any, size: Any, material: Any, turn: float = 0.0) -> None:
     bpy.ops.mesh.primitive_cube_add(size=1, location=location, rotation=(0, 0, turn))
     bpy.context.object.scale = size
     bpy.ops.object.transform_apply(location=False, rotation=False, scale=True)
     _finish(material)
 
 
-def _sphere(location, radius, material):
+def _sphere(location: Any, radius: float, material: Any) -> None:
     bpy.ops.mesh.primitive_uv_sphere_add(segments=64, ring_count=32, radius=radius, location=location)
     _finish(material, smooth=True)
 
 
-def _finish(material, smooth=False):
+def _finish(material: Any, smooth: bool = False) -> None:
     thing = bpy.context.object
     thing.data.materials.append(material)
     if smooth:

@@ -5,6 +5,8 @@ import math
 import os
 import tempfile
 from collections import namedtuple
+from collections.abc import Iterator
+from typing import Any
 
 import bpy
 import settings
@@ -19,7 +21,7 @@ Exposure = namedtuple("Exposure", "coverage brightness")
 
 
 @contextlib.contextmanager
-def meter(scene, layer):
+def meter(scene: Any, layer: Any) -> Iterator[Any]:
     """measure(camera object) → Exposure, while the scene's settings are the probe's; they are put back afterwards."""
     render, cycles = scene.render, scene.cycles
     width, height = settings.size(scene)
@@ -51,7 +53,7 @@ def meter(scene, layer):
             settings.use_output(render)
 
 
-def _measure(scene, camera, path):
+def _measure(scene: Any, camera: Any, path: str) -> Any:
     scene.camera = camera
     scene.render.filepath = path
     bpy.ops.render.render(write_still=True, scene=scene.name)

@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import bpy
 
@@ -20,9 +22,11 @@ KINDS = {
 }
 
 
-def report_missing(frames, warn):
+def report_missing(frames: Iterable[int], warn: Callable[[str], None]) -> None:
     """One warning for each kind of file; packed ones and those of unused data blocks do not count."""
-    missing = {kind: {} for kind in KINDS}  # the keys of the inner ones: paths, in the order of finding
+    missing: dict[str, dict[str, Any]] = {
+        kind: {} for kind in KINDS
+    }  # the keys of the inner ones: paths, in the order of finding
     try:
         for kind, path in _needed(frames):
             if not _exists(path):
@@ -35,7 +39,7 @@ def report_missing(frames, warn):
             warn(f"{len(paths)} {kind} file(s) are missing, {KINDS[kind]}: {names}")
 
 
-def _exists(path):
+def _exists(path: str) -> bool:
     """A folder counts when something is in it."""
     try:
         return bool(os.listdir(path)) if os.path.isdir(path) else os.path.exists(path)
@@ -43,7 +47,7 @@ def _exists(path):
         return False
 
 
-def _needed(frames):
+def _needed(frames: Iterable[int]) -> Iterator[Any]:
     """(kind, absolute path) of everything outside."""
     for library in bpy.data.libraries:
         if not library.packed_file:
@@ -76,15 +80,15 @@ def _needed(frames):
         yield from _of_nodes(owner, tree)
 
 
-def _used(blocks):
+def _used(blocks: Any) -> list[Any]:
     return [block for block in blocks if block.users - block.use_fake_user > 0]
 
 
-def _absolute(block, path):
-    return os.path.normpath(bpy.path.abspath(path, library=block.library))
+def _absolute(block: Any, path: str) -> str:
+    return os.path.normpath(str(bpy.path.abspath(path, library=block.library)))
 
 
-def node_trees():
+def node_trees() -> Iterator[Any]:
     """(data block that is saved, its node tree), groups and the trees inside of materials, worlds, lights and scenes."""
     for tree in _used(bpy.data.node_groups):
         yield tree, tree
@@ -97,8 +101,8 @@ def node_trees():
 # --- images ----------------------------------------------------------------------------------------------------------
 
 
-def _images(frames):
-    users = {}
+def _images(frames: Iterable[int]) -> Iterator[Any]:
+    users: dict[Any, Any] = {}
     for _, tree in node_trees():
         for node in tree.nodes:
             if getattr(node, "image", None) and getattr(node, "image_user", None):
@@ -115,12 +119,12 @@ def _images(frames):
             yield from (("image", path) for path in paths)
 
 
-def _tile(path, number):
+def _tile(path: str, number: int) -> str:
     u, v = (number - 1001) % 10 + 1, (number - 1001) // 10 + 1
     return path.replace("<UDIM>", str(number)).replace("<UVTILE>", f"u{u}_v{v}")
 
 
-def _image_frames(user, frames):
+def _image_frames(user: Any, frames: Iterable[int]) -> Any:
     """The numbers of a sequence's files that a texture shows at these frames, as Blender counts them."""
     if not user.use_auto_refresh:
         return [user.frame_current]
@@ -133,7 +137,7 @@ def _image_frames(user, frames):
     return numbers
 
 
-def _numbered(path, frame):
+def _numbered(path: str, frame: int) -> Any:
     """The path with its last digits replaced by a frame number of at least as many."""
     folder, name = os.path.split(path)
     stem, extension = os.path.splitext(name)
@@ -147,7 +151,7 @@ def _numbered(path, frame):
 # --- volumes, simulations, modifiers ---------------------------------------------------------------------------------
 
 
-def _volume_paths(volume, frames):
+def _volume_paths(volume: Any, frames: Iterable[int]) -> Any:
     path = _absolute(volume, volume.filepath)
     if not volume.is_sequence:
         return [path]
@@ -155,7 +159,7 @@ def _volume_paths(volume, frames):
     return [_numbered(path, number) for number in numbers if number is not None]
 
 
-def _volume_frame(volume, frame):
+def _volume_frame(volume: Any, frame: int) -> Any:
     """None where the sequence shows nothing."""
     count, frame = volume.frame_duration, frame - volume.frame_start + 1
     if count < 1 or (volume.sequence_mode == "CLIP" and not 1 <= frame <= count):
@@ -171,7 +175,7 @@ def _volume_frame(volume, frame):
     return frame + volume.frame_offset
 
 
-def _of_modifiers(thing):
+def _of_modifiers(thing: Any) -> Iterator[Any]:
     for modifier in thing.modifiers:
         if not modifier.show_render:
             continue
@@ -191,7 +195,7 @@ def _of_modifiers(thing):
         yield from _of_point_cache(thing, getattr(modifier, "point_cache", None))
 
 
-def _of_bakes(thing, modifier):
+def _of_bakes(thing: Any, modifier: Any) -> Iterator[Any]:
     """Baked geometry nodes: Blender notes the folder when it bakes to disk."""
     for bake in getattr(modifier, "bakes", []):
         own = getattr(bake, "use_custom_path", False) and bake.directory
@@ -203,12 +207,12 @@ def _of_bakes(thing, modifier):
             yield "simulation cache", _absolute(thing, folder if own else os.path.join(folder, str(bake.bake_id)))
 
 
-def _of_particles(thing):
+def _of_particles(thing: Any) -> Iterator[Any]:
     for system in thing.particle_systems:
         yield from _of_point_cache(thing, system.point_cache)
 
 
-def _of_point_cache(owner, cache):
+def _of_point_cache(owner: Any, cache: Any) -> Iterator[Any]:
     """A cache on disk that says it is baked; one in memory is part of the file."""
     if cache is None:
         return
@@ -222,7 +226,7 @@ def _of_point_cache(owner, cache):
 # --- nodes -----------------------------------------------------------------------------------------------------------
 
 
-def _of_nodes(owner, tree):
+def _of_nodes(owner: Any, tree: Any) -> Iterator[Any]:
     for node in tree.nodes:
         if node.mute:
             continue

@@ -14,12 +14,13 @@ import sys
 import threading
 import time
 import traceback
+from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # inside Blender nothing of ours is installed
 from protocol import SceneError, emit, warn  # noqa: E402
 
 
-def answer(request, stage):
+def answer(request: dict[str, Any], stage: Any) -> Any:
     """Carries out one request; returns the stage that later requests use."""
     if request["do"] == "open":
         import scene  # imports bpy: here, so that a broken bpy is reported like any other error
@@ -40,16 +41,17 @@ def answer(request, stage):
     return stage
 
 
-def listen(requests):
+def listen(requests: Any) -> None:
     """Runs beside the renders (Cycles does not hold Python's lock): the parent's end is noticed within seconds."""
     for line in iter(sys.stdin.readline, ""):
         requests.put(line)
     os._exit(0)  # whatever is being rendered, nobody waits for it
 
 
-def main():
+def main() -> None:
     _die_with_the_parent()
-    stage, requests = None, queue.SimpleQueue()
+    stage: Any = None
+    requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=listen, args=[requests], daemon=True).start()
     try:
         while True:
@@ -63,7 +65,7 @@ def main():
         os._exit(1)  # the parent has heard the same Ctrl-C and speaks for both, or nobody listens any more
 
 
-def _die_with_the_parent():
+def _die_with_the_parent() -> None:
     """Linux ends us with the process that started us, even while Blender holds Python's lock (loading, simulating)."""
     if sys.platform == "linux":
         import ctypes

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from typing import Any
 
 MARK = "@n2n "
 
@@ -9,16 +10,16 @@ MARK = "@n2n "
 class SceneError(Exception):
     """Something about the scene or the machine that the user can mend."""
 
-    def __init__(self, what, hint):
+    def __init__(self, what: str, hint: str):
         super().__init__(what)
         self.what = what
         self.hint = hint
 
 
-def emit(event, **values):
+def emit(event: str, **values: Any) -> None:
     sys.stdout.write("\n" + MARK + json.dumps({"event": event, **values}) + "\n")
     sys.stdout.flush()
 
 
-def warn(message):
+def warn(message: str) -> None:
     emit("warning", message=message)

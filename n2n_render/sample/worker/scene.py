@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Callable
+from typing import Any
 
 import animation
 import bpy
@@ -15,7 +17,7 @@ from protocol import SceneError
 class Stage:
     """One opened scene. The file on disk is never written."""
 
-    def __init__(self, request, warn):
+    def __init__(self, request: dict[str, Any], warn: Callable[[str], None]):
         self.warn = warn
         self.scene = _open(request["scene"], request.get("scene_name"), warn)
         self.layer = _view_layer(self.scene, request.get("view_layer"))
@@ -42,7 +44,7 @@ class Stage:
             moved, self.view_tries = views.make(self.scene, self.layer, self.camera, count, known, warn)
             self.cameras.update(moved)
 
-    def describe(self):
+    def describe(self) -> Any:
         """What the manifest records."""
         return {
             "blender": bpy.app.version_string,
@@ -58,7 +60,7 @@ class Stage:
             "view_tries": self.view_tries,
         }
 
-    def prepare(self, request):
+    def prepare(self, request: dict[str, Any]) -> Any:
         """Sets frame, view, seed and sample count; returns the camera's matrix at that frame."""
         scene = self.scene
         if scene.frame_current != request["frame"]:
@@ -75,10 +77,10 @@ class Stage:
         scene.render.stamp_note_text = json.dumps({**note, "matrix": matrix})
         return matrix
 
-    def render(self, path):
+    def render(self, path: str | None) -> None:
         if path is not None:
-            braces = {"{": "{{", "}": "}}"} if bpy.app.version >= (5, 0, 0) else {}  # 5.0: {} are path templates
-            self.scene.render.filepath = path.translate(str.maketrans(braces))
+            templates = bpy.app.version >= (5, 0, 0)  # there {} are parts of path templates
+            self.scene.render.filepath = path.replace("{", "{{").replace("}", "}}") if templates else path
         counted.begin()
         bpy.ops.render.render(write_still=path is not None, scene=self.scene.name)
         counted.check(self.wanted)
@@ -86,7 +88,7 @@ class Stage:
             raise SceneError(f"Blender wrote no file to {path}", "Check that the folder is writable and the disk not full.")
 
 
-def _open(path, scene_name, warn):
+def _open(path: str, scene_name: str | None, warn: Callable[[str], None]) -> Any:
     bpy.ops.wm.read_factory_settings()  # the wheel would otherwise take over the user's preferences
     try:
         bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
@@ -108,7 +110,7 @@ def _open(path, scene_name, warn):
     return bpy.data.scenes[scene_name]
 
 
-def _view_layer(scene, name):
+def _view_layer(scene: Any, name: str | None) -> Any:
     """The layer to render; all others are switched off for this process."""
     if name is not None and name not in scene.view_layers:
         raise SceneError(f"scene {scene.name!r} has no view layer {name!r}", f"It has: {', '.join(scene.view_layers.keys())}.")
@@ -120,7 +122,7 @@ def _view_layer(scene, name):
     return chosen
 
 
-def _camera(scene, name, warn):
+def _camera(scene: Any, name: str | None, warn: Callable[[str], None]) -> Any:
     cameras = [thing for thing in scene.objects if thing.type == "CAMERA"]
     names = ", ".join(camera.name for camera in cameras) or "none"
     if name is not None:

@@ -1,5 +1,8 @@
 """Cycles and output settings: all that touches noise is set or recorded, all that an artist chose for looks stays."""
 
+from collections.abc import Callable
+from typing import Any
+
 import bpy
 from protocol import SceneError
 
@@ -59,7 +62,7 @@ COUNTING_RENDER = (
 GPU_BACKENDS = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")  # tried in this order by `auto`
 
 
-def use_device(scene, wanted):
+def use_device(scene: Any, wanted: Any) -> Any:
     """Selects the compute device; returns what was taken, e.g. "CPU" or "OPTIX (NVIDIA …)"."""
     wanted = wanted.upper()
     scene.cycles.device = "CPU"
@@ -79,7 +82,7 @@ def use_device(scene, wanted):
     raise SceneError(f"no {wanted} device can be used by this Blender", "Pass --device auto or --device cpu.")
 
 
-def _devices(preferences, backend):
+def _devices(preferences: Any, backend: str) -> Any:
     try:
         preferences.compute_device_type = backend
     except TypeError:  # this build of Blender does not know the backend
@@ -88,14 +91,14 @@ def _devices(preferences, backend):
     return [device for device in preferences.devices if device.type == backend]
 
 
-def use_cycles(scene, warn):
+def use_cycles(scene: Any, warn: Callable[[str], None]) -> None:
     render = scene.render
     if render.engine != "CYCLES":
         warn(f"the scene is made for {render.engine}; it is rendered with Cycles")
         render.engine = "CYCLES"
 
 
-def use_sampling(scene, layer):
+def use_sampling(scene: Any, layer: Any) -> None:
     """Plain, independent, un-denoised samples; motion blur, depth of field, clamping and bounces stay as authored."""
     render, cycles = scene.render, scene.cycles
     cycles.use_adaptive_sampling = False
@@ -123,11 +126,11 @@ def use_sampling(scene, layer):
     use_output(render)
 
 
-def _passes(layer):
+def _passes(layer: Any) -> Any:
     return [name for name in dir(layer) if name.startswith("use_pass_")]
 
 
-def use_output(render):
+def use_output(render: Any) -> None:
     """Multilayer EXR, 32 bits, with what identifies a frame in its header."""
     image = render.image_settings
     if hasattr(image, "media_type"):  # 5.0: must be set before the format
@@ -146,7 +149,7 @@ def use_output(render):
             setattr(render, name, name in ("use_stamp_note", "use_stamp_camera", "use_stamp_frame"))
 
 
-def use_plain_output(render):
+def use_plain_output(render: Any) -> None:
     """One picture, linear, 32 bits."""
     image = render.image_settings
     if hasattr(image, "media_type"):
@@ -154,7 +157,7 @@ def use_plain_output(render):
     image.file_format, image.color_mode, image.color_depth = "OPEN_EXR", "RGBA", "32"
 
 
-def use_samples(scene, spp):
+def use_samples(scene: Any, spp: int) -> None:
     """Cycles' sample number 0 goes through the pixel's centre, whatever the seed: skip it, or all seeds alias alike."""
     cycles = scene.cycles
     if hasattr(cycles, "use_sample_subset"):  # 5.0
@@ -165,7 +168,7 @@ def use_samples(scene, spp):
     cycles.sample_offset = spp
 
 
-def use_size(scene, wanted):
+def use_size(scene: Any, wanted: Any) -> None:
     """`wanted`: None (as authored), [width, height], or a percentage of the authored full resolution."""
     render = scene.render
     if isinstance(wanted, list):
@@ -177,11 +180,11 @@ def use_size(scene, wanted):
     render.resolution_percentage = 100
 
 
-def size(scene):
+def size(scene: Any) -> Any:
     return scene.render.resolution_x, scene.render.resolution_y
 
 
-def noise_settings(scene):
+def noise_settings(scene: Any) -> Any:
     found = {name: getattr(scene.cycles, name) for name in NOISE_SETTINGS if hasattr(scene.cycles, name)}
     found["skips_first_samples"] = True
     found["use_motion_blur"] = scene.render.use_motion_blur
@@ -191,7 +194,7 @@ def noise_settings(scene):
     return found
 
 
-def counting(scene, layer):
+def counting(scene: Any, layer: Any) -> Any:
     """Name → value of all that decides what a render's noise is, which picture it is of, and what is written."""
     found = noise_settings(scene)
     for owner, names in (

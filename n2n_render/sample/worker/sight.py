@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter, namedtuple
+from typing import Any
 
 from mathutils import Vector
 
@@ -20,13 +21,13 @@ Seen = namedtuple("Seen", "nothing back nearest middle things")
 class Sight:
     """Ray casts against the evaluated scene, past everything that camera rays pass too."""
 
-    def __init__(self, scene, layer, depsgraph):
+    def __init__(self, scene: Any, layer: Any, depsgraph: Any):
         self._scene, self._layer, self._depsgraph = scene, layer, depsgraph
-        self._passed = {}  # object (by full name) → whether camera rays go through
+        self._passed: dict[str, bool] = {}  # object (by full name) → whether camera rays go through
         many = sum(1 for _ in depsgraph.object_instances) > MANY_INSTANCES
         self._grid, self._around = (FEW_GRID, FEW_AROUND) if many else (GRID, AROUND)
 
-    def cast(self, origin, direction, length=math.inf):
+    def cast(self, origin: Any, direction: Any, length: float = math.inf) -> Any:
         """The first surface that a camera could see; None where there is none within `length`."""
         gone, direction = 0.0, direction.normalized()
         for _ in range(MOST_PASSED):
@@ -44,21 +45,21 @@ class Sight:
             gone = max(distance, gone) * (1 + SKIN) + 1e-9
         return None
 
-    def _passes(self, thing):
+    def _passes(self, thing: Any) -> bool:
         name = thing.name_full
         if name not in self._passed:
             self._passed[name] = _is_passed(thing, self._layer)
         return self._passed[name]
 
-    def is_free(self, start, end, margin=0.0):
+    def is_free(self, start: Any, end: Any, margin: float = 0.0) -> Any:
         """Whether no surface lies between two points, nor within `margin` behind the second."""
         way = end - start
         return way.length == 0 or self.cast(start, way, way.length + margin) is None
 
-    def around(self, origin):
+    def around(self, origin: Any) -> Any:
         return _summary([self.cast(origin, direction) for direction in sphere(self._around)])
 
-    def through(self, pose, camera):
+    def through(self, pose: Any, camera: Any) -> Any:
         """What the picture of a camera at `pose` shows. Distances count from the camera, hits from its clipping plane on."""
         found = []
         for origin, direction, clipped in picture_rays(pose, camera, self._scene, self._grid):
@@ -67,7 +68,7 @@ class Sight:
         return _summary(found)
 
 
-def _summary(hits):
+def _summary(hits: Any) -> Any:
     met = [hit for hit in hits if hit]
     distances = sorted(hit.distance for hit in met) or [math.inf]
     return Seen(
@@ -79,7 +80,7 @@ def _summary(hits):
     )
 
 
-def _is_passed(thing, layer):
+def _is_passed(thing: Any, layer: Any) -> Any:
     """Whether camera rays go through: hidden from them, or filled with a volume and nothing else."""
     own = layer.objects.get(thing.name)  # instances show objects that are not part of the layer
     if thing.type == "VOLUME" or not thing.visible_camera or (own and own.indirect_only_get(view_layer=layer)):
@@ -88,13 +89,13 @@ def _is_passed(thing, layer):
     return bool(materials) and all(material and _is_volume_only(material) for material in materials)
 
 
-def _is_volume_only(material):
+def _is_volume_only(material: Any) -> Any:
     tree = material.node_tree
     output = tree and tree.get_output_node("CYCLES")
     return bool(output) and output.inputs["Volume"].is_linked and not output.inputs["Surface"].is_linked
 
 
-def sphere(count):
+def sphere(count: int) -> Any:
     """Evenly spread unit vectors (a Fibonacci lattice)."""
     directions = []
     for index in range(count):
@@ -104,7 +105,7 @@ def sphere(count):
     return directions
 
 
-def picture_rays(pose, camera, scene, grid):
+def picture_rays(pose: Any, camera: Any, scene: Any, grid: int) -> Any:
     """(origin, unit direction, distance of the clipping plane) of a grid of rays through the picture."""
     if camera.type == "PANO":
         return [(pose.translation, direction, camera.clip_start) for direction in sphere(grid * grid)]
@@ -124,7 +125,7 @@ def picture_rays(pose, camera, scene, grid):
     return rays
 
 
-def half_width(camera, scene):
+def half_width(camera: Any, scene: Any) -> Any:
     """Half of the picture's width: at distance 1, or everywhere when orthographic; infinite for panoramas."""
     if camera.type == "PANO":
         return math.inf

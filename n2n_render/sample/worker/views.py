@@ -6,6 +6,8 @@ one until it passes. View k is the same whatever the number of views, and on eve
 
 import math
 import random
+from collections.abc import Callable
+from typing import Any
 
 import bpy
 from exposure import meter
@@ -24,12 +26,12 @@ LARGE = 0.15  # of the rays that hit something: an object that no view may lose 
 STOPS = 3  # how much darker or brighter than the authored picture a view may be
 
 
-def rounded(matrix):
+def rounded(matrix: Any) -> Any:
     """The 16 numbers of a 4×4 matrix, row by row, short enough to read and to compare."""
     return [round(value, 6) for row in matrix for value in row]
 
 
-def make(scene, layer, camera, count, known, warn):
+def make(scene: Any, layer: Any, camera: Any, count: int, known: Any, warn: Callable[[str], None]) -> Any:
     """(name → camera object, name → how many places were tried) for views 1 … count-1.
 
     `known`: name → the matrix of a view that has its place already (another machine, or a run before, found it).
@@ -60,7 +62,7 @@ def make(scene, layer, camera, count, known, warn):
     return cameras, tries
 
 
-def _show_what_renders(scene):
+def _show_what_renders(scene: Any) -> None:
     """Ray casts see the viewport's geometry: make it the render's, in this process only."""
     for thing in scene.objects:
         thing.hide_viewport = thing.hide_render
@@ -83,7 +85,7 @@ def _show_what_renders(scene):
 class _Authored:
     """The authored camera, and the judgement whether a moved one sees as much from its side of every surface."""
 
-    def __init__(self, scene, camera, sight, measure):
+    def __init__(self, scene: Any, camera: Any, sight: Any, measure: Any):
         self.object, self.data = camera, camera.data
         self.pose = Matrix.Translation(camera.matrix_world.translation) @ camera.matrix_world.to_3x3().normalized().to_4x4()
         self._sight, self._measure = sight, measure
@@ -98,11 +100,11 @@ class _Authored:
         self._clearance = max(MIN_CLEARANCE * self.reach, min(_lens_radius(self.data), self._around.nearest))
         self._exposure = measure(camera)
 
-    def _first_seen(self, pose):
+    def _first_seen(self, pose: Any) -> Any:
         """Where the picture begins: a wall before the clipping plane is not seen, and the camera may stand behind it."""
         return pose @ Vector((0, 0, -self.data.clip_start))
 
-    def passes_rays(self, pose):
+    def passes_rays(self, pose: Any) -> bool:
         """On the authored side of every surface, with room around, and with as much in sight."""
         if (pose.translation - self.pose.translation).length < MIN_MOVE * self.reach:
             return False
@@ -119,50 +121,50 @@ class _Authored:
         picture = self._sight.through(pose, self.data)
         if picture.nothing > _more(self.picture.nothing) or picture.back > 0.15 + 1.5 * self.picture.back:
             return False
-        return picture.middle > MIN_MIDDLE * self.reach and self._sees_the_same_things(picture)
+        return bool(picture.middle > MIN_MIDDLE * self.reach and self._sees_the_same_things(picture))
 
-    def _same_side(self, around):
+    def _same_side(self, around: Any) -> bool:
         """Back faces: hardly more of them than around the authored camera, nor far fewer (a room may be inside out)."""
-        return 0.5 * self._around.back - 0.05 <= around.back <= 0.1 + 1.5 * self._around.back
+        return bool(0.5 * self._around.back - 0.05 <= around.back <= 0.1 + 1.5 * self._around.back)
 
-    def _sees_the_same_things(self, picture):
+    def _sees_the_same_things(self, picture: Any) -> Any:
         """More than half of the authored picture's objects, so that a small product stays in, and enough of large ones."""
         shown, total = self.picture.things, self.picture.things.total()
         if any(picture.things[thing] < rays / 4 for thing, rays in shown.items() if rays >= LARGE * total):
             return False
         return len(shown.keys() & picture.things.keys()) > len(shown) / 2
 
-    def passes_render(self, camera):
+    def passes_render(self, camera: Any) -> bool:
         """As much geometry in the picture, at about the same exposure. A black authored picture asks for nothing."""
         seen, own = self._measure(camera), self._exposure
         if own.coverage > 0 and 1 - seen.coverage > 0.02 + _more(1 - own.coverage):
             return False
-        return own.brightness == 0 or 2.0**-STOPS <= seen.brightness / own.brightness <= 2.0**STOPS
+        return bool(own.brightness == 0 or 2.0**-STOPS <= seen.brightness / own.brightness <= 2.0**STOPS)
 
 
-def _lens_radius(camera):
+def _lens_radius(camera: Any) -> Any:
     """Of the opening that a picture with depth of field is taken through, in scene units."""
     return camera.lens / 1000 / (2 * camera.dof.aperture_fstop) if camera.dof.use_dof and camera.dof.aperture_fstop else 0.0
 
 
-def _more(share):
+def _more(share: float) -> Any:
     """How much of a view may be nothing where `share` of the authored one is: where that is none, none."""
     return min(1.5 * share + 0.02, 0.5 + 0.5 * share) if share else 0.0
 
 
-def _copy(scene, authored, name):
+def _copy(scene: Any, authored: Any, name: str) -> Any:
     copy = bpy.data.objects.new(f"n2n_{name}", authored.data.copy())
     scene.collection.objects.link(copy)
     return copy
 
 
-def _put(camera, pose, authored):
+def _put(camera: Any, pose: Any, authored: Any) -> None:
     """As the manifest will record it, so that a run that reads it there renders the very same picture."""
     camera.matrix_world = Matrix([rounded(pose)[row : row + 4] for row in range(0, 16, 4)])
     _focus(camera, authored)
 
 
-def _place(camera, authored, rng):
+def _place(camera: Any, authored: Any, rng: random.Random) -> Any:
     """Puts the camera where it passes; returns how many places were tried, ATTEMPTS when none did."""
     nearer = 1.0
     for attempt in range(ATTEMPTS):
@@ -177,7 +179,7 @@ def _place(camera, authored, rng):
     return ATTEMPTS
 
 
-def _moved(authored, shrink, rng):
+def _moved(authored: Any, shrink: float, rng: random.Random) -> Any:
     """A pose beside the authored one, looking at the jittered look-at point, horizon kept."""
     pose, reach = authored.pose, authored.reach
     target = pose @ Vector((0, 0, -reach))
@@ -196,7 +198,7 @@ def _moved(authored, shrink, rng):
     return Matrix.Translation(position) @ rotation
 
 
-def _focus(camera, authored):
+def _focus(camera: Any, authored: Any) -> None:
     """What the authored camera is focused on is in focus here too: with a shallow depth of field nothing would be."""
     depth_of_field = camera.data.dof
     if depth_of_field.use_dof and depth_of_field.focus_object is None:
