@@ -124,7 +124,7 @@ def test_models_are_loaded_once_and_again_when_their_file_changes(tmp_path, monk
     import shutil
 
     from n2n_render.export import export
-    from n2n_render.network.models import open_model
+    from n2n_render.network.registry import open_model
 
     loads = []
     monkeypatch.setattr("n2n_render.denoise.load_denoiser", lambda *a, **k: loads.append(a) or load_denoiser(*a, **k))

@@ -10,6 +10,7 @@ from n2n_render.adapt.options import AdaptOptions
 from n2n_render.config import to_dict
 from n2n_render.demo.options import DemoOptions
 from n2n_render.errors import N2NError
+from n2n_render.evaluate import EvaluateOptions
 from n2n_render.network.specification import OIDN_NETWORKS, OidnNetwork, PaperNetwork, Specification
 from n2n_render.online.options import OnlineOptions
 from n2n_render.sample.options import SampleOptions
@@ -20,7 +21,7 @@ NEEDED = {
     SampleOptions: {"scene": "a.blend", "spp": 8},
     OnlineOptions: {"scene": "a.blend", "spp": 8, "frames": (1, 2), "out": "o"},
 }
-KINDS = (SampleOptions, TrainOptions, AdaptOptions, OnlineOptions, DemoOptions, PaperNetwork, OidnNetwork)
+KINDS = (SampleOptions, TrainOptions, AdaptOptions, OnlineOptions, DemoOptions, EvaluateOptions, PaperNetwork, OidnNetwork)
 SPECIFIED = (*KINDS, Specification)
 
 
