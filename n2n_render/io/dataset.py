@@ -47,10 +47,10 @@ def picture_name(view: str, frame: int) -> str:
 
 def parse_name(filename: str) -> FrameName | None:
     """The inverse of `FrameName.filename`; None for any other file."""
-    found = _NAME.fullmatch(filename)
-    if not found:
+    match = _NAME.fullmatch(filename)
+    if not match:
         return None
-    return FrameName(found["view"], int(found["frame"]), found["kind"], int(found["seed"]), int(found["spp"]))
+    return FrameName(match["view"], int(match["frame"]), match["kind"], int(match["seed"]), int(match["spp"]))
 
 
 @dataclass(frozen=True)
@@ -136,18 +136,18 @@ def find_datasets(roots: list[Path]) -> list[Path]:
     """The dataset folders at or under each root, sorted; links are followed, and a folder that is reached in several ways
     counts once. Raises N2NError when there is none.
     """
-    found: dict[Path, Path] = {}  # where it really is → as it was reached
+    reached: dict[Path, Path] = {}  # where it really is → as it was reached
     for root in roots:
         if not Path(root).is_dir():
             raise N2NError(f"{root}: no such folder", "Make a dataset with `n2n-render sample --scene x.blend --spp 8`.")
         for place in _folders(Path(root)):
             if os.path.exists(place / MANIFEST) and _is_manifest(place / MANIFEST):
-                found.setdefault(place.resolve(), place)
-    if not found:
+                reached.setdefault(place.resolve(), place)
+    if not reached:
         raise N2NError(
             f"no dataset under {', '.join(map(str, roots))}", "Make one with `n2n-render sample --scene x.blend --spp 8`."
         )
-    return sorted(found.values())
+    return sorted(reached.values())
 
 
 def _folders(root: Path) -> Iterator[Path]:

@@ -81,10 +81,10 @@ def place_files(paths: Sequence[Path]) -> list[Place]:
         else:
             families.setdefault((path.parent, *_pieces(path.stem)), []).append(index)
     for (folder, *pieces), indices in families.items():
-        found = _place_family(
+        placed = _place_family(
             folder, pieces, [paths[index].stem for index in indices], [frame_of_header(paths[index]) for index in indices]
         )
-        for index, place in zip(indices, found, strict=True):
+        for index, place in zip(indices, placed, strict=True):
             places[index] = place
     return [place for place in places if place]
 

@@ -39,8 +39,8 @@ def remove_abandoned(parent: Path, kind: str) -> None:
     except OSError:  # a folder that may not be listed; what lies there is in nobody's way
         return
     for path in paths:
-        found = ours.fullmatch(path.name)
-        if found and not is_alive(int(found[1])):
+        match = ours.fullmatch(path.name)
+        if match and not is_alive(int(match[1])):
             shutil.rmtree(path, ignore_errors=True)
 
 

@@ -12,12 +12,12 @@ UNDERSTOOD = (
 )
 # What stands for a frame number → its least number of digits. Brackets around #### (After Effects) belong to it.
 _NUMBERS: dict[str, Callable[[re.Match[str]], int]] = {
-    r"\[(?P<boxed>#+|@+)\]": lambda found: len(found["boxed"]),
-    r"#+|@+": lambda found: len(found[0]),
-    r"%(?P<printf>0?\d*)[di]": lambda found: int(found["printf"] or 1),
-    r"\$\{?(?:F|FF|frame)(?P<dollar>\d*)\}?(?![A-Za-z])": lambda found: int(found["dollar"] or 1),
-    r"(?i:<(?:frame|f|frame_?number)(?P<angle>\d*)>)": lambda found: int(found["angle"] or 1),
-    r"(?i:\{(?:frame|f|frame_?number)?(?::(?P<braced>0?\d*)d?)?\})": lambda found: int(found["braced"] or 1),
+    r"\[(?P<boxed>#+|@+)\]": lambda match: len(match["boxed"]),
+    r"#+|@+": lambda match: len(match[0]),
+    r"%(?P<printf>0?\d*)[di]": lambda match: int(match["printf"] or 1),
+    r"\$\{?(?:F|FF|frame)(?P<dollar>\d*)\}?(?![A-Za-z])": lambda match: int(match["dollar"] or 1),
+    r"(?i:<(?:frame|f|frame_?number)(?P<angle>\d*)>)": lambda match: int(match["angle"] or 1),
+    r"(?i:\{(?:frame|f|frame_?number)?(?::(?P<braced>0?\d*)d?)?\})": lambda match: int(match["braced"] or 1),
 }
 # What stands for some frame numbers: first, last, step. [0-9] is left to the shell's meaning, and so is 010-020 to names.
 _RANGES = (
@@ -31,10 +31,10 @@ def match_pattern(text: str) -> list[Path]:
     """The files that a pattern means, in no order; [] where there is none, or where the text is no pattern."""
     path = Path(text)
     parent = escape(str(path.parent)) if os.path.isdir(path.parent) else str(path.parent)
-    found = _expression(path.name)
+    meant = _expression(path.name)
     files: list[Path] = []
-    if found:
-        expression, ranges = found
+    if meant:
+        expression, ranges = meant
         files = [
             file
             for folder in map(Path, glob(parent))
@@ -53,17 +53,17 @@ def _expression(name: str) -> tuple[str, list[range]] | None:
     tokens = [*(pattern.format(index) for index, pattern in enumerate(_RANGES)), *_NUMBERS]
     expression, end = "", 0
     ranges: list[range] = []
-    for found in re.finditer("|".join(f"(?:{token})" for token in tokens), name):
-        expression += _literally(name[end : found.start()])
-        end = found.end()
-        kind = next((index for index in range(len(_RANGES)) if found[f"first{index}"]), None)
+    for match in re.finditer("|".join(f"(?:{token})" for token in tokens), name):
+        expression += _literally(name[end : match.start()])
+        end = match.end()
+        kind = next((index for index in range(len(_RANGES)) if match[f"first{index}"]), None)
         if kind is None:
             least = next(
-                digits(exact) for token, digits in _NUMBERS.items() for exact in [re.fullmatch(token, found[0])] if exact
+                digits(exact) for token, digits in _NUMBERS.items() for exact in [re.fullmatch(token, match[0])] if exact
             )
             expression += _digits(least)
         else:
-            first, last, step = (found[f"{part}{kind}"] for part in ("first", "last", "step"))
+            first, last, step = (match[f"{part}{kind}"] for part in ("first", "last", "step"))
             expression += f"(?P<frame{len(ranges)}>-?\\d+)"
             ranges.append(range(int(first), int(last) + 1, max(1, int(step or 1))))
     return (expression + _literally(name[end:]), ranges) if end else None
@@ -80,5 +80,5 @@ def _digits(least: int) -> str:
     return rf"(?:-\d{{{max(least - 1, 1)},}}|\d{{{least},}})"
 
 
-def _matches(found: re.Match[str] | None, ranges: list[range]) -> bool:
-    return found is not None and all(int(found[f"frame{index}"]) in numbers for index, numbers in enumerate(ranges))
+def _matches(match: re.Match[str] | None, ranges: list[range]) -> bool:
+    return match is not None and all(int(match[f"frame{index}"]) in numbers for index, numbers in enumerate(ranges))

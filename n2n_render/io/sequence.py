@@ -26,10 +26,10 @@ def find_inputs(inputs: Sequence[str]) -> list[Path]:
 
     What is there under the very name is no pattern. Says what frames are missing between others.
     """
-    found = []
+    paths: list[Path] = []
     for text in inputs:
         if os.path.isfile(text):
-            found.append(Path(text))
+            paths.append(Path(text))
             continue
         try:
             files = _in_folder(Path(text)) if os.path.isdir(text) else match_pattern(text)
@@ -38,8 +38,8 @@ def find_inputs(inputs: Sequence[str]) -> list[Path]:
         if not files:
             what = "holds no .exr file" if os.path.isdir(text) else "no such file"
             raise N2NError(f"{text or 'an empty name'}: {what}", f"Pass EXR files or folders of them. {UNDERSTOOD}")
-        found += _sorted(files)
-    return found
+        paths += _sorted(files)
+    return paths
 
 
 def _in_folder(folder: Path) -> list[Path]:
@@ -152,10 +152,10 @@ def parse_shots(text: str | None) -> list[tuple[int, int]]:
     """ "1-48,49-120" → [(1, 48), (49, 120)]; [] without a text."""
     shots = []
     for part in text.split(",") if text else []:
-        found = re.fullmatch(r"\s*(-?\d+)-(-?\d+)\s*", part)
-        if not found or int(found[2]) < int(found[1]):
+        match = re.fullmatch(r"\s*(-?\d+)-(-?\d+)\s*", part)
+        if not match or int(match[2]) < int(match[1]):
             raise N2NError(f"cannot read the shots {text!r}", "Write the frames of each like 1-48,49-120.")
-        shots.append((int(found[1]), int(found[2])))
+        shots.append((int(match[1]), int(match[2])))
     return shots
 
 

@@ -48,9 +48,9 @@ def find_blender(blender: str | None) -> list[str]:
         answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=120)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise N2NError(f"{program} cannot be run ({error})", "Pass --blender /path/to/blender (4.2 or newer).") from None
-    found = re.search(r"Blender (\d+)\.(\d+)", answer.stdout)
-    if not found or (int(found[1]), int(found[2])) < OLDEST_BLENDER:
-        is_what = f"is Blender {found[1]}.{found[2]}" if found else "does not say that it is Blender"
+    version = re.search(r"Blender (\d+)\.(\d+)", answer.stdout)
+    if not version or (int(version[1]), int(version[2])) < OLDEST_BLENDER:
+        is_what = f"is Blender {version[1]}.{version[2]}" if version else "does not say that it is Blender"
         raise N2NError(f"{program} {is_what}", "Blender 4.2 or newer is needed; pass --blender /path/to/blender.")
     return [program, "--background", "--factory-startup", "--python-exit-code", "1", "--python", str(WORKER)]
 

@@ -77,31 +77,31 @@ def parse_frames(text: str) -> list[int]:
     """ "1-100", "1-100x5" (each fifth), "1,7,20" and mixtures → frame numbers, sorted, each once."""
     frames: set[int] = set()
     for part in text.split(","):
-        found = re.fullmatch(r"\s*(-?\d+)(?:-(-?\d+)(?:x([1-9]\d*))?)?\s*", part)
-        if not found or (found[2] and int(found[2]) < int(found[1])):
+        match = re.fullmatch(r"\s*(-?\d+)(?:-(-?\d+)(?:x([1-9]\d*))?)?\s*", part)
+        if not match or (match[2] and int(match[2]) < int(match[1])):
             raise N2NError(f"cannot read the frames {text!r}", "Write them like 1-100, 1-100x5 or 1,7,20.")
-        first, last, step = int(found[1]), int(found[2] or found[1]), int(found[3] or 1)
+        first, last, step = int(match[1]), int(match[2] or match[1]), int(match[3] or 1)
         frames.update(range(first, last + 1, step))
     return sorted(frames)
 
 
 def parse_size(text: str) -> tuple[int, int] | float:
     """ "960x540" → (960, 540); "50%" → 50.0, of the scene's full resolution."""
-    found = re.fullmatch(r"(\d+)x(\d+)", text)
-    if found and 0 < int(found[1]) <= 65536 and 0 < int(found[2]) <= 65536:
-        return int(found[1]), int(found[2])
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)%", text)
-    if found and 0 < float(found[1]) <= 1000:
-        return float(found[1])
+    match = re.fullmatch(r"(\d+)x(\d+)", text)
+    if match and 0 < int(match[1]) <= 65536 and 0 < int(match[2]) <= 65536:
+        return int(match[1]), int(match[2])
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)%", text)
+    if match and 0 < float(match[1]) <= 1000:
+        return float(match[1])
     raise N2NError(f"cannot read the size {text!r}", "Write it like 960x540 or 50%.")
 
 
 def parse_chunk(text: str) -> tuple[int, int]:
     """ "2/5" → (2, 5): the second of five parts."""
-    found = re.fullmatch(r"(\d+)/(\d+)", text)
-    if not found or not 1 <= int(found[1]) <= int(found[2]):
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
         raise N2NError(f"cannot read the chunk {text!r}", "Write it like 2/5: the second of five parts.")
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
 def make_jobs(
@@ -159,11 +159,11 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
     More seeds, frames and views are welcome; another compute device too.
     """
-    found = []
+    different = []
 
     def compare(name: str, before: object, after: object) -> None:
         if before != after:
-            found.append(f"{name}: there {before}, now {after}")
+            different.append(f"{name}: there {before}, now {after}")
 
     for key in ("sha256", "scene_name", "view_layer", "camera"):
         compare(f"scene {key}", old["scene"][key], new["scene"][key])
@@ -175,8 +175,8 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
         compare("reference-spp", old["reference_spp"], new["reference_spp"])
     for view in sorted((set(old["views"]) & set(new["views"])) - {"v000"}):
         if max(abs(a - b) for a, b in zip(old["views"][view], new["views"][view], strict=True)) > 1e-4:
-            found.append(f"the camera of view {view} stands elsewhere")
-    return found
+            different.append(f"the camera of view {view} stands elsewhere")
+    return different
 
 
 def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
