@@ -4,8 +4,10 @@ import doctest
 import importlib
 import inspect
 import pickle
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from n2n_render.denoise import load_denoiser
 from n2n_render.errors import N2NError
 from n2n_render.io.exr import ExrImage, read_frame
 
+ROOT = Path(__file__).parents[1]
 VERBS = ("adapt", "denoise", "evaluate", "sample", "train")
 FAST = {"model": "oidn-small", "device": "cpu", "engine": "oidn"}
 
@@ -201,3 +204,14 @@ def test_training_and_its_model_without_the_command_line(make_dataset, tmp_path)
     )
     model = n2n.load_model(run, device="cpu")
     assert model.features == () and model(np.ones((20, 30, 3))).shape == (20, 30, 3)
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/python.md"])
+def test_the_five_lines_of_the_documents_run(document, noisy, tmp_path, monkeypatch, capsys):
+    text = (ROOT / document).read_text()
+    assert set(re.findall(r"(?<!\.)\bn2n\.(\w+)", text)) <= set(n2n.__all__)
+    monkeypatch.chdir(tmp_path)
+    n2n.write("frame.exr", noisy)
+    n2n.write("reference.exr", true_frame(48, 64))
+    exec(re.search(r"```python\n(import n2n_render as n2n\n.*?)```", text, re.S)[1], {})
+    assert float(capsys.readouterr().out.split()[0]) > 25 and n2n.read("clean.exr").albedo is not None
