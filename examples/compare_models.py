@@ -25,7 +25,7 @@ parser.add_argument("--models", nargs="+", default=["oidn-small", "oidn"])
 parser.add_argument("--output", default="comparison.png")
 arguments = parser.parse_args()
 
-noisy, reference = n2n.read(arguments.noisy), n2n.read(arguments.reference)
+noisy, reference = n2n.read(arguments.noisy), n2n.read(arguments.reference, finished=True)
 print(f"{noisy!r} against {reference!r}")
 
 # %% The pictures

@@ -32,15 +32,14 @@ FilePath = str | os.PathLike[str]
 Options = TypeVar("Options")
 
 
-def read(path: FilePath, layer: str | None = None) -> Frame:
+def read(path: FilePath, layer: str | None = None, finished: bool = False) -> Frame:
     """One picture of an EXR file, with all that can guide a denoiser: albedo, normal, depth and motion where they are there.
 
     Args:
         path: an EXR file.
         layer: its view layer, `LAYER.VIEW` in stereo files; None: the first.
-
-    Returns:
-        The frame; `frame.color` is what is noisy, also where Cycles has put a denoised picture beside it.
+        finished: the picture that the file shows, as of a denoised file or a reference. Else the noisy one, also where the
+            renderer has put a denoised picture in its place and kept what was noisy.
 
     Raises:
         N2NError: the file is missing or damaged, or has no such layer.
@@ -58,7 +57,8 @@ def read(path: FilePath, layer: str | None = None) -> Frame:
     image = ExrImage(path)
     name = image.layer(layer)
     there = tuple(feature for feature in (*FEATURES, VECTOR) if image.find(name, feature))
-    return image.frame(name, there)
+    frame = image.frame(name, there)
+    return as_frame(frame.with_channels(color=image.picture(name)[..., :3])) if finished else frame
 
 
 def write(path: FilePath, image: Frame | NDArray[Any], like: FilePath | None = None, layer: str | None = None) -> None:

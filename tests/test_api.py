@@ -18,6 +18,7 @@ from n2n_render import api
 from n2n_render.denoise import load_denoiser
 from n2n_render.errors import N2NError
 from n2n_render.io.exr import ExrImage, read_frame
+from n2n_render.io.exr_parts import write_image
 
 ROOT = Path(__file__).parents[1]
 VERBS = ("adapt", "denoise", "evaluate", "sample", "train")
@@ -182,6 +183,20 @@ def test_what_is_written_is_read_again(noisy, tmp_path):
     for name in frame:
         np.testing.assert_array_equal(again[name], frame[name])
     np.testing.assert_array_equal(read_frame(tmp_path / "a.exr", ("albedo",)).albedo, noisy.albedo)
+
+
+def test_reading_gives_the_noisy_picture_or_the_one_that_the_file_shows(tmp_path):
+    """Where Cycles denoised the frame itself, both are there."""
+    planes = {
+        f"Layer.{name}.{letter}": np.full((4, 6), value, np.float32)
+        for name, value in (("Combined", 0.5), ("Noisy Image", 0.75))
+        for letter in "RGB"
+    }
+    write_image(tmp_path / "both.exr", planes)
+    assert (n2n.read(tmp_path / "both.exr").color == 0.75).all()
+    n2n.write(tmp_path / "clean.exr", np.full((4, 6, 3), 0.25), like=tmp_path / "both.exr")
+    assert (n2n.read(tmp_path / "clean.exr", finished=True).color == 0.25).all()
+    assert (n2n.read(tmp_path / "clean.exr").color == 0.75).all()
 
 
 def test_verbs_take_values_or_an_options_object_and_refuse_both(make_dataset, tmp_path):

@@ -1,6 +1,7 @@
 """Evaluation: every method on every view with references, equal samples for all."""
 
 import contextlib
+import gc
 import json
 
 import numpy as np
@@ -19,7 +20,7 @@ from n2n_render.evaluate import EvaluateOptions, evaluate
 from n2n_render.evaluate.evaluation import Evaluated, write_json
 from n2n_render.evaluate.pictures import comparison, worst_places
 from n2n_render.evaluate.samples_worth import equal_samples, oidn_ladder
-from n2n_render.evaluate.scores import METRICS, compare_view, means
+from n2n_render.evaluate.scores import METRICS, ComparedView, compare_view, means
 from n2n_render.evaluate.views import find_finished, find_views
 from n2n_render.frame.display import display
 from n2n_render.frame.frame import mean_frame
@@ -192,3 +193,18 @@ def test_the_change_between_frames_is_the_mean_over_those_that_can_be_compared()
     assert line == (
         "change between 2 pair(s) of consecutive frames, PSNR on T: ours 20.00 dB, noisy less than the references' noise"
     )
+
+
+def test_the_images_of_views_that_are_done_are_given_up(make_dataset, tmp_path, silent):
+    """At 8K the images of one view are gigabytes."""
+    data = make_dataset(views=4, references=range(4), size=(24, 32))
+    alive = []
+
+    class Counting(type(silent)):
+        def advance(self, *args, **values):
+            gc.collect()
+            alive.append(sum(type(thing) is ComparedView for thing in gc.get_objects()))
+
+    options = EvaluateOptions(data=(str(data),), out=str(tmp_path / "out"), oidn=False)
+    evaluate(options, lambda title: contextlib.nullcontext(Counting()))
+    assert len(alive) == 4 and max(alive) == 1
