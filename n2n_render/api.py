@@ -108,9 +108,9 @@ class Running(TypedDict, total=False):
     """What runs a model, and how.
 
     device: auto, cpu, cuda, cuda:1, mps, hip, sycl, metal. engine: auto (the fastest that can), torch, oidn, openvino.
-    precision: auto, float32 or half. average: 1, 2, 4 or 8 mirrored and turned copies of each image are denoised, and their
-    mean is taken. prefilter: clean albedo and normal first; None: if the model wants them clean. tile_px: size of a tile,
-    smaller takes less memory; None: what suits the engine.
+    precision: auto, float32, float16 or bfloat16. average: 1, 2, 4 or 8 mirrored and turned copies of each image are
+    denoised, and their mean is taken. prefilter: clean albedo and normal first; None: if the model wants them clean.
+    tile_px: size of a tile, smaller takes less memory; None: what suits the engine.
     """
 
     device: str

@@ -127,14 +127,14 @@ def test_an_endless_background_is_no_error(noisy):
 def test_models_are_loaded_once_and_again_when_their_file_changes(tmp_path, monkeypatch):
     import shutil
 
-    from n2n_render.export import export
-    from n2n_render.network.registry import open_model
+    from n2n_render.export import ExportOptions, export
 
     loads = []
     monkeypatch.setattr("n2n_render.denoise.load_denoiser", lambda *a, **k: loads.append(a) or load_denoiser(*a, **k))
     image = np.ones((16, 16, 3))
+    n2n.write(tmp_path / "frame.exr", np.ones((32, 32, 3)))
     for name, to in (("oidn-small-color", "small.tza"), ("oidn-color", "base.tza")):
-        export(open_model(name), "tza", str(tmp_path / to), n2n.Frame(np.ones((32, 32, 3), np.float32)), half=True)
+        export(ExportOptions(name, "tza", str(tmp_path / to), check=str(tmp_path / "frame.exr")))
     for to in ("small", "base"):
         for suffix in (".tza", ".tza.json"):
             shutil.copy(tmp_path / f"{to}{suffix}", tmp_path / f"now{suffix}")
