@@ -175,8 +175,12 @@ def load_model(name: FilePath = "oidn", **running: Unpack[Running]) -> Model:
     (16, 16, 3)
     """
     from .denoise import load_denoiser
+    from .engines.options import EngineOptions
 
-    return Model(os.fspath(name), load_denoiser(os.fspath(name), warn=doubt, **running))
+    options: dict[str, Any] = dict(running)
+    prefilter, average = options.pop("prefilter", None), options.pop("average", 1)
+    loaded = load_denoiser(os.fspath(name), EngineOptions(**options), prefilter, average, doubt)
+    return Model(os.fspath(name), loaded)
 
 
 def denoise(

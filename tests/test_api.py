@@ -16,6 +16,7 @@ from conftest import noisy_frame, true_frame
 import n2n_render as n2n
 from n2n_render import api
 from n2n_render.denoise import load_denoiser
+from n2n_render.engines.options import EngineOptions
 from n2n_render.errors import N2NError
 from n2n_render.io.exr import ExrImage, read_frame
 from n2n_render.io.exr_parts import write_image
@@ -66,7 +67,7 @@ def test_a_verb_shows_the_signature_and_the_text_of_its_function(verb):
 
 
 def test_denoising_is_what_the_command_line_does(noisy):
-    expected = load_denoiser("oidn-small", "cpu", engine="oidn").denoise(noisy)
+    expected = load_denoiser("oidn-small", EngineOptions("cpu", "oidn")).denoise(noisy)
     by_frame = n2n.denoise(noisy, **FAST)
     by_array = n2n.denoise(noisy.color, noisy.albedo, noisy.normal, **FAST)
     np.testing.assert_array_equal(by_frame, expected)

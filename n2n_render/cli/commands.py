@@ -146,7 +146,7 @@ def denoise(
     options = DenoiseOptions(
         **others,
         pairs=pair,
-        shots=parse_shots(shots),
+        shots=tuple(parse_shots(shots)),
         picture=PictureOptions(keep_noisy, strength),
         sources=sources,
         engine=EngineOptions(device, engine, precision, tile),

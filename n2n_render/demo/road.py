@@ -54,7 +54,7 @@ def demo(options: DemoOptions, reporter: Reporter = silent) -> Shown:
         )
     with reporter("3/3 comparing") as progress:
         progress.note("denoising the view that was held out …")
-        compared = compare_view(find_views([dataset])[0], {"ours": load_denoiser(run)}, with_oidn=True)
+        compared = compare_view(find_views([dataset])[0], {"ours": load_denoiser(str(run))}, with_oidn=True)
     return Shown(compared.view, write_comparison(compared, folder), Path(run))
 
 
