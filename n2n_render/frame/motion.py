@@ -11,6 +11,7 @@ import numpy as np
 
 from .arrays import Array
 from .channels import NEIGHBOR_CHANNELS, Layout
+from .filters import box_mean
 from .frame import Frame, crop
 from .transfer import encode_tonemap, exposure
 
@@ -149,15 +150,7 @@ def _agreeing(seen: Sequence[SeenIn], factor: np.float32) -> list[Array]:
         if others:
             mean = sum(entry[3][..., None] * entry[1] for entry in others) / np.maximum(total, 1e-3)[..., None]
             apart = ((encode_tonemap(shown * factor, np) - encode_tonemap(mean * factor, np)) ** 2).mean(-1)
-            trust = trust * np.exp(-np.where(total > 0.05, _box(apart), 0) / (2 * PICTURES_APART**2))
+            apart = np.where(total > 0.05, box_mean(apart, AGREEMENT_PX, extend=True), 0)
+            trust = trust * np.exp(-apart / (2 * PICTURES_APART**2))
         weights.append(trust[..., None].astype(np.float32))
     return weights
-
-
-def _box(image: Array) -> Array:
-    """Mean over AGREEMENT_PX × AGREEMENT_PX pixels; the edge goes on outside."""
-    near = AGREEMENT_PX // 2
-    sums = np.pad(image, ((near + 1, near), (near + 1, near)), mode="edge").cumsum(0, dtype=np.float64).cumsum(1)
-    size = AGREEMENT_PX
-    mean: Array = (sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]) / size**2
-    return mean
