@@ -6,7 +6,7 @@ Radiance is scene-linear, unbounded, (H, W, 3), row 0 on top. What goes wrong is
 import functools
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
@@ -22,10 +22,11 @@ from .frame.transfer import exposure
 from .progress import Reporter, silent
 
 if TYPE_CHECKING:
+    from .adapt import Adapted, AdaptOptions
     from .denoise import Denoiser
     from .evaluate import Evaluated, EvaluateOptions
     from .sample import Sampled, SampleOptions
-    from .train.options import TrainOptions
+    from .train import Trained, TrainOptions
 
 MODELS_KEPT = 4  # between calls of `denoise`; each holds its weights, and a runtime
 FilePath = str | os.PathLike[str]
@@ -288,8 +289,10 @@ def sample(options: "SampleOptions | None" = None, *, reporter: Reporter = silen
     return run(_options(SampleOptions, options, values), reporter)
 
 
-def train(options: "TrainOptions | None" = None, *, reporter: Reporter = silent, **values: Any) -> Path:
-    """Trains a network on noisy pairs; see `n2n_render.train.options.TrainOptions` for all values.
+def train(options: "TrainOptions | None" = None, *, reporter: Reporter = silent, **values: Any) -> "Trained":
+    """Trains a network on noisy pairs; see `n2n_render.train.TrainOptions` for all values.
+
+    A loss or a corruption of your own: `n2n_render.train.train`.
 
     >>> import n2n_render as n2n
     >>> n2n.train(levels=9)
@@ -297,20 +300,25 @@ def train(options: "TrainOptions | None" = None, *, reporter: Reporter = silent,
     n2n_render.errors.N2NError: levels is 9, but must be from 1 to 7
     It is a setting of TrainOptions.
     """
-    from .train.loop import train as run
-    from .train.options import TrainOptions
+    from .train import TrainOptions
+    from .train import train as run
 
-    with reporter("training") as progress:
-        return Path(run(_options(TrainOptions, options, values), progress))
+    return run(_options(TrainOptions, options, values), reporter)
 
 
-def adapt(inputs: Sequence[str], out: str, pairs: Sequence[str] = (), *, reporter: Reporter = silent, **values: Any) -> Any:
-    """Trains on the very frames that are to be denoised, then denoises them; see `n2n_render.adapt.options.AdaptOptions`."""
-    from .adapt.adapt import adapt as run
-    from .adapt.options import AdaptOptions
-    from .adapt.shot import find_groups
+def adapt(options: "AdaptOptions | None" = None, *, reporter: Reporter = silent, **values: Any) -> "Adapted":
+    """Trains on the very frames that are to be denoised, then denoises them; see `n2n_render.adapt.AdaptOptions`.
 
-    return run(_options(AdaptOptions, None, values), *find_groups(list(inputs), list(pairs)), out, reporter)
+    >>> import n2n_render as n2n
+    >>> n2n.adapt(inputs=["a.exr"], output="clean", average=3)
+    Traceback (most recent call last):
+    n2n_render.errors.N2NError: average is 3, but must be one of 1, 2, 4, 8
+    It is a setting of AdaptOptions.
+    """
+    from .adapt import AdaptOptions
+    from .adapt import adapt as run
+
+    return run(_options(AdaptOptions, options, values), reporter)
 
 
 def evaluate(options: "EvaluateOptions | None" = None, *, reporter: Reporter = silent, **values: Any) -> "Evaluated":

@@ -7,7 +7,7 @@ from .schema import OneOf, Range
 
 Count = Annotated[int, Range(1, 10**12)]
 Positive = Annotated[float, Range(0, 10**9, above=True)]
-Share = Annotated[float, Range(0, 1)]
+Fraction = Annotated[float, Range(0, 1)]
 Kept = Annotated[float, Range(0, 0.999999999)]  # of a running mean: 1 would never learn
 Batch = Annotated[int, Range(1, 4096)]
 Pixels = Annotated[int, Range(1, 65536)]

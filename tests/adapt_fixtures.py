@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
@@ -9,6 +10,8 @@ from conftest import noisy_frame, true_frame
 
 from n2n_render.cli.commands import main
 from n2n_render.io.exr import write_frame
+from n2n_render.learn.arrays import ArrayFile, save_array
+from n2n_render.learn.shot import ShotFrame
 from n2n_render.network.checkpoint import Checkpoint, write_checkpoint
 from n2n_render.network.paper import UNet
 from n2n_render.network.provenance import Provenance
@@ -77,3 +80,12 @@ def loose(tmp_path):
         for seed, name in enumerate("ab"):
             write_frame(tmp_path / f"{name}_000{frame}.exr", noisy_frame(true_frame(*SIZE, frame), 10 * frame + seed))
     return tmp_path
+
+
+def make_frame(folder, images, initial_estimate, index=0) -> ShotFrame:
+    """images (seeds, H, W, 10), initial_estimate (H, W, 3)."""
+    files = []
+    for name, array in (("images", images), ("initial_estimate", initial_estimate)):
+        save_array(folder / f"{name}{index}.npy", array.astype(np.float16))
+        files.append(ArrayFile.of(folder / f"{name}{index}.npy"))
+    return ShotFrame((), *files)

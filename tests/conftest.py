@@ -1,5 +1,6 @@
 """Shared fixtures: synthetic frames and datasets, made in milliseconds, with a known truth."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -37,6 +38,21 @@ class Silent:
 @pytest.fixture
 def silent():
     return Silent()
+
+
+@pytest.fixture
+def reporter(silent):
+    """What verbs are given; `silent` remembers what they said."""
+    return lambda title: contextlib.nullcontext(silent)
+
+
+@pytest.fixture
+def open_run(silent):
+    """open_run(TrainOptions) → train.training.Run, whose locks end with the test."""
+    from n2n_render.train.training import Run
+
+    with contextlib.ExitStack() as held:
+        yield lambda options: Run.open(options, silent, held)
 
 
 def true_frame(height: int, width: int, seed: int = 0) -> Frame:

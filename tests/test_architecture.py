@@ -22,10 +22,11 @@ ALLOWED = {
     "engines": FREE | {"frame", "io", "network", "engines"},
     "guides": FREE | {"frame", "io", "network", "engines", "denoise", "guides"},  # of denoise: the ladder, see below
     "denoise": FREE | {"frame", "io", "network", "engines", "guides", "denoise"},
+    "judge": FREE | {"frame", "judge"},
     # it learns from what denoising makes of the guides: a model that wants them clean must never see others
-    "train": FREE | {"frame", "io", "network", "engines", "denoise", "guides", "train"},
-    # trains and denoises: both stations in one
-    "adapt": FREE | {"frame", "io", "network", "train", "engines", "denoise", "guides", "adapt"},
+    "learn": FREE | {"frame", "io", "network", "engines", "denoise", "guides", "judge", "learn"},
+    "train": FREE | {"frame", "io", "network", "engines", "denoise", "guides", "judge", "learn", "train"},
+    "adapt": FREE | {"frame", "io", "network", "engines", "denoise", "guides", "judge", "learn", "adapt"},
     "export": FREE | {"frame", "io", "network", "engines", "denoise"},
     "evaluate": FREE | {"frame", "io", "network", "engines", "denoise", "evaluate"},
     "serve": FREE | {"frame", "io", "network", "engines", "denoise", "serve"},
@@ -38,7 +39,7 @@ DOORS = {
     "OpenEXR": {"io/exr_parts.py"},
     "rich": {"cli/console.py"},
     "click": {"cli"},
-    "torch": {"network", "train", "adapt", "engines", "export"},
+    "torch": {"network", "learn", "engines", "export"},
     "pyoidn": {"engines/runtime.py"},
     "openvino": {"engines/openvino_engine.py"},
     "filelock": {"io/atomic.py"},

@@ -150,11 +150,11 @@ def test_what_users_call_a_precision_is_translated_at_the_door(said, meant):
     @click.command()
     @engine_options(average="1")
     def tell(precision, **_):
-        click.echo(AdaptOptions(precision=precision).precision)
+        click.echo(AdaptOptions(("a",), "out", precision=precision).precision)
 
     assert CliRunner().invoke(tell, ["--precision", said]).output == f"{meant}\n"
     with pytest.raises(N2NError, match="precision is 'half'"):
-        AdaptOptions(precision="half")
+        AdaptOptions(("a",), "out", precision="half")
 
 
 @pytest.mark.parametrize("said, half", [("half", True), ("single", False)])

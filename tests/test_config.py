@@ -19,6 +19,7 @@ from n2n_render.train.options import TrainOptions
 
 NEEDED = {
     SampleOptions: {"scene": "a.blend", "spp": 8},
+    AdaptOptions: {"inputs": ("a",), "output": "o"},
     OnlineOptions: {"scene": "a.blend", "spp": 8, "frames": (1, 2), "out": "o"},
 }
 KINDS = (SampleOptions, TrainOptions, AdaptOptions, OnlineOptions, DemoOptions, EvaluateOptions, PaperNetwork, OidnNetwork)

@@ -12,10 +12,10 @@ from n2n_render.engines.torch_engine import TorchEngine
 from n2n_render.errors import N2NError
 from n2n_render.frame.frame import Frame
 from n2n_render.frame.transfer import depth_scale, expose, exposure
+from n2n_render.learn.running import LiveLadder, encode_batch
 from n2n_render.network.build import build_network
 from n2n_render.network.checkpoint import Checkpoint
 from n2n_render.network.specification import PaperNetwork, Specification, oidn_specification
-from n2n_render.train.validate import LiveLadder, encode_input
 
 PAPER = Specification(
     features=("albedo", "normal", "depth"), network=PaperNetwork(levels=3, encoder_width=8, decoder_width=8, head_widths=(8, 8))
@@ -78,7 +78,7 @@ def test_a_live_engine_runs_the_weights_of_the_moment_and_changes_none(frame):
 def test_training_and_denoising_encode_alike(frame):
     channels, _ = exposed_channels(frame)
     stacked = torch.from_numpy(PAPER.layout.stack(channels)).permute(2, 0, 1)[None]
-    trained_on = encode_input(PAPER, stacked[:, :3], stacked[:, 3:])[0].permute(1, 2, 0).numpy()
+    trained_on = encode_batch(PAPER, {"noisy": stacked[:, :3], "guides": stacked[:, 3:]})[0].permute(1, 2, 0).numpy()
     np.testing.assert_allclose(PAPER.layout.stack(encode_channels(PAPER, channels, np)), trained_on, rtol=1e-5, atol=1e-6)
 
 

@@ -23,7 +23,7 @@ def example(name, *arguments):
 
 def test_every_example_is_tried_and_says_what_it_does():
     scripts = {path.name for path in EXAMPLES.glob("*.py")}
-    assert scripts == {"compare_models.py", "denoise_folder.py"}
+    assert scripts == {"compare_models.py", "denoise_folder.py", "own_loss.py"}
     for name in scripts:
         assert "python examples/" in (EXAMPLES / name).read_text() and "usage" in example(name, "--help")
 
@@ -53,3 +53,10 @@ def test_models_are_compared_with_a_picture(tmp_path):
     told = {name: float(value) for name, value in re.findall(r"^ +(\S+) +([\d.]+) dB$", said, re.M)}
     assert list(told) == ["oidn-small", "noisy"] and told["oidn-small"] == pytest.approx(score, abs=0.05)
     assert out.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_loss_and_a_corruption_are_plugged_in(make_dataset, tmp_path):
+    """The curves show what the loss logs, and the weights are others than without."""
+    said = example("own_loss.py", make_dataset(views=2), tmp_path / "run", "--steps", 3, "--levels", 1)
+    assert "3 steps, relative error on held-out views" in said and (tmp_path / "run" / "best.pt").exists()
+    assert '"brightness"' in (tmp_path / "run" / "metrics.jsonl").read_text()

@@ -19,7 +19,6 @@ from ..config import (
     Times,
     wrong_shots,
 )
-from ..engines.options import EngineOptions
 from ..schema import Checked
 
 
@@ -27,6 +26,9 @@ from ..schema import Checked
 class AdaptOptions(Checked):
     """What `adapt` does to the frames of a shot."""
 
+    inputs: tuple[str, ...]  # datasets of `sample`, or files, folders and patterns of frames
+    output: str  # folder of the denoised frames, error maps, report and model
+    pairs: tuple[str, ...] = ()  # the same frames with other seeds; datasets hold them already
     init: str = "oidn-large"  # model to start from: built-in, checkpoint, run, .tza file; "nothing"
     minutes: Positive | None = None  # of training; None: 20 on a CPU, 5 on a GPU
     steps: Count | None = None  # optimiser steps instead of minutes
@@ -48,12 +50,7 @@ class AdaptOptions(Checked):
     threads: Threads | None = None
     seed: Seed = 1
 
-    @property
-    def engine_options(self) -> EngineOptions:
-        """For denoising."""
-        return EngineOptions(self.device, self.engine, self.precision)
-
-    def contradiction(self):
+    def contradiction(self) -> str | None:
         if self.steps and self.minutes:
             return "steps and minutes both say when to stop"
         return wrong_shots(self)

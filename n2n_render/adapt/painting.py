@@ -1,6 +1,8 @@
 """The frames of a shot → denoised files, by the adapted network and its start: all view layers, alpha, error maps."""
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,40 +11,69 @@ from ..denoise import Denoiser, PictureOptions
 from ..denoise.alpha import AlphaDenoiser
 from ..denoise.layers import put_layer
 from ..denoise.renders import LayerRender
+from ..engines.options import EngineOptions
 from ..errors import N2NError, UnreadableFile
 from ..frame.frame import Frame, mean_frame
 from ..frame.independence import still_alpha
+from ..guides.neighbors import Neighbors
 from ..io.exr import ExrImage
+from ..io.renders import read_group
+from ..judge.blend import Blended, Usual
+from ..judge.error import psnr_of
+from ..learn.arrays import Cleaner
+from ..learn.shot import held_out_pixels
+from ..learn.start import features_of
 from ..network.checkpoint import Checkpoint
-from .picture import Painter, Picture, finished_picture, psnr_of
+from ..progress import OnFraction, Progress, part
+from .picture import Painter, finished_picture
 from .report import FrameResult, Report
-from .shot import Subject, features_of, held_out_pixels, read_group
+from .subjects import Subject
 
 ERROR_PASS = "Error"
 
 
+@dataclass(frozen=True)
+class Painting:
+    """How frames are denoised and written.
+
+    Attributes:
+        average: Orientations that each picture is the mean of.
+        engine: Of all denoisers.
+        picture: What is put into the files.
+    """
+
+    average: int
+    engine: EngineOptions
+    picture: PictureOptions
+
+
 def denoise_shot(
-    artist: "Artist", subjects: list[list[Subject]], outputs: list[Path], report: Report, failed: dict[Path, N2NError], progress
+    artist: "Artist",
+    subjects: list[list[Subject]],
+    outputs: list[Path],
+    report: Report,
+    failed: dict[Path, N2NError],
+    progress: Progress,
 ) -> list[FrameResult]:
     """All frames that the report does not know yet. Those that cannot be read go to `failed`, first file → why."""
     progress.start(len(subjects), len(subjects))
-    for found, output in zip(subjects, outputs, strict=True):
-        looked_at = artist.looks_at(found)
-        if not found or report.has(output, looked_at):
-            progress.advance(1, f"{output.name}: {'was there' if found else 'left out'}")
+    for layers, output in zip(subjects, outputs, strict=True):
+        looked_at = artist.looks_at(layers)
+        if not layers or report.has(output, looked_at):
+            progress.advance(1, f"{output.name}: {'was there' if layers else 'left out'}")
             continue
         done = [0.0]
 
-        def on_progress(share, done=done):
-            progress.advance(share - done[0], finished=False)
-            done[0] = share
+        def on_fraction(fraction: float, done: list[float] = done) -> None:
+            progress.advance(fraction - done[0], finished=False)
+            done[0] = fraction
 
         try:
-            result = artist.denoise(found, output, on_progress)
+            result = artist.denoise(layers, output, on_fraction)
         except UnreadableFile as error:
             if len(subjects) == 1:
                 raise
-            failed[found[0].paths[0]] = error
+            failed[layers[0].paths[0]] = error
             progress.advance(1 - done[0], f"{output.name}: failed")
             continue
         report.add(result, looked_at)
@@ -52,32 +83,45 @@ def denoise_shot(
 
 
 class Artist:
-    """Denoises one frame after the other, all its view layers, into files. Prefiltering is done once for both networks.
-
-    adapted None: no frame of the shot held any noise.
-    """
+    """Denoises one frame after the other, all its view layers, into files. Prefiltering is done once for both networks."""
 
     def __init__(
-        self, config, adapted: Checkpoint | None, plain: Checkpoint | None, prefilter, neighbors, on_picture, progress
+        self,
+        painter: Painter | None,
+        features: tuple[str, ...],
+        alpha: AlphaDenoiser,
+        neighbors: Neighbors | None,
+        picture: PictureOptions,
+        on_picture: Callable[[Path, Blended], None],
     ):
-        self.config, self.neighbors, self.on_picture = config, neighbors, on_picture
-        self.features: tuple[str, ...] = ()
-        self.painter = None
-        options = config.engine_options
-        self.alpha = AlphaDenoiser(options, progress.warn)
-        if adapted is None:
-            return
-        self.features, told = features_of(adapted.model, plain), adapted.provenance
-        around = {"prefilter": False, "average": config.average, "warn": progress.warn}
-        self.painter = Painter(
-            Denoiser.open(adapted, options, **around),
-            Denoiser.open(plain, options, **around) if plain else None,
-            prefilter,
-            told.blend_weight,
-            told.error_ratio,
-            told.shared_error,
-        )
-        progress.note(f"denoising with {self.painter.adapted.engine.description}")
+        """painter None: no frame of the shot held any noise. on_picture(file of a view layer, its picture)."""
+        self.painter, self.features, self.alpha, self.neighbors = painter, features, alpha, neighbors
+        self.picture, self.on_picture = picture, on_picture
+
+    @classmethod
+    def open(
+        cls,
+        adapted: Checkpoint | None,
+        baseline: Checkpoint | None,
+        guides: tuple[Cleaner | None, Neighbors | None],
+        painting: Painting,
+        on_picture: Callable[[Path, Blended], None],
+        progress: Progress,
+    ) -> "Artist":
+        """adapted None: no frame of the shot held any noise. baseline None: it was adapted from nothing."""
+        engine, average, warn = painting.engine, painting.average, progress.warn
+        prefilter, neighbors = guides
+        painter, features = None, features_of(adapted.model, baseline) if adapted else ()
+        if adapted:
+            told = adapted.provenance
+            painter = Painter(
+                Denoiser.open(adapted, engine, False, average, warn),
+                Denoiser.open(baseline, engine, False, average, warn) if baseline else None,
+                prefilter,
+                Usual(told.blend_weight or 0.0, told.error_ratio or 1.0, told.shared_error),
+            )
+            progress.note(f"denoising with {painter.adapted.engine.description}")
+        return cls(painter, features, AlphaDenoiser(engine, warn), neighbors, painting.picture, on_picture)
 
     def looks_at(self, subjects: list[Subject]) -> list[Path]:
         """The files that the picture depends on."""
@@ -86,28 +130,30 @@ class Artist:
         places = {there for subject in subjects for there in self.neighbors.windows[subject.index] if there is not None}
         return [path for there in sorted(places) for path in self.neighbors.groups[there]]
 
-    def denoise(self, subjects: list[Subject], output: Path, on_progress) -> FrameResult:
+    def denoise(self, subjects: list[Subject], output: Path, on_fraction: OnFraction) -> FrameResult:
+        """All view layers of one frame."""
         image = ExrImage(subjects[0].paths[0])
         pictures = []
         for number, subject in enumerate(subjects):
             frames = read_group(subject.paths, subject.layer, self.features)
-            picture = self._paint(subject, frames, lambda share, start=number: on_progress((start + share) / len(subjects)))
+            picture = self._paint(subject, frames, part(on_fraction, number, len(subjects)))
             render = LayerRender(subject.layer, mean_frame(frames), still_alpha=still_alpha(frames))
-            put_layer(image, render, picture.color, self.alpha, PictureOptions(keep_noisy=self.config.keep_noisy))
+            put_layer(image, render, picture.color, self.alpha, self.picture)
             image.add_pass(subject.layer, ERROR_PASS, {"V": picture.error})
             pictures.append((subject.layer, picture))
         image.write(output)
         for layer, picture in pictures:
             named = output if len(pictures) == 1 else output.with_name(f"{output.stem}.{_plain(layer)}{output.suffix}")
             self.on_picture(named, picture)
-        shares = {name: float(np.mean([picture.shares[name] for _, picture in pictures])) for name in pictures[0][1].shares}
-        return FrameResult(output, psnr_of(max(picture.squared_error for _, picture in pictures)), shares)
+        weights = {name: float(np.mean([picture.weights[name] for _, picture in pictures])) for name in pictures[0][1].weights}
+        return FrameResult(output, psnr_of(max(picture.squared_error for _, picture in pictures)), weights)
 
-    def _paint(self, subject, frames: list[Frame], on_progress) -> Picture:
+    def _paint(self, subject: Subject, frames: list[Frame], on_fraction: OnFraction) -> Blended:
         if self.painter is None:
             return finished_picture(frames)
         neighbors = self.neighbors.of(subject.index, subject.layer) if self.neighbors else {}
-        return self.painter.paint(frames, held_out_pixels(*frames[0].color.shape[:2]), on_progress, neighbors)
+        height, width = frames[0].color.shape[:2]
+        return self.painter.paint(frames, held_out_pixels(height, width), on_fraction, neighbors)
 
 
 def _plain(layer: str) -> str:

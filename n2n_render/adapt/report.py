@@ -2,38 +2,43 @@
 
 import contextlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .. import __version__
-from ..config import to_dict
 from ..errors import N2NError, doubt
 from ..io.atomic import read_json, write_text
 from ..network.checkpoint import Checkpoint
 from ..schema import check_items
 
 
-@dataclass
+@dataclass(frozen=True)
 class FrameResult:
-    """One denoised frame: its file, the PSNR on T that is expected of it, and how much of what it is made of.
+    """One denoised frame.
 
-    psnr_db None: there was no noise in it, and it is as it was.
+    Attributes:
+        output: Its file.
+        psnr_db: That is expected of it, on T; None: there was no noise in it, and it is as it was.
+        weights: How much of it is the adapted network's and the noisy mean's: "adapted", "noisy", 0 to 1.
     """
 
     output: Path
     psnr_db: float | None
-    shares: dict[str, float]
+    weights: dict[str, float]
 
 
 class Report:
     """Everything that the run says in numbers, as JSON beside the frames; also which frames are done."""
 
-    def __init__(self, path: Path, config, adapted: Checkpoint | None):
+    def __init__(self, path: Path, settings: Mapping[str, Any], adapted: Checkpoint | None):
+        """settings: Those of the run; frames of a run with others are made again."""
         self.path = path
-        self.content = {"n2n_render": __version__, "config": to_dict(config), **_told(adapted)}
+        self.content = {"n2n_render": __version__, "config": dict(settings), **_told(adapted)}
         self._text = ""
         self.frames: dict[str, FrameResult] = {}
-        self.sources: dict[str, list] = {}
+        self.sources: dict[str, list[Any]] = {}
         self.content = json.loads(json.dumps(self.content))  # tuples are lists there
         earlier = read_report(path)
         if all(earlier.get(name) == self.content[name] for name in ("adapt_key", "config")):
@@ -42,32 +47,32 @@ class Report:
                 self.sources[output.name] = frame.pop("sources")
                 self.frames[output.name] = FrameResult(output, frame.pop("expected_psnr_db"), frame)
 
-    def has(self, output: Path, files) -> bool:
+    def has(self, output: Path, files: Sequence[Path]) -> bool:
         """Whether the frame was denoised from these very files, its neighbours' included."""
         return output.exists() and self.sources.get(output.name) == facts(files)
 
-    def add(self, frame: FrameResult, files):
+    def add(self, frame: FrameResult, files: Sequence[Path]) -> None:
         self.frames[frame.output.name], self.sources[frame.output.name] = frame, facts(files)
         frames = [
-            {"file": name, "expected_psnr_db": done.psnr_db, **done.shares, "sources": self.sources[name]}
+            {"file": name, "expected_psnr_db": done.psnr_db, **done.weights, "sources": self.sources[name]}
             for name, done in self.frames.items()
         ]
         self._text = json.dumps({**self.content, "frames": frames}, indent=1) + "\n"
         with contextlib.suppress(N2NError):  # the frames are painted all the same; `finish` tells
             write_text(self.path, self._text)
 
-    def finish(self):
+    def finish(self) -> None:
         """Raises N2NError where the last state could not be written, and still cannot."""
         if self._text:
             write_text(self.path, self._text)
 
 
-def read_report(path: Path) -> dict:
+def read_report(path: Path) -> dict[str, Any]:
     """What an earlier run wrote; {} without one. A damaged one is told of: its frames are denoised again."""
     if not path.exists():
         return {}
     try:
-        found = read_json(path)
+        found: dict[str, Any] = read_json(path)
         check_items(
             found,
             {"adapt_key": str, "config": dict, "frames": list[dict[str, object]]},
@@ -89,7 +94,7 @@ def read_report(path: Path) -> dict:
         return {}
 
 
-def _told(adapted: Checkpoint | None) -> dict:
+def _told(adapted: Checkpoint | None) -> dict[str, Any]:
     """What the model says of its training."""
     if adapted is None:
         return {"adapt_key": ""}
@@ -101,10 +106,10 @@ def _told(adapted: Checkpoint | None) -> dict:
         "shared_error": told.shared_error,
         "steps": told.step,
         "seconds": told.seconds,
-        "checks": [dict(zip(("step", "change", "uncertainty"), check, strict=True)) for check in told.checks],
+        "checks": [dict(zip(("step", "change", "uncertainty"), check, strict=True)) for check in told.checks or ()],
     }
 
 
-def facts(files) -> list:
+def facts(files: Sequence[Path]) -> list[Any]:
     """What changes when a frame is rendered again."""
     return [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in files]

@@ -1,6 +1,5 @@
 """The commands that train: train, adapt, online. Like commands.py: no logic here."""
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -108,9 +107,9 @@ def train(
 ) -> dict[str, Any]:
     """Train a denoiser on noisy pairs."""
     from ..io.sequence import parse_shots
-    from ..train.loop import resumed_config
-    from ..train.loop import train as run
-    from ..train.options import TrainOptions
+    from ..train import ResumeOptions, TrainOptions
+    from ..train import resume as go_on
+    from ..train import train as run
     from . import console
 
     if options["steps"] and minutes:
@@ -122,13 +121,9 @@ def train(
             "cannot be changed when a run is resumed",
             "Only --steps, --minutes, --threads and --device can; start a new run for anything else.",
         )
-        config = resumed_config(
-            resume,
-            steps=options["steps"],
-            minutes=minutes,
-            threads=options["threads"],
-            device=options["device"] if is_given(ctx, "device") else None,
-        )
+        device = options["device"] if is_given(ctx, "device") else None
+        changes = ResumeOptions(resume, options["steps"], minutes, device, options["threads"])
+        done = go_on(changes, make_reporter(ctx))
     else:
         encoder, decoder = parse_numbers("--widths", widths, 2)
         if options["init"]:
@@ -146,7 +141,7 @@ def train(
                 "Open Image Denoise's topology decides it; leave it out, or use --network paper.",
             )
         _check_shots(options["temporal"], shots)
-        config = TrainOptions(
+        wanted = TrainOptions(
             **options,
             data=data,
             features=parse_features(features),
@@ -155,11 +150,10 @@ def train(
             decoder_width=decoder,
             shots=tuple(parse_shots(shots)),
         )
-    with make_reporter(ctx)("training") as progress:
-        folder = run(config, progress, resume)
-    console.result(f"{folder}: best.pt, last.pt, training.png, metrics.jsonl")
-    console.say(f"next: n2n-render denoise FRAMES --model {folder} -o OUT")
-    return {"folder": folder, "model": Path(folder) / "best.pt", "last": Path(folder) / "last.pt"}
+        done = run(wanted, make_reporter(ctx))
+    console.result(f"{done.folder}: best.pt, last.pt, training.png, metrics.jsonl")
+    console.say(f"next: n2n-render denoise FRAMES --model {done.folder} -o OUT")
+    return {"folder": done.folder, "model": done.best, "last": done.last}
 
 
 @click.command(cls=Command)
@@ -210,9 +204,8 @@ def adapt(
     **options: Any,
 ) -> dict[str, Any]:
     """Train on the very frames that are to be denoised, then denoise them: from two noisy renders of each to a clean one."""
-    from ..adapt.adapt import adapt as run
-    from ..adapt.options import AdaptOptions
-    from ..adapt.shot import find_groups
+    from ..adapt import AdaptOptions, Pictures
+    from ..adapt import adapt as run
     from ..io.images import pillow, write_error_map, write_strip
     from ..io.sequence import parse_shots
     from . import console
@@ -221,28 +214,23 @@ def adapt(
         raise N2NError("--steps and --minutes both say when to stop", "Pass one of them.")
     _check_shots(options["temporal"], shots)
     pillow()
-    groups, names = find_groups(list(inputs), list(pair))
-    config = AdaptOptions(**options, shots=tuple(parse_shots(shots)))
-    done = run(
-        config,
-        groups,
-        names,
-        out,
-        make_reporter(ctx),
-        lambda path, picture: write_error_map(path.with_suffix(".error.png"), picture.error_display),
-        write_strip,
+    wanted = AdaptOptions(inputs, out, pair, **options, shots=tuple(parse_shots(shots)))
+    pictures = Pictures(
+        lambda path, picture: write_error_map(path.with_suffix(".error.png"), picture.error_display), write_strip
     )
-    if done.tuned:
-        if not (done.tuned.steps or done.tuned.share):
+    done = run(wanted, make_reporter(ctx), pictures)
+    learned = done.learned
+    if learned and learned.now:
+        if not learned.anything:
             console.result("training made nothing better on the held-out tiles: the pictures and the model are the start's")
         else:
-            share = f": {done.tuned.share:.0%} of the way from the start to it is best for the shot"
+            way = f": {learned.blend_weight:.0%} of the way from the start to it is best for the shot"
             console.result(
-                f"best on held-out tiles after {done.tuned.steps} steps" + (share if options["init"] != "nothing" else "")
+                f"best on held-out tiles after {learned.steps} steps" + (way if options["init"] != "nothing" else "")
             )
     noisy = [(frame.psnr_db, frame.output) for frame in done.frames if frame.psnr_db is not None]
     made = {"folder": out, "outputs": [frame.output for frame in done.frames], "frames": len(done.frames), "model": done.model}
-    if done.model is None or not noisy:
+    if learned is None or not noisy:
         console.result(f"wrote {len(done.frames)} frame(s) to {out}; none holds any noise, so they are as they were")
         return {**made, "learned": False}
     mean = sum(psnr_db for psnr_db, _ in noisy) / len(noisy)
@@ -252,19 +240,15 @@ def adapt(
         f"{least:.1f} dB in {worst.name}; error maps beside them, numbers in report.json"
     )
     console.result(f"model for other frames of this shot: {done.model}")
-    return {**made, "expected_psnr_db": mean, "least_psnr_db": least, "least": worst, **_learned(done.model)}
-
-
-def _learned(model: Path) -> dict[str, Any]:
-    """Also where an earlier run did the learning."""
-    from ..network.checkpoint import read_checkpoint
-
-    told = read_checkpoint(model).provenance
     return {
-        "steps": told.step,
-        "share": told.blend_weight,
-        "learned": bool(told.step or told.blend_weight),
-        "seconds": told.seconds,
+        **made,
+        "expected_psnr_db": mean,
+        "least_psnr_db": least,
+        "least": worst,
+        "steps": learned.steps,
+        "share": learned.blend_weight,
+        "learned": learned.anything,
+        "seconds": learned.seconds,
     }
 
 
@@ -308,29 +292,27 @@ def _learned(model: Path) -> dict[str, Any]:
 def online(ctx: click.Context, /, frames: str, size: str | None, **options: Any) -> dict[str, Any]:
     """Render a fly-through and denoise it as it comes, with a network that learns from every frame."""
     from ..io.images import pillow
+    from ..online import OnlineOptions
+    from ..online import online as run
     from ..online.curve import check_matplotlib, write_fly_through
-    from ..online.online import online as run
-    from ..online.options import OnlineOptions
     from ..sample import plan
     from . import console
 
     pillow()
     check_matplotlib()
-    points = run(
-        OnlineOptions(**options, frames=tuple(plan.parse_frames(frames)), size=plan.parse_size(size) if size else None),
-        make_reporter(ctx),
-    )
-    write_fly_through(points, Path(options["out"]) / "curve.png")
-    folder, means = Path(options["out"]), {}
-    model = folder / "online.pt" if (folder / "online.pt").exists() else None  # none where no frame held any noise
-    console.result(f"wrote {len(points)} frame(s), {'online.pt, ' if model else ''}curve.png and report.json to {folder}")
+    wanted = OnlineOptions(**options, frames=tuple(plan.parse_frames(frames)), size=plan.parse_size(size) if size else None)
+    done = run(wanted, make_reporter(ctx))
+    curve, means = done.folder / "curve.png", {}
+    write_fly_through(done.points, curve)
+    model = "online.pt, " if done.model else ""  # none where no frame held any noise
+    console.result(f"wrote {len(done.points)} frame(s), {model}curve.png and report.json to {done.folder}")
     for name, title in (
         ("noisy_expected", "noisy, expected"),
         ("expected", "denoised, expected"),
         ("noisy_true", "noisy"),
         ("true", "denoised"),
     ):
-        values = [getattr(point, name) for point in points if getattr(point, name) is not None]
+        values = [getattr(point, name) for point in done.points if getattr(point, name) is not None]
         if values:
             means[f"{name}_psnr_db"] = sum(values) / len(values)
             third = max(1, len(values) // 3)
@@ -338,4 +320,4 @@ def online(ctx: click.Context, /, frames: str, size: str | None, **options: Any)
                 f"{title}: {sum(values) / len(values):.2f} dB in the mean; first third "
                 f"{sum(values[:third]) / third:.2f} dB, last third {sum(values[-third:]) / third:.2f} dB"
             )
-    return {"folder": folder, "frames": len(points), "model": model, "curve": folder / "curve.png", **means}
+    return {"folder": done.folder, "frames": len(done.points), "model": done.model, "curve": curve, **means}

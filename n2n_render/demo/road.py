@@ -12,8 +12,7 @@ from ..io.atomic import make_folder
 from ..progress import Progress, Reporter, silent
 from ..sample import SampleOptions, sample
 from ..sample.launch import Worker, find_blender
-from ..train.loop import train
-from ..train.options import TrainOptions
+from ..train import TrainOptions, train
 from .options import DemoOptions
 
 
@@ -40,22 +39,19 @@ def demo(options: DemoOptions, reporter: Reporter = silent) -> Shown:
     make_folder(folder, "Pass a writable folder with --out.")
     dataset = str(folder / "dataset")
     _sample(options, folder, dataset, reporter)
-    with reporter("2/3 training") as progress:
-        run = train(
-            TrainOptions(
-                data=(dataset,),
-                out=str(folder / "run"),
-                hdr=True,
-                features=FEATURES,
-                minutes=options.minutes,
-                learning_rate=options.learning_rate,
-            ),
-            progress,
-        )
+    wanted = TrainOptions(
+        data=(dataset,),
+        out=str(folder / "run"),
+        hdr=True,
+        features=FEATURES,
+        minutes=options.minutes,
+        learning_rate=options.learning_rate,
+    )
+    run = train(wanted, lambda title: reporter(f"2/3 {title}")).folder
     with reporter("3/3 comparing") as progress:
         progress.note("denoising the view that was held out …")
         compared = compare_view(find_views([dataset])[0], {"ours": load_denoiser(str(run))}, with_oidn=True)
-    return Shown(compared.view, write_comparison(compared, folder), Path(run))
+    return Shown(compared.view, write_comparison(compared, folder), run)
 
 
 def _sample(options: DemoOptions, folder: Path, dataset: str, reporter: Reporter) -> None:

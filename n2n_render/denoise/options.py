@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..config import Orientations, Share, Shots
+from ..config import Fraction, Orientations, Shots
 from ..engines.options import ANY_ENGINE, EngineOptions
 from ..io.sources import RECOGNISED, SourceOptions
 from ..schema import Checked
@@ -13,7 +13,7 @@ class PictureOptions(Checked):
     """What is put into a file for a layer that was denoised."""
 
     keep_noisy: bool = False  # the noisy picture stays, as the pass <layer>.Noisy
-    strength: Share = 1.0  # 0 leaves the noisy picture (the mean, if there are several renders), 1 takes the denoised one
+    strength: Fraction = 1.0  # 0 leaves the noisy picture (the mean, if there are several renders), 1 takes the denoised one
 
 
 AS_DENOISED = PictureOptions()

@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from ..config import Reach, Share, Steps, TrainPrecision
+from ..config import Fraction, Reach, Steps, TrainPrecision
 from ..errors import N2NError
 from ..schema import Checked, Range, check_items, field_types
 
@@ -28,7 +28,7 @@ class Provenance(Checked):
     options: dict[str, object] | None = None  # of the verb that wrote it
     precision: TrainPrecision | None = None  # of training
     key: str | None = None  # names all that adapted weights depend on
-    blend_weight: Share | None = None  # of adapted weights: how much of their picture is used
+    blend_weight: Fraction | None = None  # of adapted weights: how much of their picture is used
     error_ratio: float | None = None  # squared error of an adapted picture, over what its halves differ by
     shared_error: float = 0.0  # of that, what both halves have in common
     checks: tuple[tuple[int, float, float], ...] | None = None  # step, change, uncertainty

@@ -6,14 +6,15 @@ import json
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 
 from ..config import Steps
 from ..errors import N2NError
+from ..frame.arrays import Array
 from ..frame.transfer import encode_tonemap
 from ..io.atomic import check_regular, first_line, write_beside, write_text
 from ..schema import Real, check_items
@@ -26,7 +27,7 @@ PREVIEWS = "previews"
 class Journal:
     """Appends to a run folder. Pictures need the `report` extra; without it there are none."""
 
-    def __init__(self, folder: Path, warn):
+    def __init__(self, folder: Path, warn: Callable[[str], None]):
         self.folder = folder
         self.path = folder / "metrics.jsonl"
         self.records = _read_records(self.path, warn)
@@ -38,7 +39,7 @@ class Journal:
         self._events = Events(folder / "events") if _importable("tensorboard") else None
 
     @contextlib.contextmanager
-    def _optional(self, what: str):
+    def _optional(self, what: str) -> Iterator[None]:
         """A full disk, a picture open in a viewer: no reason to lose the training. Each kind of thing is told of once."""
         try:
             yield
@@ -47,14 +48,14 @@ class Journal:
                 self._told.add(what)
                 self._warn(f"{what} cannot be written ({first_line(error)}); the training goes on")
 
-    def forget_after(self, step: int):
+    def forget_after(self, step: int) -> None:
         """Drops records of steps that a resumed run will make again."""
         self.records = [record for record in self.records if record["step"] <= step]
         text = "".join(json.dumps(record) + "\n" for record in self.records)
         with self._optional("metrics.jsonl"):
             write_text(self.path, text)
 
-    def record(self, values: dict, strip: Sequence[np.ndarray] = ()):
+    def record(self, values: dict[str, Any], strip: Sequence[Array] = ()) -> None:
         """One point of the curves. values: step, seconds, loss, learning_rate, …; strip: exposed radiance images."""
         self.records.append(values)
         with self._optional("metrics.jsonl"):
@@ -68,7 +69,7 @@ class Journal:
             with self._optional("a preview"):
                 self._draw_strip(strip, values["step"])
 
-    def _draw_curves(self):
+    def _draw_curves(self) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
@@ -94,7 +95,7 @@ class Journal:
             axis.grid(alpha=0.3)
         write_beside(self.folder / "training.png", lambda temporary: figure.savefig(temporary, format="png", dpi=100))
 
-    def _draw_strip(self, strip, step):
+    def _draw_strip(self, strip: Sequence[Array], step: int) -> None:
         from PIL import Image
 
         row = np.concatenate([encode_tonemap(np.asarray(image, np.float32), np) for image in strip], axis=1)
@@ -108,7 +109,7 @@ class Events:
     def __init__(self, folder: Path):
         self._path = folder / f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{os.getpid()}"
 
-    def add(self, values: dict):
+    def add(self, values: Mapping[str, Any]) -> None:
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
         from tensorboard.summary.writer.record_writer import RecordWriter
@@ -123,7 +124,7 @@ class Events:
         _append(self._path, data.getvalue())
 
 
-def _append(path: Path, data: bytes):
+def _append(path: Path, data: bytes) -> None:
     """All of it or nothing."""
     before = path.stat().st_size if path.exists() else 0
     try:
@@ -135,11 +136,11 @@ def _append(path: Path, data: bytes):
         raise
 
 
-def _read_records(path: Path, warn) -> list[dict]:
+def _read_records(path: Path, warn: Callable[[str], None]) -> list[dict[str, Any]]:
     """The records of an earlier part of the run. What follows a line that a kill cut short, or that is damaged, is left out."""
     if not path.exists():
         return []
-    records = []
+    records: list[dict[str, Any]] = []
     try:
         check_regular(path)
         for line in path.read_text(encoding="utf-8").splitlines():

@@ -1,4 +1,4 @@
-"""What `train` is asked."""
+"""What `train` is asked, and what resuming a run is."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,7 @@ from ..config import (
     Crop,
     Encoding,
     Feature,
+    Fraction,
     Head,
     Kept,
     Levels,
@@ -19,7 +20,6 @@ from ..config import (
     Reach,
     Schedule,
     Seed,
-    Share,
     Shots,
     Steps,
     Target,
@@ -47,10 +47,10 @@ class TrainOptions(Checked):
     init: str | None = None  # model to start from: as `network`, a checkpoint, a .tza file; None: nothing
     prefilter: bool | None = None  # clean albedo and normal first; None: as the model to start from
     norm: Norm = "batch"
-    norm_batch_share: Share = 0.1  # of the run that BatchNorm uses batch statistics; then they are fixed
+    norm_batch_fraction: Fraction = 0.1  # of the run that BatchNorm uses batch statistics; then they are fixed
     head: Head = "gated"
     encoding: Encoding = "log"
-    loss: Loss = "auto"  # auto: relative_l2 with hdr, l2_display without; see train/losses.py
+    loss: Loss = "auto"  # auto: relative_l2 with hdr, l2_display without; see learn/losses.py
     target: Target = "noisy"  # "reference": noise-to-clean, for comparison
     levels: Levels = 5
     encoder_width: Width = 48
@@ -64,12 +64,26 @@ class TrainOptions(Checked):
     warmup_steps: Steps = 100
     ema: Kept = 0.998  # weights that are kept are this running mean
     firefly_clamp: Limit = 16.0  # noisy targets: at most this many times the input's local mean; 0: off
-    validation_share: Share = 0.1  # of each dataset's views
+    validation_fraction: Fraction = 0.1  # of each dataset's views
     validations: Times = 20  # a run
     device: str = "auto"
     precision: TrainPrecision = "auto"  # float32, bfloat16; auto: what is faster here
     threads: Threads | None = None  # CPU threads; None: torch's choice
     seed: Seed = 1
 
-    def contradiction(self):
+    def contradiction(self) -> str | None:
         return wrong_shots(self)
+
+
+@dataclass(frozen=True)
+class ResumeOptions(Checked):
+    """What is to be otherwise when a run goes on; None: as it was. Everything else stays what it was."""
+
+    run: str  # the run folder
+    steps: Count | None = None
+    minutes: Positive | None = None
+    device: str | None = None
+    threads: Threads | None = None
+
+    def contradiction(self) -> str | None:
+        return "steps and minutes both say when to stop" if self.steps and self.minutes else None

@@ -8,7 +8,6 @@ from adapt_fixtures import COMBINED, ERROR, NAMES, SIZE, adapted, report
 from click.testing import CliRunner
 from conftest import noisy_frame, true_frame
 
-from n2n_render.adapt import tune
 from n2n_render.cli.commands import main
 from n2n_render.denoise import Denoiser
 from n2n_render.engines.options import EngineOptions
@@ -16,6 +15,7 @@ from n2n_render.frame import metrics
 from n2n_render.frame.frame import mean_frame
 from n2n_render.frame.transfer import exposure
 from n2n_render.io.exr import ExrImage, read_frame, write_frame
+from n2n_render.learn import norms
 from n2n_render.network.checkpoint import read_checkpoint
 from n2n_render.network.registry import open_model
 
@@ -147,7 +147,7 @@ def test_the_expected_error_is_about_the_true_one(shot, tmp_path):
 
 @pytest.mark.slow
 def test_nothing_is_a_start_too(shot, tmp_path, monkeypatch):
-    monkeypatch.setattr(tune, "REESTIMATE_BATCHES", 2)
+    monkeypatch.setattr(norms, "REESTIMATE_BATCHES", 2)
     adapted(shot, tmp_path / "out", "nothing")
     found = read_checkpoint(tmp_path / "out" / "adapted.pt")
     assert found.model.features == ("albedo", "normal")
@@ -224,7 +224,7 @@ def test_the_picture_goes_into_the_layer_that_it_was_made_from(start, tmp_path):
 
 @pytest.mark.slow
 def test_an_extreme_pixel_leaves_all_numbers_finite(make_dataset, tmp_path):
-    """From nothing, where the pilot is the blurred picture itself."""
+    """From nothing, where the initial estimate is the blurred picture itself."""
     shot = make_dataset(views=2, size=SIZE)
     for seed in (1, 2):
         path = shot / f"v000_f0001_s000{seed}_0008spp.exr"

@@ -6,12 +6,12 @@ from adapt_fixtures import NAMES, SIZE, adapt, adapted, assert_refused, report, 
 from click.testing import CliRunner
 from conftest import noisy_frame, true_frame
 
-from n2n_render.adapt.adapt import _names
+from n2n_render.adapt.model import frame_names
 from n2n_render.adapt.picture import Painter
-from n2n_render.adapt.tune import Tuning
 from n2n_render.cli.commands import main
 from n2n_render.io.dataset import FrameName
 from n2n_render.io.exr import read_frame, write_frame
+from n2n_render.learn.loop import Loop
 from n2n_render.network.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from n2n_render.network.paper import UNet
 from n2n_render.network.specification import PaperNetwork, Specification
@@ -51,14 +51,15 @@ def test_what_was_adapted_otherwise_is_not_overwritten(shot, start, tmp_path, ch
 
 def interrupt(monkeypatch):
     """Ctrl-C arrives in the step after the first check."""
-    step = Tuning._step
+    step, look, looked = Loop.step, Loop.look, []
 
     def stop(self):
-        if self.checks:
+        if looked:
             raise KeyboardInterrupt
         step(self)
 
-    monkeypatch.setattr(Tuning, "_step", stop)
+    monkeypatch.setattr(Loop, "look", lambda *arguments: looked.append(True) or look(*arguments))
+    monkeypatch.setattr(Loop, "step", stop)
 
 
 def test_ctrl_c_while_training_leaves_what_was_learned(shot, start, tmp_path, monkeypatch):
@@ -88,7 +89,7 @@ def test_ctrl_c_before_anything_was_learned_leaves_no_model(shot, start, tmp_pat
     def stop(self):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Tuning, "_step", stop)
+    monkeypatch.setattr(Loop, "step", stop)
     assert adapt(shot, tmp_path / "out", start).exit_code == 130
     assert not list((tmp_path / "out").glob("*.pt"))
 
@@ -236,7 +237,7 @@ def test_a_model_knows_the_frames_that_it_was_adapted_to(loose, start):
 
 def test_frames_of_a_dataset_have_the_names_of_its_pairs(tmp_path):
     names = [FrameName("v000", frame, "s", 1, 8).filename for frame in (-1, 1)]
-    assert _names([(tmp_path / "data_s" / name,) for name in names]) == ["data_s/v000_f-0001", "data_s/v000_f0001"]
+    assert frame_names([(tmp_path / "data_s" / name,) for name in names]) == ["data_s/v000_f-0001", "data_s/v000_f0001"]
 
 
 def test_pictures_that_cannot_be_written_cost_nothing(shot, start, tmp_path):

@@ -10,7 +10,7 @@ from adapt_fixtures import COMBINED, ERROR, adapt, adapted, assert_refused, repo
 from click.testing import CliRunner
 from conftest import noisy_frame, true_frame
 
-from n2n_render.adapt.shot import find_groups
+from n2n_render.adapt.subjects import find_groups
 from n2n_render.cli.commands import main
 from n2n_render.denoise import Denoiser
 from n2n_render.engines.options import EngineOptions

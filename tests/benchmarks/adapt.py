@@ -9,9 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from n2n_render.adapt import judge
 from n2n_render.adapt.picture import Painter
-from n2n_render.adapt.shot import held_out_pixels, read_group
 from n2n_render.denoise import Denoiser
 from n2n_render.engines.oidn import denoise_best
 from n2n_render.evaluate.views import find_views
@@ -20,6 +18,10 @@ from n2n_render.frame.metrics import psnr, squared_error
 from n2n_render.frame.transfer import encode_tonemap, exposure
 from n2n_render.guides.prefilter import Prefilter
 from n2n_render.io.exr import ExrImage
+from n2n_render.io.renders import read_group
+from n2n_render.judge.blend import Usual
+from n2n_render.judge.error import DIFFERENCE_TO_ERROR
+from n2n_render.learn.shot import held_out_pixels
 from n2n_render.network.checkpoint import read_checkpoint
 from n2n_render.network.registry import open_model
 
@@ -36,9 +38,9 @@ def rank_correlation(one, two) -> float:
     return float(np.corrcoef(*(values.argsort().argsort() for values in (one, two)))[0, 1])
 
 
-def parts(painter: Painter, frames, known) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def parts(painter: Painter, frames, held_out) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Name → radiance of each stage of `Painter.paint`, and the expected squared error."""
-    painted = painter.paint(frames, known)
+    painted = painter.paint(frames, held_out)
     middle = len(frames) // 2
     versions = [mean_frame(part) for part in (frames, frames[:middle], frames[middle:])]
     clean = [painter.prefilter(frame) if painter.prefilter else frame for frame in versions]
@@ -60,9 +62,8 @@ def main(data: str, out: str):
     start = open_model(told.options["init"])
     options = {"prefilter": False, "average": told.options["average"]}
     prefilter = Prefilter.open(start.model) if start.model.clean_guides else None
-    painter = Painter(
-        Denoiser.open(checkpoint, **options), Denoiser.open(start, **options), prefilter, told.blend_weight, told.error_ratio
-    )
+    usual = Usual(told.blend_weight, told.error_ratio, told.shared_error)
+    painter = Painter(Denoiser.open(checkpoint, **options), Denoiser.open(start, **options), prefilter, usual)
     rows, calibration, ranks = [], [], []
     for pair in find_views([Path(data)]):
         frames = read_group(pair.noisy, None, checkpoint.model.features)
@@ -83,8 +84,8 @@ def main(data: str, out: str):
         print(f"{name:40} {np.mean([row[name] for row in rows]):6.2f} dB")
     print(
         f"expected / true squared error: {', '.join(f'{value:.2f}' for value in calibration)}; rank correlation over "
-        f"{TILE_PX}×{TILE_PX} tiles: {', '.join(f'{value:.2f}' for value in ranks)} (share {told['share']:.2f}, ratio "
-        f"{told['error_ratio']:.2f}, usually {judge.DIFFERENCE_TO_ERROR})"
+        f"{TILE_PX}×{TILE_PX} tiles: {', '.join(f'{value:.2f}' for value in ranks)} (weight {told.blend_weight:.2f}, "
+        f"ratio {told.error_ratio:.2f}, usually {DIFFERENCE_TO_ERROR})"
     )
 
 

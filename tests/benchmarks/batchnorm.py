@@ -6,33 +6,37 @@ PSNR on T and relMSE of one seed of the run's held-out views, with the statistic
 the training set gives for the final weights. The run is not changed.
 """
 
+import contextlib
 import copy
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-from fig6 import Quiet
-
-from n2n_render.train.loop import Trainer, resumed_config
-from n2n_render.train.validate import reestimate_norms, validate
+from n2n_render.learn.norms import reestimate_norms
+from n2n_render.learn.validation import validate
+from n2n_render.progress import Silent
+from n2n_render.train import ResumeOptions
+from n2n_render.train.earlier import Earlier
+from n2n_render.train.training import Run
 
 BATCHES = (32, 256)
 
 
-def main(run: str):
-    with tempfile.TemporaryDirectory() as folder:
-        copied = shutil.copytree(run, Path(folder) / "run")
-        trainer = Trainer(resumed_config(str(copied)), Quiet(), str(copied))
-        networks = {"as trained": trainer.descent.average}
+def main(name: str):
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as held:
+        copied = Path(shutil.copytree(name, Path(folder) / "run"))
+        earlier = Earlier.open(copied)
+        run = Run.open(earlier.options(ResumeOptions(str(copied))), Silent(), held, earlier)
+        loop = run.loop
+        networks = {"as trained": loop.average}
         for count in BATCHES:
-            networks[f"re-estimated over {count} batches"] = again = copy.deepcopy(trainer.descent.average)
-            reestimate_norms(again, trainer.batches, trainer.device, "float32", count)
-        for name, network in networks.items():
-            found = validate(network, trainer.validation_pairs, trainer.device, "float32")[0]
-            print(f"{run}, step {trainer.step}, {name}: " + ", ".join(f"{key} {value:.4g}" for key, value in found.items()))
-        trainer.batches.close()
-        trainer.journal.close()
+            networks[f"re-estimated over {count} batches"] = again = copy.deepcopy(loop.average)
+            reestimate_norms(again, loop.model, loop.sampler, loop.device, "float32", count)
+        for title, network in networks.items():
+            values = validate(network, loop.model, run.pairs.validation, loop.device, "float32")[0]
+            print(f"{name}, step {loop.steps}, {title}: " + ", ".join(f"{key} {value:.4g}" for key, value in values.items()))
+        loop.close()
 
 
 if __name__ == "__main__":

@@ -24,24 +24,16 @@ VARIANTS = {
 }
 
 
-class Quiet:
-    def start(self, total, count=0):
-        pass
-
-    advance = note = warn = lambda self, *arguments, **options: None
-
-
 def run(job):
     """(name, data, steps, …) → (name, scores of the held-out views' mean, seconds)."""
     import json
 
-    from n2n_render.train.loop import train
-    from n2n_render.train.options import TrainOptions
+    from n2n_render.train import TrainOptions, train
 
     name, data, steps, learning_rate, crop_px, seed, norm = job
     encoding, loss, target, head = VARIANTS[name]
     with tempfile.TemporaryDirectory() as folder:
-        config = TrainOptions(
+        options = TrainOptions(
             data=(data,),
             out=f"{folder}/run",
             hdr=True,
@@ -57,11 +49,10 @@ def run(job):
             firefly_clamp=0,
             validations=4,
             seed=seed,
-            validation_share=0.1,
+            validation_fraction=0.1,
             norm=norm,
         )
-        folder = train(config, Quiet())
-        last = json.loads((Path(folder) / "metrics.jsonl").read_text().splitlines()[-1])
+        last = json.loads((train(options).folder / "metrics.jsonl").read_text().splitlines()[-1])
     return name, last["psnr_db"], last["relmse"], last["seconds"]
 
 
@@ -71,7 +62,7 @@ def noisy_input(data):
 
     from n2n_render.frame.metrics import psnr, relmse
     from n2n_render.io.dataset import find_pairs, split_pairs
-    from n2n_render.train.dataset import cache_pair
+    from n2n_render.learn.arrays import cache_pair
 
     scores = []
     for pair in split_pairs(find_pairs(Path(data)), 0.1)[1]:

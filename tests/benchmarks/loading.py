@@ -16,12 +16,13 @@ import click
 def main(data, batch, crop, batches):
     from n2n_render.frame.channels import FEATURES
     from n2n_render.io.dataset import find_pairs
-    from n2n_render.train.dataset import Batches, cache_pair
+    from n2n_render.learn.arrays import cache_pair
+    from n2n_render.learn.samplers import Crops, PairSampler
 
     started = time.time()
     pairs = [cache_pair(pair, FEATURES) for pair in find_pairs(data)]
     decoded = time.time() - started
-    source = Batches(pairs, FEATURES, batch, crop, seed=1)
+    source = PairSampler(pairs, FEATURES, Crops(batch, crop, seed=1))
     source.make(0)
     started = time.time()
     for step in range(batches):

@@ -1,6 +1,5 @@
 """Files that describe themselves, mutated field by field: one clear error or success, never anything else, and soon."""
 
-import contextlib
 import copy
 import json
 import math
@@ -14,7 +13,6 @@ import pytest
 import torch
 from adapt_fixtures import adapted
 from click.testing import CliRunner
-from conftest import Silent
 
 from n2n_render.adapt.report import read_report
 from n2n_render.cli.commands import main
@@ -24,11 +22,9 @@ from n2n_render.io.dataset import find_datasets, read_manifest
 from n2n_render.network.archive import write_tza
 from n2n_render.network.checkpoint import load_network, read_checkpoint
 from n2n_render.network.registry import list_models, open_model
-from n2n_render.online.online import online
-from n2n_render.online.options import OnlineOptions
-from n2n_render.train.loop import resumed_config, train
-from n2n_render.train.options import TrainOptions
-from n2n_render.train.setup import describe_dataset
+from n2n_render.online import OnlineOptions, online
+from n2n_render.train import ResumeOptions, TrainOptions, resume, train
+from n2n_render.train.pairs import describe_dataset
 
 MUTATIONS = int(os.environ.get("N2N_MUTATIONS", 150))
 SECONDS = 20  # for one file: only a hang takes longer
@@ -167,7 +163,7 @@ TINY = {
 
 @pytest.fixture
 def run(make_dataset, tmp_path):
-    return train(TrainOptions(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run"), steps=2, **TINY), Silent())
+    return train(TrainOptions(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run"), steps=2, **TINY)).folder
 
 
 def test_checkpoints(run):
@@ -194,8 +190,8 @@ def test_the_state_of_a_training(run):
     content = torch.load(path, weights_only=True)
     content["training"]["optimizer"]["state"] = dict(list(content["training"]["optimizer"]["state"].items()))
 
-    def resume():
-        train(resumed_config(str(run), steps=3), Silent(), str(run))
+    def go_on():
+        resume(ResumeOptions(str(run), steps=3))
 
     several = [
         (changed, what)
@@ -205,7 +201,7 @@ def test_the_state_of_a_training(run):
     ]
     for changed, what in several[: max(40, MUTATIONS // 4)]:
         torch.save(changed, path)
-        refuses_or_works(resume, what)
+        refuses_or_works(go_on, what)
 
 
 def test_records_of_a_training(run):
@@ -226,7 +222,7 @@ def test_records_of_a_training(run):
     ]
     for line in lines:
         (run / "metrics.jsonl").write_text(line + "\n", errors="surrogatepass")
-        train(resumed_config(str(run), steps=3), Silent(), str(run))
+        resume(ResumeOptions(str(run), steps=3))
         for record in (run / "metrics.jsonl").read_text().splitlines():
             assert isinstance(json.loads(record)["step"], int)
 
@@ -305,7 +301,7 @@ def test_reports_of_a_fly_through(tmp_path, report):
     """What another run denoised is not overwritten because its report cannot be read."""
     (tmp_path / "report.json").write_text(report)
     with pytest.raises(N2NError, match="report.json"):
-        online(OnlineOptions("none.blend", 1, (1, 2), str(tmp_path)), lambda title: contextlib.nullcontext(Silent()))
+        online(OnlineOptions("none.blend", 1, (1, 2), str(tmp_path)))
     assert (tmp_path / "report.json").read_text() == report
 
 

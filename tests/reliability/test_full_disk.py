@@ -12,14 +12,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Silent
 
 from n2n_render.engines.oidn import check_installed
 from n2n_render.errors import N2NError
 from n2n_render.io.exr import read_frame
 from n2n_render.network.checkpoint import read_checkpoint
-from n2n_render.train.loop import train
-from n2n_render.train.options import TrainOptions
+from n2n_render.train import TrainOptions, train
 
 resource = pytest.importorskip("resource")
 ROOT = Path(__file__).parents[2]
@@ -132,7 +130,7 @@ def assert_whole(path: Path):
 @pytest.fixture
 def trained(make_dataset, tmp_path):
     """A run of two steps, to be resumed or exported."""
-    return train(TrainOptions(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run"), steps=2, **TINY), Silent())
+    return train(TrainOptions(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run"), steps=2, **TINY)).folder
 
 
 LIMITS = [0, *(pytest.param(limit, marks=pytest.mark.slow) for limit in (2_000, 60_000, 1_000_000))]
@@ -141,7 +139,7 @@ LIMITS = [0, *(pytest.param(limit, marks=pytest.mark.slow) for limit in (2_000, 
 @pytest.mark.parametrize("limit", LIMITS)
 def test_train(make_dataset, tmp_path, limit):
     data = make_dataset(views=2)
-    train(TrainOptions(data=(str(data),), out=str(tmp_path / "first"), steps=1, **TINY), Silent())  # the cache is there
+    train(TrainOptions(data=(str(data),), out=str(tmp_path / "first"), steps=1, **TINY))  # the cache is there
     done = run(["train", "--data", data, "--out", tmp_path / "run", "--steps", 3, *TRAIN], limit)
     assert_honest(done, tmp_path / "run", ["best.pt", "last.pt", "config.json"])
 
@@ -258,7 +256,7 @@ def test_pictures_are_not_worth_a_training(make_dataset, tmp_path):
     arguments = ["train", "--data", data, "--out", tmp_path / "disk" / "run", "--steps", 3, *TRAIN]
     size = sum(
         path.stat().st_size
-        for path in train(TrainOptions(data=(str(data),), out=str(tmp_path / "first"), steps=3, **TINY), Silent()).glob("*.pt")
+        for path in train(TrainOptions(data=(str(data),), out=str(tmp_path / "first"), steps=3, **TINY)).folder.glob("*.pt")
     )
     done = run_on_disk(arguments, tmp_path / "disk", size // 1024 + 2 * 28)
     assert_honest(done, tmp_path / "disk" / "run", ["best.pt", "last.pt"])

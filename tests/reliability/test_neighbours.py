@@ -1,6 +1,5 @@
 """Two runs at once: one folder belongs to one of them, what the other reads stays, and what a killed one left is removed."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -12,17 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from adapt_fixtures import adapt, adapted, assert_refused
-from conftest import Silent, noisy_frame, true_frame
+from conftest import noisy_frame, true_frame
 
 from n2n_render.errors import N2NError
 from n2n_render.io.atomic import HOST, LOCK, Busy, locked_folder, remove_abandoned, write_text
 from n2n_render.io.dataset import find_pairs
 from n2n_render.io.exr import write_frame
-from n2n_render.online.online import online
-from n2n_render.online.options import OnlineOptions
-from n2n_render.train.dataset import cache_pair, used_caches
-from n2n_render.train.loop import resumed_config, train
-from n2n_render.train.options import TrainOptions
+from n2n_render.learn.arrays import cache_pair, used_caches
+from n2n_render.online import OnlineOptions, online
+from n2n_render.train import ResumeOptions, TrainOptions, resume, train
 
 TINY = {
     "batch": 2,
@@ -77,15 +74,15 @@ def test_a_second_adaptation_is_refused_and_touches_nothing(shot, start, tmp_pat
 
 
 def test_a_run_is_resumed_once_at_a_time(make_dataset, tmp_path, hold):
-    run = train(TrainOptions(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run"), **TINY), Silent())
+    run = train(TrainOptions(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run"), **TINY)).folder
     before = (run / "last.pt").read_bytes()
     process = hold(run)
     with pytest.raises(Busy, match="another run"):
-        train(resumed_config(str(run), steps=4), Silent(), str(run))
+        resume(ResumeOptions(str(run), steps=4))
     assert (run / "last.pt").read_bytes() == before
     process.kill()
     process.wait()
-    train(resumed_config(str(run), steps=4), Silent(), str(run))
+    resume(ResumeOptions(str(run), steps=4))
     assert (run / "last.pt").read_bytes() != before
 
 
@@ -96,7 +93,7 @@ def test_a_second_fly_through_is_refused(tmp_path, hold):
     (out / ".cache" / "of the first.npy").touch()
     hold(out)
     with pytest.raises(Busy, match="another run"):
-        online(OnlineOptions("none.blend", 1, (1, 2), str(out)), lambda title: contextlib.nullcontext(Silent()))
+        online(OnlineOptions("none.blend", 1, (1, 2), str(out)))
     assert (out / ".cache" / "of the first.npy").exists()
 
 
@@ -106,7 +103,7 @@ def test_a_dataset_with_a_broken_link_is_a_sentence(make_dataset, tmp_path):
     path.unlink()
     path.symlink_to(tmp_path / "gone.exr")
     with pytest.raises(N2NError, match=path.name):
-        train(TrainOptions(data=(str(data),), out=str(tmp_path / "run"), **TINY), Silent())
+        train(TrainOptions(data=(str(data),), out=str(tmp_path / "run"), **TINY))
 
 
 @pytest.mark.parametrize("out", [True, False])
@@ -115,7 +112,7 @@ def test_trainings_that_begin_together_get_a_folder_each(make_dataset, tmp_path,
     monkeypatch.chdir(tmp_path)
     config = TrainOptions(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run") if out else None, **TINY)
     folders = []
-    threads = [threading.Thread(target=lambda: folders.append(train(config, Silent()))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: folders.append(train(config).folder)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -134,7 +131,7 @@ def test_a_cache_is_not_removed_under_its_reader(make_dataset):
         old = [cache_pair(pair, ("albedo",)) for pair in pairs]
         write_frame(pairs[0].noisy[0], noisy_frame(true_frame(48, 64), 99))
         process = holder(
-            f"from n2n_render.io.dataset import find_pairs\nfrom n2n_render.train.dataset import *\n"
+            f"from n2n_render.io.dataset import find_pairs\nfrom n2n_render.learn.arrays import *\n"
             f"pairs = find_pairs(pathlib.Path({str(folder)!r}))\nuse = used_caches(pairs); use.__enter__()\n"
             "new = [cache_pair(pair, ('albedo',)) for pair in pairs]"
         )
@@ -201,7 +198,7 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
 def test_a_killed_training_leaves_only_whole_files(make_dataset, tmp_path, resumed):
     """Once it is resumed, or another one begins that would have had its name."""
     config = TrainOptions(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run"), **TINY)
-    run = train(config, Silent())
+    run = train(config).folder
     whole = {path for path in run.rglob("*") if path.is_file() and "events" not in path.parts}
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
@@ -209,9 +206,9 @@ def test_a_killed_training_leaves_only_whole_files(make_dataset, tmp_path, resum
         (run / f"{name}.{HOST}-{dead.pid}-1.partial").touch()
     (run / LOCK).touch()
     if resumed:
-        train(resumed_config(str(run)), Silent(), str(run))
+        resume(ResumeOptions(str(run)))
     else:
-        assert train(config, Silent()).name == "run-2"
+        assert train(config).folder.name == "run-2"
     assert {path for path in run.rglob("*") if path.is_file() and "events" not in path.parts} == whole
 
 
@@ -221,7 +218,7 @@ def test_a_folder_with_nothing_whole_in_it_is_used(make_dataset, tmp_path):
     (tmp_path / "run").mkdir()
     for name in (LOCK, f".config.json.{HOST}-{dead.pid}-1.partial"):
         (tmp_path / "run" / name).touch()
-    run = train(TrainOptions(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run"), **TINY), Silent())
+    run = train(TrainOptions(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run"), **TINY)).folder
     assert run.name == "run" and not [name for name in os.listdir(run) if name.startswith(".")]
 
 

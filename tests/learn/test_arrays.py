@@ -8,22 +8,25 @@ from n2n_render.errors import N2NError
 from n2n_render.frame.channels import FEATURES
 from n2n_render.io.dataset import FrameName, find_pairs, parse_name
 from n2n_render.io.exr import ExrImage, write_frame
-from n2n_render.train.dataset import Batches, cache_pair, split_single_view
+from n2n_render.learn.arrays import cache_pair, split_single_view
+from n2n_render.learn.samplers import Crops, PairSampler, Prefetch
 
 
 def batches(folder, **options):
     pairs = [cache_pair(pair, FEATURES) for pair in find_pairs(folder)]
-    return Batches(pairs, FEATURES, **{"batch": 3, "crop_px": 32, "seed": 5, **options})
+    return PairSampler(pairs, FEATURES, Crops(batch=3, size_px=32, seed=5), **options)
 
 
 def test_batch_k_is_a_function_of_seed_and_k(make_dataset):
     folder = make_dataset()
     first, second = batches(folder), batches(folder)
     wanted = first.make(7)
+    ahead = Prefetch(second)
     for step in range(8):
-        got = second.get(step)
+        got = ahead.get(step)
+    ahead.close()
     for key in ("noisy", "target", "guides"):
-        np.testing.assert_array_equal(got[key], wanted[key])
+        np.testing.assert_array_equal(got[key].numpy(), wanted[key])
     assert not np.array_equal(first.make(8)["noisy"], wanted["noisy"])
     assert not np.array_equal(first.make(7, stream=1)["noisy"], wanted["noisy"])
 
@@ -64,7 +67,7 @@ def test_a_single_view_is_cut_in_two(make_dataset):
     pair = cache_pair(find_pairs(make_dataset(views=1))[0], FEATURES)
     training, validation = split_single_view(pair)
     assert training.columns == (0, 51) and validation.columns == (51, 64)
-    made = Batches([training], (), 4, 16, seed=1, augmented=False).make(0)["noisy"]
+    made = PairSampler([training], (), Crops(4, 16, seed=1), augmented=False).make(0)["noisy"]
     left = np.array(pair.images[:, :, :51, :3], np.float32).transpose(0, 3, 1, 2)
     for crop in made:
         places = [left[s, :, y : y + 16, x : x + 16] for s in (0, 1) for y in range(33) for x in range(36)]

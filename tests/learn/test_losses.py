@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from n2n_render.frame.transfer import decode_tonemap, encode_tonemap, tonemap_slope
-from n2n_render.train.losses import clamp_fireflies, l2, l2_display, l2_tonemapped, perceptual_weight, relative_l2
+from n2n_render.learn.losses import clamp_fireflies, l2, l2_display, l2_tonemapped, perceptual_weight, relative_l2
 
 TARGETS = torch.from_numpy(np.random.default_rng(1).gamma(0.5, 2.0, 200_000).astype(np.float32))  # mean 1, heavy noise
 
@@ -60,7 +60,7 @@ POSTERIORS = [np.array(values) for values in ([0.1, 0.2], [0.05, 0.3], [0.5, 1.5
 
 
 def weighted_minimum(radiances):
-    """Where E[w (f - r)²] has no gradient, the pilot being each radiance itself; weights take no gradient."""
+    """Where E[w (f - r)²] has no gradient, the initial estimate being each radiance itself; weights take no gradient."""
     f = radiances.mean()
     for _ in range(50):
         weight = perceptual_weight(np.full_like(radiances, f), radiances, np)
@@ -70,7 +70,7 @@ def weighted_minimum(radiances):
 
 @pytest.mark.parametrize("radiances", POSTERIORS, ids=str)
 def test_the_perceptual_weight_moves_the_minimum_to_the_best_picture_on_t(radiances):
-    """Exactly there, as the pilot is the truth: T⁻¹(E[T(r)]), but for the shift at black."""
+    """Exactly there, as the initial estimate is the truth: T⁻¹(E[T(r)]), but for the shift at black."""
     best = decode_tonemap(encode_tonemap(radiances, np).mean(), np)
     assert abs(weighted_minimum(radiances) - best) < 0.03 * abs(radiances.mean() - best)
 

@@ -1,27 +1,20 @@
-"""A shot as arrays: pixels held out of the training, crops of independent seeds, files that belong together."""
+"""A shot as arrays: pixels held out of the training, crops of independent seeds."""
 
 import numpy as np
 import pytest
+from adapt_fixtures import make_frame
 from conftest import noisy_frame, true_frame
 
-from n2n_render.adapt import shot
-from n2n_render.adapt.shot import TILE_PX, Crops, ShotFrame, find_groups, find_subjects, held_out_pixels, load_frame, read_group
-from n2n_render.errors import N2NError
 from n2n_render.frame.frame import mean_frame
 from n2n_render.frame.transfer import exposure
 from n2n_render.io.exr import read_frame, write_frame
-from n2n_render.train.dataset import ArrayFile, save_array, split_exposed
+from n2n_render.io.renders import read_group
+from n2n_render.learn import shot
+from n2n_render.learn.arrays import split_exposed
+from n2n_render.learn.samplers import Crops, Prefetch, ShotSampler
+from n2n_render.learn.shot import TILE_PX, FrameLoader, ShotFrame, held_out_pixels
 
 HELD_OUT_VALUE = 100.0
-
-
-def make_frame(folder, images, pilot, index=0) -> ShotFrame:
-    """images (seeds, H, W, 10), pilot (H, W, 3)."""
-    files = []
-    for name, array in (("images", images), ("pilot", pilot)):
-        save_array(folder / f"{name}{index}.npy", array.astype(np.float16))
-        files.append(ArrayFile.of(folder / f"{name}{index}.npy"))
-    return ShotFrame((), *files)
 
 
 def flat_frame(folder, values, size=(48, 64), index=0) -> ShotFrame:
@@ -32,16 +25,12 @@ def flat_frame(folder, values, size=(48, 64), index=0) -> ShotFrame:
 
 @pytest.fixture
 def make_crops():
-    """make_crops(frames, …) → Crops whose threads end with the test."""
-    made = []
+    """make_crops(frames, …) → ShotSampler."""
 
     def make(frames, features=("albedo", "depth"), batch=4, crop_px=32, seed=1):
-        made.append(Crops(frames, features, batch, crop_px, seed))
-        return made[-1]
+        return ShotSampler(frames, features, Crops(batch, crop_px, seed))
 
-    yield make
-    for crops in made:
-        crops.close()
+    return make
 
 
 @pytest.mark.parametrize("size", [(256, 320), (64, 96), (200, 333), (33, 10), (32, 32), (5, 7)])
@@ -54,8 +43,8 @@ def test_whole_tiles_are_held_out_and_at_least_one(size):
     np.testing.assert_array_equal(held_out_pixels(*size), held_out)
 
 
-def test_crops_know_exactly_the_pixels_that_are_held_out(tmp_path, make_crops):
-    """Held-out pixels have a value of their own; wherever cropping, mirroring and turning bring it, `known` is 0."""
+def test_crops_tell_exactly_the_pixels_that_are_held_out(tmp_path, make_crops):
+    """Held-out pixels have a value of their own; wherever cropping, mirroring and turning bring it, `trainable` is 0."""
     frames = []
     for index in range(3):
         marked = np.where(held_out_pixels(96, 160), HELD_OUT_VALUE, 1.0)[..., None]
@@ -65,10 +54,10 @@ def test_crops_know_exactly_the_pixels_that_are_held_out(tmp_path, make_crops):
     seen = []
     for step in range(10):
         batch = crops.make(step)
-        assert set(np.unique(batch["known"])) <= {0.0, 1.0} and batch["known"].shape == (4, 1, 48, 48)
-        for key in ("target", "pilot", "noisy"):
-            np.testing.assert_array_equal(batch[key] >= HELD_OUT_VALUE, batch["known"].repeat(3, 1) == 0)
-        seen.append(batch["known"].mean())
+        assert set(np.unique(batch["trainable"])) <= {0.0, 1.0} and batch["trainable"].shape == (4, 1, 48, 48)
+        for key in ("target", "initial_estimate", "noisy"):
+            np.testing.assert_array_equal(batch[key] >= HELD_OUT_VALUE, batch["trainable"].repeat(3, 1) == 0)
+        seen.append(batch["trainable"].mean())
     assert 0.75 < np.mean(seen) < 0.97
 
 
@@ -103,7 +92,9 @@ def test_a_batch_is_the_same_whenever_it_is_asked_for(tmp_path, make_crops):
     rng = np.random.default_rng(1)
     frames = [make_frame(tmp_path, rng.random((2, 48, 64, 10)), rng.random((48, 64, 3)), index) for index in range(2)]
     first, second = make_crops(frames), make_crops(frames)
-    in_order = [first.get(step) for step in range(5)]
+    ahead = Prefetch(first)
+    in_order = [{key: tensor.numpy() for key, tensor in ahead.get(step).items()} for step in range(5)]
+    ahead.close()
     for step in (4, 0, 2):
         for key, array in second.make(step).items():
             np.testing.assert_array_equal(array, in_order[step][key])
@@ -128,17 +119,17 @@ def test_large_frames_are_looked_at_more(tmp_path, make_crops):
     assert 0.8 < large < 0.98  # 9 of 10 pixels are its
 
 
-def loaded(paths, folder, key="key", make_pilot=lambda frame: frame.color * 0 + 0.25):
-    return load_frame(paths, None, ("albedo",), None, make_pilot, folder, key)
+def loaded(paths, folder, key="key", estimate=lambda frame: frame.color * 0 + 0.25):
+    return FrameLoader(folder, ("albedo",), estimate, None).load(paths, None, key)
 
 
-def test_a_loaded_frame_holds_exposed_seeds_guides_and_pilot(make_dataset, tmp_path):
+def test_a_loaded_frame_holds_exposed_seeds_guides_and_an_initial_estimate(make_dataset, tmp_path):
     paths = sorted(make_dataset(views=1).glob("*.exr"))
     frame, renders = loaded(paths, tmp_path), [read_frame(path, ("albedo",)) for path in paths]
     factor = exposure(mean_frame(renders).color)
     assert frame.images.shape == (2, 48, 64, 10)
     np.testing.assert_array_equal(frame.held_out(), held_out_pixels(48, 64))
-    np.testing.assert_allclose(frame.pilot, 0.25 * factor, rtol=1e-3)
+    np.testing.assert_allclose(frame.initial_estimate, 0.25 * factor, rtol=1e-3)
     for image, render in zip(frame.images, renders, strict=True):
         np.testing.assert_allclose(image[..., :3], render.color * factor, rtol=2e-3, atol=1e-4)
         np.testing.assert_allclose(split_exposed(image)["albedo"], render.albedo, atol=1e-3)
@@ -155,53 +146,3 @@ def test_a_frame_is_decoded_once_unless_something_changed(make_dataset, tmp_path
     write_frame(paths[0], noisy_frame(true_frame(48, 64), 55))
     loaded(paths, tmp_path)
     assert len(decoded) == 3
-
-
-def test_datasets_know_their_seeds(make_dataset):
-    one, two = make_dataset("one", views=2, seeds=3, references=(0,)), make_dataset("two", views=1)
-    groups, names = find_groups([str(one)], [])
-    assert names == ["v000_f0001.exr", "v001_f0001.exr"]
-    assert [[path.name for path in group] for group in groups] == [
-        [f"v00{view}_f0001_s000{seed}_0008spp.exr" for seed in (1, 2, 3)] for view in (0, 1)
-    ]
-    assert find_groups([str(one), str(two)], [])[1] == ["one-v000_f0001.exr", "one-v001_f0001.exr", "two-v000_f0001.exr"]
-
-
-def test_other_files_need_the_same_frames_with_another_seed(make_dataset, tmp_path):
-    for name in ("a_0001.exr", "a_0002.exr", "b_0001.exr", "b_0002.exr"):
-        (tmp_path / name).touch()
-    groups, names = find_groups([str(tmp_path / "a_####.exr")], [str(tmp_path / "b_####.exr")])
-    assert names == ["a_0001.exr", "a_0002.exr"]
-    assert groups == [(tmp_path / f"a_000{frame}.exr", tmp_path / f"b_000{frame}.exr") for frame in (1, 2)]
-    with pytest.raises(N2NError, match="--pair"):
-        find_groups([str(tmp_path / "a_####.exr")], [])
-    with pytest.raises(N2NError, match="not for datasets"):
-        find_groups([str(make_dataset())], [str(tmp_path / "b_####.exr")])
-    with pytest.raises(N2NError, match="has one seed only"):
-        find_groups([str(make_dataset("single", seeds=1))], [])
-
-
-def test_a_frame_that_a_dataset_lacks_is_said(make_dataset, caplog):
-    folder = make_dataset(views=1, size=(8, 8))
-    for frame in (2, 3, 5):
-        for path in sorted(folder.glob("v000_f0001_*.exr")):
-            (folder / path.name.replace("f0001", f"f{frame:04d}")).write_bytes(path.read_bytes())
-    assert len(find_groups([str(folder)], [])[0]) == 4
-    assert "frame 4 of a sequence from 1 to 5" in caplog.text
-
-
-def test_two_files_that_are_named_are_seeds_of_one_frame(tmp_path):
-    for name in ("still_s1.exr", "still_s2.exr"):
-        (tmp_path / name).touch()
-    groups, names = find_groups([str(tmp_path / "still_s1.exr")], [str(tmp_path / "still_s2.exr")])
-    assert groups == [(tmp_path / "still_s1.exr", tmp_path / "still_s2.exr")] and names == ["still_s1.exr"]
-
-
-def test_the_same_noise_and_other_sizes_are_no_seeds(tmp_path):
-    for name, size in (("a", 40), ("same", 40), ("other", 44)):
-        write_frame(tmp_path / f"{name}.exr", noisy_frame(true_frame(40, size), 1))
-    assert find_subjects(0, (tmp_path / "a.exr", tmp_path / "same.exr"), None, ())[0].layer == "ViewLayer"
-    with pytest.raises(N2NError, match="44×40"):
-        find_subjects(0, (tmp_path / "a.exr", tmp_path / "other.exr"), None, ())
-    with pytest.raises(N2NError, match="same noise"):
-        read_group([tmp_path / "a.exr", tmp_path / "same.exr"], None, ())

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from n2n_render.errors import N2NError
-from n2n_render.train.descent import GIVE_UP_AFTER, Descent
+from n2n_render.learn.descent import GIVE_UP_AFTER, Descent
 
 RATE = 0.01
 

@@ -1,13 +1,10 @@
 """One optimiser step after the other: Adam, unusually long gradients shortened, and the running mean of the weights."""
 
-import contextlib
-import copy
 import math
-import signal
-import threading
-import time
+from typing import Any
 
 import torch
+from torch.optim.swa_utils import AveragedModel
 
 from ..errors import N2NError
 from ..io.atomic import temporary_folder
@@ -16,18 +13,19 @@ from ..schema import problem
 CLIP_FACTOR = 2.0  # gradients longer than this times their usual length are shortened to it
 CLIP_MEMORY = 0.98  # of the running mean of the log of the gradient's length
 GIVE_UP_AFTER = 100  # steps in a row whose gradient is not finite
-FINAL_SHARE = 0.02  # schedule "cosine": of the learning rate, at the end
+FINAL_FACTOR = 0.02  # schedule "cosine": of the learning rate, at the end
 STEP_DECAY = 0.55  # schedule "step": the Monte Carlo fork's factor
 STEP_DECAYS = 6  # … so many times in a run
+MOMENTS = dict[int, dict[object, object]]  # of Adam: tensor's number → what is remembered of it
 
 
-def learning_rate_factor(schedule: str, share: float, step: int, warmup_steps: int) -> float:
-    """What the learning rate is multiplied by at `share` (0 to 1) of a run. warmup_steps 0: no warm-up."""
-    share = min(share, 1.0)
-    factor = {
+def learning_rate_factor(schedule: str, fraction: float, step: int, warmup_steps: int) -> float:
+    """What the learning rate is multiplied by at a fraction (0 to 1) of a run. warmup_steps 0: no warm-up."""
+    fraction = min(fraction, 1.0)
+    factor: float = {
         "constant": 1.0,
-        "step": STEP_DECAY ** int(share * (STEP_DECAYS + 1)),
-        "cosine": FINAL_SHARE + (1 - FINAL_SHARE) * (1 + math.cos(math.pi * share)) / 2,
+        "step": STEP_DECAY ** int(fraction * (STEP_DECAYS + 1)),
+        "cosine": FINAL_FACTOR + (1 - FINAL_FACTOR) * (1 + math.cos(math.pi * fraction)) / 2,
     }[schedule]
     return factor * min(1.0, (step + 1) / max(warmup_steps, 1))
 
@@ -35,23 +33,39 @@ def learning_rate_factor(schedule: str, share: float, step: int, warmup_steps: i
 class Descent:
     """A network being trained, and `average`, the running mean of its weights, which is what is kept.
 
-    ema: share of the old mean that survives a step. clipped: steps since the last look whose gradient was shortened.
+    Attributes:
+        steps: That were done.
+        clipped: Those since somebody last set it to 0 whose gradient was shortened.
     """
 
     def __init__(self, network: torch.nn.Module, ema: float):
+        """ema: what is left of the old mean after a step, [0, 1); at first less, so that the start is forgotten."""
         self.network, self.ema = network, ema
-        self.average = copy.deepcopy(network).eval().requires_grad_(False)
+        self.steps, self.clipped = 0, 0
+        self._usual_log_norm: float | None = None
+        self._skipped_in_a_row = 0
+        self._averaged = AveragedModel(network, multi_avg_fn=self._approach)
+        self._averaged.n_averaged.fill_(1)  # the network as it is at the beginning
+        self._averaged.eval().requires_grad_(False)
         self.parameters = list(network.parameters())
         temporary_folder("optimiser").rmdir()  # PyTorch's optimisers do not load without
         self.adam = torch.optim.Adam(self.parameters, betas=(0.9, 0.99), eps=1e-8)
-        self.steps, self.clipped, self._usual_log_norm, self._skipped_in_a_row = 0, 0, None, 0
 
-    def step(self, loss: torch.Tensor, learning_rate: float, advice: str):
+    @property
+    def average(self) -> torch.nn.Module:
+        """In evaluation mode. Its buffers, BatchNorm's statistics, are the network's."""
+        return self._averaged.module
+
+    def _approach(self, averaged: Any, current: Any, _: Any) -> None:
+        decay = min(self.ema, (1 + self.steps) / (10 + self.steps))
+        torch._foreach_lerp_(averaged, current, 1 - decay)
+
+    def step(self, loss: torch.Tensor, learning_rate: float, advice: str) -> None:
         """Raises N2NError with `advice` when gradients have long not been finite."""
         for group in self.adam.param_groups:
             group["lr"] = learning_rate
         self.adam.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         if self._limit_gradient():
             self.adam.step()
             self._skipped_in_a_row = 0
@@ -59,18 +73,17 @@ class Descent:
             self._skipped_in_a_row += 1
             if self._skipped_in_a_row >= GIVE_UP_AFTER:
                 raise N2NError(f"the gradient is not finite any more (step {self.steps})", advice)
-        decay = min(self.ema, (1 + self.steps) / (10 + self.steps))
         with torch.no_grad():
-            torch._foreach_lerp_(list(self.average.parameters()), self.parameters, 1 - decay)
+            self._averaged.update_parameters(self.network)
         self.steps += 1
 
     def _limit_gradient(self) -> bool:
         """Shortens unusually long gradients; False where they are not finite and the step must be left out.
 
-        Bias: batches with outliers pull less than their share. The limit follows the run, so it never stops learning.
+        Bias: batches with outliers pull less than they should. The limit follows the run, so it never stops learning.
         """
-        known = self._usual_log_norm
-        usual = math.inf if known is None else math.exp(known)
+        usual_log = self._usual_log_norm
+        usual = math.inf if usual_log is None else math.exp(usual_log)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, CLIP_FACTOR * usual if usual < math.inf else 1e9).item()
         if not math.isfinite(norm):
             return False
@@ -78,10 +91,10 @@ class Descent:
             return True
         self.clipped += norm > CLIP_FACTOR * usual
         log_norm = math.log(max(min(norm, CLIP_FACTOR * usual), 1e-12))
-        self._usual_log_norm = log_norm if known is None else CLIP_MEMORY * known + (1 - CLIP_MEMORY) * log_norm
+        self._usual_log_norm = log_norm if usual_log is None else CLIP_MEMORY * usual_log + (1 - CLIP_MEMORY) * log_norm
         return True
 
-    def copy_statistics(self):
+    def copy_statistics(self) -> None:
         """BatchNorm's statistics of the network → the average."""
         for ours, theirs in zip(self.average.buffers(), self.network.buffers(), strict=True):
             ours.copy_(theirs)
@@ -90,17 +103,18 @@ class Descent:
         """Of the average, on the CPU."""
         return {key: value.float().cpu().contiguous().clone() for key, value in self.average.state_dict().items()}
 
-    def state(self) -> dict:
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps to go on from, beside the weights."""
         return {
             "network": self.network.state_dict(),
             "optimizer": self.adam.state_dict(),
             "usual_log_norm": self._usual_log_norm,
         }
 
-    def load(self, weights: dict, state: dict, steps: int, where: str = "the checkpoint"):
+    def load(self, weights: dict[str, torch.Tensor], state: dict[str, Any], steps: int, where: str = "the checkpoint") -> None:
         """The inverse of `weights` and `state`. Raises N2NError, which names `where`, for an optimiser of other tensors."""
         moments = state["optimizer"].get("state")
-        wrong = problem(moments, dict[int, dict], "state") or _wrong_moments(moments, self.parameters)
+        wrong = problem(moments, MOMENTS, "state") or _wrong_moments(moments, self.parameters)
         if wrong:
             raise N2NError(f"{where}: training: optimizer: {wrong}", "The file is damaged; start a new run.")
         self.average.load_state_dict(weights)
@@ -109,55 +123,19 @@ class Descent:
         self._usual_log_norm, self.steps = state["usual_log_norm"], steps
 
 
-def _wrong_moments(moments: dict, parameters: list[torch.nn.Parameter]) -> str | None:
+def _wrong_moments(moments: dict[int, dict[str, Any]], parameters: list[torch.nn.Parameter]) -> str | None:
     """What keeps Adam from going on with these; before the first step there are none."""
     if moments and set(moments) != set(range(len(parameters))):
         return f"has {len(moments)} states for {len(parameters)} tensors"
-    for index, found in moments.items():
+    for index, moment in moments.items():
         shapes = {"step": torch.Size(()), "exp_avg": parameters[index].shape, "exp_avg_sq": parameters[index].shape}
-        if set(found) != set(shapes) or not all(
+        if set(moment) != set(shapes) or not all(
             isinstance(tensor, torch.Tensor)
             and tensor.layout == torch.strided
             and tensor.dtype == torch.float32
             and tensor.shape == shapes[name]
             and torch.isfinite(tensor).all()
-            for name, tensor in found.items()
+            for name, tensor in moment.items()
         ):
             return f"the state of tensor {index} is of another kind or shape, or not finite"
     return None
-
-
-def faster_precision(network: torch.nn.Module, device: torch.device, loss_of) -> str:
-    """Times one step each way on this machine; `loss_of(precision)` is a loss to go back from. Weights are not touched."""
-    if device.type == "cuda":
-        return "bfloat16" if torch.cuda.get_device_capability(device)[0] >= 8 else "float32"  # Ampere
-    if device.type != "cpu":
-        return "float32"
-    state, took = copy.deepcopy(network.state_dict()), {}
-    for precision in ("bfloat16", "float32") * 2:  # the first round warms up
-        started = time.time()
-        loss_of(precision).backward()
-        took[precision] = time.time() - started
-    network.load_state_dict(state)
-    network.zero_grad(set_to_none=True)
-    return min(took, key=took.get)
-
-
-@contextlib.contextmanager
-def stop_on_ctrl_c():
-    """Yields a function that tells whether Ctrl-C asked for a stop after the present step; a second one stops at once."""
-    asked = []
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def ask(*_):
-        asked.append(True)
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, ask)
-    try:
-        yield lambda: bool(asked)
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -1,29 +1,31 @@
-"""Pairs become crops: frames are decoded once into memory-mapped arrays, and batch k is a function of (seed, k)."""
+"""Pairs become memory-mapped arrays: each frame is decoded once, into a cache beside it."""
 
 import contextlib
 import hashlib
 import os
 import secrets
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
 from ..errors import N2NError
+from ..frame.arrays import Array
 from ..frame.channels import COLOR, FEATURES, GUIDES, Layout, expand
 from ..frame.frame import Frame, mean_frame
 from ..frame.transfer import depth_scale, expose, exposure
+from ..guides.neighbors import Neighbors
 from ..io.atomic import Busy, first_line, locked_file, remove_abandoned, temporary_folder, write_beside
 from ..io.dataset import Pair, picture_name
 from ..io.exr import ExrImage
 from ..io.renders import read_group
-from .augment import augment
 
 CACHE_VERSION = 2
 EXPOSED = Layout((COLOR, *FEATURES)), Layout((COLOR, *expand(GUIDES)))  # of cached arrays: without neighbours, and with
 READER = ".reader"  # a lock that a training holds on a cache
-SINGLE_VIEW_TRAINING_SHARE = 0.8  # of the width, when a dataset has one view only; the rest is for validation
+SINGLE_VIEW_TRAINING_FRACTION = 0.8  # of the width, when a dataset has one view only; the rest is for validation
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class ArrayFile:
     """
 
     path: Path
-    dtype: np.dtype
+    dtype: np.dtype[Any]
     shape: tuple[int, ...]
     offset: int
 
@@ -43,7 +45,7 @@ class ArrayFile:
         array = np.load(path, mmap_mode="r")
         return cls(path, array.dtype, array.shape, array.offset)
 
-    def map(self) -> np.ndarray:
+    def map(self) -> Array:
         try:
             return np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
         except (OSError, ValueError) as error:
@@ -65,10 +67,11 @@ class CachedPair:
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """Of `images`."""
-        return self.images_file.shape
+        seeds, height, width, channels = self.images_file.shape
+        return seeds, height, width, channels
 
     @property
-    def images(self) -> np.ndarray:
+    def images(self) -> Array:
         """(seeds, H, W, 10 or, with neighbours, 17) float16, exposed, in the order of EXPOSED."""
         return self.images_file.map()
 
@@ -83,16 +86,24 @@ class CachedPair:
         )
 
     @property
-    def reference(self) -> np.ndarray | None:
+    def reference(self) -> Array | None:
         """(2, H, W, 3) float32, exposed radiance."""
         return self.reference_file.map() if self.reference_file else None
 
 
+class Cleaner(Protocol):
+    """What cleans the guides of a frame. Its name says how."""
+
+    name: str
+
+    def __call__(self, frame: Frame) -> Frame: ...
+
+
 @dataclass(frozen=True)
 class SeenFrom:
-    """What the neighbours of frame `index` show of it, when it is asked for: see guides/neighbors.py."""
+    """What the neighbours of frame `index` show of it, when it is asked for."""
 
-    neighbors: object
+    neighbors: Neighbors
     pairs: list[Pair]
     index: int
 
@@ -102,14 +113,18 @@ class SeenFrom:
         window = [None if there is None else _fingerprint(self.pairs[there]) for there in self.neighbors.windows[self.index]]
         return "neighbors" + hashlib.sha256(repr((window, self.neighbors.name)).encode()).hexdigest()[:16]
 
-    def find(self) -> dict[str, np.ndarray]:
+    def find(self) -> Mapping[str, Array]:
         return self.neighbors.of(self.index)
 
 
-def cache_pair(pair: Pair, features: tuple[str, ...], prefilter=None, seen: SeenFrom | None = None) -> CachedPair:
+def cache_pair(
+    pair: Pair, features: tuple[str, ...], prefilter: Cleaner | None = None, seen: SeenFrom | None = None
+) -> CachedPair:
     """Decodes a pair unless it is cached. Features that are not wanted need not be in the files; they are zeros then.
 
-    `prefilter(frame) -> Frame`, if any, cleans albedo and normal; its `name` says how.
+    Args:
+        prefilter: What cleans albedo and normal, if they are to be clean.
+        seen: What its neighbours show, for networks that look at them.
     """
     kind = "-".join([*(feature[0] for feature in features), *(part.name for part in (prefilter, seen) if part)])
     base = _cache_folder(pair) / f"{_place(pair)}-{kind}"
@@ -136,7 +151,7 @@ def find_arrays(places: list[Path]) -> list[ArrayFile]:
 
 
 @contextlib.contextmanager
-def used_caches(pairs: list[Pair]):
+def used_caches(pairs: Sequence[Pair]) -> Iterator[None]:
     """Inside, no other training removes what the caches of these pairs hold; before, what no file fits any more is removed,
     unless another training that began earlier reads it. Trainings that begin later never want it.
     """
@@ -166,7 +181,9 @@ def _place(pair: Pair) -> str:
     return f"{picture_name(pair.view, pair.frame)}-{_fingerprint(pair)}"
 
 
-def _decode(pair, features, prefilter, seen):
+def _decode(
+    pair: Pair, features: tuple[str, ...], prefilter: Cleaner | None, seen: SeenFrom | None
+) -> tuple[Array, Array | None]:
     frames = read_group(pair.noisy, None, features)
     images, factor = stack_seeds(frames, features, prefilter, seen.find() if seen else None)
     if not pair.references:
@@ -175,12 +192,17 @@ def _decode(pair, features, prefilter, seen):
 
 
 def stack_seeds(
-    frames: list[Frame], features: tuple[str, ...], prefilter=None, neighbors: dict[str, np.ndarray] | None = None
-) -> tuple[np.ndarray, float]:
+    frames: list[Frame],
+    features: tuple[str, ...],
+    prefilter: Cleaner | None = None,
+    neighbors: Mapping[str, Array] | None = None,
+) -> tuple[Array, float]:
     """Renders of one view by several seeds → (seeds, H, W, C) float16 as in `CachedPair.images`, and the exposure in it.
 
-    One exposure and depth scale for all, that of their mean. Channels that are not wanted are zeros. neighbors: the channels
-    of `neighbor_guides`.
+    One exposure and depth scale for all, that of their mean. Channels that are not wanted are zeros.
+
+    Args:
+        neighbors: The channels of `neighbor_guides`.
     """
     mean = mean_frame(frames)
     factor = exposure(mean.color)
@@ -195,7 +217,7 @@ def stack_seeds(
     return images, factor
 
 
-def split_exposed(images: np.ndarray) -> dict[str, np.ndarray]:
+def split_exposed(images: Array) -> dict[str, Array]:
     """(…, 10 or 17) of a cached pair → channel name → view."""
     return next(layout for layout in EXPOSED if layout.count == images.shape[-1]).split(images)
 
@@ -223,10 +245,10 @@ def _fingerprint(pair: Pair) -> str:
     return hashlib.sha256(repr((CACHE_VERSION, facts)).encode()).hexdigest()[:16]
 
 
-def save_array(path: Path, array: np.ndarray):
+def save_array(path: Path, array: Array) -> None:
     """As .npy, beside its place first."""
 
-    def write(temporary):
+    def write(temporary: str) -> None:
         with open(temporary, "wb") as file:
             np.save(file, array)
 
@@ -235,84 +257,5 @@ def save_array(path: Path, array: np.ndarray):
 
 def split_single_view(pair: CachedPair) -> tuple[CachedPair, CachedPair]:
     """A dataset's only view, cut into a training and a validation part by columns."""
-    cut = int(pair.shape[2] * SINGLE_VIEW_TRAINING_SHARE)
+    cut = int(pair.shape[2] * SINGLE_VIEW_TRAINING_FRACTION)
     return replace(pair, columns=(0, cut)), replace(pair, columns=(cut, pair.shape[2]))
-
-
-class Prefetched:
-    """Batches made ahead of time, on threads, by `make(step)`, which subclasses have."""
-
-    def __init__(self, workers: int = 2):
-        self._pool = ThreadPoolExecutor(workers)
-        self._ahead: dict[int, object] = {}
-        self._depth = 2 * workers
-
-    def get(self, step: int) -> dict[str, np.ndarray]:
-        for ahead in range(step, step + self._depth):
-            if ahead not in self._ahead:
-                self._ahead[ahead] = self._pool.submit(self.make, ahead)
-        for past in [key for key in self._ahead if key < step]:
-            del self._ahead[past]
-        return self._ahead.pop(step).result()
-
-    def close(self):
-        self._pool.shutdown(cancel_futures=True)
-
-
-class Batches(Prefetched):
-    """Batch k, the same whenever and in whatever order it is asked for.
-
-    A batch: noisy (N, 3, h, w) and target (N, 3, h, w) exposed radiance, guides (N, C, h, w); float32, contiguous.
-    """
-
-    def __init__(
-        self,
-        pairs: list[CachedPair],
-        features,
-        batch: int,
-        crop_px: int,
-        seed: int,
-        target: str = "noisy",
-        augmented: bool = True,
-        workers: int = 2,
-    ):
-        super().__init__(workers)
-        self.pairs = pairs
-        self.features = features
-        self.batch, self.seed, self.target, self.augmented = batch, seed, target, augmented
-        heights = [pair.shape[1] for pair in pairs]
-        widths = [pair.columns[1] - pair.columns[0] for pair in pairs]
-        self.crop_px = min(crop_px, *heights, *widths)
-        pixels = np.array(heights, float) * widths
-        self._shares = np.cumsum(pixels / pixels.sum())
-
-    def make(self, step: int, stream: int = 0) -> dict[str, np.ndarray]:
-        """Batch `step`; another `stream` gives other crops of the same pairs."""
-        rng = np.random.default_rng([self.seed, stream, step])
-        crops = [self._crop(rng) for _ in range(self.batch)]
-        keys = ("noisy", "target", "guides")
-        return {
-            key: np.ascontiguousarray(np.stack([crop[i] for crop in crops]).transpose(0, 3, 1, 2), np.float32)
-            for i, key in enumerate(keys)
-        }
-
-    def _crop(self, rng):
-        pair = self.pairs[int(np.searchsorted(self._shares, rng.random()))]
-        a, b = rng.permutation(pair.shape[0])[:2]  # either seed may be the input, each with its own guides
-        size = self.crop_px
-        y = int(rng.integers(0, pair.shape[1] - size + 1))
-        x = int(rng.integers(pair.columns[0], pair.columns[1] - size + 1))
-        place = slice(y, y + size), slice(x, x + size)
-        images = pair.images
-        image, other = (split_exposed(images[seed][place]) for seed in (a, b))
-        target = pair.reference[:, place[0], place[1]].mean(0) if self.target == "reference" else other[COLOR]
-        given = {name: image[name] for name in expand(self.features)}
-        color = [image[COLOR], target]
-        if self.augmented:
-            color, given = augment(color, given, rng)
-        return color[0], color[1], stack_guides(given, size)
-
-
-def stack_guides(images: dict[str, np.ndarray], size: int) -> np.ndarray:
-    """Guides of a crop → (size, size, C); C may be 0."""
-    return np.concatenate(list(images.values()), axis=-1) if images else np.zeros((size, size, 0), np.float32)

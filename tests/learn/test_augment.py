@@ -7,7 +7,7 @@ import pytest
 
 from n2n_render.frame.channels import NEIGHBOR_CHANNELS
 from n2n_render.frame.orient import turn_normals
-from n2n_render.train.augment import augment
+from n2n_render.learn.augment import augment
 
 SWITCHES = list(itertools.product((False, True), repeat=3))
 

@@ -1,0 +1,166 @@
+"""The model of a shot: learned from its frames, or that of an earlier run with the same frames and settings."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import N2NError, doubt
+from ..frame.arrays import Array
+from ..io.atomic import make_folder
+from ..io.dataset import parse_name
+from ..learn.loop import Schedule
+from ..learn.samplers import Crops
+from ..learn.shot import ShotFrame
+from ..learn.start import is_trained_on
+from ..network.checkpoint import Checkpoint, read_checkpoint, write_somewhere
+from ..network.device import cpu_threads
+from ..network.provenance import Provenance
+from ..progress import Progress, Reporter
+from .shot import Group, Shot
+from .tuning import Tuned, Tuning
+
+MODEL, CACHE = "adapted.pt", ".adapt-cache"
+TOLD = ("blend_weight", "error_ratio", "step", "seconds", "checks")  # by a model, for painting the frames
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What the training on a shot gave.
+
+    Attributes:
+        steps: Of the best moment; 0: training made nothing better.
+        blend_weight: How far the pictures go from the start's to the adapted network's, for the whole shot.
+        seconds: Of training until then.
+        now: False where the model in the folder was that of an earlier run with the same frames and settings.
+    """
+
+    steps: int
+    blend_weight: float
+    seconds: float
+    now: bool
+
+    @property
+    def anything(self) -> bool:
+        """Whether the pictures are others than the start's."""
+        return bool(self.steps or self.blend_weight)
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the weights are learned. start_name: as the user calls what it starts from."""
+
+    start_name: str
+    schedule: Schedule
+    crops: Crops
+    device: str
+    threads: int | None
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the model's file says of the run. key: of a finished training, see `Shot.key`."""
+
+    settings: Mapping[str, Any]
+    key: str
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An adapted model, where it lies, and what it learned."""
+
+    checkpoint: Checkpoint
+    path: Path
+    now: bool
+
+    @property
+    def learned(self) -> Learned:
+        told = self.checkpoint.provenance
+        return Learned(told.step or 0, told.blend_weight or 0.0, told.seconds or 0.0, self.now)
+
+
+def earlier_model(path: Path, key: str) -> Kept | None:
+    """What an earlier run with the same frames and settings learned. Another one's is not overwritten silently."""
+    if not path.exists():
+        return None
+    checkpoint = read_checkpoint(path)
+    if checkpoint.provenance.key == key:
+        checkpoint.provenance.require(TOLD, f"{path}: provenance", "Delete it and adapt again.")
+        return Kept(checkpoint, path, False)
+    raise N2NError(f"{path} was adapted to other frames or with other settings", "Pass another folder with -o, or delete it.")
+
+
+def learn(
+    shot: Shot,
+    folder: Path,
+    told: Told,
+    training: Training,
+    preview: Callable[[Sequence[Array]], None],
+    reporter: Reporter,
+) -> Kept | None:
+    """Trains, and keeps the model: in `folder`, if that is possible. None where no frame holds any noise."""
+    make_folder(folder / CACHE)
+    frames = shot.load(folder / CACHE, reporter)
+    if not frames:
+        return None
+    with reporter("adapting") as progress:
+        _warn_of_familiar(shot, frames, training.start_name, progress)
+        tuning = Tuning.open(frames, shot.start, training.schedule, training.crops, training.device, progress, preview)
+        try:
+            with cpu_threads(training.threads):
+                tuned = tuning.run()
+        except KeyboardInterrupt:
+            if tuning.best and (tuning.best.steps or tuning.best.blend_weight):
+                unfinished = _checkpoint(shot, frames, tuning, tuning.best, replace(told, key=""))
+                path = write_somewhere(folder / f"interrupted-{MODEL}", unfinished)
+                progress.note(f"the best so far is in {path} for `denoise --model`; adapting again starts anew")
+            raise
+    learned = _checkpoint(shot, frames, tuning, tuned, told)
+    shutil.rmtree(folder / CACHE, ignore_errors=True)  # it has done its work, and may leave just the space that is needed
+    kept = write_somewhere(folder / MODEL, learned)
+    if kept != folder / MODEL:
+        doubt(
+            f"{folder / MODEL} cannot be written; the model is kept as {kept}: with space, move it there and adapt again, "
+            "which goes on with the frames"
+        )
+    return Kept(learned, kept, True)
+
+
+def _warn_of_familiar(shot: Shot, frames: Sequence[ShotFrame], start_name: str, progress: Progress) -> None:
+    if shot.start.checkpoint and is_trained_on(shot.start.checkpoint, frame_names([frame.paths for frame in frames])):
+        progress.warn(
+            f"{start_name} was trained on some of these very frames: it looks better here than it is, and less will be adapted"
+        )
+
+
+def _checkpoint(shot: Shot, frames: Sequence[ShotFrame], tuning: Tuning, tuned: Tuned, told: Told) -> Checkpoint:
+    chosen, start = [frame.paths for frame in frames], shot.start.checkpoint
+    provenance = Provenance(
+        options=dict(told.settings),
+        key=told.key,
+        adapted_to=f"{len(chosen)} frame(s) of {chosen[0][0].resolve().parent.name}",
+        blend_weight=tuned.blend_weight,
+        error_ratio=tuning.calibration.ratio(),
+        shared_error=tuning.shared_error,
+        trained_on=tuple(frame_names(chosen)),
+        step=tuned.steps,
+        seconds=tuned.seconds,
+        checks=tuple((check.step, check.change, check.uncertainty) for check in tuning.checks),
+        origin=start.provenance.describe() if start else None,
+    )
+    return Checkpoint(shot.start.model, tuned.weights, provenance)
+
+
+def frame_names(groups: Sequence[Group]) -> list[str]:
+    """Frames as `Pair.name` names them, so that everybody can tell what a model was trained on. Files of one's own have
+    names like render/frame_0001.exr in every shot: they are told apart by where they lie, without saying it.
+    """
+    names = []
+    for path in (group[0].resolve() for group in groups):
+        name = parse_name(path.name)
+        place = "" if name else f" {hashlib.sha256(os.fsencode(path)).hexdigest()[:12]}"
+        names.append(f"{path.parent.name}/{name.picture if name else path.stem}{place}")
+    return names

@@ -1,0 +1,121 @@
+"""Frames of a shot → weights for this shot: trained on one render against the other, judged on tiles held out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..errors import N2NError
+from ..frame.arrays import Array
+from ..frame.channels import NEIGHBORS
+from ..judge.error import Calibration
+from ..learn.held_out import Check, HeldOutJudge, pictures_by
+from ..learn.loop import Advice, Loop, Schedule
+from ..learn.protocols import Verdict, Weights
+from ..learn.samplers import Crops
+from ..learn.shot import ShotFrame
+from ..learn.shot_loop import open_shot_loop
+from ..learn.start import ShotStart
+from ..network.device import Float32, describe_device, pick_device
+from ..progress import Progress
+
+ADVICE = Advice("Adapt with a lower --learning-rate.", "Adapt with a smaller --batch or --crop.")
+OnLook = Callable[[Sequence[Array]], None]
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The best moment of a training on a shot.
+
+    Attributes:
+        blend_weight: How far to go from the baseline's picture to theirs, for the whole shot.
+        seconds: Of training until then.
+    """
+
+    weights: Weights
+    blend_weight: float
+    steps: int
+    seconds: float
+
+
+class Tuning:
+    """One training on a shot; it keeps the best weights itself, as the loop's Keeper.
+
+    Attributes:
+        best: Until something is better, the start; from nothing None, until the first check.
+        calibration: Of error and difference.
+        shared_error: What pictures of both halves get wrong alike, see `judge.error.SharedError`; 0 without neighbours.
+    """
+
+    def __init__(self, loop: Loop, judge: HeldOutJudge, progress: Progress, on_look: OnLook):
+        """on_look([noisy, start, adapted]), exposed radiance (h, w, 3), is called whenever tiles were judged."""
+        self.loop, self.judge, self.progress, self.on_look = loop, judge, progress, on_look
+        self.best = None if judge.from_nothing else Tuned(loop.weights(), 0.0, 0, 0.0)
+        self.calibration: Calibration = judge.calibration()
+        self.shared_error = 0.0
+        self._shown_loss: float | None = None
+
+    @classmethod
+    @Float32()
+    def open(
+        cls,
+        frames: Sequence[ShotFrame],
+        start: ShotStart,
+        schedule: Schedule,
+        crops: Crops,
+        device: str,
+        progress: Progress,
+        on_look: OnLook,
+    ) -> "Tuning":
+        """Builds the network, and looks at the start's pictures."""
+        loop = open_shot_loop(frames, start, schedule, crops, device, ADVICE)
+        judge = HeldOutJudge.open(start.model, frames, pictures_by(start.baseline, loop.device), loop.device)
+        return cls(loop, judge, progress, on_look)
+
+    @property
+    def checks(self) -> list[Check]:
+        """What the held-out tiles said."""
+        return self.judge.checks
+
+    @Float32()
+    def run(self) -> Tuned:
+        """Raises KeyboardInterrupt after Ctrl-C; `best` is then what was best so far. What goes wrong later than the first
+        check ends the run with a warning.
+        """
+        loop, schedule = self.loop, self.loop.schedule
+        length = f"{schedule.steps} steps" if schedule.steps else f"{schedule.seconds / 60:g} minutes"
+        self.progress.note(f"training on {describe_device(loop.device)}, {loop.precision}, {length}")
+        looks_around = NEIGHBORS in loop.model.features
+        if looks_around and not self.judge.from_nothing:
+            loop.look(self.judge, self)
+        try:
+            loop.run(self.judge, self, self.progress)
+        except N2NError as error:
+            if not self.checks or not self.best:
+                raise
+            self.progress.warn(f"stopped early: {error.what}; going on with the best so far. {error.hint}")
+        assert self.best is not None  # the loop ends with a check
+        if looks_around and self.best.blend_weight:
+            loop.network.load_state_dict(self.best.weights)
+            self.calibration = Calibration()  # the usual ratio: both halves see the same neighbours, and differ by less
+            self.shared_error = self.judge.shared_error(loop.network.eval())
+        return self.best
+
+    def line(self, loop: Loop) -> str:
+        before = loop.last_loss if self._shown_loss is None else self._shown_loss
+        self._shown_loss = 0.95 * before + 0.05 * loop.last_loss
+        line = f"step {loop.steps} {loop.crops_per_s:.1f} crops/s loss {self._shown_loss:.4g}"
+        if self.checks:
+            line += f" error on held-out tiles {self.checks[-1].change:+.1%} ± {self.checks[-1].uncertainty:.1%}"
+        return line
+
+    def stepped(self, loop: Loop) -> None:
+        pass
+
+    def judged(self, loop: Loop, verdict: Verdict) -> None:
+        self.on_look(verdict.images)
+        if verdict.is_best:
+            self.best = Tuned(loop.weights(), self.judge.blend_weight, loop.steps, loop.seconds)
+
+
+def usual_seconds(device: str) -> float:
+    """Of a training on a shot, where nobody says how long: 20 minutes on a CPU, 5 on a GPU."""
+    return (20.0 if pick_device(device).type == "cpu" else 5.0) * 60

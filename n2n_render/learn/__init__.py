@@ -1,0 +1,1 @@
+"""The one loop of training, and its pieces: samplers, losses, judges."""

@@ -1,0 +1,172 @@
+"""How good is a network on tiles of a shot that it was not trained on, compared with the one that it started from?"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..errors import N2NError
+from ..frame.arrays import Array, Mask
+from ..io.dataset import spaced
+from ..judge import error, evidence
+from ..network.checkpoint import Checkpoint, load_network
+from ..network.specification import Specification
+from .protocols import Verdict
+from .running import denoise_array
+from .shot import ShotFrame
+
+CHECK_PX = 512  # of each frame that is looked at in between at most this much, in the middle
+MAX_CHECKED = 12  # frames
+
+Denoise = Callable[[Array], Array]  # (h, w, 10 or 17) as of `arrays.stack_seeds` → exposed radiance (h, w, 3)
+
+
+@dataclass(frozen=True)
+class Check:
+    """What the held-out tiles say at one moment.
+
+    Attributes:
+        change: Of the squared error, relative to the start's.
+        uncertainty: One standard error of it.
+    """
+
+    step: int
+    change: float
+    uncertainty: float
+
+
+@dataclass
+class ValidationSample:
+    """One direction of one checked frame: some seeds as the input, the others as the target.
+
+    Attributes:
+        image: (h, w, 10 or 17), the input.
+        target: (h, w, 3), the other seeds.
+        start: (h, w, 3), the start's picture of the input.
+        residual: (h, w, 3), what the target says is missing in it on T.
+        initial_estimate: (h, w, 3).
+        held_out: (h, w), where nobody was trained on the target.
+    """
+
+    image: Array
+    target: Array
+    start: Array
+    residual: Array
+    initial_estimate: Array
+    held_out: Mask
+
+
+def pictures_by(checkpoint: Checkpoint | None, device: torch.device) -> Denoise | None:
+    """What a network makes of images; None without any."""
+    if checkpoint is None:
+        return None
+    network: torch.nn.Module = load_network(checkpoint).to(device)
+    model = checkpoint.model
+
+    def denoise(image: Array) -> Array:
+        return denoise_array(network, model, image, device)
+
+    return denoise
+
+
+def validation_samples(frame: ShotFrame, denoise: Denoise | None) -> tuple[ValidationSample, ValidationSample]:
+    """Both directions of the middle of one frame.
+
+    Args:
+        denoise: By the start; None where it began from nothing: then the noisy picture is the start's.
+    """
+    height, width = frame.size
+    top, left = max(0, (height - CHECK_PX) // 2), max(0, (width - CHECK_PX) // 2)
+    place = slice(top, top + CHECK_PX), slice(left, left + CHECK_PX)
+    images = frame.images[(slice(None), *place)].astype(np.float32)
+    middle = len(images) // 2
+    one, two = images[:middle].mean(0), images[middle:].mean(0)
+    estimate = frame.initial_estimate[place].astype(np.float32)
+
+    def sample(image: Array, other: Array) -> ValidationSample:
+        start = denoise(image) if denoise else image[..., :3]
+        target = evidence.limit_fireflies(other[..., :3], image[..., :3])
+        residual = evidence.residual_on_display(start, target, estimate)
+        return ValidationSample(image, target, start, residual, estimate, frame.held_out()[place])
+
+    return sample(one, two), sample(two, one)
+
+
+def calibrate(calibration: error.Calibration, one: ValidationSample, two: ValidationSample) -> None:
+    """Adds what the start's pictures of a frame say of error and difference; it was trained on none of its pixels."""
+    calibration.add((one.start, two.start), (one.target, two.target), one.initial_estimate)
+
+
+class HeldOutJudge:
+    """The Judge of `adapt`: the change of the squared error on held-out tiles, by independent renders alone.
+
+    Attributes:
+        pairs: Both directions of each checked frame.
+        checks: All that were made.
+        blend_weight: How far to go from the start's picture to that of the best network, for the whole shot.
+    """
+
+    def __init__(
+        self,
+        model: Specification,
+        pairs: Sequence[tuple[ValidationSample, ValidationSample]],
+        device: torch.device,
+        from_nothing: bool,
+    ):
+        """from_nothing: the start is no picture at all, so that the first network is better."""
+        self.model, self.pairs, self.device, self.from_nothing = model, pairs, device, from_nothing
+        self.checks: list[Check] = []
+        self.blend_weight = 0.0
+
+    @classmethod
+    def open(
+        cls, model: Specification, frames: Sequence[ShotFrame], denoise: Denoise | None, device: torch.device
+    ) -> "HeldOutJudge":
+        """Of some of the frames; denoise: by the start, None from nothing."""
+        pairs = [validation_samples(frame, denoise) for frame in spaced(list(frames), MAX_CHECKED)]
+        return cls(model, pairs, device, denoise is None)
+
+    def look(self, network: torch.nn.Module, step: int) -> Verdict:
+        """Raises N2NError where the network's pictures are not finite."""
+        total, before = evidence.Evidence(0.0, 0.0, 0.0), self._error_of_start()
+        images: list[Array] = []
+        for sample in (sample for pair in self.pairs for sample in pair):
+            picture = self._denoise(network, sample.image)
+            step_taken = evidence.step_on_display(sample.start, picture)
+            total = total + evidence.find_evidence(step_taken, sample.residual, sample.held_out).total()
+            images = images or [sample.image[..., :3], sample.start, picture]
+        change = (total.reach - 2 * total.gain) / before
+        check = Check(step, change, 2 * total.noise**0.5 / before)
+        if not np.isfinite(check.change):
+            raise N2NError("the network's pictures are not finite any more", "Adapt with a lower --learning-rate.")
+        least = min([done.change for done in self.checks] + [0.0] * (not self.from_nothing), default=np.inf)
+        is_best = check.change < least or (self.from_nothing and not self.checks)
+        if is_best:
+            self.blend_weight = evidence.best_weight(total, 0.0 if self.from_nothing else 1.0)
+        self.checks.append(check)
+        return Verdict(is_best, {"change": check.change, "uncertainty": check.uncertainty}, tuple(images))
+
+    def calibration(self) -> error.Calibration:
+        """Of error and difference, by the start's pictures; without any from nothing."""
+        calibration = error.Calibration()
+        for one, two in self.pairs if not self.from_nothing else ():
+            calibrate(calibration, one, two)
+        return calibration
+
+    def shared_error(self, network: torch.nn.Module) -> float:
+        """What pictures of both halves get wrong alike because they see the same neighbours: see `error.SharedError`."""
+        shared = error.SharedError(0.0) if self.from_nothing else error.SharedError()
+        for one, two in self.pairs:
+            pictures = [self._denoise(network, sample.image) for sample in (one, two)]
+            shared.add(pictures, (one.start, two.start), (one.target, two.target), one.initial_estimate, one.held_out)
+        return shared.factor()
+
+    def _denoise(self, network: torch.nn.Module, image: Array) -> Array:
+        return denoise_array(network, self.model, image, self.device)
+
+    def _error_of_start(self) -> float:
+        """The start's squared error on the held-out tiles, by the usual rule of thumb: what changes are compared with."""
+        usual = 1.0 if self.from_nothing else error.DIFFERENCE_TO_ERROR
+        apart = sum(float((error.difference(one.start, two.start) * one.held_out).sum()) for one, two in self.pairs)
+        return max(2 * 3 * usual * apart, 1e-9)  # both directions, three channels

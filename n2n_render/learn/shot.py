@@ -1,0 +1,108 @@
+"""A frame that is to be denoised becomes arrays: all seeds with clean guides, an initial estimate, pixels held out."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..frame.arrays import Array, Mask
+from ..frame.frame import Frame, mean_frame
+from ..frame.independence import has_noise
+from ..frame.transfer import RADIANCE_MAX
+from ..io.renders import read_group
+from .arrays import ArrayFile, Cleaner, save_array, stack_seeds
+
+TILE_PX = 32  # pixels are held out of training in tiles of this size
+HELD_OUT = 1 / 8  # of all tiles
+
+Estimate = Callable[[Frame], Array]  # the mean of all seeds, guides cleaned → its denoised radiance (H, W, 3)
+
+
+@dataclass(frozen=True)
+class ShotFrame:
+    """One frame: the files of its seeds (two or more), and its arrays on disk."""
+
+    paths: tuple[Path, ...]
+    images_file: ArrayFile
+    initial_estimate_file: ArrayFile
+
+    @property
+    def images(self) -> Array:
+        """(seeds, H, W, 10 or, with neighbours, 17) float16, see `arrays.stack_seeds`."""
+        return self.images_file.map()
+
+    @property
+    def initial_estimate(self) -> Array:
+        """(H, W, 3) float16, exposed radiance: the start's picture of the mean of all seeds."""
+        return self.initial_estimate_file.map()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W)."""
+        height, width = self.images_file.shape[1:3]
+        return height, width
+
+    def held_out(self) -> Mask:
+        """(H, W): pixels that no training sees as targets."""
+        return held_out_pixels(*self.size)
+
+
+def held_out_pixels(height: int, width: int) -> Mask:
+    """(H, W): whole tiles, at least one.
+
+    The same ones in all frames of a shot: where an artist renders an animation with one fixed seed and a locked camera,
+    the noise is the same in all frames too, and what is held out of one must not be learned from the next.
+    """
+    rng = np.random.default_rng(7)
+    rows, columns = -(-height // TILE_PX), -(-width // TILE_PX)
+    order = rng.permutation(rows * columns)
+    tiles = np.zeros(rows * columns, bool)
+    tiles[order[: max(1, round(HELD_OUT * len(order)))]] = True
+    return tiles.reshape(rows, columns).repeat(TILE_PX, 0).repeat(TILE_PX, 1)[:height, :width]
+
+
+@dataclass(frozen=True)
+class FrameLoader:
+    """What frames become arrays with.
+
+    Attributes:
+        folder: Where the arrays are kept.
+        features: What is read of each file.
+        estimate: What makes the initial estimate.
+        prefilter: What cleans albedo and normal, if they are to be clean.
+    """
+
+    folder: Path
+    features: tuple[str, ...]
+    estimate: Estimate
+    prefilter: Cleaner | None
+
+    def load(
+        self,
+        paths: Sequence[Path],
+        layer: str | None,
+        key: str,
+        find_neighbors: Callable[[], Mapping[str, Array]] | None = None,
+    ) -> ShotFrame | None:
+        """Decodes one frame unless that has been done; None for a frame without noise, which teaches nothing.
+
+        Args:
+            layer: The view layer; None: the first that has the features.
+            key: Says what else the arrays depend on.
+            find_neighbors: Gives the channels of `neighbor_guides`, for networks that look at neighbours.
+        """
+        facts = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+        name = hashlib.sha256(repr((key, layer, self.features, facts)).encode()).hexdigest()[:16]
+        images_path, estimate_path = self.folder / f"{name}.npy", self.folder / f"{name}.estimate.npy"
+        if not (images_path.exists() and estimate_path.exists()):
+            frames = read_group(paths, layer, self.features)
+            if not has_noise(frames):
+                return None
+            images, factor = stack_seeds(frames, self.features, self.prefilter, find_neighbors() if find_neighbors else None)
+            mean = mean_frame(frames)
+            estimate = self.estimate(self.prefilter(mean) if self.prefilter else mean) * factor
+            save_array(estimate_path, np.minimum(estimate, RADIANCE_MAX).astype(np.float16))
+            save_array(images_path, images)
+        return ShotFrame(tuple(paths), ArrayFile.of(images_path), ArrayFile.of(estimate_path))

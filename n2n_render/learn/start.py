@@ -1,0 +1,145 @@
+"""What a training begins with: a network of somebody's, widened to what it is to see, or a new one."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..denoise import Denoiser
+from ..engines.options import EngineOptions
+from ..errors import N2NError
+from ..frame.arrays import Array
+from ..frame.channels import FEATURES, NEIGHBORS, in_files
+from ..frame.filters import box_mean
+from ..frame.frame import Frame
+from ..guides.neighbors import picture_model
+from ..network.checkpoint import Checkpoint
+from ..network.oidn_weights import init_archive, oidn_checkpoint
+from ..network.registry import open_model
+from ..network.specification import OIDN_NETWORKS, Specification
+from ..network.widen import widen
+from .shot import Estimate
+
+NOTHING = "nothing"
+LEARNING_RATE = 3e-5  # for a shot, from a trained model; 1e-4 loses quality before it gains any
+LEARNING_RATE_NEW = 1e-3  # from nothing
+BLUR_PX = 7  # of the mean of all seeds: what stands for a denoised picture where there is no network yet
+
+
+@dataclass(frozen=True)
+class Start:
+    """The network to train, and the checkpoint that its weights come from; None: from nothing."""
+
+    model: Specification
+    checkpoint: Checkpoint | None
+
+
+def open_start(init: str, hdr: bool, features: tuple[str, ...] = (), temporal: int = 0, prefilter: bool | None = None) -> Start:
+    """A built-in model, a checkpoint, a run or an archive.
+
+    Args:
+        features: What it is to see; (): as it is.
+        temporal: Frames before and after each one that it is to look at too.
+        prefilter: Clean albedo and normal first; None: as it was trained.
+    """
+    if init in OIDN_NETWORKS:
+        features = features or ("albedo", "normal")  # as `--model` of the same name
+        start = oidn_checkpoint(init_archive(init, features, prefilter is not False))
+    else:
+        start = open_model(init)
+    if (start.model.output == "display") == hdr or start.model.subject != "color":
+        raise N2NError(
+            f"--init {init} is no model for {'--hdr' if hdr else 'training without --hdr'}",
+            "Leave out --hdr for models of display-referred images, else add it; or start from nothing.",
+        )
+    clean = start.model.clean_guides if prefilter is None else prefilter
+    features = features or in_files(start.model.features)
+    if NEIGHBORS in start.model.features and not temporal:
+        raise N2NError(
+            f"--init {init} is a model that looks at neighbouring frames",
+            "Pass --temporal 2 too (train, adapt), or start from a model of single frames.",
+        )
+    start = widen(start, (*features, NEIGHBORS) if temporal else features, temporal)
+    return Start(replace(start.model, clean_guides=clean), start)
+
+
+@dataclass(frozen=True)
+class ShotStart:
+    """What adapting to a shot begins with.
+
+    Attributes:
+        checkpoint: Whose weights are adapted; None: from nothing.
+        baseline: What the adapted pictures are compared and blended with: the start itself, where it does not look at
+            neighbours; else Open Image Denoise's network; None from nothing.
+    """
+
+    model: Specification
+    checkpoint: Checkpoint | None
+    baseline: Checkpoint | None
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What is read of each frame."""
+        return features_of(self.model, self.baseline)
+
+    @property
+    def learning_rate(self) -> float:
+        """The usual one."""
+        return LEARNING_RATE if self.checkpoint else LEARNING_RATE_NEW
+
+    def digest(self) -> str:
+        return digest(self.checkpoint)
+
+
+def features_of(model: Specification, baseline: Checkpoint | None) -> tuple[str, ...]:
+    """What both networks are given, of what files hold."""
+    wanted = {*model.features, *(baseline.model.features if baseline else ())}
+    return tuple(feature for feature in FEATURES if feature in wanted)
+
+
+def open_shot_start(init: str, temporal: int = 0) -> ShotStart:
+    """Raises N2NError for a model of display-referred images.
+
+    Args:
+        init: As of `open_start`, or "nothing".
+    """
+    if init == NOTHING:
+        features = ("albedo", "normal", NEIGHBORS) if temporal else ("albedo", "normal")
+        return ShotStart(Specification(features=features, clean_guides=True, reach=temporal), None, None)
+    model = None if init in OIDN_NETWORKS else open_model(init).model
+    if model and model.output == "display":
+        raise N2NError(f"--init {init} is a model of display-referred images", "Start from one of linear radiance.")
+    looks = model is not None and NEIGHBORS in model.features
+    start = open_start(init, hdr=True, temporal=temporal if looks else 0)
+    assert start.checkpoint is not None
+    checkpoint = baseline = replace(start.checkpoint, model=start.model)
+    if looks:
+        baseline = picture_model(start.model)
+    elif temporal:
+        checkpoint = widen(checkpoint, (*start.model.features, NEIGHBORS), temporal)
+    return ShotStart(checkpoint.model, checkpoint, baseline)
+
+
+def initial_estimate_maker(baseline: Checkpoint | None, engine: EngineOptions) -> Estimate:
+    """What denoises the mean of all seeds, guides cleaned: the baseline, or, from nothing, a blur."""
+    if baseline is None:
+
+        def blur(frame: Frame) -> Array:
+            return box_mean(frame.color, BLUR_PX, extend=True).astype(np.float32)
+
+        return blur
+    return Denoiser.open(baseline, engine, prefilter=False).denoise
+
+
+def digest(start: Checkpoint | None) -> str:
+    """Of the weights: a file of the same name may hold others tomorrow."""
+    total = hashlib.sha256()
+    for name, tensor in sorted(start.tensors().items()) if start else []:
+        total.update(name.encode() + tensor.contiguous().numpy().tobytes())
+    return total.hexdigest()
+
+
+def is_trained_on(start: Checkpoint, names: Sequence[str]) -> bool:
+    """Whether the start knows any of these frames."""
+    return bool(set(names) & set(start.provenance.trained_on))

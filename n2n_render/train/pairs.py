@@ -1,0 +1,129 @@
+"""Datasets → pairs to learn from and pairs to validate on, decoded into their caches."""
+
+import contextlib
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..engines.options import EngineOptions
+from ..errors import N2NError, doubt
+from ..frame.channels import NEIGHBORS, in_files
+from ..guides.neighbors import Neighbors
+from ..guides.prefilter import Prefilter
+from ..io.dataset import MANIFEST, Pair, find_datasets, find_pairs, read_manifest, split_pairs
+from ..io.sequence import find_windows
+from ..learn.arrays import CachedPair, SeenFrom, cache_pair, split_single_view, used_caches
+from ..network.specification import Specification
+from ..progress import Progress
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where pairs come from, and how they are divided.
+
+    Attributes:
+        data: Datasets, or folders of datasets.
+        validation_fraction: Of each dataset's views.
+        references_only: Pairs without a reference are not trained on.
+        temporal: Frames before and after each one that are looked at too.
+        shots: First and last frame of each.
+    """
+
+    data: tuple[str, ...]
+    validation_fraction: float
+    references_only: bool = False
+    temporal: int = 0
+    shots: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """datasets: what a model remembers of each, see `describe_dataset`."""
+
+    training: list[CachedPair]
+    validation: list[CachedPair]
+    datasets: list[dict[str, Any]]
+
+
+def load_pairs(
+    source: Source,
+    model: Specification,
+    prefilter: Prefilter | None,
+    engine: EngineOptions,
+    progress: Progress,
+    held: contextlib.ExitStack,
+) -> Pairs:
+    """Decodes all pairs with the model's guides.
+
+    Args:
+        engine: Of what makes the neighbours' pictures.
+        held: Until it is closed no other training removes anything from the caches.
+    """
+    folders = find_datasets([Path(root) for root in source.data])
+    pairs = [pair for folder in folders for pair in find_pairs(folder)]
+    if not pairs:
+        raise N2NError(
+            f"no pairs in {', '.join(map(str, folders))}",
+            "A pair is one view with two seeds; finish `n2n-render sample` first.",
+        )
+    progress.start(len(pairs), len(pairs))
+    neighbors = None
+    if NEIGHBORS in model.features:
+        groups = [pair.noisy for pair in pairs]
+        windows = find_windows(groups, source.temporal, list(source.shots))
+        neighbors = Neighbors.open(model, groups, windows, None, prefilter, engine)
+    held.enter_context(used_caches(pairs))
+    cached = {}
+    for index, pair in enumerate(pairs):
+        seen = None
+        if neighbors:
+            neighbors.check(index, progress.warn)
+            seen = SeenFrom(neighbors, pairs, index)
+        cached[pair] = cache_pair(pair, in_files(model.features), prefilter, seen)
+        progress.advance(1, f"decoding {pair.name}")
+    training, validation = _split(source, pairs, cached)
+    single = set(training) & set(validation)
+    halves = {pair: split_single_view(cached[pair]) for pair in single}
+    return Pairs(
+        [halves[pair][0] if pair in single else cached[pair] for pair in training],
+        [halves[pair][1] if pair in single else cached[pair] for pair in validation],
+        [describe_dataset(folder, pairs) for folder in folders],
+    )
+
+
+def _split(source: Source, pairs: list[Pair], cached: Mapping[Pair, CachedPair]) -> tuple[list[Pair], list[Pair]]:
+    """Pairs to train on and to validate on, of those that hold noise: a black frame, or a title, teaches nothing."""
+    noisy = [pair for pair in pairs if cached[pair].has_noise]
+    if not noisy:
+        raise N2NError(
+            "none of the pairs holds any noise, so there is nothing to learn",
+            "Sample with fewer samples a pixel, or other frames.",
+        )
+    if len(noisy) < len(pairs):
+        still = next(pair for pair in pairs if pair not in noisy)
+        doubt(f"{len(pairs) - len(noisy)} of {len(pairs)} pairs hold no noise, like {still.name}: nothing is learned from them")
+    training, validation = split_pairs(noisy, source.validation_fraction)
+    if source.references_only:
+        training = [pair for pair in training if pair.references]
+        if not training:
+            raise N2NError(
+                "--target reference needs references of views that are not held out, and there are none",
+                "Sample with --reference-spp N --reference-frames 0,1,2,…",
+            )
+    return training, validation
+
+
+def describe_dataset(folder: Path, pairs: Sequence[Pair]) -> dict[str, Any]:
+    """What a model remembers of a dataset that it was trained on."""
+    manifest = read_manifest(folder)
+    files = [(path.name, path.stat().st_size) for pair in pairs if pair.dataset == folder for path in pair.noisy]
+    digest = hashlib.sha256((folder / MANIFEST).read_bytes() + repr(files).encode()).hexdigest()
+    return {
+        "name": folder.name,
+        "sha256": digest,
+        "scene": manifest["scene"]["file"],
+        "spp": manifest["spp"],
+        "frames": len(files),
+    }

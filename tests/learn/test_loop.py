@@ -1,0 +1,152 @@
+"""The loop takes any sampler, loss, judge and keeper; nothing of a step depends on who they are."""
+
+import contextlib
+
+import numpy as np
+import pytest
+import torch
+
+from n2n_render.errors import N2NError
+from n2n_render.learn.loop import Loop, Schedule
+from n2n_render.learn.protocols import Forgetful, Verdict
+from n2n_render.network.checkpoint import read_checkpoint
+from n2n_render.network.specification import PaperNetwork, Specification
+from n2n_render.train import TrainOptions, train
+
+MODEL = Specification(network=PaperNetwork(levels=1, encoder_width=4, decoder_width=4, head_widths=(4, 4)))
+LEVEL = 0.4  # exposed radiance: what the targets are in the mean
+
+
+class Grey:
+    """Batches without a picture: noise around LEVEL. It remembers what it was asked for."""
+
+    def __init__(self):
+        self.asked = set()
+
+    def make(self, step, stream=0):
+        self.asked.add((step, stream))
+        rng = np.random.default_rng([step, stream])
+        noisy, target = (LEVEL * rng.gamma(4.0, 0.25, (2, 3, 16, 16)).astype(np.float32) for _ in range(2))
+        return {"noisy": noisy, "target": target, "guides": np.zeros((2, 0, 16, 16), np.float32)}
+
+
+def squared(prediction, batch):
+    loss = ((prediction - batch["target"]) ** 2).mean()
+    return loss, {"brightness": prediction.mean()}
+
+
+class Newest:
+    """A judge to whom the newest network is the best."""
+
+    def __init__(self):
+        self.steps = []
+
+    def look(self, network, step):
+        assert not network.training
+        self.steps.append(step)
+        return Verdict(True, {"step": step})
+
+
+class Remembering(Forgetful):
+    def __init__(self):
+        self.verdicts, self.stepped_at = [], []
+
+    def stepped(self, loop):
+        self.stepped_at.append(loop.steps)
+
+    def judged(self, loop, verdict):
+        self.verdicts.append((loop.steps, verdict.values["step"]))
+
+
+def open_loop(sampler=None, loss=squared, **schedule):
+    given = Schedule(**{"learning_rate": 1e-2, "steps": 12, "warmup_steps": 0, "looks": 3, **schedule})
+    return Loop.open(MODEL, None, sampler or Grey(), loss, given, "cpu", "float32")
+
+
+def test_pieces_of_ones_own_are_enough():
+    loop, judge, keeper = open_loop(), Newest(), Remembering()
+    loop.run(judge, keeper)
+    assert judge.steps == [4, 8, 12] and keeper.verdicts == [(4, 4), (8, 8), (12, 12)]
+    assert keeper.stepped_at == [1, 2, 3, 5, 6, 7, 9, 10, 11]
+    means = loop.take_means()
+    assert set(means) == {"loss", "brightness", "clipped_steps"} and means["brightness"] > 0
+    assert loop.take_means() == {}
+    assert {(step, 0) for step in range(12)} <= loop.sampler.asked and (0, 1) in loop.sampler.asked
+
+
+def test_step_by_step_is_the_same_as_at_once():
+    """For a schedule without an end, as online training has it."""
+    weights = []
+    for parts in ((12,), (5, 7), (1,) * 12):
+        loop = open_loop(steps=None, seconds=float("inf"), shape="constant")
+        for part in parts:
+            loop.learn(part)
+        loop.close()
+        weights.append(loop.weights())
+    for other in weights[1:]:
+        assert all(torch.equal(tensor, other[name]) for name, tensor in weights[0].items())
+
+
+def test_another_sampler_may_take_over():
+    loop, second = open_loop(steps=100), Grey()
+    loop.learn(3)
+    loop.sample_from(second)
+    loop.learn(2)
+    loop.close()
+    assert {(3, 0), (4, 0)} <= second.asked and not {(0, 0), (1, 0), (2, 0)} & second.asked
+
+
+def test_the_running_mean_gets_statistics_before_it_is_judged():
+    """In the phase of batch statistics the network's own would be those of its last batches."""
+
+    class Looks(Newest):
+        def look(self, network, step):
+            counts = [module.num_batches_tracked.item() for module in network.modules() if hasattr(module, "running_mean")]
+            assert counts and set(counts) == {32}
+            return super().look(network, step)
+
+    loop, judge = open_loop(norm_batch_fraction=1.0), Looks()
+    loop.run(judge)
+    assert judge.steps == [4, 8, 12] and not loop.norms_fixed
+
+
+def test_what_a_judge_raises_ends_the_loop_and_its_threads():
+    class Strict(Newest):
+        def look(self, network, step):
+            raise N2NError("not good enough")
+
+    loop = open_loop()
+    with pytest.raises(N2NError, match="not good enough"):
+        loop.run(Strict())
+    with pytest.raises(RuntimeError):  # no threads, no batches
+        loop.step()
+    assert loop.steps == 4
+
+
+class Darker:
+    """A corruption: the inputs are half as bright."""
+
+    def __init__(self, sampler):
+        self.sampler = sampler
+
+    def make(self, step, stream=0):
+        batch = self.sampler.make(step, stream)
+        return {**batch, "noisy": batch["noisy"] * np.float32(0.5)}
+
+
+def cube(prediction, batch):
+    return (prediction - batch["target"]).abs().pow(3).mean(), {}
+
+
+def test_train_takes_a_loss_and_a_corruption(make_dataset, tmp_path, silent):
+    """As the module's docstring shows it: each makes other weights, and nothing else is needed."""
+    options = {"data": (str(make_dataset(views=2)),), "hdr": True, "levels": 1, "encoder_width": 4, "decoder_width": 4}
+    options |= {"steps": 3, "crop_px": 32, "precision": "float32", "device": "cpu"}
+    weights = {}
+    for name, pieces in {"plain": {}, "again": {}, "loss": {"loss": cube}, "sampler": {"sampler": Darker}}.items():
+        wanted = TrainOptions(**options, out=str(tmp_path / name))
+        done = train(wanted, lambda title: contextlib.nullcontext(silent), **pieces)
+        assert done.folder == tmp_path / name and done.steps == 3 and done.best.exists() and done.pair_error < 10
+        weights[name] = read_checkpoint(done.last).weights["last.weight"]
+    assert torch.equal(weights["plain"], weights["again"])
+    assert not torch.equal(weights["plain"], weights["loss"]) and not torch.equal(weights["plain"], weights["sampler"])
