@@ -55,7 +55,7 @@ def read(path: FilePath, layer: str | None = None, finished: bool = False) -> Fr
     """
     from .io.exr import ExrImage
 
-    image = ExrImage(path)
+    image = ExrImage.open(path)
     name = image.layer(layer)
     there = tuple(feature for feature in (*FEATURES, VECTOR) if image.find(name, feature))
     frame = image.frame(name, there)
@@ -93,7 +93,7 @@ def write(path: FilePath, image: Frame | NDArray[Any], like: FilePath | None = N
         write_frame(path, frame)
         return
     check_overwrites([[Path(like)]], [Path(path)])
-    file = ExrImage(like)
+    file = ExrImage.open(like)
     name = file.layer(layer)
     window = file.window(name)
     if (window.height, window.width) != (frame.height, frame.width):

@@ -161,7 +161,7 @@ def test_writing_like_a_file_keeps_everything_else(make_dataset, tmp_path):
     source = make_dataset(views=1) / "v000_f0001_s0001_0008spp.exr"
     clean = np.full((48, 64, 3), 0.25)
     n2n.write(tmp_path / "new" / "clean.exr", clean, like=source)
-    before, after = ExrImage(source), ExrImage(tmp_path / "new" / "clean.exr")
+    before, after = ExrImage.open(source), ExrImage.open(tmp_path / "new" / "clean.exr")
     for (_, old), (_, new) in zip(before.parts, after.parts, strict=True):
         assert list(old) == list(new)
         for name in old:

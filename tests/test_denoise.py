@@ -131,7 +131,7 @@ def test_running_out_of_memory_halves_the_tiles_and_then_says_so(frame, monkeypa
 def test_a_file_keeps_its_other_channels(frame, tmp_path):
     write_frame(tmp_path / "in.exr", frame)
     denoise_files(denoiser(), [[tmp_path / "in.exr"]], [tmp_path / "out.exr"], PictureOptions(keep_noisy=True))
-    before, after = ExrImage(tmp_path / "in.exr"), ExrImage(tmp_path / "out.exr")
+    before, after = ExrImage.open(tmp_path / "in.exr"), ExrImage.open(tmp_path / "out.exr")
     for name, channel in before.parts[0][1].items():
         if name not in ("ViewLayer.Combined.R", "ViewLayer.Combined.G", "ViewLayer.Combined.B"):
             assert after.parts[0][1][name].pixels.tobytes() == channel.pixels.tobytes()
@@ -145,7 +145,7 @@ def test_the_noisy_picture_that_is_kept_is_what_was_denoised(frame, tmp_path):
     other = noisy_frame(true_frame(150, 210), 2)
     for name, image in (("a", frame), ("b", other)):
         write_frame(tmp_path / f"{name}.exr", image)
-    denoised_by_cycles = ExrImage(tmp_path / "a.exr")
+    denoised_by_cycles = ExrImage.open(tmp_path / "a.exr")
     denoised_by_cycles.add_pass(
         "ViewLayer",
         "Noisy Image",
@@ -155,7 +155,7 @@ def test_the_noisy_picture_that_is_kept_is_what_was_denoised(frame, tmp_path):
     groups = [[tmp_path / "a.exr", tmp_path / "b.exr"], [tmp_path / "c.exr"]]
     denoise_files(denoiser(), groups, [tmp_path / "1.exr", tmp_path / "2.exr"], PictureOptions(keep_noisy=True))
     for path, expected in ((tmp_path / "1.exr", (frame.color + other.color) / 2), (tmp_path / "2.exr", frame.color * 3)):
-        noisy = ExrImage(path).pixels([f"ViewLayer.Noisy.{channel}" for channel in "RGB"])
+        noisy = ExrImage.open(path).pixels([f"ViewLayer.Noisy.{channel}" for channel in "RGB"])
         np.testing.assert_allclose(noisy, expected, rtol=1e-6)
 
 
@@ -219,7 +219,7 @@ def test_nan_pixels_do_not_spread(frame, tmp_path):
     write_frame(tmp_path / "in.exr", frame)
     denoise_files(denoiser(), [[tmp_path / "in.exr"]], [tmp_path / "out.exr"])
     assert np.isfinite(read_frame(tmp_path / "out.exr").color).all()
-    assert np.isfinite(ExrImage(tmp_path / "out.exr").pixels(["ViewLayer.Combined.R"])).all()
+    assert np.isfinite(ExrImage.open(tmp_path / "out.exr").pixels(["ViewLayer.Combined.R"])).all()
 
 
 def test_inputs_and_outputs_are_matched_by_name(tmp_path):

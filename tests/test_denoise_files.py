@@ -25,7 +25,7 @@ def denoise(*arguments):
 
 def changed_layers(one, two):
     """Layer → whether its picture differs, and that nothing else does."""
-    before, after = ExrImage(one), ExrImage(two)
+    before, after = ExrImage.open(one), ExrImage.open(two)
     assert len(before.parts) == len(after.parts)
     for (_, old), (_, new) in zip(before.parts, after.parts, strict=True):
         for name, channel in old.items():
@@ -98,7 +98,7 @@ def test_alpha_is_cleaned_where_it_is_noisy_and_exact_where_it_is_sure(tmp_path)
     alpha[:, 40:] = 0.5 + 0.2 * rng.standard_normal((SIZE[0], 24))
     write_frame(tmp_path / "a.exr", alpha_frame(np.clip(alpha, 0.01, 0.99) * (alpha != 0) * (alpha != 1) + (alpha == 1)))
     denoise(tmp_path / "a.exr", "-o", tmp_path / "out.exr")
-    before, after = (ExrImage(tmp_path / name).picture("ViewLayer")[..., 3] for name in ("a.exr", "out.exr"))
+    before, after = (ExrImage.open(tmp_path / name).picture("ViewLayer")[..., 3] for name in ("a.exr", "out.exr"))
     np.testing.assert_array_equal(after[:, :40], before[:, :40])
     assert after[8:40, 48:60].std() < 0.25 * before[8:40, 48:60].std() and abs(after[8:40, 48:60].mean() - 0.5) < 0.03
 
@@ -108,7 +108,7 @@ def test_alpha_without_information_is_filled(tmp_path):
     alpha[10, 10] = np.nan
     write_frame(tmp_path / "a.exr", alpha_frame(alpha))
     assert "Combined alpha" in denoise(tmp_path / "a.exr", "-o", tmp_path / "out.exr")
-    assert (ExrImage(tmp_path / "out.exr").picture("ViewLayer")[..., 3] == 1).all()
+    assert (ExrImage.open(tmp_path / "out.exr").picture("ViewLayer")[..., 3] == 1).all()
 
 
 def test_sure_alpha_takes_no_pass():
@@ -128,7 +128,7 @@ def test_the_shadow_on_a_catcher_is_as_clean_as_the_rest(catcher, tmp_path):
     """Mean squared error of alpha against two halves of 256 spp, with their own noise cancelled."""
     denoise(catcher / "a.exr", "--pair", catcher / "b.exr", "-o", tmp_path / "out.exr")
     pictures = {
-        name: ExrImage(path).picture("ViewLayer")
+        name: ExrImage.open(path).picture("ViewLayer")
         for name, path in {
             **{name: catcher / f"{name}.exr" for name in ("a", "b", "r1", "r2")},
             "out": tmp_path / "out.exr",
@@ -168,7 +168,7 @@ def test_of_a_pair_what_holds_no_noise_is_passed_through(tmp_path):
             color[:, noisy] = frame.color[:, noisy]
             write_frame(tmp_path / f"{name}{seed}.exr", Frame(color, albedo=frame.albedo, normal=frame.normal))
         denoise(tmp_path / f"{name}1.exr", "--pair", tmp_path / f"{name}2.exr", "-o", tmp_path / "out.exr")
-        picture = ExrImage(tmp_path / "out.exr").picture("ViewLayer")[..., :3]
+        picture = ExrImage.open(tmp_path / "out.exr").picture("ViewLayer")[..., :3]
         np.testing.assert_array_equal(picture[:, noisy.stop :], card[:, noisy.stop :])
         assert noisy.stop == 0 or not np.allclose(picture[:, noisy], color[:, noisy])
 
@@ -178,7 +178,7 @@ def test_a_soft_shadow_that_is_zero_by_chance_is_cleaned_too(tmp_path):
     alpha = np.clip(0.1 + 0.12 * np.random.default_rng(1).standard_normal(SIZE), 0, 1)
     write_frame(tmp_path / "a.exr", alpha_frame(alpha))
     denoise(tmp_path / "a.exr", "-o", tmp_path / "out.exr")
-    after = ExrImage(tmp_path / "out.exr").picture("ViewLayer")[8:40, 8:56, 3]
+    after = ExrImage.open(tmp_path / "out.exr").picture("ViewLayer")[8:40, 8:56, 3]
     assert (alpha == 0).mean() > 0.1 and (after == 0).mean() < 0.01 and after.std() < 0.25 * alpha.std()
 
 
@@ -191,6 +191,6 @@ def test_noise_in_alpha_alone_is_cleaned_and_still_alpha_is_not_touched(tmp_path
         frame.color[:] = 0
         write_frame(tmp_path / f"{seed}.exr", frame)
     denoise(tmp_path / "1.exr", "--pair", tmp_path / "2.exr", "-o", tmp_path / "out.exr")
-    before, after = (ExrImage(tmp_path / name).picture("ViewLayer")[..., 3] for name in ("1.exr", "out.exr"))
+    before, after = (ExrImage.open(tmp_path / name).picture("ViewLayer")[..., 3] for name in ("1.exr", "out.exr"))
     np.testing.assert_array_equal(after[:, :32], before[:, :32])
     assert after[8:40, 44:60].std() < 0.3 * before[8:40, 44:60].std()

@@ -122,7 +122,7 @@ def test_any_painter_can_paint_the_layers_of_a_file(tmp_path):
     """Black layers and still pixels are not its business."""
     frame = noisy_frame(true_frame(*SIZE), 1)
     write_frame(tmp_path / "a.exr", frame)
-    image = ExrImage(tmp_path / "a.exr")
+    image = ExrImage.open(tmp_path / "a.exr")
     still = np.zeros(SIZE, bool)
     still[:10] = True
     told, done, painted = [], [], []
@@ -156,7 +156,7 @@ def test_what_was_not_rendered_stays_empty_and_the_painters_array_is_not_changed
     frame = noisy_frame(true_frame(*SIZE), 1).with_channels(alpha=alpha)
     frame.color[:, :20] = 0
     write_frame(tmp_path / "a.exr", frame)
-    image, color = ExrImage(tmp_path / "a.exr"), np.full_like(frame.color, 0.25)
+    image, color = ExrImage.open(tmp_path / "a.exr"), np.full_like(frame.color, 0.25)
     put_layer(image, LayerRender("ViewLayer", frame, np.ones(SIZE, bool)), color, no_alpha)
     put_layer(image, LayerRender("ViewLayer", frame), color, no_alpha)
     picture = image.picture("ViewLayer")

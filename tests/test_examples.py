@@ -35,7 +35,7 @@ def test_a_folder_of_files_in_parallel(make_dataset, tmp_path):
     assert "broken.exr: " in said and said.count("written to") == 8
     model = n2n.load_model("oidn-small")
     for path in (tmp_path / "clean").iterdir():
-        written = ExrImage(path)
+        written = ExrImage.open(path)
         picture = written.picture(written.layer(None))[..., :3]
         np.testing.assert_allclose(picture, model(n2n.read(data / path.name)), rtol=1e-3, atol=1e-4)
 

@@ -57,7 +57,7 @@ def test_an_artists_render_keeps_every_other_channel_and_attribute(road, scenes,
     path = tmp_path / "shot_0001.exr"
     in_blender("blender_artist.py", json.dumps([str(scenes.demo), str(path), interleave]))
     command("denoise", path, "--model", road / "run", "-o", tmp_path / "out.exr", "--layer", "Beauty.Main")
-    before, after = ExrImage(path), ExrImage(tmp_path / "out.exr")
+    before, after = ExrImage.open(path), ExrImage.open(tmp_path / "out.exr")
     assert before.layers == ["Beauty.Main", "Second"] and len(before.parts) == len(after.parts)
     changed, seen = set(), set()
     for (old_header, old), (new_header, new) in zip(before.parts, after.parts, strict=True):
@@ -92,7 +92,7 @@ def test_folders_and_pairs_are_denoised(road, tmp_path):
     )
     written = list((tmp_path / "out").iterdir())
     assert len(written) == 1
-    image = ExrImage(written[0])
+    image = ExrImage.open(written[0])
     assert image.pixels([f"{image.layer(None)}.Noisy.R"]).shape == (63, 112, 1)
     assert np.isfinite(image.frame().color).all()
 

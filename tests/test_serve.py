@@ -118,12 +118,12 @@ def test_denoise_is_what_the_command_does(served, noisy, tmp_path):
         ],
     )
     assert done.exit_code == 0, done.output
-    ours, theirs = ExrImage(tmp_path / "out.exr"), ExrImage(tmp_path / "cli.exr")
+    ours, theirs = ExrImage.open(tmp_path / "out.exr"), ExrImage.open(tmp_path / "cli.exr")
     assert ours.frame().color.tobytes() == theirs.frame().color.tobytes()
-    assert ours.frame().color.tobytes() != ExrImage(noisy).frame().color.tobytes()
+    assert ours.frame().color.tobytes() != ExrImage.open(noisy).frame().color.tobytes()
     pictures = {kind: picture(tmp_path / f"0.{kind}.exr") for kind in ("denoised", "rendered")}
     assert np.array_equal(pictures["denoised"][..., :3], theirs.frame().color)
-    assert np.array_equal(pictures["rendered"][..., :3], ExrImage(noisy).frame().color)
+    assert np.array_equal(pictures["rendered"][..., :3], ExrImage.open(noisy).frame().color)
     assert (pictures["denoised"][..., 3] == 1).all()
 
 
@@ -139,8 +139,8 @@ def test_strength_goes_from_noisy_to_denoised(served, noisy, tmp_path):
     for strength in (0.0, 0.5, 1.0):
         served.ask(id=strength, **denoise(noisy, output=str(tmp_path / "out.exr"), strength=strength))
         assert served.last(strength)[0]["event"] == "done"
-        found[strength] = ExrImage(tmp_path / "out.exr").frame().color
-    assert np.array_equal(found[0.0], ExrImage(noisy).frame().color)
+        found[strength] = ExrImage.open(tmp_path / "out.exr").frame().color
+    assert np.array_equal(found[0.0], ExrImage.open(noisy).frame().color)
     assert np.allclose(found[0.5], (found[0.0] + found[1.0]) / 2, atol=1e-5)
     assert not np.allclose(found[0.0], found[1.0], atol=0.01)
 
@@ -228,7 +228,7 @@ def test_pytorch_is_not_needed(start_serving, noisy, tmp_path):
     served.ask(id=2, **denoise(noisy, output=str(tmp_path / "out.exr")))
     found, _ = served.last(2)
     assert found["event"] == "done" and "OIDN" in found["engine"], found
-    assert np.isfinite(ExrImage(tmp_path / "out.exr").frame().color).all()
+    assert np.isfinite(ExrImage.open(tmp_path / "out.exr").frame().color).all()
 
 
 @pytest.mark.slow

@@ -132,7 +132,7 @@ class Artist:
 
     def denoise(self, subjects: list[Subject], output: Path, on_fraction: OnFraction) -> FrameResult:
         """All view layers of one frame."""
-        image = ExrImage(subjects[0].paths[0])
+        image = ExrImage.open(subjects[0].paths[0])
         pictures = []
         for number, subject in enumerate(subjects):
             frames = read_group(subject.paths, subject.layer, self.features)

@@ -69,7 +69,7 @@ def find_subjects(index: int, paths: tuple[Path, ...], wanted: str | None, featu
 
     Raises N2NError for a file that is missing, lacks a pass, or does not cover the first one's pixels.
     """
-    images = [ExrImage(path, header_only=True) for path in paths]
+    images = [ExrImage.open(path, header_only=True) for path in paths]
     layers = layers_to_denoise(images[0], wanted, features)
     for image in images[1:]:
         for layer in layers:

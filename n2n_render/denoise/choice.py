@@ -30,7 +30,7 @@ def choose_models(
 
 def _choose(path: Path, layer: str | None, sources: Sources) -> str | None:
     try:
-        image = ExrImage(path, header_only=True, sources=sources)
+        image = ExrImage.open(path, header_only=True, sources=sources)
         return choose(max((image.available(one) for one in image.layers_with(layer)), key=len))
     except N2NError:
         return None
@@ -40,7 +40,7 @@ def tell_names(path: Path, layer: str | None, features: tuple[str, ...], sources
     """What is read of a file for a model and by whose names, as a sentence; None where it cannot be read."""
     wanted = in_files(features)
     try:
-        image = ExrImage(path, header_only=True, sources=sources)
+        image = ExrImage.open(path, header_only=True, sources=sources)
         return f"using {image.taken(image.layer(layer, wanted), wanted)}"
     except N2NError:
         return None

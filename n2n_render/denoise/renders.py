@@ -83,11 +83,11 @@ def read_renders(paths: Sequence[Path], wanted: str | None, features: tuple[str,
 
     Raises N2NError where the renders cannot be of the same frame, or hold the same noise.
     """
-    image = ExrImage(paths[0], sources=sources)
+    image = ExrImage.open(paths[0], sources=sources)
     layers = layers_to_denoise(image, wanted, features)
     means = {layer: _Mean(image, layer, image.frame(layer, features), len(paths) > 1) for layer in layers}
     for path in paths[1:]:
-        other = ExrImage(path, sources=sources)
+        other = ExrImage.open(path, sources=sources)
         for layer in layers:
             means[layer].add(other, other.frame(layer, features))
     return Renders(image, [means[layer].finish() for layer in layers])

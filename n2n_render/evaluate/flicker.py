@@ -20,7 +20,7 @@ def change_errors(pairs: tuple[Pair, Pair], views: tuple[ComparedView, ComparedV
     {} where the files have no Vector pass, or where nothing is seen in both frames.
     """
     try:
-        vectors = [ExrImage(pair.noisy[0]).frame(None, ("vector",))["vector"] for pair in pairs]
+        vectors = [ExrImage.open(pair.noisy[0]).frame(None, ("vector",))["vector"] for pair in pairs]
     except N2NError:
         return {}
     if follow(vectors, forward=True)[2].mean() < LEAST_TRUST:

@@ -72,14 +72,14 @@ def follows(pair: Pair, before: Pair) -> bool:
 
 def read_references(pair: Pair) -> References:
     """The reference halves of a view. Their own mean decides the exposure of everything that is compared with them."""
-    first, second = (ExrImage(path).frame().color for path in pair.references)
+    first, second = (ExrImage.open(path).frame().color for path in pair.references)
     factor = np.float32(exposure((first + second) / 2))
     return References((first * factor, second * factor), factor, samples_of(pair.references[0]))
 
 
 def read_finished(path: Path) -> NDArray[np.float32]:
     """(H, W, 3): what a finished file shows, also where it still holds the noisy picture that Cycles put beside its own."""
-    image = ExrImage(path)
+    image = ExrImage.open(path)
     color = image.picture(image.layer(None))[..., :3]
     if not np.isfinite(color).all():
         raise N2NError(f"{path}: its picture holds pixels that are no numbers", "Denoise it again, or leave it out.")

@@ -162,7 +162,7 @@ class Neighbors:
             )
 
     def _vectors(self, path: Path, layer: str | None) -> Frame:
-        return ExrImage(path, sources=self._sources).frame(layer or self.layer, ("vector",))
+        return ExrImage.open(path, sources=self._sources).frame(layer or self.layer, ("vector",))
 
     def _look_at(self, index: int, layer: str | None) -> DenoisedFrame:
         key = index, layer
@@ -178,7 +178,7 @@ class Neighbors:
         """The first file's data window, and all files as frames, on its pixels; with depth where they have it: surfaces are
         told apart by it too.
         """
-        images, features = [ExrImage(path, sources=self._sources) for path in paths], (*self.features, "vector")
+        images, features = [ExrImage.open(path, sources=self._sources) for path in paths], (*self.features, "vector")
         layers = [image.layer(layer, features) for image in images]
         window = images[0].window(layers[0])
         if "depth" not in features and all(image.has(name, "depth") for image, name in zip(images, layers, strict=True)):

@@ -29,7 +29,7 @@ HALF_MAX = 65504.0
 
 
 class ExrImage(ExrNames):
-    """A whole EXR file in memory, of any renderer. With header_only there are names and no pixels."""
+    """A whole EXR file in memory, of any renderer; `open` reads one. With header_only there are names and no pixels."""
 
     def pixels(self, places: list[Place] | list[str]) -> Array:
         """(H, W, len(places)) float32, for places of one part, or full names (of the first part that has each)."""
@@ -178,7 +178,7 @@ def read_frame(
     path: str | os.PathLike[str], features: tuple[str, ...] = (), layer: str | None = None, sources: Sources = DETECT
 ) -> Frame:
     """One call for readers that need no pass-through; see `ExrImage.frame`."""
-    return ExrImage(path, sources=sources).frame(layer, features)
+    return ExrImage.open(path, sources=sources).frame(layer, features)
 
 
 def write_frame(path: str | os.PathLike[str], frame: Frame, layer: str = "ViewLayer") -> None:
@@ -199,7 +199,7 @@ def write_picture(path: str | os.PathLike[str], pixels: Array) -> None:
 def is_readable(path: str | os.PathLike[str]) -> bool:
     """Whether the file is a complete EXR: all pixels are decoded."""
     try:
-        ExrImage(path)
+        ExrImage.open(path)
     except N2NError:
         return False
     return True

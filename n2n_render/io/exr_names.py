@@ -1,7 +1,9 @@
 """The names and headers of an EXR file → its layers, and where each channel of a frame lies."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 
 from ..errors import N2NError, doubt
 from ..frame.arrays import Array
@@ -9,10 +11,11 @@ from ..frame.channels import ALPHA, COLOR, FEATURES, VECTOR
 from ..renderers.convert import camera_rotation
 from ..renderers.cycles import CYCLES, written_as
 from ..renderers.detect import detect
-from ..renderers.dialect import PICTURE, Space
+from ..renderers.dialect import PICTURE, Dialect, Space
 from ..renderers.index import PassIndex, Place, read_names
 from ..renderers.plain import PLAIN
-from .exr_parts import Header, read_parts
+from .exr_parts import Header, Part, read_parts
+from .exr_text import Carried
 from .pass_file import PassFile
 from .sources import DETECT, EXAMPLE, Sources, key_of, listing, resolve
 
@@ -25,32 +28,58 @@ class ExrNames:
     parts: [(header, channels)], see io/exr_parts.py. dialect: whose names it bears.
     """
 
-    def __init__(self, path: str | os.PathLike[str], header_only: bool = False, sources: Sources = DETECT):
-        """header_only: names without pixels. sources: what overrules detection.
+    def __init__(
+        self,
+        path: Path,
+        parts: list[Part],
+        text: Carried,
+        dialect: Dialect,
+        named: Mapping[str, tuple[str, ...]],
+        beside: Mapping[str, PassFile],
+    ):
+        """Keeps what it is given; `open` reads it.
 
-        Raises N2NError when the file, or one beside it, is missing, truncated, deep, or not an EXR, and where a channel that
-        was named is not there.
+        Args:
+            text: the header's texts as they are stored, see io/exr_text.py.
+            named: a frame's channel → the names that the user gave for it.
+            beside: a frame's channel → the file of its own that holds it.
         """
-        self.path = Path(path)
-        self.parts, self._text = read_parts(path, header_only)
-        self._beside = {
-            channel: PassFile.read(other, channel, header_only) for channel, other in sources.beside(self.path).items()
-        }
-        self._named = sources.channels
-        detected = detect(self._headers, read_names(self.parts))
-        self.dialect = detected.dialect if detected else PLAIN
+        self.path, self.parts, self.dialect = path, parts, dialect
+        self._text, self._named, self._beside = text, named, beside
         self._read_names()
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], header_only: bool = False, sources: Sources = DETECT) -> Self:
+        """Reads a file.
+
+        Args:
+            header_only: names without pixels.
+            sources: what overrules detection.
+
+        Raises:
+            N2NError: the file, or one beside it, is missing, truncated, deep, or not an EXR, or a channel that was named is
+                not there.
+        """
+        place = Path(path)
+        parts, text = read_parts(path, header_only)
+        beside = {channel: PassFile.read(other, channel, header_only) for channel, other in sources.beside(place).items()}
+        detected = detect([header for header, _ in parts], read_names(parts))
+        image = cls(place, parts, text, detected.dialect if detected else PLAIN, sources.channels, beside)
+        image._check_named()
+        if detected and detected.rivals and not sources.channels:
+            doubt(
+                f"channels bear names that could be those of {' or '.join((image.dialect.name, *detected.rivals))}; they are "
+                f"taken as {image.dialect.name}'s (--channels names others)"
+            )
+        return image
+
+    def _check_named(self) -> None:
         for channel, names in self._named.items():
             if resolve(channel, names, self._names) is None:
                 raise N2NError(
                     f"{self.path}: has no {' and '.join(names)} that could be {key_of(channel)}",
                     f"It holds: {self._listing()}. {EXAMPLE}",
                 )
-        if detected and detected.rivals and not self._named:
-            doubt(
-                f"channels bear names that could be those of {' or '.join((self.dialect.name, *detected.rivals))}; they are "
-                f"taken as {self.dialect.name}'s (--channels names others)"
-            )
 
     def _read_names(self) -> None:
         self._names = read_names(self.parts)

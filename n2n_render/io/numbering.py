@@ -54,7 +54,7 @@ def frame_of_header(path: str | os.PathLike[str]) -> int | None:
 @lru_cache(maxsize=100_000)
 def _read_header(path: str, _size: int, _time: int) -> int | None:
     try:
-        header = ExrImage(path, header_only=True).parts[0][0]
+        header = ExrImage.open(path, header_only=True).parts[0][0]
     except (N2NError, IndexError):
         return None
     values = {key.lower(): value for key, value in header.items() if isinstance(key, str)}

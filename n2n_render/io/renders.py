@@ -17,7 +17,7 @@ def read_group(paths: Sequence[Path], layer: str | None, features: tuple[str, ..
     Raises N2NError where a file cannot be read, lacks a pass, does not cover the first one's pixels, or holds the noise or not
     the picture of another one.
     """
-    images = [ExrImage(path, sources=sources) for path in paths]
+    images = [ExrImage.open(path, sources=sources) for path in paths]
     layer = images[0].layer(layer, features)
     window = images[0].window(layer)
     frames, looks = [], []

@@ -188,7 +188,7 @@ def _decode(
     images, factor = stack_seeds(frames, features, prefilter, seen.find() if seen else None)
     if not pair.references:
         return images, None
-    return images, np.stack([ExrImage(path).frame().color * factor for path in pair.references])
+    return images, np.stack([ExrImage.open(path).frame().color * factor for path in pair.references])
 
 
 def stack_seeds(

@@ -201,7 +201,7 @@ class _Live:
         self.learner.learn(frame, pair.name, self.steps_per_frame)
 
     def _write(self, pair: Pair, seeds: list[Frame], mean: Frame, color: Array) -> None:
-        image = ExrImage(pair.noisy[0])
+        image = ExrImage.open(pair.noisy[0])
         layer = image.layer(None, self.learner.loader.features)
         put_layer(image, LayerRender(layer, mean, still_alpha=still_alpha(seeds)), color, self.alpha)
         image.write(self.places.folder / f"{pair.view}_f{pair.frame:04d}.exr")
@@ -269,10 +269,10 @@ def _compare(points: list[Point], dataset: Path, folder: Path) -> None:
     for point in points:
         if point.frame in pairs:
             pair = pairs[point.frame]
-            halves = [ExrImage(path).frame().color for path in pair.references]
+            halves = [ExrImage.open(path).frame().color for path in pair.references]
             factor = np.float32(exposure((halves[0] + halves[1]) / 2))
             mean = mean_frame(read_group(pair.noisy, None, ())).color
-            finished = ExrImage(folder / f"{pair.view}_f{pair.frame:04d}.exr")
+            finished = ExrImage.open(folder / f"{pair.view}_f{pair.frame:04d}.exr")
             ours = finished.picture(finished.layer(None))[..., :3]
             both = {"reference_a": halves[0] * factor, "reference_b": halves[1] * factor}
             values = [psnr(image=image * factor, **both) for image in (mean, ours)]

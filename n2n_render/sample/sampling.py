@@ -231,7 +231,7 @@ def _render_into(
 
 def _put_vectors(source: Path, path: Path) -> None:
     """The Vector pass of one file into another."""
-    image, vectors = ExrImage(path), ExrImage(source)
+    image, vectors = ExrImage.open(path), ExrImage.open(source)
     names = vectors.find(vectors.layer(None), "vector")
     assert names is not None  # the worker turned the pass on
     image.add_pass(

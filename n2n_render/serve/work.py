@@ -35,7 +35,7 @@ def check(request: Check, job: Job) -> dict[str, Any]:
     _refuse_neighbors(features)
     for index, path in enumerate(request.inputs):
         job.on_share(index / len(request.inputs))
-        layers_to_denoise(ExrImage(path, header_only=True), None, features)
+        layers_to_denoise(ExrImage.open(path, header_only=True), None, features)
     return {}
 
 
@@ -58,7 +58,7 @@ class DenoiseWork:
         denoiser = self._opened(request, job)
         _refuse_neighbors(denoiser.features)
         clock.lap("model")
-        image = ExrImage(request.input)
+        image = ExrImage.open(request.input)
         layers = [layer for wanted in request.layers or [None] for layer in layers_to_denoise(image, wanted, denoiser.features)]
         renders = [LayerRender(layer, image.frame(layer, denoiser.features)) for layer in layers]
         pictures = _Pictures(image, layers, _picture_paths(request, len(layers)))

@@ -38,8 +38,8 @@ def test_frames_error_maps_report_and_model_are_written_and_nothing_else(shot, s
 def test_a_written_frame_has_another_picture_its_error_and_all_else_as_it_was(shot, start, tmp_path):
     adapted(shot, tmp_path / "out", start)
     for name in NAMES:
-        before = ExrImage(shot / name.replace(".exr", "_s0001_0008spp.exr"))
-        after = ExrImage(tmp_path / "out" / name)
+        before = ExrImage.open(shot / name.replace(".exr", "_s0001_0008spp.exr"))
+        after = ExrImage.open(tmp_path / "out" / name)
         (_, old), (_, new) = before.parts[0], after.parts[0]
         assert set(new) == {*old, ERROR}
         assert all(new[channel].pixels.tobytes() == old[channel].pixels.tobytes() for channel in set(old) - set(COMBINED))
@@ -51,8 +51,8 @@ def test_a_written_frame_has_another_picture_its_error_and_all_else_as_it_was(sh
 
 def test_the_noisy_picture_is_kept_if_asked(shot, start, tmp_path):
     adapted(shot, tmp_path / "out", start, "--keep-noisy")
-    noisy = np.mean([ExrImage(shot / f"v000_f0001_s000{seed}_0008spp.exr").pixels(COMBINED) for seed in (1, 2)], axis=0)
-    kept = ExrImage(tmp_path / "out" / NAMES[0]).pixels([name.replace("Combined", "Noisy") for name in COMBINED])
+    noisy = np.mean([ExrImage.open(shot / f"v000_f0001_s000{seed}_0008spp.exr").pixels(COMBINED) for seed in (1, 2)], axis=0)
+    kept = ExrImage.open(tmp_path / "out" / NAMES[0]).pixels([name.replace("Combined", "Noisy") for name in COMBINED])
     np.testing.assert_allclose(kept, noisy, rtol=1e-6)
 
 
@@ -138,7 +138,7 @@ def test_the_expected_error_is_about_the_true_one(shot, tmp_path):
         write_frame(path, frame)
     adapted(shot, tmp_path / "out", "oidn-small")
     for view, frame in enumerate(report(tmp_path / "out")["frames"]):
-        written, truth = ExrImage(tmp_path / "out" / frame["file"]), 50 * mean_of(shot, view)[1]
+        written, truth = ExrImage.open(tmp_path / "out" / frame["file"]), 50 * mean_of(shot, view)[1]
         assert frame["expected_psnr_db"] == pytest.approx(psnr_of(written.pixels(COMBINED), truth), abs=1.5)
         errors = written.pixels([ERROR]), written.pixels(COMBINED) - truth
         expected, found = (np.sqrt((error**2).mean()) for error in errors)
@@ -158,7 +158,7 @@ def test_three_seeds_and_frames_of_different_sizes(make_dataset, start, tmp_path
     large, small = make_dataset("large", views=1, seeds=3, size=SIZE), make_dataset("small", views=1, seeds=3, size=(37, 50))
     adapted([large, small], tmp_path / "out", start)
     names = ["large-v000_f0001.exr", "small-v000_f0001.exr"]
-    assert [ExrImage(tmp_path / "out" / name).pixels([ERROR]).shape[:2] for name in names] == [SIZE, (37, 50)]
+    assert [ExrImage.open(tmp_path / "out" / name).pixels([ERROR]).shape[:2] for name in names] == [SIZE, (37, 50)]
 
 
 def test_loose_files_are_adapted_to_with_their_pairs(loose, start):
@@ -182,7 +182,7 @@ def test_a_view_layer_can_be_chosen(loose, start):
         }
         OpenEXR.File({"compression": OpenEXR.ZIP_COMPRESSION}, channels).write(str(loose / f"{name}_layers.exr"))
     adapted(loose / "a_layers.exr", loose / "out", start, "--pair", loose / "b_layers.exr", "--layer", "Front")
-    before, after = ExrImage(loose / "a_layers.exr").parts[0][1], ExrImage(loose / "out" / "a_layers.exr").parts[0][1]
+    before, after = ExrImage.open(loose / "a_layers.exr").parts[0][1], ExrImage.open(loose / "out" / "a_layers.exr").parts[0][1]
     assert set(after) == {*before, "Front.Error.V"}
     changed = {name for name in before if after[name].pixels.tobytes() != before[name].pixels.tobytes()}
     assert changed == {f"Front.Combined.{channel}" for channel in "RGB"}
@@ -198,7 +198,7 @@ def test_broken_pixels_do_not_spread(loose, start, value):
     told = report(loose / "out")
     assert np.isfinite(told["share"]) and len(told["frames"]) == 2
     for name in ("a_0001.exr", "a_0002.exr"):
-        assert np.isfinite(ExrImage(loose / "out" / name).pixels([*COMBINED, ERROR])).all()
+        assert np.isfinite(ExrImage.open(loose / "out" / name).pixels([*COMBINED, ERROR])).all()
     assert all(torch.isfinite(tensor).all() for tensor in read_checkpoint(loose / "out" / "adapted.pt").weights.values())
 
 
@@ -216,7 +216,7 @@ def two_layers(path, seed):
 def test_the_picture_goes_into_the_layer_that_it_was_made_from(start, tmp_path):
     one, two = two_layers(tmp_path / "a.exr", 1), two_layers(tmp_path / "b.exr", 2)
     adapted(one, tmp_path / "out", start, "--pair", two)
-    before, after = ExrImage(one), ExrImage(tmp_path / "out" / "a.exr")
+    before, after = ExrImage.open(one), ExrImage.open(tmp_path / "out" / "a.exr")
     layers = [[f"{layer}.Combined.{letter}" for letter in "RGB"] for layer in "AB"]
     np.testing.assert_array_equal(after.pixels(layers[0]), before.pixels(layers[0]))
     assert not np.allclose(after.pixels(layers[1]), before.pixels(layers[1])) and after.pixels(["B.Error.V"]).any()

@@ -24,7 +24,7 @@ def write_sequence(folder, change=lambda frame, number, seed: None):
 
 
 def picture(path):
-    return ExrImage(path).pixels(COMBINED)
+    return ExrImage.open(path).pixels(COMBINED)
 
 
 def title(size=SIZE):
@@ -52,7 +52,7 @@ def test_a_frame_without_noise_is_passed_through_and_the_others_are_adapted(tmp_
     result = adapted(one, tmp_path / "out", start, "--pair", two)
     assert "1 of 3 frames hold no noise, like a_0002.exr" in result.output
     np.testing.assert_array_equal(picture(tmp_path / "out" / "a_0002.exr"), still())
-    assert not ExrImage(tmp_path / "out" / "a_0002.exr").pixels([ERROR]).any()
+    assert not ExrImage.open(tmp_path / "out" / "a_0002.exr").pixels([ERROR]).any()
     for name in ("a_0001.exr", "a_0003.exr"):
         assert not np.allclose(picture(tmp_path / "out" / name), picture(tmp_path / name))
     expected = {frame["file"]: frame["expected_psnr_db"] for frame in report(tmp_path / "out")["frames"]}
@@ -144,7 +144,7 @@ def test_both_views_of_every_layer_are_adapted_and_what_is_left_is_named(tmp_pat
     one, two = write_views(tmp_path / "a.exr", 1), write_views(tmp_path / "b.exr", 2)
     result = adapted(one, tmp_path / "out", start, "--pair", two)
     assert "left noisy: Bare.left, Bare.right" in result.output
-    before, after = ExrImage(one), ExrImage(tmp_path / "out" / "a.exr")
+    before, after = ExrImage.open(one), ExrImage.open(tmp_path / "out" / "a.exr")
     changed = {layer: not np.array_equal(before.picture(layer), after.picture(layer)) for layer in before.layers}
     assert changed == {"Main.left": True, "Main.right": True, "Bare.left": False, "Bare.right": False}
     assert sorted(path.name for path in (tmp_path / "out").glob("*.error.png")) == [

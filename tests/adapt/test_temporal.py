@@ -95,7 +95,7 @@ def test_frames_model_and_report_are_written_and_nothing_else(done):
     assert all(0 <= frame["adapted"] <= 1 for frame in told["frames"]) and told["error_ratio"] > 0
     assert 0 < told["shared_error"] < 3
     for frame, name in zip(FRAMES, NAMES, strict=True):
-        before, after = ExrImage(shot / file_of(frame, 1)), ExrImage(out / name)
+        before, after = ExrImage.open(shot / file_of(frame, 1)), ExrImage.open(out / name)
         (_, old), (_, new) = before.parts[0], after.parts[0]
         assert set(new) == {*old, ERROR}
         assert all(new[channel].pixels.tobytes() == old[channel].pixels.tobytes() for channel in set(old) - set(COMBINED))

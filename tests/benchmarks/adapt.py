@@ -68,7 +68,7 @@ def main(data: str, out: str):
     for pair in find_views([Path(data)]):
         frames = read_group(pair.noisy, None, checkpoint.model.features)
         images, expected = parts(painter, frames, held_out_pixels(*frames[0].color.shape[:2]))
-        halves = [ExrImage(path).frame().color for path in pair.references]
+        halves = [ExrImage.open(path).frame().color for path in pair.references]
         factor = np.float32(exposure((halves[0] + halves[1]) / 2))
         halves = {f"reference_{name}": half * factor for name, half in zip("ab", halves, strict=True)}
         rows.append({name: psnr(image=image * factor, **halves) for name, image in images.items()})

@@ -108,7 +108,7 @@ def time_files(frame, folder):
     path = f"{folder}/frame.exr"
     write_frame(path, frame)
     started = time.perf_counter()
-    image = ExrImage(path)
+    image = ExrImage.open(path)
     image.frame(None, ("albedo", "normal"))
     read = time.perf_counter() - started
     started = time.perf_counter()

@@ -37,13 +37,13 @@ def main(out: str, steps: str = "200", pixel_filter: str = "box") -> None:
     noisy = render(folder / "noisy", pixel_filter, SPP, 1, 2)
     single = render(folder / "single", pixel_filter, 2 * SPP, 3)
     references = render(folder / "reference", pixel_filter, REFERENCE_SPP, 11, 12)
-    halves = [ExrImage(path).frame().color for path in references]
+    halves = [ExrImage.open(path).frame().color for path in references]
     run("denoise", *single, "--model", "oidn-large", "-o", folder / "oidn.exr")
     run("adapt", noisy[0], "--pair", noisy[1], "--steps", steps, "-o", folder / "adapted")
     images = {
-        "noisy, 16 spp": ExrImage(single[0]).frame().color,
-        "OIDN (large, prefiltered), 16 spp": ExrImage(folder / "oidn.exr").frame().color,
-        f"adapted, 8 + 8 spp, {steps} steps": ExrImage(folder / "adapted" / noisy[0].name).frame().color,
+        "noisy, 16 spp": ExrImage.open(single[0]).frame().color,
+        "OIDN (large, prefiltered), 16 spp": ExrImage.open(folder / "oidn.exr").frame().color,
+        f"adapted, 8 + 8 spp, {steps} steps": ExrImage.open(folder / "adapted" / noisy[0].name).frame().color,
     }
     factor = np.float32(exposure((halves[0] + halves[1]) / 2))
     for name, image in images.items():

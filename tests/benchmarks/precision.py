@@ -36,8 +36,8 @@ def main(data, models):
         if not denoisers[1].engine.coarse:
             raise SystemExit("this processor has no bfloat16")
         for view in find_views([Path(folder)]):
-            frame = mean_frame([ExrImage(path).frame(None, checkpoint.model.features) for path in view.noisy])
-            halves = [ExrImage(path).frame().color for path in view.references]
+            frame = mean_frame([ExrImage.open(path).frame(None, checkpoint.model.features) for path in view.noisy])
+            halves = [ExrImage.open(path).frame().color for path in view.references]
             factor = np.float32(exposure((halves[0] + halves[1]) / 2))
             scores.append(
                 [

@@ -86,7 +86,7 @@ def test_a_picture_without_any_number_is_an_error(tmp_path):
 
 def test_nothing_that_is_not_finite_is_written(tmp_path):
     write_frame(tmp_path / "a.exr", true_frame(8, 8))
-    image = ExrImage(tmp_path / "a.exr")
+    image = ExrImage.open(tmp_path / "a.exr")
     broken = np.ones((8, 8, 3), np.float32)
     broken[2, 2, 0] = np.nan
     with pytest.raises(N2NError, match="no numbers"):

@@ -70,13 +70,13 @@ def test_an_image_goes_to_its_place_and_back():
 def test_guides_of_a_smaller_window_lie_where_they_belong(tmp_path):
     """Combined 48 rows, guides only rows 10 to 39: before, numpy could not broadcast them."""
     frame = part_of(renders(1)[0], (0, 0))
-    found = ExrImage(write(tmp_path / "a.exr", frame, guide_rows=slice(10, 40))).frame(None, ("albedo", "normal"))
+    found = ExrImage.open(write(tmp_path / "a.exr", frame, guide_rows=slice(10, 40))).frame(None, ("albedo", "normal"))
     np.testing.assert_array_equal(found.albedo[10:40], frame.albedo[10:40])
     assert not found.albedo[:10].any() and not found.albedo[40:].any() and found.color.shape == frame.color.shape
 
 
 def test_guides_beside_the_picture_are_refused(tmp_path):
-    image = ExrImage(write(tmp_path / "a.exr", part_of(renders(1)[0], (0, 0))))
+    image = ExrImage.open(write(tmp_path / "a.exr", part_of(renders(1)[0], (0, 0))))
     image.parts[1][0]["dataWindow"] = (np.array([500, 0], np.int32), np.array([563, 47], np.int32))
     with pytest.raises(N2NError, match="lies beside the picture"):
         image.frame(None, ("albedo",))
@@ -120,9 +120,9 @@ def test_renders_that_do_not_overlap_are_refused():
 
 def test_a_written_file_keeps_its_windows(tmp_path):
     frame = part_of(renders(1)[0], (30, 7))
-    image = ExrImage(write(tmp_path / "a.exr", frame, (30, 7), guide_rows=slice(3, 20)))
+    image = ExrImage.open(write(tmp_path / "a.exr", frame, (30, 7), guide_rows=slice(3, 20)))
     image.replace_color("ViewLayer", frame.color * 2)
     image.write(tmp_path / "out.exr")
-    before, after = ExrImage(tmp_path / "a.exr"), ExrImage(tmp_path / "out.exr")
+    before, after = ExrImage.open(tmp_path / "a.exr"), ExrImage.open(tmp_path / "out.exr")
     assert [Window.of(header) for header, _ in before.parts] == [Window.of(header) for header, _ in after.parts]
     np.testing.assert_array_equal(after.frame().color, frame.color * 2)

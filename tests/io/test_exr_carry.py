@@ -50,8 +50,8 @@ def test_text_of_any_encoding_is_carried_through(tmp_path, text, count):
     mark = b"@" * len(text)
     parts = [combined(), planes(["Other.Z"])][:count]
     path = with_bytes(write(tmp_path / "a.exr", *parts, owner=mark.decode(), comments="Käse"), mark, text)
-    image = ExrImage(path)
-    assert ExrImage(path, header_only=True).layers == ["ViewLayer"]
+    image = ExrImage.open(path)
+    assert ExrImage.open(path, header_only=True).layers == ["ViewLayer"]
     image.replace_color("ViewLayer", np.ones((*SIZE, 3), np.float32))
     image.write(tmp_path / "out.exr")
     assert values_of(tmp_path / "out.exr") == values_of(path)
@@ -61,11 +61,11 @@ def test_text_of_any_encoding_is_carried_through(tmp_path, text, count):
 def test_channel_names_of_any_encoding_are_carried_through(tmp_path):
     path = write(tmp_path / "a.exr", {**combined(), **planes(["Licht@.R"])})
     with_bytes(path, b"Licht@.R", b"Licht\xe9.R")
-    image = ExrImage(path)
+    image = ExrImage.open(path)
     before = [channel.pixels.copy() for channel in image.parts[0][1].values()]
     image.write(tmp_path / "out.exr")
     assert values_of(tmp_path / "out.exr") == values_of(path)
-    after = [channel.pixels for channel in ExrImage(tmp_path / "out.exr").parts[0][1].values()]
+    after = [channel.pixels for channel in ExrImage.open(tmp_path / "out.exr").parts[0][1].values()]
     assert all(np.array_equal(one, two) for one, two in zip(before, after, strict=True))
 
 
@@ -75,7 +75,7 @@ def test_channel_names_of_any_encoding_are_carried_through(tmp_path):
 def test_a_file_of_another_kind_is_not_called_damaged(tmp_path, content, says):
     (tmp_path / "a.exr").write_bytes(content)
     with pytest.raises(N2NError, match=says) as error:
-        ExrImage(tmp_path / "a.exr")
+        ExrImage.open(tmp_path / "a.exr")
     assert "damaged" not in str(error.value)
 
 
@@ -90,12 +90,12 @@ def test_passes_of_lossy_files_stay_what_they_were(tmp_path, compression, caplog
         {**combined(dtype=np.float16), **planes(["ViewLayer.Mist.Z"], np.float16, 3)},
         compression=compression,
     )
-    image = ExrImage(path)
+    image = ExrImage.open(path)
     kept = {name: image.pixels([name]) for name in ("ViewLayer.Mist.Z", "ViewLayer.Combined.A")}
     image.replace_color("ViewLayer", np.ones((*SIZE, 3), np.float32))
     with caplog.at_level(logging.WARNING):
         image.write(tmp_path / "out.exr")
-    after = ExrImage(tmp_path / "out.exr")
+    after = ExrImage.open(tmp_path / "out.exr")
     assert after.parts[0][0]["compression"] == OpenEXR.ZIP_COMPRESSION and "written as ZIP" in caplog.text
     for name, pixels in kept.items():
         np.testing.assert_array_equal(after.pixels([name]), pixels)
@@ -103,12 +103,12 @@ def test_passes_of_lossy_files_stay_what_they_were(tmp_path, compression, caplog
 
 def test_of_mip_levels_the_full_resolution_is_written(tmp_path, caplog):
     """Before, the file that was written could not be read by anybody."""
-    image = ExrImage(MIPMAPPED)
+    image = ExrImage.open(MIPMAPPED)
     alpha = image.pixels(["ViewLayer.Combined.A"])
     image.replace_color("ViewLayer", np.full((32, 48, 3), 0.25, np.float32))
     with caplog.at_level(logging.WARNING):
         image.write(tmp_path / "out.exr")
-    after = ExrImage(tmp_path / "out.exr")
+    after = ExrImage.open(tmp_path / "out.exr")
     assert (after.frame().color == 0.25).all() and "full resolution" in caplog.text
     np.testing.assert_array_equal(after.pixels(["ViewLayer.Combined.A"]), alpha)
     assert after.parts[0][0]["tiles"].xSize == 16 and after.parts[0][0]["tiles"].mode == OpenEXR.ONE_LEVEL
@@ -128,9 +128,9 @@ def test_what_was_written_is_read_back(tmp_path, monkeypatch, whole):
             data = bytearray(Path(name).read_bytes())
             Path(name).write_bytes(data[: len(data) // 2])
 
-    image = ExrImage(path)
+    image = ExrImage.open(path)
     image.write(path)
-    assert ExrImage(path).layers == ["ViewLayer"]
+    assert ExrImage.open(path).layers == ["ViewLayer"]
     monkeypatch.setattr(exr_parts.OpenEXR, "File", Spoiled)
     with pytest.raises(N2NError, match="cannot be written"):
         image.write(path)
@@ -154,7 +154,7 @@ def test_views_in_parts_of_their_own_are_told_apart(tmp_path):
     passes = ("Combined", "Denoising Albedo")
     parts = [part for view, seed in (("left", 1), ("right", 5)) for part in eye(view, seed, passes=passes)]
     OpenEXR.File(parts).write(str(tmp_path / "a.exr"))
-    image = ExrImage(tmp_path / "a.exr")
+    image = ExrImage.open(tmp_path / "a.exr")
     assert image.layers == ["ViewLayer.left", "ViewLayer.right"] == image.layers_with(None, ("albedo",))
     assert image.layers_with("ViewLayer") == image.layers and image.layers_with("ViewLayer.right") == ["ViewLayer.right"]
     for index, view in enumerate(("left", "right")):
@@ -164,7 +164,7 @@ def test_views_in_parts_of_their_own_are_told_apart(tmp_path):
         np.testing.assert_array_equal(frame.albedo[..., 0], own[1])
         image.replace_color(f"ViewLayer.{view}", np.full((*SIZE, 3), index + 1.0, np.float32), noisy=frame.color)
     image.write(tmp_path / "out.exr")
-    after = ExrImage(tmp_path / "out.exr")
+    after = ExrImage.open(tmp_path / "out.exr")
     assert [after.frame(layer).color.mean() for layer in after.layers] == [1.0, 2.0]
     assert [header["name"] for header, _ in after.parts[4:]] == ["ViewLayer.Noisy-left", "ViewLayer.Noisy-right"]
     assert [header["view"] for header, _ in after.parts[4:]] == ["left", "right"]
@@ -176,22 +176,22 @@ def test_views_in_one_part_are_told_apart(tmp_path, default):
         **planes([f"ViewLayer.Combined.{default}{letter}" for letter in "RGB"], seed=1),
         **planes([f"ViewLayer.Combined.right.{letter}" for letter in "RGB"], seed=2),
     }
-    image = ExrImage(write(tmp_path / "a.exr", channels, multiView=["left", "right"]))
+    image = ExrImage.open(write(tmp_path / "a.exr", channels, multiView=["left", "right"]))
     assert sorted(image.layers) == ["ViewLayer.left", "ViewLayer.right"]
     image.add_pass("ViewLayer.right", "Error", {"V": np.ones(SIZE, np.float32)})
     image.replace_color("ViewLayer.right", np.full((*SIZE, 3), 3.0, np.float32))
     image.write(tmp_path / "out.exr")
-    after = ExrImage(tmp_path / "out.exr")
+    after = ExrImage.open(tmp_path / "out.exr")
     assert after.frame("ViewLayer.right").color.mean() == 3.0 and "ViewLayer.Error.right.V" in after.parts[0][1]
     np.testing.assert_array_equal(after.frame("ViewLayer.left").color[..., 0], channels[f"ViewLayer.Combined.{default}R"])
 
 
 def test_the_same_name_in_two_parts_overwrites_nothing(tmp_path):
     first, second = combined(seed=1), combined(seed=2)
-    image = ExrImage(write(tmp_path / "a.exr", first, second))
+    image = ExrImage.open(write(tmp_path / "a.exr", first, second))
     image.replace_color("ViewLayer", np.full((*SIZE, 3), 2.0, np.float32))
     image.write(tmp_path / "out.exr")
-    after = ExrImage(tmp_path / "out.exr")
+    after = ExrImage.open(tmp_path / "out.exr")
     assert (after.parts[0][1]["ViewLayer.Combined.R"].pixels == 2).all()
     for name, pixels in second.items():
         np.testing.assert_array_equal(after.parts[1][1][name].pixels, pixels)
@@ -199,7 +199,7 @@ def test_the_same_name_in_two_parts_overwrites_nothing(tmp_path):
 
 @pytest.mark.parametrize("name", ["n" * 250 + ".exr", "日本" * 41 + ".exr"], ids=["ASCII", "of three bytes a letter"])
 def test_a_file_whose_name_is_as_long_as_names_can_be_is_written(tmp_path, name):
-    image = ExrImage(write(tmp_path / "a.exr", combined()))
+    image = ExrImage.open(write(tmp_path / "a.exr", combined()))
     image.write(tmp_path / name)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["a.exr", name])
 
@@ -212,29 +212,29 @@ def test_parts_that_bear_the_names_of_passes_are_read(tmp_path):
         for name, letters in passes.items()
     ]
     OpenEXR.File(parts).write(str(tmp_path / "a.exr"))
-    image = ExrImage(tmp_path / "a.exr")
+    image = ExrImage.open(tmp_path / "a.exr")
     assert image.layers == ["ViewLayer"] and image.frame(None, ("albedo",)).albedo.shape == (*SIZE, 3)
     image.replace_color("ViewLayer", np.full((*SIZE, 3), 2.0, np.float32))
     image.write(tmp_path / "out.exr")
-    assert (ExrImage(tmp_path / "out.exr").frame().color == 2).all()
+    assert (ExrImage.open(tmp_path / "out.exr").frame().color == 2).all()
 
 
 def test_a_pass_whose_channels_lie_in_several_parts_is_read(tmp_path):
     channels = combined()
     red = {"ViewLayer.Combined.R": channels.pop("ViewLayer.Combined.R")}
-    frame = ExrImage(write(tmp_path / "a.exr", red, channels)).frame()
+    frame = ExrImage.open(write(tmp_path / "a.exr", red, channels)).frame()
     np.testing.assert_array_equal(frame.color[..., 1], combined()["ViewLayer.Combined.G"])
 
 
 def test_a_picture_without_all_its_channels_is_named(tmp_path):
     with pytest.raises(N2NError, match="has the channels G, R, not R, G, B"):
-        ExrImage(write(tmp_path / "a.exr", planes(["ViewLayer.Combined.R", "ViewLayer.Combined.G"]))).frame()
+        ExrImage.open(write(tmp_path / "a.exr", planes(["ViewLayer.Combined.R", "ViewLayer.Combined.G"]))).frame()
 
 
 def test_added_passes_of_a_layer_with_such_a_name_keep_it(tmp_path):
     """All channels are in one list, which is longer then."""
     path = with_bytes(write(tmp_path / "a.exr", combined("Vu@"), owner="Ren@"), b"@", b"\xe9")
-    image = ExrImage(path)
+    image = ExrImage.open(path)
     layer = image.layer(None)
     image.add_pass(layer, "Error", {"V": np.ones(SIZE, np.float32)})
     image.write(tmp_path / "out.exr")
@@ -247,5 +247,5 @@ def test_names_that_cannot_be_told_apart_are_said(tmp_path):
     path = write(tmp_path / "a.exr", {**combined("Vu@"), **combined("Vu#")})
     with_bytes(with_bytes(path, b"@", b"\xe8"), b"#", b"\xe9")
     with pytest.raises(N2NError, match="differ only in letters") as error:
-        ExrImage(path)
+        ExrImage.open(path)
     assert str(path) in error.value.what and "damaged" not in str(error.value)

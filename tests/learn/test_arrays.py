@@ -110,7 +110,7 @@ def test_seeds_with_other_data_windows_are_put_together(make_dataset):
     """Equal in size, different in origin: before, pixels of different places were trained on as a pair."""
     folder = make_dataset(views=1)
     pair = find_pairs(folder)[0]
-    image = ExrImage(pair.noisy[1])
+    image = ExrImage.open(pair.noisy[1])
     header = image.parts[0][0]
     header["dataWindow"] = tuple(corner + np.array([4, 0], np.int32) for corner in header["dataWindow"])
     image.write(pair.noisy[1])

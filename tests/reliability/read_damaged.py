@@ -50,7 +50,7 @@ def outcome_of(read) -> str:
 
 
 def read_image(path):
-    image = ExrImage(path)
+    image = ExrImage.open(path)
     image.layer(None, FEATURES)
     check_finite(image.frame())
     check_finite(image.frame(None, FEATURES))
@@ -69,7 +69,7 @@ def denoise(path, model):
     if result.exit_code:
         assert "error:" in result.output and "Traceback" not in result.output, result.output
         return
-    check_finite(ExrImage(output).frame())
+    check_finite(ExrImage.open(output).frame())
     output.unlink()
 
 
@@ -79,7 +79,7 @@ def read_all(paths: list[Path], model: str):
         try:
             place_files([path])
             frame_of_header(path)
-            outcome_of(lambda path=path: ExrImage(path, header_only=True).layers)
+            outcome_of(lambda path=path: ExrImage.open(path, header_only=True).layers)
             outcome = outcome_of(lambda path=path: read_image(path))
             if int(path.stem.split("_")[0]) % DENOISED == 0:
                 denoise(path, model)

@@ -96,7 +96,7 @@ def test_whole_files_of_every_kind_are_read(tmp_path, layout, compression, half)
     """So that what is refused is refused for its damage."""
     path = tmp_path / "whole.exr"
     write_whole(path, layout, compression, half)
-    assert ExrImage(path).frame(None, ("albedo", "normal", "depth")).color.shape == (26, 40, 3)
+    assert ExrImage.open(path).frame(None, ("albedo", "normal", "depth")).color.shape == (26, 40, 3)
     found = find_layout(path.read_bytes())
     assert {"dataWindow", "channels", "compression", "Frame"} <= {name for name, *_ in found.attributes}
     assert len(found.chunks) == len(found.offsets) and max(found.chunks) < path.stat().st_size

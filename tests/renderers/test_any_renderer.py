@@ -17,7 +17,7 @@ def run(*arguments, code=0) -> str:
 
 
 def picture(path):
-    image = ExrImage(path)
+    image = ExrImage.open(path)
     return image.picture(image.layer(None))
 
 
@@ -87,7 +87,7 @@ def test_named_channels_and_files_a_pass_are_the_same_frame(tmp_path):
     channels = "beauty=x.pretty,alpha=x.pretty.A,albedo=x.paint,normal=x.way.X,x.way.Y,x.way.Z"
     told = run("denoise", tmp_path / "named.exr", "--channels", channels, "-o", tmp_path / "named_out.exr")
     assert "x.pretty, x.paint, x.way.X+x.way.Y+x.way.Z" in told
-    after = ExrImage(tmp_path / "named_out.exr").pixels([f"x.pretty.{letter}" for letter in "RGBA"])
+    after = ExrImage.open(tmp_path / "named_out.exr").pixels([f"x.pretty.{letter}" for letter in "RGBA"])
     assert after.tobytes() == wanted
     passes = ("--albedo", tmp_path / "albedo_####.exr", "--normal", tmp_path / "normal_####.exr")
     told = run("denoise", tmp_path / "beauty_####.exr", *passes, "-o", tmp_path / "many")
@@ -128,7 +128,7 @@ def test_adapting_works_or_says_what_to_start_from(tmp_path):
         [tmp_path / name / "s1_0001.exr", "--pair", tmp_path / name / "s2_0001.exr"] for name in ("Karma", "plain RGB")
     )
     run("adapt", *karma, "--init", "oidn-small", *few, "-o", tmp_path / "out")
-    after = ExrImage(tmp_path / "out" / "s1_0001.exr")
+    after = ExrImage.open(tmp_path / "out" / "s1_0001.exr")
     assert after.dialect.name == "Karma" and not np.array_equal(picture(tmp_path / "out" / "s1_0001.exr"), picture(karma[0]))
     told = run("adapt", *plain, "--init", "oidn-small", *few, "-o", tmp_path / "refused", code=1)
     assert "oidn-color fits this file" in told and "--init" in told

@@ -45,8 +45,8 @@ def test_what_is_no_camera_is_not_used(matrix):
 def test_normals_in_world_space_without_a_matrix_are_read_as_they_are(tmp_path):
     frame = make_frame()
     parts = LAYOUTS["Arnold"].parts(frame.with_channels(depth=np.ones((*SIZE, 1), np.float32)))
-    known = ExrImage(write_parts(tmp_path / "known.exr", parts, {"arnold/version": "7", "worldToCamera": MATRIX}))
-    unknown = ExrImage(write_parts(tmp_path / "unknown.exr", parts, {"arnold/version": "7"}))
+    known = ExrImage.open(write_parts(tmp_path / "known.exr", parts, {"arnold/version": "7", "worldToCamera": MATRIX}))
+    unknown = ExrImage.open(write_parts(tmp_path / "unknown.exr", parts, {"arnold/version": "7"}))
     np.testing.assert_array_equal(known.frame(None, ("normal",)).normal, frame.normal)
     as_written = np.stack([parts[""][f"N.{letter}"] for letter in "XYZ"], -1)
     np.testing.assert_array_equal(unknown.frame(None, ("normal",)).normal, as_written)
@@ -74,7 +74,7 @@ def test_motion_that_was_multiplied_by_alpha_is_divided_again(tmp_path):
     frame = make_frame()
     moved = np.broadcast_to(np.float32([0.25, 0.5]), (*SIZE, 2)) * frame.alpha
     parts = one(planes("", np.concatenate([frame.color, frame.alpha], -1), "RGBA"), planes("motionvec", moved, "RG"))
-    vector = ExrImage(write_parts(tmp_path / "a.exr", parts)).frame(None, ("vector",)).vector
+    vector = ExrImage.open(write_parts(tmp_path / "a.exr", parts)).frame(None, ("vector",)).vector
     seen = frame.alpha[..., 0] > 0
     np.testing.assert_allclose(vector[seen], np.float32([-7, -10, -7, -10]) * np.ones_like(vector[seen]), rtol=1e-5)
 
@@ -82,8 +82,8 @@ def test_motion_that_was_multiplied_by_alpha_is_divided_again(tmp_path):
 def test_a_standard_deviation_becomes_a_variance(tmp_path):
     frame = make_frame()
     parts = one(planes("FinalImage", frame.color), planes("Variance", frame.albedo))
-    found = ExrImage(write_parts(tmp_path / "a.exr", parts)).frame(None, ("variance",))
+    found = ExrImage.open(write_parts(tmp_path / "a.exr", parts)).frame(None, ("variance",))
     np.testing.assert_allclose(found["variance"], frame.albedo**2, rtol=1e-6)
     layout = LAYOUTS["Arnold"]
-    arnold = ExrImage(layout.write(tmp_path / "b.exr", frame)).frame(None, ("variance",))
+    arnold = ExrImage.open(layout.write(tmp_path / "b.exr", frame)).frame(None, ("variance",))
     np.testing.assert_array_equal(arnold["variance"], frame.color**2)

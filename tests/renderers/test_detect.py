@@ -19,7 +19,7 @@ def blender(frame, layer="ViewLayer"):
 
 
 def read(tmp_path, parts, header=None) -> ExrImage:
-    return ExrImage(write_parts(tmp_path / "a.exr", parts, header))
+    return ExrImage.open(write_parts(tmp_path / "a.exr", parts, header))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_what_could_be_two_renderers_is_said(tmp_path, caplog):
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_nothing_is_doubted_in_files_of_one_renderer(tmp_path, layout, caplog):
     with caplog.at_level(logging.WARNING):
-        ExrImage(layout.write(tmp_path / "a.exr", layout.frame()))
+        ExrImage.open(layout.write(tmp_path / "a.exr", layout.frame()))
     assert not caplog.text
 
 
@@ -99,7 +99,7 @@ def test_nothing_is_doubted_in_files_of_one_renderer(tmp_path, layout, caplog):
 )
 def test_what_was_taken_is_told(tmp_path, name, says):
     layout = LAYOUTS[name]
-    image = ExrImage(layout.write(tmp_path / "a.exr", layout.frame()), header_only=True)
+    image = ExrImage.open(layout.write(tmp_path / "a.exr", layout.frame()), header_only=True)
     told = image.taken(image.layer(None), ("albedo", "normal", "depth"))
     assert told.startswith(says)
     assert ("world space" in told) == (name == "Arnold, older")  # no camera matrix in that one's header
@@ -109,7 +109,7 @@ def test_a_file_of_nobody_is_refused_with_what_it_has(tmp_path):
     plane = np.ones(SIZE, np.float32)
     path = write_parts(tmp_path / "a.exr", {"": {"left.foo": plane, "left.bar": plane, "mask": plane}})
     with pytest.raises(N2NError) as error:
-        ExrImage(path).frame()
+        ExrImage.open(path).frame()
     assert "it holds" in error.value.what and "left.(bar,foo)" in error.value.what and "mask" in error.value.what
     assert "--channels beauty=" in error.value.hint and "\n" not in error.value.what
 
@@ -117,6 +117,6 @@ def test_a_file_of_nobody_is_refused_with_what_it_has(tmp_path):
 def test_a_missing_pass_of_another_renderer_is_named_with_the_ways_out(tmp_path):
     layout = LAYOUTS["V-Ray"]
     with pytest.raises(N2NError, match="has no albedo") as error:
-        ExrImage(layout.write(tmp_path / "a.exr", layout.frame())).frame(None, ("albedo", "normal"))
+        ExrImage.open(layout.write(tmp_path / "a.exr", layout.frame())).frame(None, ("albedo", "normal"))
     assert "bump_normals" in error.value.what
     assert all(text in error.value.hint for text in ("--channels albedo=", "--albedo", "--model auto"))

@@ -24,11 +24,11 @@ def denoiser(name):
 def write_pair(folder, layout) -> tuple[ExrImage, ExrImage]:
     """The renderer's file, and the same pixels under Blender's names."""
     frame = layout.frame()
-    theirs = ExrImage(layout.write(folder / "theirs.exr", frame))
+    theirs = ExrImage.open(layout.write(folder / "theirs.exr", frame))
     kept = {name: frame[name] for name in layout.has}
     alpha = frame.alpha if theirs.find(theirs.layer(None), "alpha") else None
     write_frame(folder / "blender.exr", Frame(frame.color, alpha=alpha, **kept))
-    return theirs, ExrImage(folder / "blender.exr")
+    return theirs, ExrImage.open(folder / "blender.exr")
 
 
 def test_every_table_has_a_file_here():
@@ -65,7 +65,7 @@ def test_the_same_pixels_are_denoised_alike_and_all_else_stays(tmp_path, layout)
     layer = theirs.layer(None)
     written = {*theirs.find(layer, "picture"), *(theirs.find(layer, "alpha") or ())}
     theirs.write(tmp_path / "out.exr")
-    before, after = ExrImage(tmp_path / "theirs.exr"), ExrImage(tmp_path / "out.exr")
+    before, after = ExrImage.open(tmp_path / "theirs.exr"), ExrImage.open(tmp_path / "out.exr")
     assert after.dialect is before.dialect and after.layers == before.layers
     for index, (header, channels) in enumerate(before.parts):
         kept = after.parts[index][0]

@@ -39,13 +39,15 @@ def command(*arguments):
 
 
 def quality(path, references) -> float:
-    halves = [ExrImage(half).frame().color for half in references]
+    halves = [ExrImage.open(half).frame().color for half in references]
     factor = np.float32(exposure((halves[0] + halves[1]) / 2))
-    return psnr(image=ExrImage(path).frame().color * factor, reference_a=halves[0] * factor, reference_b=halves[1] * factor)
+    return psnr(
+        image=ExrImage.open(path).frame().color * factor, reference_a=halves[0] * factor, reference_b=halves[1] * factor
+    )
 
 
 def test_its_files_are_recognised(box):
-    image = ExrImage(box[0][0])
+    image = ExrImage.open(box[0][0])
     frame = image.frame(None, image.available(""))
     assert image.dialect.name == "Mitsuba" and image.available("") == ("albedo", "normal", "depth")
     assert image.taken("", image.available("")).startswith("Mitsuba's names: RGB, albedo, nn (in world space")
@@ -58,7 +60,7 @@ def test_it_is_denoised_and_all_else_stays(box, tmp_path):
     noisy, references = box
     command("denoise", noisy[0], "--pair", noisy[1], "--model", "oidn", "-o", tmp_path / "out.exr")
     assert quality(tmp_path / "out.exr", references) > quality(noisy[0], references) + 3
-    before, after = ExrImage(noisy[0]), ExrImage(tmp_path / "out.exr")
+    before, after = ExrImage.open(noisy[0]), ExrImage.open(tmp_path / "out.exr")
     assert str(after.parts[0][0]["generatedBy"]).startswith("Mitsuba")
     for name, channel in before.parts[0][1].items():
         same = after.parts[0][1][name].pixels.tobytes() == channel.pixels.tobytes()
@@ -70,5 +72,5 @@ def test_it_is_adapted_to(box, tmp_path):
     command("adapt", noisy[0], "--pair", noisy[1], "--init", "oidn", "--steps", 8, "--average", 1, "-o", tmp_path / "out")
     (out,) = (tmp_path / "out").glob("*.exr")
     assert quality(out, references) > quality(noisy[0], references) + 3
-    after = ExrImage(out)
+    after = ExrImage.open(out)
     assert after.dialect.name == "Mitsuba" and "Error.V" in after.parts[0][1]

@@ -47,13 +47,13 @@ def test_what_cannot_be_read_is_refused(text, says):
 def test_named_channels_are_taken_and_written(tmp_path):
     frame = make_frame()
     path = write_parts(tmp_path / "a.exr", odd(frame))
-    image = ExrImage(path, sources=Sources(parse_channels(NAMES)))
+    image = ExrImage.open(path, sources=Sources(parse_channels(NAMES)))
     found = image.frame(None, ("albedo", "normal", "depth"))
     for name in frame:
         np.testing.assert_array_equal(found[name], frame[name], err_msg=name)
     image.replace_color("", np.full((*SIZE, 3), 2, np.float32), alpha=frame.alpha)
     image.write(tmp_path / "out.exr")
-    after = ExrImage(tmp_path / "out.exr")
+    after = ExrImage.open(tmp_path / "out.exr")
     for name, plane in odd(frame)[""].items():
         assert (after.pixels([name])[..., 0] == (2 if "pretty" in name and not name.endswith("A") else plane)).all()
 
@@ -69,7 +69,7 @@ def test_names_overrule_what_was_recognised(tmp_path):
         ),
         planes("A.Diffuse Color", frame.albedo[..., ::-1]),
     )
-    image = ExrImage(write_parts(tmp_path / "a.exr", parts), sources=Sources(parse_channels("albedo=A.Diffuse Color")))
+    image = ExrImage.open(write_parts(tmp_path / "a.exr", parts), sources=Sources(parse_channels("albedo=A.Diffuse Color")))
     assert image.layers_with(None, ("albedo",)) == ["A", "B"]
     np.testing.assert_array_equal(image.frame("B", ("albedo",)).albedo, frame.albedo[..., ::-1])
     assert image.taken("A", ("albedo",)).endswith("Combined, A.Diffuse Color")
@@ -84,7 +84,7 @@ def test_a_named_picture_is_one_picture(tmp_path):
         planes("B.Denoising Albedo", frame.albedo),
         planes("B.Emission", frame.color * 2),
     )
-    image = ExrImage(write_parts(tmp_path / "a.exr", parts), sources=Sources(parse_channels("beauty=B.Emission")))
+    image = ExrImage.open(write_parts(tmp_path / "a.exr", parts), sources=Sources(parse_channels("beauty=B.Emission")))
     assert image.layers == ["B"]
     found = image.frame(None, ("albedo",))
     np.testing.assert_array_equal(found.color, frame.color * 2)
@@ -94,22 +94,22 @@ def test_a_named_picture_is_one_picture(tmp_path):
 def test_a_named_normal_is_turned_like_the_renderers_own(tmp_path):
     layout = LAYOUTS["Arnold"]
     path = layout.write(tmp_path / "a.exr", layout.frame())
-    named = ExrImage(path, sources=Sources(parse_channels("normal=N"))).frame(None, ("normal",))
-    np.testing.assert_array_equal(named.normal, ExrImage(path).frame(None, ("normal",)).normal)
+    named = ExrImage.open(path, sources=Sources(parse_channels("normal=N"))).frame(None, ("normal",))
+    np.testing.assert_array_equal(named.normal, ExrImage.open(path).frame(None, ("normal",)).normal)
 
 
 @pytest.mark.parametrize("text", ["albedo=paint", "normal=mine.way", "depth=mine.paint", "normal=far,far", "beauty=far"])
 def test_names_that_are_not_there_are_refused_with_what_is(tmp_path, text):
     path = write_parts(tmp_path / "a.exr", odd(make_frame()))
     with pytest.raises(N2NError, match="has no") as error:
-        ExrImage(path, sources=Sources(parse_channels(text)))
+        ExrImage.open(path, sources=Sources(parse_channels(text)))
     assert "mine.paint.(b,g,r)" in error.value.hint and "far" in error.value.hint
 
 
 def test_the_picture_without_a_pass_may_be_called_rgba(tmp_path):
     frame = make_frame()
     path = write_parts(tmp_path / "a.exr", one(planes("", rgba(frame), "RGBA"), planes("foo", frame.albedo)))
-    found = ExrImage(path, sources=Sources(parse_channels("beauty=RGBA,alpha=A,albedo=foo"))).frame(None, ("albedo",))
+    found = ExrImage.open(path, sources=Sources(parse_channels("beauty=RGBA,alpha=A,albedo=foo"))).frame(None, ("albedo",))
     np.testing.assert_array_equal(found.color, frame.color)
     np.testing.assert_array_equal(found.alpha, frame.alpha)
 
@@ -132,27 +132,27 @@ def test_a_file_a_pass_is_the_same_frame(tmp_path):
     files = write_passes(tmp_path, frame)
     beauty = files.pop("beauty")
     sources = find_sources([[beauty]], SourceOptions(**{key: [str(path)] for key, path in files.items()}))
-    image = ExrImage(beauty, sources=sources)
+    image = ExrImage.open(beauty, sources=sources)
     assert image.available("") == ("albedo", "normal", "depth", "vector")
     found = image.frame(None, ("albedo", "normal", "depth", "vector"))
     for name in frame:
         np.testing.assert_array_equal(found[name], frame[name], err_msg=name)
     assert found.vector[0, 0].tolist() == [-14, -10, -14, -10]
     assert image.taken("", ("albedo",)) == "plain names: RGBA, albedo of albedo.0001.exr"
-    assert ExrImage(beauty).available("") == ()
+    assert ExrImage.open(beauty).available("") == ()
 
 
 def test_a_file_of_a_pass_that_holds_nothing_of_the_kind_is_refused(tmp_path):
     files = write_passes(tmp_path, make_frame())
     with pytest.raises(N2NError, match="nothing that could be albedo") as error:
-        ExrImage(files["beauty"], sources=Sources(files={files["beauty"]: {"albedo": files["motion"]}}))
+        ExrImage.open(files["beauty"], sources=Sources(files={files["beauty"]: {"albedo": files["motion"]}}))
     assert "motionvec" in error.value.what
 
 
 def test_a_file_of_a_pass_of_another_size_is_refused(tmp_path):
     files = write_passes(tmp_path, make_frame())
     small = write_parts(tmp_path / "small.exr", {"": {letter: np.ones((8, 8), np.float32) for letter in "RGB"}})
-    image = ExrImage(files["beauty"], sources=Sources(files={files["beauty"]: {"albedo": small}}))
+    image = ExrImage.open(files["beauty"], sources=Sources(files={files["beauty"]: {"albedo": small}}))
     with pytest.raises(N2NError, match="small.exr"):
         image.frame(None, ("albedo",))
 

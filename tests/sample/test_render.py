@@ -66,7 +66,7 @@ def test_seeds_share_no_error(stack):
 
 def test_the_layers_own_sample_count_is_ignored(noisy):
     """The scene's layer asks for 2 samples; the run asked for 4."""
-    image = ExrImage(noisy / "v000_f0001_s0001_0004spp.exr")
+    image = ExrImage.open(noisy / "v000_f0001_s0001_0004spp.exr")
     assert [value for key, value in image.parts[0][0].items() if key.endswith(".samples")][0] in ("4", "8")
     assert json.loads(image.parts[0][0]["Note"])["spp"] == 4
 
@@ -90,7 +90,7 @@ def test_the_same_seed_gives_the_same_pixels(noisy, scenes, run_sample, tmp_path
 def test_features_of_plain_geometry(noisy):
     """Ranges of Frame, before any sanitising: normals are unit inside of faces, zero on the background."""
     path = noisy / FrameName("v000", 1, "s", 1, 4).filename
-    image = ExrImage(path)
+    image = ExrImage.open(path)
     layer = image.layer(None)
     albedo, normal, depth = (image.pixels(image.find(layer, name)) for name in FEATURES)
     length = np.linalg.norm(normal, axis=-1)
@@ -202,7 +202,7 @@ def test_frames_do_not_share_their_noise(animation):
 
 
 def header_note(path):
-    return next(header["Note"] for header, _ in ExrImage(path).parts if "Note" in header)
+    return next(header["Note"] for header, _ in ExrImage.open(path).parts if "Note" in header)
 
 
 def test_noise_settings_are_recorded(animation):
@@ -214,7 +214,7 @@ def test_noise_settings_are_recorded(animation):
 
 def test_only_the_needed_passes_of_one_layer_are_in_a_file(animation):
     """No composite, no second view layer, no denoised picture."""
-    image = ExrImage(next(animation.glob("*.exr")))
+    image = ExrImage.open(next(animation.glob("*.exr")))
     assert image.layers == ["Main.Layer"]
     passes = {name.rpartition(".")[0] for _, channels in image.parts for name in channels}
     names = ("Combined", "Denoising Albedo", "Denoising Normal", "Denoising Depth", "Vector")
@@ -223,5 +223,5 @@ def test_only_the_needed_passes_of_one_layer_are_in_a_file(animation):
 
 def test_one_part_and_many_parts_read_alike(plain):
     """Blender 4's files and Blender 5's files give the same Frame."""
-    assert len(ExrImage(plain["single"]).parts) == 1
+    assert len(ExrImage.open(plain["single"]).parts) == 1
     assert same(read_frame(plain["single"], FEATURES), read_frame(plain["frame5"], FEATURES))

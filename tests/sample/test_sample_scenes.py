@@ -68,7 +68,7 @@ def test_views_of_several_frames_are_refused(scenes, run_sample, tmp_path):
 def test_another_scene_layer_and_camera_are_rendered(scenes, run_sample, tmp_path):
     """The layer without cubes has no blue, the side camera stands at the side, and the file names the layer."""
     done, _ = run_sample(scenes.moving, 2, tmp_path / "side", view_layer="No Cubes", camera="Side", size=TINY)
-    assert ExrImage(next(done.folder.glob("*.exr"))).layers == ["No Cubes"]
+    assert ExrImage.open(next(done.folder.glob("*.exr"))).layers == ["No Cubes"]
     albedo = pictures(done.folder)[0].albedo
     assert (albedo[..., 2] - albedo[..., 0]).max() < 0.1
     assert (done.manifest["scene"]["camera"], done.manifest["scene"]["view_layer"]) == ("Side", "No Cubes")
