@@ -15,6 +15,7 @@ from ..engines.options import EngineOptions
 from ..errors import N2NError, doubt
 from ..frame.arrays import Array
 from ..io.atomic import locked_folder
+from ..io.beside import find_sources
 from ..io.dataset import MANIFEST
 from ..io.sequence import check_output_names, check_overwrites
 from ..judge.blend import Blended
@@ -30,12 +31,12 @@ from .model import CACHE, MODEL, Learned, Told, Training, earlier_model, learn
 from .options import AdaptOptions
 from .painting import Artist, Painting, denoise_shot
 from .report import FrameResult, Report
-from .shot import Group, Selection, Shot
+from .shot import Selection, Shot
 from .subjects import find_groups
 from .tuning import usual_seconds
 
 REPORT, PREVIEW = "report.json", "preview.png"
-PLACES = ("inputs", "output", "pairs")  # of the options: no settings, and nobody else's business
+PLACES = ("inputs", "output", "pairs", "sources")  # of the options: no settings, and nobody else's business
 HOW_TO_PAINT = ("average", "keep_noisy", "engine", "precision", "threads", "device")  # of the settings: weights stay the same
 
 
@@ -88,15 +89,16 @@ def adapt(options: AdaptOptions, reporter: Reporter = silent, pictures: Pictures
     groups, names = find_groups(options.inputs, options.pairs)
     folder = Path(options.output)
     outputs = [folder / name for name in names]
-    _check(folder, groups, outputs)
-    settings = {name: value for name, value in to_dict(options).items() if name not in PLACES}
+    sources = find_sources(groups, options.sources)
+    _check(folder, [sources.all_files(group) for group in groups], outputs)
+    settings = _settings(options)
     engine = EngineOptions(options.device, options.engine, options.precision)
-    selection = Selection(options.layer, options.train_frames, options.temporal, options.shots)
+    selection = Selection(options.layer, options.train_frames, options.temporal, options.shots, sources)
     shot = Shot.open(groups, open_shot_start(options.init, options.temporal), selection, engine)
     if not (folder / MODEL).exists():
         _check_devices(shot.start.model, engine)
     key = shot.key({name: value for name, value in settings.items() if name not in HOW_TO_PAINT})
-    painting = Painting(options.average, engine, PictureOptions(options.keep_noisy))
+    painting = Painting(options.average, engine, PictureOptions(options.keep_noisy), sources)
     rate = shot.start.learning_rate
     error_map, preview = _optional(pictures.error_map), _optional(pictures.preview)
     with locked_folder(folder), Float32():
@@ -107,6 +109,8 @@ def adapt(options: AdaptOptions, reporter: Reporter = silent, pictures: Pictures
         model = kept.checkpoint if kept else None
         report = Report(folder / REPORT, settings, model)
         with reporter("denoising") as progress:
+            if kept and not kept.now and (said := shot.names()):  # else it is told before the training
+                progress.note(said)
             artist = Artist.open(model, shot.start.baseline, shot.guides(), painting, error_map, progress)
             frames = denoise_shot(artist, shot.subjects, outputs, report, shot.failed, progress)
         report.finish()
@@ -117,6 +121,12 @@ def adapt(options: AdaptOptions, reporter: Reporter = silent, pictures: Pictures
         )
     raise_failures(list(shot.failed.items()), len(groups))
     return Adapted(folder, kept.path if kept else None, kept.learned if kept else None, frames)
+
+
+def _settings(options: AdaptOptions) -> dict[str, Any]:
+    """The options as the model and the report tell them; the names of channels only where there are any."""
+    settings = {name: value for name, value in to_dict(options).items() if name not in PLACES}
+    return {**settings, "channels": options.sources.channels} if options.sources.channels else settings
 
 
 def _training(options: AdaptOptions, usual_rate: float) -> Training:
@@ -155,9 +165,10 @@ def _check_devices(model: Specification, engine: EngineOptions) -> None:
     make_engine(Checkpoint(model, build_network(model).state_dict()), engine)
 
 
-def _check(folder: Path, groups: Sequence[Group], outputs: Sequence[Path]) -> None:
+def _check(folder: Path, inputs: Sequence[Sequence[Path]], outputs: Sequence[Path]) -> None:
+    """inputs: the files of each frame, those of single passes too."""
     check_output_names(list(outputs))
-    check_overwrites([list(group) for group in groups], list(outputs))
+    check_overwrites(inputs, list(outputs))
     if folder.suffix.lower() == ".exr":
         raise N2NError(f"{folder} is the name of a file, but adapting writes several", "Pass a folder with -o.")
     if (folder / MANIFEST).exists():

@@ -19,6 +19,7 @@ from ..config import (
     Times,
     wrong_shots,
 )
+from ..io.sources import RECOGNISED, SourceOptions
 from ..schema import Checked
 
 
@@ -44,6 +45,7 @@ class AdaptOptions(Checked):
     average: Orientations = 4  # orientations that each picture is the mean of
     layer: str | None = None  # the only view layer; None: all that have the passes
     keep_noisy: bool = False
+    sources: SourceOptions = RECOGNISED  # where albedo, normal, … lie
     device: str = "auto"
     engine: Engine = "auto"  # for denoising
     precision: Precision = "auto"  # for denoising

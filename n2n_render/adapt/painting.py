@@ -18,6 +18,7 @@ from ..frame.independence import still_alpha
 from ..guides.neighbors import Neighbors
 from ..io.exr import ExrImage
 from ..io.renders import read_group
+from ..io.sources import Sources
 from ..judge.blend import Blended, Usual
 from ..judge.error import psnr_of
 from ..learn.arrays import Cleaner
@@ -40,11 +41,13 @@ class Painting:
         average: Orientations that each picture is the mean of.
         engine: Of all denoisers.
         picture: What is put into the files.
+        sources: Where the channels lie that are not where they are recognised.
     """
 
     average: int
     engine: EngineOptions
     picture: PictureOptions
+    sources: Sources
 
 
 def denoise_shot(
@@ -91,12 +94,12 @@ class Artist:
         features: tuple[str, ...],
         alpha: AlphaDenoiser,
         neighbors: Neighbors | None,
-        picture: PictureOptions,
+        painting: Painting,
         on_picture: Callable[[Path, Blended], None],
     ):
         """painter None: no frame of the shot held any noise. on_picture(file of a view layer, its picture)."""
         self.painter, self.features, self.alpha, self.neighbors = painter, features, alpha, neighbors
-        self.picture, self.on_picture = picture, on_picture
+        self.painting, self.on_picture = painting, on_picture
 
     @classmethod
     def open(
@@ -121,24 +124,26 @@ class Artist:
                 Usual(told.blend_weight or 0.0, told.error_ratio or 1.0, told.shared_error),
             )
             progress.note(f"denoising with {painter.adapted.engine.description}")
-        return cls(painter, features, AlphaDenoiser(engine, warn), neighbors, painting.picture, on_picture)
+        return cls(painter, features, AlphaDenoiser(engine, warn), neighbors, painting, on_picture)
 
     def looks_at(self, subjects: list[Subject]) -> list[Path]:
         """The files that the picture depends on."""
+        all_files = self.painting.sources.all_files
         if not self.neighbors:
-            return list(subjects[0].paths) if subjects else []
+            return all_files(subjects[0].paths) if subjects else []
         places = {there for subject in subjects for there in self.neighbors.windows[subject.index] if there is not None}
-        return [path for there in sorted(places) for path in self.neighbors.groups[there]]
+        return [path for there in sorted(places) for path in all_files(self.neighbors.groups[there])]
 
     def denoise(self, subjects: list[Subject], output: Path, on_fraction: OnFraction) -> FrameResult:
         """All view layers of one frame."""
-        image = ExrImage.open(subjects[0].paths[0])
+        sources = self.painting.sources
+        image = ExrImage.open(subjects[0].paths[0], sources=sources)
         pictures = []
         for number, subject in enumerate(subjects):
-            frames = read_group(subject.paths, subject.layer, self.features)
+            frames = read_group(subject.paths, subject.layer, self.features, sources)
             picture = self._paint(subject, frames, part(on_fraction, number, len(subjects)))
             render = LayerRender(subject.layer, mean_frame(frames), still_alpha=still_alpha(frames))
-            put_layer(image, render, picture.color, self.alpha, self.picture)
+            put_layer(image, render, picture.color, self.alpha, self.painting.picture)
             image.add_pass(subject.layer, ERROR_PASS, {"V": picture.error})
             pictures.append((subject.layer, picture))
         image.write(output)

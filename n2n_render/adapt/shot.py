@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..denoise.choice import tell_names
 from ..engines.options import EngineOptions
 from ..errors import N2NError, UnreadableFile
 from ..guides.neighbors import GUIDES_VERSION, Neighbors
 from ..guides.prefilter import Prefilter
 from ..io.dataset import spaced
 from ..io.sequence import find_windows
+from ..io.sources import Sources
 from ..learn.arrays import Cleaner
 from ..learn.shot import FrameLoader, ShotFrame
 from ..learn.start import ShotStart, digest, initial_estimate_maker
@@ -33,12 +35,14 @@ class Selection:
         train_frames: At most so many, evenly spaced.
         temporal: Frames before and after each one.
         shots: First and last frame of each: beyond a cut there are no neighbours.
+        sources: Where the channels lie that are not where they are recognised.
     """
 
     layer: str | None
     train_frames: int
     temporal: int
     shots: tuple[tuple[int, int], ...]
+    sources: Sources
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class Shot:
         windows: The numbers of the frames around each, see `find_windows`; None without neighbours.
         chosen: The numbers of the frames to train on.
         layer: The only view layer.
+        sources: Where the channels lie that are not where they are recognised.
         engine: Of all denoisers.
     """
 
@@ -63,15 +68,16 @@ class Shot:
     windows: list[list[int | None]] | None
     chosen: list[int]
     layer: str | None
+    sources: Sources
     engine: EngineOptions
 
     @classmethod
     def open(cls, groups: list[Group], start: ShotStart, selection: Selection, engine: EngineOptions) -> "Shot":
         """Reads the headers of all files. Raises N2NError for what cannot be adapted to."""
-        subjects, failed = find_all_subjects(groups, selection.layer, start.features)
+        subjects, failed = find_all_subjects(groups, selection.layer, start.features, selection.sources)
         windows = find_windows(groups, selection.temporal, list(selection.shots)) if selection.temporal else None
         chosen = spaced([index for index, layers in enumerate(subjects) if layers], selection.train_frames)
-        return cls(groups, start, subjects, failed, windows, chosen, selection.layer, engine)
+        return cls(groups, start, subjects, failed, windows, chosen, selection.layer, selection.sources, engine)
 
     def guides(self) -> tuple[Prefilter | None, Neighbors | None]:
         """What cleans albedo and normal, and what looks at the frames beside one; they hold much memory."""
@@ -79,18 +85,28 @@ class Shot:
         prefilter = Prefilter.open(model, self.engine) if model.clean_guides else None
         if self.windows is None:
             return prefilter, None
-        return prefilter, Neighbors.open(model, self.groups, self.windows, self.layer, prefilter, self.engine)
+        neighbors = Neighbors.open(model, self.groups, self.windows, self.layer, prefilter, self.engine, sources=self.sources)
+        return prefilter, neighbors
+
+    def names(self) -> str | None:
+        """What is read of the first frame and by whose names, as a sentence; None where it cannot be read."""
+        return tell_names(self.groups[0][0], self.layer, self.start.features, self.sources)
 
     def key(self, settings: Mapping[str, Any]) -> str:
         """Names everything that the adapted weights depend on; settings: those of the training."""
         looked_at = {
             there for index in self.chosen for there in (self.windows[index] if self.windows else [index]) if there is not None
         }
-        files = [facts(self.groups[index]) for index in sorted(looked_at)]
+        files = [self._facts(index) for index in sorted(looked_at)]
         made_by = __version__, GUIDES_VERSION if self.windows is not None else 0
         return hashlib.sha256(
             repr((made_by, dict(settings), self.start.model, self.start.digest(), files)).encode()
         ).hexdigest()
+
+    def _facts(self, index: int) -> list[Any]:
+        """What a frame's pixels depend on."""
+        group = self.groups[index]
+        return [*facts(self.sources.all_files(group)), *self.sources.keys(group)]
 
     def load(self, cache: Path, reporter: Reporter) -> list[ShotFrame]:
         """The frames to train on, as arrays in the cache; those without noise, and those that cannot be read, are left out,
@@ -105,6 +121,8 @@ class Shot:
         finished: list[Subject] = []
         unreadable: list[UnreadableFile] = []
         with reporter("reading") as progress:
+            if names := self.names():
+                progress.note(names)
             progress.start(len(chosen), len(chosen))
             for subject in (*chosen, *others):
                 if len(frames) == len(chosen):
@@ -133,7 +151,7 @@ class Shot:
         prefilter: Cleaner | None
         prefilter, neighbors = self.guides()
         estimate = initial_estimate_maker(self.start.baseline, self.engine)
-        loader = FrameLoader(cache, self.start.features, estimate, prefilter)
+        loader = FrameLoader(cache, self.start.features, estimate, prefilter, self.sources)
         made_by = (
             digest(self.start.baseline),
             self.start.model,
@@ -146,7 +164,7 @@ class Shot:
             if neighbors:
                 neighbors.check(subject.index, progress.warn, subject.layer)
                 window = neighbors.windows[subject.index]
-                seen = [facts(self.groups[there]) if there is not None else None for there in window]
+                seen = [self._facts(there) if there is not None else None for there in window]
                 look = partial(neighbors.of, subject.index, subject.layer)
             return loader.load(subject.paths, subject.layer, repr((made_by, seen)), look)
 

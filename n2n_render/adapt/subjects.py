@@ -12,6 +12,7 @@ from ..io.exr import ExrImage
 from ..io.numbering import doubt_gaps, place_files
 from ..io.renders import check_covered
 from ..io.sequence import are_named, find_inputs, match_pairs
+from ..io.sources import DETECT, Sources
 
 
 def find_groups(inputs: Sequence[str], others: Sequence[str]) -> tuple[list[tuple[Path, ...]], list[str]]:
@@ -64,12 +65,14 @@ class Subject:
     layer: str
 
 
-def find_subjects(index: int, paths: tuple[Path, ...], wanted: str | None, features: tuple[str, ...]) -> list[Subject]:
+def find_subjects(
+    index: int, paths: tuple[Path, ...], wanted: str | None, features: tuple[str, ...], sources: Sources = DETECT
+) -> list[Subject]:
     """What there is to denoise in one frame, by the headers of its files alone.
 
     Raises N2NError for a file that is missing, lacks a pass, or does not cover the first one's pixels.
     """
-    images = [ExrImage.open(path, header_only=True) for path in paths]
+    images = [ExrImage.open(path, header_only=True, sources=sources) for path in paths]
     layers = layers_to_denoise(images[0], wanted, features)
     for image in images[1:]:
         for layer in layers:
@@ -79,7 +82,7 @@ def find_subjects(index: int, paths: tuple[Path, ...], wanted: str | None, featu
 
 
 def find_all_subjects(
-    groups: Sequence[tuple[Path, ...]], wanted: str | None, features: tuple[str, ...]
+    groups: Sequence[tuple[Path, ...]], wanted: str | None, features: tuple[str, ...], sources: Sources = DETECT
 ) -> tuple[list[list[Subject]], dict[Path, N2NError]]:
     """What there is to denoise in each frame, and first file → why a frame cannot be denoised, by the headers alone.
 
@@ -89,7 +92,7 @@ def find_all_subjects(
     failed: dict[Path, N2NError] = {}
     for index, group in enumerate(groups):
         try:
-            subjects.append(find_subjects(index, group, wanted, features))
+            subjects.append(find_subjects(index, group, wanted, features, sources))
         except UnreadableFile as error:
             subjects.append([])
             failed[group[0]] = error

@@ -15,6 +15,7 @@ from .options import (
     parse_features,
     parse_numbers,
     refuse_given,
+    source_options,
 )
 
 
@@ -190,6 +191,7 @@ def train(
 @click.option("--train-frames", type=click.IntRange(1), default=48, help="Train on at most so many frames, evenly spaced.")
 @click.option("--layer", metavar="NAME", help="Only this view layer (LAYER.VIEW: one view).  [default: all with the passes]")
 @click.option("--keep-noisy", is_flag=True, help="Add the noisy picture as the pass <layer>.Noisy.")
+@source_options
 @click.option("--threads", type=click.IntRange(1), help="CPU threads for training.")
 @click.option("--seed", type=click.IntRange(0), default=1, help="Same seed, frames and --steps: same weights.")
 @engine_options(average="4")

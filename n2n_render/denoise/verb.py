@@ -47,8 +47,8 @@ def denoise(options: DenoiseOptions, reporter: Reporter = silent) -> Denoised:
     pairs = [find_inputs([text]) for text in options.pairs]
     groups = match_pairs(paths, pairs, are_named(options.inputs, options.pairs))
     outputs = plan_outputs(paths, options.output)
-    check_overwrites(groups, outputs)
     sources = find_sources(groups, options.sources)
+    check_overwrites([sources.all_files(group) for group in groups], outputs)
     with reporter("denoising") as progress:
         by_model = {options.model: list(range(len(groups)))}
         if options.model == AUTO:

@@ -15,6 +15,11 @@ def find_sources(groups: Sequence[Sequence[Path]], options: SourceOptions) -> So
     groups: of each frame its renders. Raises N2NError where a pass is not there for the same frames.
     """
     files: dict[Path, dict[str, Path]] = {}
+    if options.passes and len({len(group) for group in groups}) > 1:
+        raise N2NError(
+            f"--{next(iter(options.passes))} is for frames with the same number of renders, and these differ in it",
+            "Finish them first, or pass those that have as many.",
+        )
     for key, texts in options.passes.items():
         renders = list(zip(*groups, strict=True))  # the first of each frame, the second …
         if len(texts) not in (1, len(renders)):

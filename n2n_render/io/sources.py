@@ -43,6 +43,18 @@ class Sources:
         """A frame's channel → the other file that holds it."""
         return self.files.get(path, {})
 
+    def all_files(self, paths: Iterable[Path]) -> list[Path]:
+        """The files themselves, and those beside each."""
+        return [file for path in paths for file in (path, *self.beside(path).values())]
+
+    def keys(self, paths: Iterable[Path]) -> list[str]:
+        """What the frame of these files depends on, besides what the files hold: which channel is taken from where."""
+        named = [f"{channel}={','.join(names)}" for channel, names in self.channels.items()]
+        return [
+            *sorted(named),
+            *(f"{channel}={file.resolve()}" for path in paths for channel, file in self.beside(path).items()),
+        ]
+
 
 DETECT = Sources()
 

@@ -12,6 +12,7 @@ from ..frame.frame import Frame, mean_frame
 from ..frame.independence import has_noise
 from ..frame.transfer import RADIANCE_MAX
 from ..io.renders import read_group
+from ..io.sources import DETECT, Sources
 from .arrays import ArrayFile, Cleaner, save_array, stack_seeds
 
 TILE_PX = 32  # pixels are held out of training in tiles of this size
@@ -72,12 +73,14 @@ class FrameLoader:
         features: What is read of each file.
         estimate: What makes the initial estimate.
         prefilter: What cleans albedo and normal, if they are to be clean.
+        sources: Where the channels lie that are not where they are recognised.
     """
 
     folder: Path
     features: tuple[str, ...]
     estimate: Estimate
     prefilter: Cleaner | None
+    sources: Sources = DETECT
 
     def load(
         self,
@@ -93,11 +96,12 @@ class FrameLoader:
             key: Says what else the arrays depend on.
             find_neighbors: Gives the channels of `neighbor_guides`, for networks that look at neighbours.
         """
-        facts = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+        files = [(path, path.stat()) for path in self.sources.all_files(paths)]
+        facts = [*((str(path), stat.st_size, stat.st_mtime_ns) for path, stat in files), *self.sources.keys(paths)]
         name = hashlib.sha256(repr((key, layer, self.features, facts)).encode()).hexdigest()[:16]
         images_path, estimate_path = self.folder / f"{name}.npy", self.folder / f"{name}.estimate.npy"
         if not (images_path.exists() and estimate_path.exists()):
-            frames = read_group(paths, layer, self.features)
+            frames = read_group(paths, layer, self.features, self.sources)
             if not has_noise(frames):
                 return None
             images, factor = stack_seeds(frames, self.features, self.prefilter, find_neighbors() if find_neighbors else None)
