@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import noisy_frame, true_frame
+from layouts import LAYOUTS, make_frame, one, planes, write_parts
 
 from n2n_render.cli.commands import main
+from n2n_render.frame.frame import Frame
 from n2n_render.io.exr import ExrImage, write_frame
 
 TIMEOUT_S = 60
@@ -131,6 +133,53 @@ def picture(path):
     import OpenEXR
 
     return OpenEXR.File(str(path)).parts[0].channels["RGBA"].pixels
+
+
+FITTING = {"Arnold": "oidn", "plain RGB": "oidn-color"}  # and what fits
+
+
+@pytest.mark.parametrize("torch_there", [True, False])
+def test_any_renderers_file_is_checked_and_denoised_as_blenders(start_serving, tmp_path, torch_there):
+    """With the model that fits, which is named; with and without PyTorch."""
+    hidden = "import sys; sys.modules['torch'] = sys.modules['openvino'] = None\n"
+    served = start_serving("-c", f"{'' if torch_there else hidden}from n2n_render.serve.server import main; main()")
+    for name, fits in FITTING.items():
+        layout = LAYOUTS[name]
+        frame = layout.frame()
+        theirs, blenders = layout.write(tmp_path / "theirs.exr", frame), tmp_path / "blenders.exr"
+        kept = {key: frame[key] for key in ("color", *layout.has, *(["alpha"] if layout.has else []))}
+        write_frame(blenders, Frame(**kept))
+        for model in ("auto", fits):
+            served.ask(id=1, do="check", model=model, inputs=[str(theirs), str(blenders)])
+            found, _ = served.last(1)
+            assert found["event"] == "done" and found["models"] == [fits, fits], found
+        made = {}
+        for path in (theirs, blenders):
+            out = tmp_path / f"{path.stem}_out.exr"
+            served.ask(id=2, **{**denoise(path, output=str(out), pictures=str(tmp_path), engine="oidn"), "model": "auto"})
+            found, _ = served.last(2)
+            assert found["event"] == "done" and found["model"] == fits, found
+            made[path.stem] = [ExrImage.open(out).picture("" if path == theirs else "ViewLayer")[..., :3]]
+            made[path.stem] += [picture(tmp_path / f"0.{kind}.exr")[..., :3] for kind in ("denoised", "rendered")]
+        stored = np.float16 if layout.half else np.float32
+        for ours, blenders_own in zip(made["theirs"], made["blenders"], strict=True):
+            assert np.array_equal(ours.astype(stored), blenders_own.astype(stored))
+        assert not np.array_equal(made["theirs"][1], made["theirs"][2])
+        served.ask(id=3, do="check", model="oidn-small", inputs=[str(theirs)])
+        found, _ = served.last(3)
+        assert found["event"] == ("done" if "albedo" in layout.has else "error"), found
+
+
+def test_the_model_of_named_layers_fits_all_of_them(served, tmp_path):
+    """While of all layers the one that has most decides, and the others stay noisy, as in the command."""
+    frame = make_frame()
+    guides = [planes("A.Denoising Albedo", frame.albedo), planes("A.Denoising Normal", frame.normal, "XYZ")]
+    pictures = [planes(f"{layer}.Combined", frame.color) for layer in "AB"]
+    path = write_parts(tmp_path / "a.exr", one(*pictures, *guides))
+    for layers, fits, done in ((None, "oidn", ["A"]), (["A"], "oidn", ["A"]), (["A", "B"], "oidn-color", ["A", "B"])):
+        served.ask(id=1, **{**denoise(path, layers=layers), "model": "auto"})
+        found, _ = served.last(1)
+        assert found["event"] == "done" and found["model"] == fits and list(found["layers"]) == done, found
 
 
 @pytest.mark.slow

@@ -17,8 +17,7 @@ def choose_models(
 ) -> dict[str, list[int]]:
     """The built-in models that fit the frames best → indices of the frames, by the headers of their first files alone.
 
-    Where layers of a file differ, the one that has most decides. A file that cannot be read goes with the first model, to be
-    told of when its turn comes.
+    A file that cannot be read goes with the first model, to be told of when its turn comes.
     """
     found = [_choose(group[0], layer, sources) for group in groups]
     usual = next((model for model in found if model), choose(()))
@@ -30,10 +29,17 @@ def choose_models(
 
 def _choose(path: Path, layer: str | None, sources: Sources) -> str | None:
     try:
-        image = ExrImage.open(path, header_only=True, sources=sources)
-        return choose(max((image.available(one) for one in image.layers_with(layer)), key=len))
+        return model_that_fits(ExrImage.open(path, header_only=True, sources=sources), layer)
     except N2NError:
         return None
+
+
+def model_that_fits(image: ExrImage, layer: str | None = None) -> str:
+    """The built-in model that makes the most of a file; where its layers differ, of the one that has most.
+
+    Raises N2NError where it holds no picture, or no such layer.
+    """
+    return choose(max((image.available(one) for one in image.layers_with(layer)), key=len))
 
 
 def tell_names(path: Path, layer: str | None, features: tuple[str, ...], sources: Sources = DETECT) -> str | None:

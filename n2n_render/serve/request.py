@@ -7,18 +7,23 @@ import dataclasses
 import json
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..errors import N2NError
 
 LONGEST_LINE = 2**24  # bytes; a `check` of 50 000 files fits
+
+Identity = str | int | float | None  # a request's id
+Rule = Callable[[Any], Any]  # a value of JSON → what the field holds; raises _Wrong
 
 
 class _Wrong(ValueError):
     """Says what the value should be."""
 
 
-def _text(value) -> str:
+def _text(value: Any) -> str:
     """One that may name a file: it has a character that is no space, and the system can encode it."""
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise _Wrong("a text that is not empty")
@@ -29,40 +34,40 @@ def _text(value) -> str:
     return value
 
 
-def _flag(value) -> bool:
+def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise _Wrong("true or false")
     return value
 
 
-def _share(value) -> float:
+def _weight(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise _Wrong("a number from 0 to 1")
     return float(value)
 
 
-def _texts(value) -> tuple[str, ...]:
+def _texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise _Wrong("a list of texts")
     return tuple(_text(item) for item in value)
 
 
-def _names(value) -> tuple[str, ...]:
+def _names(value: Any) -> tuple[str, ...]:
     found = _texts(value)
     if not found or len(set(found)) < len(found):
         raise _Wrong("a list of at least one text, none of them twice")
     return found
 
 
-def _engine(value) -> str:
+def _engine(value: Any) -> str:
     names = ("auto", "torch", "oidn", "openvino")
-    if value not in names:
+    if not isinstance(value, str) or value not in names:
         raise _Wrong(f"one of {', '.join(names)}")
     return value
 
 
-def _or_null(rule):
-    def check(value):
+def _or_null(rule: Rule) -> Rule:
+    def check(value: Any) -> Any:
         try:
             return None if value is None else rule(value)
         except _Wrong as wrong:
@@ -71,7 +76,7 @@ def _or_null(rule):
     return check
 
 
-def _field(rule, default=dataclasses.MISSING):
+def _field(rule: Rule, default: Any = dataclasses.MISSING) -> Any:
     return field(default=default, metadata={"rule": rule})
 
 
@@ -84,7 +89,7 @@ class Describe:
 
 @dataclass(frozen=True)
 class Check:
-    """Whether all of `inputs` are there with every pass that `model` needs."""
+    """Whether all of `inputs` are there with every pass that `model` needs; "auto": with a picture."""
 
     model: str = _field(_text)
     inputs: tuple[str, ...] = _field(_texts)
@@ -92,7 +97,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Denoise:
-    """One file, every view layer of it or those that `layers` names."""
+    """One file, every view layer of it or those that `layers` names. model "auto": the built-in one that fits the file."""
 
     model: str = _field(_text)
     input: str = _field(_text)
@@ -101,7 +106,7 @@ class Denoise:
     device: str = _field(_text, "auto")
     engine: str = _field(_engine, "auto")
     prefilter: bool | None = _field(_or_null(_flag), None)
-    strength: float = _field(_share, 1.0)
+    strength: float = _field(_weight, 1.0)
     keep_noisy: bool = _field(_flag, False)
     layers: tuple[str, ...] | None = _field(_or_null(_names), None)
 
@@ -123,12 +128,12 @@ KINDS: dict[str, type] = {kind.__name__.lower(): kind for kind in (Describe, Che
 class BadRequest(N2NError):
     """`identity`: the request's id, as far as it could be read; else None."""
 
-    def __init__(self, what: str, hint: str, identity=None):
+    def __init__(self, what: str, hint: str, identity: Identity = None):
         super().__init__(what, hint)
         self.identity = identity
 
 
-def parse_request(line: bytes) -> tuple[str | int | float | None, Request]:
+def parse_request(line: bytes) -> tuple[Identity, Request]:
     """(id, request) of a line. Raises BadRequest with a sentence that names what is wrong with it."""
     try:
         values = json.loads(line.decode("utf-8-sig"), parse_constant=_refuse_constant, object_pairs_hook=_once)
@@ -145,7 +150,7 @@ def parse_request(line: bytes) -> tuple[str | int | float | None, Request]:
         raise BadRequest(error.what, error.hint, identity) from None
 
 
-def _once(pairs: list[tuple]) -> dict:
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name for name, _ in pairs]
     twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
     if twice is not None:
@@ -153,22 +158,19 @@ def _once(pairs: list[tuple]) -> dict:
     return dict(pairs)
 
 
-def _refuse_constant(name: str):
+def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a number of JSON")
 
 
-def _identity(value):
-    usable = (
-        value is None
-        or isinstance(value, str)
-        or (isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value))
-    )
-    if not usable:
-        raise BadRequest("the id of a request is neither a text nor a number", "Send an id that answers can be told apart by.")
-    return value
+def _identity(value: Any) -> Identity:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return value
+    raise BadRequest("the id of a request is neither a text nor a number", "Send an id that answers can be told apart by.")
 
 
-def _request(identity, values: dict) -> Request:
+def _request(identity: Identity, values: dict[str, Any]) -> Request:
     do = values.pop("do", None)
     kind = KINDS.get(do) if isinstance(do, str) else None
     if kind is None:
@@ -190,15 +192,16 @@ def _request(identity, values: dict) -> Request:
             checked[name] = fields[name].metadata["rule"](value)
         except _Wrong as wrong:
             raise N2NError(f"{do}: {name} is {_shown(value)}", f"It must be {wrong}.") from None
-    return kind(**checked)
+    request: Request = kind(**checked)
+    return request
 
 
-def _shown(value) -> str:
+def _shown(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def check_places(request: Denoise):
+def check_places(request: Denoise) -> None:
     """Raises N2NError where what is written would replace what is read, by whatever spelling or link: when work begins."""
     for name in ("input", "model"):
         if request.output and is_same_file(request.output, getattr(request, name)):
@@ -214,7 +217,7 @@ def check_places(request: Denoise):
         raise N2NError(f"denoise: pictures {request.pictures} is not a folder", "Name a folder.")
 
 
-def is_same_file(one: str | os.PathLike, other: str | os.PathLike) -> bool:
+def is_same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
     """Whether both names lead to one file: through links and hard links, and also where it is not there yet."""
     try:
         return os.path.samefile(one, other)

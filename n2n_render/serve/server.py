@@ -8,11 +8,13 @@ and what breaks one is refused before any work:
 
 - `describe`, `folders`: list of folders → `done` with `version`, `python`, `engines` ({name: {device kind: name}}) and
   `models` (as `n2n-render models` lists them).
-- `denoise`, `input`: a multilayer EXR; `output`: where the same file goes with its pictures replaced, or null; `pictures`:
-  a folder, or null, for `<n>.denoised.exr` and `<n>.rendered.exr`, RGBA, of the nth view layer; `model`, and as in
-  `n2n-render denoise`: `device`, `engine`, `prefilter`, `strength`, `keep_noisy`, `layers` (null: all) → any number of
-  `progress` (`share` from 0 to 1) and `warning` (`message`), then `done` with `layers` ({name: n}), `engine`, `seconds`.
-- `check`, `inputs`: multilayer EXR files, `model` → `done` when all are there with every pass that the model needs.
+- `denoise`, `input`: an EXR of any renderer; `output`: where the same file goes with its pictures replaced, or null;
+  `pictures`: a folder, or null, for `<n>.denoised.exr` and `<n>.rendered.exr`, RGBA, of the nth view layer; `model` (`auto`:
+  the built-in one that fits the file), and as in `n2n-render denoise`: `device`, `engine`, `prefilter`, `strength`,
+  `keep_noisy`, `layers` (null: all) → any number of `progress` (`share` from 0 to 1) and `warning` (`message`), then `done`
+  with `layers` ({name: n}), `model`, `engine`, `seconds`.
+- `check`, `inputs`: EXR files, `model` (also `auto`) → `done` when all are there with every pass that the model needs, with
+  `models`, one for each file.
 - `cancel`: the requests of that `id` that came before end with `cancelled`. `quit`, or the end of stdin: the process ends.
 
 Requests are answered in the order in which they came. What goes wrong is an `error` with `what` and `hint`; of a line that is
@@ -29,15 +31,18 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from .. import __version__
 from ..errors import LOGGER, N2NError, sentence_of
-from .request import LONGEST_LINE, BadRequest, Cancel, Check, Denoise, Describe, Quit, parse_request
+from .request import LONGEST_LINE, BadRequest, Cancel, Check, Denoise, Describe, Identity, Quit, Request, parse_request
 from .work import DenoiseWork, check
 
 PROGRESS_S = 0.1  # between two lines of progress
 GRACE_S = 5.0  # that a running request has to stop in when nobody listens any more
 CHUNK = 2**16
+
+Answer = Callable[[dict[str, Any]], None]  # is given one line
 
 
 class Cancelled(Exception):
@@ -47,28 +52,29 @@ class Cancelled(Exception):
 class Job:
     """A request in hand: its answers, and whether it is still wanted. Warnings of the library reach it, each once."""
 
-    def __init__(self, identity, request, answer):
+    def __init__(self, identity: Identity, request: Request, answer: Answer):
         self.identity, self.request, self.is_cancelled = identity, request, False
-        self._answer, self._told, self._warned = answer, 0.0, set()
+        self._answer, self._told = answer, 0.0
+        self._warned: set[str] = set()
 
-    def tell(self, event: str, **values):
+    def tell(self, event: str, **values: Any) -> None:
         self._answer({"id": self.identity, "event": event, **values})
 
-    def warn(self, message: str):
+    def warn(self, message: str) -> None:
         if message not in self._warned:
             self._warned.add(message)
             self.tell("warning", message=message)
 
-    def check(self):
+    def check(self) -> None:
         """Raises Cancelled in the work that nobody wants any more."""
         if self.is_cancelled:
             raise Cancelled
 
-    def on_share(self, share: float):
+    def on_fraction(self, fraction: float) -> None:
         self.check()
         if time.monotonic() > self._told + PROGRESS_S:
             self._told = time.monotonic()
-            self.tell("progress", share=share)
+            self.tell("progress", share=fraction)
 
 
 class _Doubts(logging.Handler):
@@ -76,7 +82,7 @@ class _Doubts(logging.Handler):
         super().__init__(logging.WARNING)
         self._job = job
 
-    def emit(self, record):
+    def emit(self, record: logging.LogRecord) -> None:
         self._job.warn(record.getMessage())
 
 
@@ -86,11 +92,15 @@ class Server:
     `take` and `close` may be called from another thread than `run`.
     """
 
-    def __init__(self, answer):
+    def __init__(self, answer: Answer):
         self.answer = answer
         self._jobs: queue.Queue[Job | None] = queue.Queue()
         self._open: list[Job] = []  # waiting or at work, in order
-        self._work: dict[type, Callable] = {Describe: self._describe, Check: check, Denoise: DenoiseWork()}
+        self._work: dict[type, Callable[[Any, Job], dict[str, Any]]] = {
+            Describe: self._describe,
+            Check: check,
+            Denoise: DenoiseWork(),
+        }
 
     def take(self, line: bytes) -> bool:
         """Puts the request of a line with those that wait; False when it asks for the end. Whatever the line is, it returns."""
@@ -109,19 +119,19 @@ class Server:
             self._jobs.put(job)
         return not isinstance(request, Quit)
 
-    def close(self):
+    def close(self) -> None:
         """Nothing that waits or runs is wanted any more."""
         for job in list(self._open):
             job.is_cancelled = True
         self._jobs.put(None)
 
-    def run(self):
+    def run(self) -> None:
         """Until `close`."""
         while (job := self._jobs.get()) is not None:
             self.handle(job)
             self._open.remove(job)
 
-    def handle(self, job: Job):
+    def handle(self, job: Job) -> None:
         """What goes wrong becomes an answer."""
         doubts = _Doubts(job)
         LOGGER.addHandler(doubts)
@@ -141,7 +151,7 @@ class Server:
         finally:
             LOGGER.removeHandler(doubts)
 
-    def _describe(self, request: Describe, job: Job):
+    def _describe(self, request: Describe, job: Job) -> dict[str, Any]:
         from ..engines.choice import list_engines
         from ..network.registry import list_models
 
@@ -170,7 +180,7 @@ def _lines(descriptor: int) -> Iterator[bytes | None]:
         yield None if skipping else bytes(rest)
 
 
-def _read_requests(descriptor: int, server: Server):
+def _read_requests(descriptor: int, server: Server) -> None:
     """In a thread of its own, so that a cancellation is seen while the work goes on. Whatever happens, the process ends when
     no more requests can come.
     """
@@ -195,7 +205,7 @@ def _read_requests(descriptor: int, server: Server):
         os._exit(0)  # a request that does not stop must not outlive the program that asked
 
 
-def main():
+def main() -> None:
     """Serves until stdin ends. Only answers go to stdout; whatever libraries print there goes to stderr."""
     if sys.stdin is None or sys.stdout is None:  # closed from the start: nobody asks, or nobody listens
         return
@@ -205,7 +215,7 @@ def main():
     os.dup2(2, 1)
     lock = threading.Lock()
 
-    def answer(values):
+    def answer(values: dict[str, Any]) -> None:
         with lock:
             try:
                 answers.write(json.dumps(values) + "\n")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,21 +23,37 @@ class Job(Protocol):
 
     def warn(self, message: str) -> None: ...
 
-    def on_share(self, share: float) -> None: ...
+    def on_fraction(self, fraction: float) -> None: ...
 
 
 def check(request: Check, job: Job) -> dict[str, Any]:
     """Raises N2NError where a file is missing, or lacks a pass that the model needs."""
+    from ..denoise.choice import AUTO, model_that_fits
     from ..denoise.renders import layers_to_denoise
     from ..io.exr import ExrImage
+
+    features: dict[str, tuple[str, ...]] = {}  # of each model
+    if request.model != AUTO:  # also where there are no inputs
+        features[request.model] = _features(request.model)
+    models = []
+    for index, path in enumerate(request.inputs):
+        job.on_fraction(index / len(request.inputs))
+        image = ExrImage.open(path, header_only=True)
+        model = model_that_fits(image) if request.model == AUTO else request.model
+        if model not in features:
+            features[model] = _features(model)
+        layers_to_denoise(image, None, features[model])
+        models.append(model)
+    return {"models": models}
+
+
+def _features(model: str) -> tuple[str, ...]:
+    """Raises N2NError for one that looks at neighbours."""
     from ..network.registry import open_model
 
-    features = open_model(request.model).model.features
+    features = open_model(model).model.features
     _refuse_neighbors(features)
-    for index, path in enumerate(request.inputs):
-        job.on_share(index / len(request.inputs))
-        layers_to_denoise(ExrImage.open(path, header_only=True), None, features)
-    return {}
+    return features
 
 
 class DenoiseWork:
@@ -53,8 +70,10 @@ class DenoiseWork:
         from ..denoise.renders import LayerRender, layers_to_denoise
         from ..io.exr import ExrImage
 
-        check_places(request)
         clock = _Clock()
+        request = _with_model(request)
+        clock.lap("read")
+        check_places(request)
         denoiser = self._opened(request, job)
         _refuse_neighbors(denoiser.features)
         clock.lap("model")
@@ -77,7 +96,7 @@ class DenoiseWork:
             paint,
             denoiser.alpha,
             options,
-            on_fraction=job.on_share,
+            on_fraction=job.on_fraction,
             on_layer=lambda render: pictures.write(render.layer),
         )
         if request.output:
@@ -85,6 +104,7 @@ class DenoiseWork:
         clock.lap("write")
         return {
             "layers": {layer: index for index, layer in enumerate(layers)},
+            "model": request.model,
             "engine": denoiser.engine.description,
             "seconds": clock.seconds,
         }
@@ -104,6 +124,23 @@ class DenoiseWork:
             self._denoiser = load_denoiser(request.model, options, request.prefilter, warn=lambda message: self._warn(message))
             self._key = key
         return self._denoiser
+
+
+def _with_model(request: Denoise) -> Denoise:
+    """The request with the name of the model that fits, where any is asked for. Layers that are named must all be denoised:
+    what all of them have decides.
+    """
+    from ..denoise.choice import AUTO, model_that_fits
+    from ..io.exr import ExrImage
+    from ..network.registry import choose
+
+    if request.model != AUTO:
+        return request
+    image = ExrImage.open(request.input, header_only=True)
+    if request.layers is None:
+        return replace(request, model=model_that_fits(image))
+    named = [image.available(layer) for wanted in request.layers for layer in image.layers_with(wanted)]
+    return replace(request, model=choose(set.intersection(*map(set, named))))
 
 
 class _Clock:
