@@ -80,7 +80,7 @@ class Checked:
 
 
 def from_dict(kind: type[Kind], values: Any, where: str = "", hint: str = "") -> Kind:
-    """A dictionary → the dataclass `kind`; lists become tuples. `where`: the file that it comes from.
+    """A dictionary → the dataclass `kind`; lists become tuples, dictionaries the options inside. `where`: the file it is from.
 
     Raises N2NError for unknown, missing and wrong fields.
     """
@@ -88,6 +88,7 @@ def from_dict(kind: type[Kind], values: Any, where: str = "", hint: str = "") ->
         if not isinstance(values, dict):
             raise N2NError(f"the settings are {shown(values)}, not names with values")
         fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+        hints = field_types(kind)
         unknown = [name for name in values if not isinstance(name, str) or name not in fields]
         if unknown:
             raise N2NError(f"unknown setting {shown(unknown[0])}", f"Known ones: {', '.join(sorted(fields))}.")
@@ -98,9 +99,16 @@ def from_dict(kind: type[Kind], values: Any, where: str = "", hint: str = "") ->
         ]
         if missing:
             raise N2NError(f"the setting {missing[0]} is missing")
-        return kind(**values)
+        return kind(**{name: _nested(hints[name], value, name) for name, value in values.items()})
     except N2NError as error:
         raise N2NError(f"{where}: {error.what}" if where else error.what, hint or error.hint) from None
+
+
+def _nested(wanted: Any, value: Any, name: str) -> Any:
+    """A field's value, read as `from_dict` does where it is settings of its own."""
+    if isinstance(value, dict) and isinstance(wanted, type) and issubclass(wanted, Checked):
+        return from_dict(wanted, value, name)
+    return value
 
 
 def field_types(kind: Any) -> dict[str, object]:
