@@ -107,7 +107,7 @@ def adapt(options: AdaptOptions, reporter: Reporter = silent, pictures: Pictures
         )
         shutil.rmtree(folder / CACHE, ignore_errors=True)
         model = kept.checkpoint if kept else None
-        report = Report(folder / REPORT, settings, model)
+        report = Report.open(folder / REPORT, settings, model)
         with reporter("denoising") as progress:
             if kept and not kept.now and (said := shot.names()):  # else it is told before the training
                 progress.note(said)

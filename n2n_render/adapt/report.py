@@ -32,20 +32,29 @@ class FrameResult:
 class Report:
     """Everything that the run says in numbers, as JSON beside the frames; also which frames are done."""
 
-    def __init__(self, path: Path, settings: Mapping[str, Any], adapted: Checkpoint | None):
-        """settings: Those of the run; frames of a run with others are made again."""
-        self.path = path
-        self.content = {"n2n_render": __version__, "config": dict(settings), **_told(adapted)}
+    def __init__(self, path: Path, content: dict[str, Any]):
+        """content: all but the frames."""
+        self.path, self.content = path, content
         self._text = ""
         self.frames: dict[str, FrameResult] = {}
         self.sources: dict[str, list[Any]] = {}
-        self.content = json.loads(json.dumps(self.content))  # tuples are lists there
+
+    @classmethod
+    def open(cls, path: Path, settings: Mapping[str, Any], adapted: Checkpoint | None) -> "Report":
+        """With the frames that an earlier run has made.
+
+        Args:
+            settings: Those of the run; frames of a run with others are made again.
+        """
+        content = {"n2n_render": __version__, "config": dict(settings), **_told(adapted)}
+        report = cls(path, json.loads(json.dumps(content)))  # tuples are lists there
         earlier = read_report(path)
-        if all(earlier.get(name) == self.content[name] for name in ("adapt_key", "config")):
+        if all(earlier.get(name) == report.content[name] for name in ("adapt_key", "config")):
             for frame in earlier["frames"]:
                 output = path.parent / frame.pop("file")
-                self.sources[output.name] = frame.pop("sources")
-                self.frames[output.name] = FrameResult(output, frame.pop("expected_psnr_db"), frame)
+                report.sources[output.name] = frame.pop("sources")
+                report.frames[output.name] = FrameResult(output, frame.pop("expected_psnr_db"), frame)
+        return report
 
     def has(self, output: Path, files: Sequence[Path]) -> bool:
         """Whether the frame was denoised from these very files, its neighbours' included."""

@@ -45,11 +45,18 @@ class Tuning:
         shared_error: What pictures of both halves get wrong alike, see `judge.error.SharedError`; 0 without neighbours.
     """
 
-    def __init__(self, loop: Loop, judge: HeldOutJudge, progress: Progress, on_look: OnLook):
+    def __init__(
+        self,
+        loop: Loop,
+        judge: HeldOutJudge,
+        best: Tuned | None,
+        calibration: Calibration,
+        progress: Progress,
+        on_look: OnLook,
+    ):
         """on_look([noisy, start, adapted]), exposed radiance (h, w, 3), is called whenever tiles were judged."""
         self.loop, self.judge, self.progress, self.on_look = loop, judge, progress, on_look
-        self.best = None if judge.from_nothing else Tuned(loop.weights(), 0.0, 0, 0.0)
-        self.calibration: Calibration = judge.calibration()
+        self.best, self.calibration = best, calibration
         self.shared_error = 0.0
         self._shown_loss: float | None = None
 
@@ -68,7 +75,8 @@ class Tuning:
         """Builds the network, and looks at the start's pictures."""
         loop = open_shot_loop(frames, start, schedule, crops, device, ADVICE)
         judge = HeldOutJudge.open(start.model, frames, pictures_by(start.baseline, loop.device), loop.device)
-        return cls(loop, judge, progress, on_look)
+        best = None if judge.from_nothing else Tuned(loop.weights(), 0.0, 0, 0.0)
+        return cls(loop, judge, best, judge.calibration(), progress, on_look)
 
     @property
     def checks(self) -> list[Check]:

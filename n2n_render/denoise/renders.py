@@ -85,7 +85,7 @@ def read_renders(paths: Sequence[Path], wanted: str | None, features: tuple[str,
     """
     image = ExrImage.open(paths[0], sources=sources)
     layers = layers_to_denoise(image, wanted, features)
-    means = {layer: _Mean(image, layer, image.frame(layer, features), len(paths) > 1) for layer in layers}
+    means = {layer: _Mean.of(image, layer, image.frame(layer, features), len(paths) > 1) for layer in layers}
     for path in paths[1:]:
         other = ExrImage.open(path, sources=sources)
         for layer in layers:
@@ -96,11 +96,15 @@ def read_renders(paths: Sequence[Path], wanted: str | None, features: tuple[str,
 class _Mean:
     """The mean of renders of one layer, one after the other, and where they are equal."""
 
-    def __init__(self, image: ExrImage, layer: str, frame: Frame, is_compared: bool):
-        self.image, self.layer, self.frame, self.count = image, layer, frame, 1
-        self.looks: list[Look] = [look_at(frame, image.path)] if is_compared else []
+    def __init__(self, image: ExrImage, layer: str, frame: Frame, looks: list[Look]):
+        self.image, self.layer, self.frame, self.looks, self.count = image, layer, frame, looks, 1
         self.equal: Mask | None = None
         self.still_alpha: Mask | None = None
+
+    @classmethod
+    def of(cls, image: ExrImage, layer: str, frame: Frame, is_compared: bool) -> "_Mean":
+        """Of the first render."""
+        return cls(image, layer, frame, [look_at(frame, image.path)] if is_compared else [])
 
     def add(self, other: ExrImage, shown: Frame) -> None:
         here, both = self.image.window(self.layer), self.image.common(self.layer, other)

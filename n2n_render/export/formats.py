@@ -56,10 +56,10 @@ def _write_tza(checkpoint: Checkpoint, path: Path, precision: str) -> None:
 class _Portable(torch.nn.Module):
     """float32 in and out, whatever the network computes in."""
 
-    def __init__(self, network: torch.nn.Module, precision: str):
+    def __init__(self, network: torch.nn.Module, dtype: torch.dtype):
+        """dtype: that the network computes in."""
         super().__init__()
-        self.dtype: torch.dtype = getattr(torch, precision)
-        self.network = network.to(self.dtype)
+        self.network, self.dtype = network, dtype
 
     def forward(self, encoded: torch.Tensor) -> torch.Tensor:
         predicted: torch.Tensor = self.network(encoded.to(self.dtype))
@@ -68,7 +68,8 @@ class _Portable(torch.nn.Module):
 
 def _portable(checkpoint: Checkpoint, precision: str) -> tuple[torch.nn.Module, torch.Tensor]:
     """The network, and an input to trace it with."""
-    network = _Portable(fold(load_network(checkpoint)), precision).eval()
+    dtype: torch.dtype = getattr(torch, precision)
+    network = _Portable(fold(load_network(checkpoint)).to(dtype), dtype).eval()
     return network, torch.zeros(1, checkpoint.model.in_channels, EXAMPLE_PX, EXAMPLE_PX)
 
 

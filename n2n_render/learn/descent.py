@@ -38,18 +38,27 @@ class Descent:
         clipped: Those since somebody last set it to 0 whose gradient was shortened.
     """
 
-    def __init__(self, network: torch.nn.Module, ema: float):
-        """ema: what is left of the old mean after a step, [0, 1); at first less, so that the start is forgotten."""
-        self.network, self.ema = network, ema
+    def __init__(self, network: torch.nn.Module, ema: float, averaged: AveragedModel, adam: torch.optim.Adam):
+        """Keeps what it is given; `open` builds it."""
+        self.network, self.ema, self.adam, self._averaged = network, ema, adam, averaged
+        averaged.multi_avg_fn = self._approach
+        self.parameters = list(network.parameters())
         self.steps, self.clipped = 0, 0
         self._usual_log_norm: float | None = None
         self._skipped_in_a_row = 0
-        self._averaged = AveragedModel(network, multi_avg_fn=self._approach)
-        self._averaged.n_averaged.fill_(1)  # the network as it is at the beginning
-        self._averaged.eval().requires_grad_(False)
-        self.parameters = list(network.parameters())
+
+    @classmethod
+    def open(cls, network: torch.nn.Module, ema: float) -> "Descent":
+        """Begins with the network as it is.
+
+        Args:
+            ema: What is left of the old mean after a step, [0, 1); at first less, so that the start is forgotten.
+        """
+        averaged = AveragedModel(network)
+        averaged.n_averaged.fill_(1)  # the network as it is at the beginning
+        averaged.eval().requires_grad_(False)
         temporary_folder("optimiser").rmdir()  # PyTorch's optimisers do not load without
-        self.adam = torch.optim.Adam(self.parameters, betas=(0.9, 0.99), eps=1e-8)
+        return cls(network, ema, averaged, torch.optim.Adam(network.parameters(), betas=(0.9, 0.99), eps=1e-8))
 
     @property
     def average(self) -> torch.nn.Module:

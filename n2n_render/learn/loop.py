@@ -132,7 +132,7 @@ class Loop:
         network = build_network(model, seed).to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if weights is not None:
             network.load_state_dict(weights)
-        loop = cls(model, Descent(network, schedule.ema), sampler, loss, schedule, place, precision, weights is not None)
+        loop = cls(model, Descent.open(network, schedule.ema), sampler, loss, schedule, place, precision, weights is not None)
         if precision == "auto":
             loop.precision = loop._faster_precision()
         return loop

@@ -80,7 +80,7 @@ class DenoiseWork:
         image = ExrImage.open(request.input)
         layers = [layer for wanted in request.layers or [None] for layer in layers_to_denoise(image, wanted, denoiser.features)]
         renders = [LayerRender(layer, image.frame(layer, denoiser.features)) for layer in layers]
-        pictures = _Pictures(image, layers, _picture_paths(request, len(layers)))
+        pictures = _Pictures.of(image, layers, _picture_paths(request, len(layers)))
         clock.lap("read")
 
         def paint(render: LayerRender, on_fraction: Callable[[float], None]) -> "Array":
@@ -159,10 +159,15 @@ class _Clock:
 class _Pictures:
     """Each layer as it was rendered and as it is now, as pictures of their own; nothing without paths."""
 
-    def __init__(self, image: "ExrImage", layers: list[str], paths: PicturePaths):
-        self._image = image
-        self._paths = dict(zip(layers, paths, strict=True)) if paths else {}
-        self._rendered = {layer: image.picture(layer) for layer in self._paths}
+    def __init__(self, image: "ExrImage", paths: dict[str, tuple[Path, Path]], rendered: "dict[str, Array]"):
+        """Layer → where its pictures go, and what it was."""
+        self._image, self._paths, self._rendered = image, paths, rendered
+
+    @classmethod
+    def of(cls, image: "ExrImage", layers: list[str], paths: PicturePaths) -> "_Pictures":
+        """Of the image as it is now."""
+        places = dict(zip(layers, paths, strict=True)) if paths else {}
+        return cls(image, places, {layer: image.picture(layer) for layer in places})
 
     def write(self, layer: str) -> None:
         from ..io.exr import write_picture

@@ -21,22 +21,37 @@ from ..schema import Real, check_items
 
 ANY = Annotated[object, Real(nan=True)]
 REQUIRED = ("step", "loss", "learning_rate")  # of a record
-PREVIEWS = "previews"
+METRICS, PREVIEWS = "metrics.jsonl", "previews"
 
 
 class Journal:
     """Appends to a run folder. Pictures need the `report` extra; without it there are none."""
 
-    def __init__(self, folder: Path, warn: Callable[[str], None]):
-        self.folder = folder
-        self.path = folder / "metrics.jsonl"
-        self.records = _read_records(self.path, warn)
-        self._warn = warn
+    def __init__(
+        self,
+        folder: Path,
+        records: list[dict[str, Any]],
+        can_draw: bool,
+        events: "Events | None",
+        warn: Callable[[str], None],
+    ):
+        """Keeps what it is given; `open` looks at what is there."""
+        self.folder, self.records = folder, records
+        self._can_draw, self._events, self._warn = can_draw, events, warn
         self._told: set[str] = set()
-        self._can_draw = _importable("matplotlib") and _importable("PIL")
-        if not self._can_draw:
+
+    @classmethod
+    def open(cls, folder: Path, warn: Callable[[str], None]) -> "Journal":
+        """With the records of an earlier part of the run."""
+        records = _read_records(folder / METRICS, warn)
+        can_draw = _importable("matplotlib") and _importable("PIL")
+        if not can_draw:
             warn('no training.png and no previews: install them with pip install "n2n-render[report]"')
-        self._events = Events(folder / "events") if _importable("tensorboard") else None
+        return cls(folder, records, can_draw, Events(folder / "events") if _importable("tensorboard") else None, warn)
+
+    @property
+    def path(self) -> Path:
+        return self.folder / METRICS
 
     @contextlib.contextmanager
     def _optional(self, what: str) -> Iterator[None]:
@@ -52,13 +67,13 @@ class Journal:
         """Drops records of steps that a resumed run will make again."""
         self.records = [record for record in self.records if record["step"] <= step]
         text = "".join(json.dumps(record) + "\n" for record in self.records)
-        with self._optional("metrics.jsonl"):
+        with self._optional(METRICS):
             write_text(self.path, text)
 
     def record(self, values: dict[str, Any], strip: Sequence[Array] = ()) -> None:
         """One point of the curves. values: step, seconds, loss, learning_rate, …; strip: exposed radiance images."""
         self.records.append(values)
-        with self._optional("metrics.jsonl"):
+        with self._optional(METRICS):
             _append(self.path, (json.dumps(values) + "\n").encode())
         if self._events:
             with self._optional("TensorBoard's curves"):

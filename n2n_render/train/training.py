@@ -132,7 +132,7 @@ class Run:
         weights = start.checkpoint.tensors() if start.checkpoint else None
         loop = Loop.open(model, weights, sampler(own) if sampler else own, loss, schedule, device, precision, seed)
         loop.advice = Advice(f"{Advice.gradient[:-1]}; the best checkpoint so far is in {folder}.")
-        judge, journal = PairJudge(model, pairs.validation, place, loop.precision), Journal(folder, progress.warn)
+        judge, journal = PairJudge(model, pairs.validation, place, loop.precision), Journal.open(folder, progress.warn)
         if earlier:
             earlier.restore(loop, judge, journal)
         background = Background(settings, tuple(cached.pair.name for cached in pairs.training), pairs.datasets, origin)

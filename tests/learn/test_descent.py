@@ -21,7 +21,7 @@ class Weights(torch.nn.Module):
 
 @pytest.fixture
 def descent():
-    return Descent(Weights(), ema=0.9)
+    return Descent.open(Weights(), ema=0.9)
 
 
 def step(descent, length=1.0):
@@ -77,7 +77,7 @@ def test_loaded_state_goes_on_exactly(descent):
     weights, state, steps = copy.deepcopy((descent.weights(), descent.state(), descent.steps))
     for length in lengths[4:]:
         step(descent, length)
-    resumed = Descent(Weights(), ema=0.9)
+    resumed = Descent.open(Weights(), ema=0.9)
     resumed.load(weights, state, steps)
     for length in lengths[4:]:
         step(resumed, length)
