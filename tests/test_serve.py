@@ -135,7 +135,10 @@ def picture(path):
     return OpenEXR.File(str(path)).parts[0].channels["RGBA"].pixels
 
 
-FITTING = {"Arnold": "oidn", "plain RGB": "oidn-color"}  # and what fits
+FITTING = {  # and what is said to be taken
+    "Arnold": ("oidn", "Arnold's names: RGBA, denoise_albedo, N"),
+    "plain RGB": ("oidn-color", "plain names: RGB"),
+}
 
 
 @pytest.mark.parametrize("torch_there", [True, False])
@@ -143,7 +146,7 @@ def test_any_renderers_file_is_checked_and_denoised_as_blenders(start_serving, t
     """With the model that fits, which is named; with and without PyTorch."""
     hidden = "import sys; sys.modules['torch'] = sys.modules['openvino'] = None\n"
     served = start_serving("-c", f"{'' if torch_there else hidden}from n2n_render.serve.server import main; main()")
-    for name, fits in FITTING.items():
+    for name, (fits, names) in FITTING.items():
         layout = LAYOUTS[name]
         frame = layout.frame()
         theirs, blenders = layout.write(tmp_path / "theirs.exr", frame), tmp_path / "blenders.exr"
@@ -159,6 +162,7 @@ def test_any_renderers_file_is_checked_and_denoised_as_blenders(start_serving, t
             served.ask(id=2, **{**denoise(path, output=str(out), pictures=str(tmp_path), engine="oidn"), "model": "auto"})
             found, _ = served.last(2)
             assert found["event"] == "done" and found["model"] == fits, found
+            assert found["names"] == names if path == theirs else found["names"].startswith("Cycles' names: Combined")
             made[path.stem] = [ExrImage.open(out).picture("" if path == theirs else "ViewLayer")[..., :3]]
             made[path.stem] += [picture(tmp_path / f"0.{kind}.exr")[..., :3] for kind in ("denoised", "rendered")]
         stored = np.float16 if layout.half else np.float32

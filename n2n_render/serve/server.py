@@ -12,7 +12,7 @@ and what breaks one is refused before any work:
   `pictures`: a folder, or null, for `<n>.denoised.exr` and `<n>.rendered.exr`, RGBA, of the nth view layer; `model` (`auto`:
   the built-in one that fits the file), and as in `n2n-render denoise`: `device`, `engine`, `prefilter`, `strength`,
   `keep_noisy`, `layers` (null: all) → any number of `progress` (`share` from 0 to 1) and `warning` (`message`), then `done`
-  with `layers` ({name: n}), `model`, `engine`, `seconds`.
+  with `layers` ({name: n}), `model`, `names` (what was read, and by whose names), `engine`, `seconds`.
 - `check`, `inputs`: EXR files, `model` (also `auto`) → `done` when all are there with every pass that the model needs, with
   `models`, one for each file.
 - `cancel`: the requests of that `id` that came before end with `cancelled`. `quit`, or the end of stdin: the process ends.

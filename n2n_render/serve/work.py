@@ -105,6 +105,7 @@ class DenoiseWork:
         return {
             "layers": {layer: index for index, layer in enumerate(layers)},
             "model": request.model,
+            "names": image.taken(layers[0], denoiser.features),
             "engine": denoiser.engine.description,
             "seconds": clock.seconds,
         }
