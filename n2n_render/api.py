@@ -59,7 +59,7 @@ def read(path: FilePath, layer: str | None = None, finished: bool = False) -> Fr
     name = image.layer(layer)
     there = tuple(feature for feature in (*FEATURES, VECTOR) if image.find(name, feature))
     frame = image.frame(name, there)
-    return as_frame(frame.with_channels(color=image.picture(name)[..., :3])) if finished else frame
+    return as_frame(frame.with_channels(color=image.shown_color(name))) if finished else frame
 
 
 def write(path: FilePath, image: Frame | NDArray[Any], like: FilePath | None = None, layer: str | None = None) -> None:

@@ -80,7 +80,7 @@ def read_references(pair: Pair) -> References:
 def read_finished(path: Path) -> NDArray[np.float32]:
     """(H, W, 3): what a finished file shows, also where it still holds the noisy picture that Cycles put beside its own."""
     image = ExrImage.open(path)
-    color = image.picture(image.layer(None))[..., :3]
+    color = image.shown_color(image.layer(None))
     if not np.isfinite(color).all():
         raise N2NError(f"{path}: its picture holds pixels that are no numbers", "Denoise it again, or leave it out.")
     return np.maximum(color, 0)

@@ -51,8 +51,12 @@ class ExrImage(ExrNames):
         """(H, W, 4) of what the file shows: what the compositor sees, and what a finished file has. Alpha is 1 where the
         file has none.
         """
-        color, alpha = self.pixels(self._places(layer, PICTURE)), self.find(layer, ALPHA)
+        color, alpha = self.shown_color(layer), self.find(layer, ALPHA)
         return np.concatenate([color, self.pixels(alpha) if alpha else np.ones_like(color[..., :1])], axis=-1)
+
+    def shown_color(self, layer: str) -> Array:
+        """The colour (H, W, 3) of `picture`."""
+        return self.pixels(self._places(layer, PICTURE))
 
     def frame(self, layer: str | None = None, features: tuple[str, ...] = (), window: Window | None = None) -> Frame:
         """What there is to denoise: the layer's noisy colour, alpha where it has one, and the named features, on the pixels of

@@ -78,11 +78,11 @@ class CachedPair:
     @property
     def has_noise(self) -> bool:
         """Whether its renders differ anywhere, by more than half floats are rounded."""
-        images = self.images
+        colors = split_exposed(self.images)[COLOR]
         return any(
-            not np.array_equal(images[0, row, :, :3], images[seed, row, :, :3])  # mostly the first row tells
-            for row in range(images.shape[1])
-            for seed in range(1, len(images))
+            not np.array_equal(colors[0, row], colors[seed, row])  # mostly the first row tells
+            for row in range(colors.shape[1])
+            for seed in range(1, len(colors))
         )
 
     @property

@@ -1,27 +1,21 @@
 """Mirrored, transposed and recoloured crops."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
 from ..frame.arrays import Array
-from ..frame.channels import Kind, kind_of
+from ..frame.channels import Kind
 from ..frame.orient import turn_image
 
 COLORS = (Kind.RADIANCE, Kind.UNIT_COLOR)
+Change = Callable[[Kind, Array], Array]  # kind and image (h, w, C) → the image of the same size or, transposed, (w, h, C)
 
 
-def augment(
-    color: Sequence[Array], guides: Mapping[str, Array], rng: np.random.Generator
-) -> tuple[list[Array], dict[str, Array]]:
-    """One random choice for all images of a crop. A permutation of red, green and blue recolours all that is a colour alike.
+def random_change(rng: np.random.Generator) -> Change:
+    """One of the 8 orientations and 6 permutations of red, green and blue, to be done to all images of a crop.
 
-    Args:
-        color: Images (h, w, 3) of radiance.
-        guides: Channel name → (h, w, C).
-
-    Returns:
-        New (color, guides).
+    All that is a colour is recoloured alike; directions turn with the pixels.
     """
     switches = rng.integers(0, 2, 3).astype(bool)
     permutation = rng.permutation(3)
@@ -30,6 +24,9 @@ def augment(
         turned: Array = turn_image(kind, image, *switches)
         return turned[..., permutation] if kind in COLORS else turned
 
-    return [change(Kind.RADIANCE, image) for image in color], {
-        name: change(kind_of(name), image) for name, image in guides.items()
-    }
+    return change
+
+
+def no_change(kind: Kind, image: Array) -> Array:
+    """The Change that leaves every image as it is."""
+    return image

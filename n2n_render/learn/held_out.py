@@ -8,10 +8,12 @@ import torch
 
 from ..errors import N2NError
 from ..frame.arrays import Array, Mask
+from ..frame.channels import COLOR
 from ..io.dataset import spaced
 from ..judge import error, evidence
 from ..network.checkpoint import Checkpoint, load_network
 from ..network.specification import Specification
+from .arrays import split_exposed
 from .protocols import Verdict
 from .running import denoise_array
 from .shot import ShotFrame
@@ -85,8 +87,9 @@ def validation_samples(frame: ShotFrame, denoise: Denoise | None) -> tuple[Valid
     estimate = frame.initial_estimate[place].astype(np.float32)
 
     def sample(image: Array, other: Array) -> ValidationSample:
-        start = denoise(image) if denoise else image[..., :3]
-        target = evidence.limit_fireflies(other[..., :3], image[..., :3])
+        noisy, independent = split_exposed(image)[COLOR], split_exposed(other)[COLOR]
+        start = denoise(image) if denoise else noisy
+        target = evidence.limit_fireflies(independent, noisy)
         residual = evidence.residual_on_display(start, target, estimate)
         return ValidationSample(image, target, start, residual, estimate, frame.held_out()[place])
 
@@ -135,7 +138,7 @@ class HeldOutJudge:
             picture = self._denoise(network, sample.image)
             step_taken = evidence.step_on_display(sample.start, picture)
             total = total + evidence.find_evidence(step_taken, sample.residual, sample.held_out).total()
-            images = images or [sample.image[..., :3], sample.start, picture]
+            images = images or [split_exposed(sample.image)[COLOR], sample.start, picture]
         change = (total.reach - 2 * total.gain) / before
         check = Check(step, change, 2 * total.noise**0.5 / before)
         if not np.isfinite(check.change):

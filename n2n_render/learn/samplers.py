@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from ..frame.arrays import Array
-from ..frame.channels import COLOR, expand
+from ..frame.channels import COLOR, Kind, expand, kind_of
 from .arrays import CachedPair, split_exposed
-from .augment import augment
+from .augment import Change, no_change, random_change
 from .protocols import Sampler
 from .shot import ShotFrame
 
@@ -90,10 +90,12 @@ class PairSampler:
         reference = pair.reference if self.target == "reference" else None
         target = other[COLOR] if reference is None else reference[:, place[0], place[1]].mean(0)
         guides = {name: image[name] for name in self.names}
-        color = [image[COLOR], target]
-        if self.augmented:
-            color, guides = augment(color, guides, rng)
-        return {"noisy": color[0], "target": color[1], "guides": _stack_guides(guides, size)}
+        change = random_change(rng) if self.augmented else no_change
+        return {
+            "noisy": change(Kind.RADIANCE, image[COLOR]),
+            "target": change(Kind.RADIANCE, target),
+            "guides": _stack_guides(guides, change, size),
+        }
 
 
 class ShotSampler:
@@ -124,15 +126,14 @@ class ShotSampler:
         images = frame.images[(slice(None), *place)].astype(np.float32)
         image = split_exposed(images[order[:count]].mean(0))
         target = split_exposed(images[order[count:]].mean(0))[COLOR]
-        trainable = self._trainable[chosen][place][..., None].repeat(3, -1)
         guides = {name: image[name] for name in self.names}
-        color, guides = augment([image[COLOR], target, frame.initial_estimate[place], trainable], guides, rng)
+        change = random_change(rng)
         return {
-            "noisy": color[0],
-            "target": color[1],
-            "initial_estimate": color[2],
-            "trainable": color[3][..., :1],
-            "guides": _stack_guides(guides, size),
+            "noisy": change(Kind.RADIANCE, image[COLOR]),
+            "target": change(Kind.RADIANCE, target),
+            "initial_estimate": change(Kind.RADIANCE, frame.initial_estimate[place]),
+            "trainable": change(Kind.COVERAGE, self._trainable[chosen][place][..., None]),
+            "guides": _stack_guides(guides, change, size),
         }
 
 
@@ -150,6 +151,7 @@ def _stack(crops: Sequence[Mapping[str, Array]]) -> Crop:
     }
 
 
-def _stack_guides(images: Mapping[str, Array], size: int) -> Array:
+def _stack_guides(images: Mapping[str, Array], change: Change, size: int) -> Array:
     """Guides of a crop → (size, size, C); C may be 0."""
-    return np.concatenate(list(images.values()), axis=-1) if images else np.zeros((size, size, 0), np.float32)
+    changed = [change(kind_of(name), image) for name, image in images.items()]
+    return np.concatenate(changed, axis=-1) if changed else np.zeros((size, size, 0), np.float32)

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from ..frame.arrays import Array, Mask
+from ..frame.channels import COLOR
 from ..frame.frame import Frame, mean_frame
 from ..frame.independence import has_noise
 from ..frame.transfer import RADIANCE_MAX
 from ..io.renders import read_group
 from ..io.sources import DETECT, Sources
-from .arrays import ArrayFile, Cleaner, save_array, stack_seeds
+from .arrays import ArrayFile, Cleaner, save_array, split_exposed, stack_seeds
 
 TILE_PX = 32  # pixels are held out of training in tiles of this size
 HELD_OUT = 1 / 8  # of all tiles
@@ -33,6 +34,12 @@ class ShotFrame:
     def images(self) -> Array:
         """(seeds, H, W, 10 or, with neighbours, 17) float16, see `arrays.stack_seeds`."""
         return self.images_file.map()
+
+    @property
+    def colors(self) -> Array:
+        """(seeds, H, W, 3) float16, exposed radiance."""
+        color: Array = split_exposed(self.images)[COLOR]
+        return color
 
     @property
     def initial_estimate(self) -> Array:

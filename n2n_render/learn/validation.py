@@ -7,11 +7,12 @@ import numpy as np
 import torch
 
 from ..frame.arrays import Array
+from ..frame.channels import COLOR
 from ..frame.filters import box_sum
 from ..frame.metrics import psnr, relmse
 from ..frame.transfer import LOG_EPSILON
 from ..network.specification import Specification
-from .arrays import CachedPair
+from .arrays import CachedPair, split_exposed
 from .protocols import Verdict
 from .running import denoise_array
 
@@ -65,7 +66,7 @@ def validate(
         window = _window(pair)
         images = [np.array(image[window], np.float32) for image in pair.images[:2]]
         reference = pair.reference
-        noisy = [image[..., :3] for image in images]
+        noisy = [split_exposed(image)[COLOR] for image in images]
         denoised = [denoise_array(network, model, image, device, precision) for image in images]
         measured["pair_error"] += [pair_error(denoised[0], noisy[0], noisy[1]), pair_error(denoised[1], noisy[1], noisy[0])]
         if reference is not None:

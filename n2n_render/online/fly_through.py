@@ -254,7 +254,7 @@ def _point(number: int, frame: ShotFrame, pictures: Sequence[Array], ratio: floa
         ratio: Of the error of one seed's picture and half the squared difference of both; of that their mean is half a
             difference better.
     """
-    one, two = encode_tonemap(frame.images[..., :3].astype(np.float32), np)
+    one, two = encode_tonemap(frame.colors.astype(np.float32), np)
     noisy = float(((one - two) ** 2).mean() / 4)
     return Point(number, _decibels(noisy), _decibels((ratio - 0.5) * float(difference(*pictures).mean())))
 
@@ -273,7 +273,7 @@ def _compare(points: list[Point], dataset: Path, folder: Path) -> None:
             factor = np.float32(exposure((halves[0] + halves[1]) / 2))
             mean = mean_frame(read_group(pair.noisy, None, ())).color
             finished = ExrImage.open(folder / f"{pair.view}_f{pair.frame:04d}.exr")
-            ours = finished.picture(finished.layer(None))[..., :3]
+            ours = finished.shown_color(finished.layer(None))
             both = {"reference_a": halves[0] * factor, "reference_b": halves[1] * factor}
             values = [psnr(image=image * factor, **both) for image in (mean, ours)]
             point.noisy_true, point.true = (value if np.isfinite(value) else None for value in values)

@@ -71,7 +71,7 @@ class Learner:
         pictures = [denoise_array(loop.average, loop.model, image, loop.device) for image in frame.images]
         if not all(np.isfinite(picture).all() for picture in pictures):
             raise N2NError("the network's pictures are not finite any more", ADVICE.gradient)
-        one, two = (image[..., :3].astype(np.float32) for image in frame.images)
+        one, two = frame.colors.astype(np.float32)
         targets = limit_fireflies(two, one), limit_fireflies(one, two)
         self.calibration.add(pictures, targets, frame.initial_estimate.astype(np.float32))
         self.calibration.forget_all_but(self.count)

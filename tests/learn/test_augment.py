@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from n2n_render.frame.channels import NEIGHBOR_CHANNELS
+from n2n_render.frame.channels import NEIGHBOR_CHANNELS, Kind, kind_of
 from n2n_render.frame.orient import turn_normals
-from n2n_render.learn.augment import augment
+from n2n_render.learn.augment import random_change
 
 SWITCHES = list(itertools.product((False, True), repeat=3))
 
@@ -46,19 +46,22 @@ def test_all_images_of_a_crop_move_and_recolour_together():
     place = np.arange(8 * 8).reshape(8, 8, 1) * 10.0 + np.arange(3)
     for seed in range(40):
         guides = {"albedo": place + 1000, "depth": place[..., :1], "normal": np.zeros((8, 8, 3))}
-        (noisy, target), guides = augment([place, place + 500], guides, np.random.default_rng(seed))
+        change = random_change(np.random.default_rng(seed))
+        noisy, target = (change(Kind.RADIANCE, image) for image in (place, place + 500))
+        guides = {name: change(kind_of(name), image) for name, image in guides.items()}
         np.testing.assert_array_equal(target, noisy + 500)
         np.testing.assert_array_equal(guides["albedo"], noisy + 1000)
         np.testing.assert_array_equal(guides["depth"][..., 0] // 10, noisy[..., 0] // 10)
 
 
-def test_both_colours_of_the_neighbors_go_with_the_frames_and_their_share_stays_the_last():
+def test_both_colours_of_the_neighbors_go_with_the_frames_and_their_weight_is_only_turned():
     """The first is the picture, the second the noisy colour: each is permuted for itself, as the frame is."""
     place = np.arange(8 * 8).reshape(8, 8, 1) * 10.0 + np.arange(3)
     images = place + 1000, place + 2000, place[..., :1] / 10 + 0.25
     neighbors = dict(zip(NEIGHBOR_CHANNELS, images, strict=True))
     for seed in range(40):
-        (noisy,), guides = augment([place], neighbors, np.random.default_rng(seed))
+        change = random_change(np.random.default_rng(seed))
+        noisy, guides = change(Kind.RADIANCE, place), {name: change(kind_of(name), image) for name, image in neighbors.items()}
         np.testing.assert_array_equal(guides["neighbors_picture"], noisy + 1000)
         np.testing.assert_array_equal(guides["neighbors_noisy"], noisy + 2000)
         np.testing.assert_array_equal(guides["neighbors_weight"][..., 0], noisy[..., 0] // 10 + 0.25)
@@ -66,5 +69,5 @@ def test_both_colours_of_the_neighbors_go_with_the_frames_and_their_share_stays_
 
 def test_all_eight_orientations_and_six_permutations_occur():
     place = np.arange(4.0).reshape(2, 2, 1) * 10 + np.arange(3)
-    seen = {augment([place], {}, np.random.default_rng(seed))[0][0].tobytes() for seed in range(1000)}
+    seen = {random_change(np.random.default_rng(seed))(Kind.RADIANCE, place).tobytes() for seed in range(1000)}
     assert len(seen) == 48
