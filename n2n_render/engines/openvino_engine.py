@@ -1,7 +1,9 @@
 """Runs a network with OpenVINO on the CPU: in bfloat16 where the processor has it, else in float32."""
 
+import contextlib
 import sys
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +16,7 @@ from ..network.specification import Specification
 from .protocol import Engine, Image, OnProgress
 
 EXAMPLE_PX = 64
+TELEMETRY = "openvino_telemetry"
 
 
 def find_devices() -> dict[str, str]:
@@ -26,13 +29,28 @@ def find_devices() -> dict[str, str]:
     return {"cpu": core.get_property("CPU", "FULL_DEVICE_NAME").strip()} if "CPU" in core.available_devices else {}
 
 
-def load() -> Any:
-    """OpenVINO's converter would report each use to its maker, from a forked process that can outlive us; without its
-    telemetry package it does not.
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Inside, OpenVINO finds no telemetry package, and warns of nothing.
+
+    Its converter would report each use to its maker, from a forked process that can outlive us. A package that the program
+    has loaded itself stays what it is.
     """
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    hidden = TELEMETRY not in sys.modules
+    if hidden:
+        sys.modules[TELEMETRY] = None  # type: ignore[assignment]
     try:
         with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        if hidden:
+            del sys.modules[TELEMETRY]
+
+
+def load() -> Any:
+    """The openvino package. Raises N2NError where it is not installed."""
+    try:
+        with _quietly():
             import openvino
     except ImportError as error:
         raise N2NError(f"OpenVINO is not installed ({error})", 'Install it with pip install "n2n-render[openvino]".') from None
@@ -122,7 +140,7 @@ def round_weights(network: torch.nn.Module) -> None:
 def _convert(openvino: Any, network: torch.nn.Module, channels: int) -> Any:
     """The torch network as an OpenVINO model with (N, H, W, C) in and out."""
     example = torch.zeros(1, channels, EXAMPLE_PX, EXAMPLE_PX)
-    with warnings.catch_warnings(action="ignore"), torch.no_grad():
+    with _quietly(), torch.no_grad():
         model = openvino.convert_model(network, example_input=example)
     steps = openvino.preprocess.PrePostProcessor(model)
     for tensor in (steps.input(), steps.output()):

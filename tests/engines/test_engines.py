@@ -359,7 +359,9 @@ def test_nobody_is_told_that_openvino_is_used():
     code = (
         "import sys; from n2n_render.denoise import load_denoiser; from n2n_render.engines.options import EngineOptions; "
         "load_denoiser('oidn-small-noisy-aux', EngineOptions(engine='openvino')); "
-        "print(sys.modules['openvino_telemetry'], 'openvino_telemetry.main' in sys.modules)"
+        "used = {name: module.tm.__name__ for name, module in sys.modules.items() if name.startswith('openvino.tools.ovc.') "
+        "and hasattr(module, 'tm')}; print(set(used.values()), [name for name in sys.modules if 'openvino_telemetry' in name])"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert answer.stdout.split() == ["None", "False"]
+    stub = "openvino.tools.ovc.telemetry_stub"  # which does nothing; the package itself is hidden no longer than is needed
+    assert answer.stdout.split(maxsplit=1) == [f"{{'{stub}'}}", "[]\n"]
