@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..frame.display import display, heat_map
+from ..frame.filters import window_sums
 from ..io.atomic import write_beside
 from ..io.images import pillow
 from .scores import ComparedView
@@ -50,8 +51,7 @@ def worst_places(errors: list[NDArray[np.float32]], size: int) -> list[tuple[int
     """
     if not errors:
         return []
-    sums = np.pad(np.mean(errors, axis=0, dtype=np.float64), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
-    windows = sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
+    windows = window_sums(np.mean(errors, axis=0, dtype=np.float64), size)
     places: list[tuple[int, int]] = []
     while len(places) < CROPS and np.isfinite(windows).any():
         row, column = np.unravel_index(np.nanargmax(windows), windows.shape)

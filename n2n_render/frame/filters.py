@@ -39,9 +39,26 @@ def _count(length: int, size: int) -> Array:
 
 
 def _sums(image: Array, size: int, outside: str) -> Array:
-    """By differences of running sums: the cost does not depend on the size."""
     near = size // 2
     widths = [(near + 1, near)] * 2 + [(0, 0)] * (image.ndim - 2)
-    sums = np.pad(image, widths, mode=outside).cumsum(0, dtype=np.float64).cumsum(1)  # type: ignore[call-overload]
-    found: Array = sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
-    return found
+    return _differences(np.pad(image, widths, mode=outside), size)  # type: ignore[call-overload]
+
+
+def window_sums(image: Array, size: int) -> Array:
+    """The sums over all squares of `size` × `size` pixels that lie in the image whole.
+
+    Args:
+        image: (H, W) or (H, W, C), any unit.
+        size: width and height of the squares in pixels, not more than the image has.
+
+    Returns:
+        (H - size + 1, W - size + 1, …) float64; each sum lies at its square's top left corner.
+    """
+    return _differences(np.pad(image, [(1, 0)] * 2 + [(0, 0)] * (image.ndim - 2)), size)
+
+
+def _differences(padded: Array, size: int) -> Array:
+    """By differences of running sums: the cost does not depend on the size. The first row and column are in no square."""
+    sums = padded.cumsum(0, dtype=np.float64).cumsum(1)
+    squares: Array = sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
+    return squares

@@ -15,8 +15,8 @@ import numpy as np
 from ..config import Steps
 from ..errors import N2NError
 from ..frame.arrays import Array
-from ..frame.transfer import encode_tonemap
 from ..io.atomic import check_regular, first_line, write_beside, write_text
+from ..io.images import write_strip
 from ..schema import Real, check_items
 
 ANY = Annotated[object, Real(nan=True)]
@@ -111,11 +111,7 @@ class Journal:
         write_beside(self.folder / "training.png", lambda temporary: figure.savefig(temporary, format="png", dpi=100))
 
     def _draw_strip(self, strip: Sequence[Array], step: int) -> None:
-        from PIL import Image
-
-        row = np.concatenate([encode_tonemap(np.asarray(image, np.float32), np) for image in strip], axis=1)
-        picture = Image.fromarray((row * 255 + 0.5).astype(np.uint8))
-        write_beside(self.folder / PREVIEWS / f"step_{step:07d}.png", lambda temporary: picture.save(temporary, format="png"))
+        write_strip(self.folder / PREVIEWS / f"step_{step:07d}.png", strip)
 
 
 class Events:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from n2n_render.frame.filters import box_mean, box_sum
+from n2n_render.frame.filters import box_mean, box_sum, window_sums
 
 SIZES = [(9, 12), (5, 3), (1, 7), (2, 2)]
 
@@ -34,3 +34,13 @@ def test_the_edge_goes_on_outside_where_that_is_wanted(shape, size):
     padded = np.pad(image, [(near, near)] * 2 + [(0, 0)] * (image.ndim - 2), mode="edge")
     inner = box_mean(padded, size)[near : near + shape[0], near : near + shape[1]]
     np.testing.assert_allclose(box_mean(image, size, extend=True), inner)
+
+
+@pytest.mark.parametrize("shape", [(6, 9), (4, 4, 3)])
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_sums_over_whole_squares_are_those_of_the_pixels_in_them(shape, size):
+    image = np.random.default_rng(3).random(shape)
+    sums = window_sums(image, size)
+    assert sums.shape == (shape[0] - size + 1, shape[1] - size + 1, *shape[2:])
+    for y, x in np.ndindex(sums.shape[:2]):
+        np.testing.assert_allclose(sums[y, x], image[y : y + size, x : x + size].sum((0, 1)))
