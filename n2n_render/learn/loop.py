@@ -21,8 +21,9 @@ keeper (what becomes of steps and verdicts); learn/protocols.py says what each m
     weights = loop.weights()
 """
 
+import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -182,7 +183,7 @@ class Loop:
         self._first_step, self._first_seconds, looked = self.steps, self.seconds, self._looks_due()
         started = time.time() - self.seconds
         try:
-            with stop_on_ctrl_c() as stop_asked:
+            with self._memory_told(), stop_on_ctrl_c() as stop_asked:
                 while self.fraction < 1.0:
                     if stop_asked():
                         raise KeyboardInterrupt
@@ -197,19 +198,28 @@ class Loop:
                     elif self.fraction < 1.0:
                         keeper.stepped(self)
                 self.look(judge, keeper)
-        except torch.OutOfMemoryError:
-            raise N2NError(f"not enough memory on {describe_device(self.device)}", self.advice.memory) from None
         finally:
             self.close()
+
+    @contextlib.contextmanager
+    def _memory_told(self) -> Iterator[None]:
+        try:
+            yield
+        except torch.OutOfMemoryError:
+            raise N2NError(f"not enough memory on {describe_device(self.device)}", self.advice.memory) from None
 
     def _looks_due(self) -> int:
         return int(self.fraction * self.schedule.looks)
 
     @Float32()
     def learn(self, steps: int) -> None:
-        """So many steps more, whatever the schedule says of the end: for those who go on step by step."""
-        for _ in range(steps):
-            self.step()
+        """So many steps more, whatever the schedule says of the end: for those who go on step by step.
+
+        Raises N2NError as `run` does.
+        """
+        with self._memory_told():
+            for _ in range(steps):
+                self.step()
 
     def step(self) -> None:
         """One batch."""

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from n2n_render.errors import N2NError
-from n2n_render.learn.loop import Loop, Schedule
+from n2n_render.learn.loop import Advice, Loop, Schedule
 from n2n_render.learn.protocols import Forgetful, Verdict
 from n2n_render.network.checkpoint import read_checkpoint
 from n2n_render.network.specification import PaperNetwork, Specification
@@ -150,3 +150,16 @@ def test_train_takes_a_loss_and_a_corruption(make_dataset, tmp_path, silent):
         weights[name] = read_checkpoint(done.last).weights["last.weight"]
     assert torch.equal(weights["plain"], weights["again"])
     assert not torch.equal(weights["plain"], weights["loss"]) and not torch.equal(weights["plain"], weights["sampler"])
+
+
+@pytest.mark.parametrize("go_on", [lambda loop: loop.run(Newest()), lambda loop: loop.learn(2)])
+def test_a_full_memory_is_one_sentence_with_the_callers_advice(go_on):
+    def too_large(prediction, batch):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    loop = Loop.open(MODEL, None, Grey(), too_large, Schedule(steps=2, learning_rate=1e-3), "cpu", "float32")
+    loop.advice = Advice(memory="Learn with smaller crops.")
+    with pytest.raises(N2NError, match="not enough memory on CPU") as told:
+        go_on(loop)
+    loop.close()
+    assert told.value.hint == "Learn with smaller crops."
