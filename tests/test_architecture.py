@@ -25,13 +25,24 @@ ALLOWED = {
     "judge": FREE | {"frame", "judge"},
     # it learns from what denoising makes of the guides: a model that wants them clean must never see others
     "learn": FREE | {"frame", "io", "network", "engines", "denoise", "guides", "judge", "learn"},
+    # verbs
     "train": FREE | {"frame", "io", "network", "engines", "denoise", "guides", "judge", "learn", "train"},
     "adapt": FREE | {"frame", "io", "network", "engines", "denoise", "guides", "judge", "learn", "adapt"},
-    "export": FREE | {"frame", "io", "network", "engines", "denoise"},
+    "export": FREE | {"frame", "io", "network", "engines", "denoise", "export"},
     "evaluate": FREE | {"frame", "io", "network", "engines", "denoise", "evaluate"},
+    # verbs that put others together: it renders while it learns; it shows all of them
+    "online": FREE | {"frame", "io", "network", "engines", "denoise", "guides", "judge", "learn", "sample", "online"},
+    "demo": FREE | {"frame", "io", "denoise", "sample", "train", "evaluate", "demo"},
+    # callers
     "serve": FREE | {"frame", "io", "network", "engines", "denoise", "serve"},
-}
-COMPOSERS = {"__init__", "api", "cli", "demo", "online", "__main__"}  # these put stations together
+    "cli": None,
+    "api": None,
+    "__init__": None,
+    "__main__": None,
+}  # None: all of them
+VERBS = {"sample", "train", "adapt", "export", "evaluate", "online", "demo"}  # and denoise, see below
+TOGETHER = {"online": {"sample"}, "demo": {"sample", "train", "evaluate"}}
+DENOISE_VERB = {"verb", "denoise", "DenoiseOptions", "Denoised"}  # all else in denoise/ is a station
 # Heavy neighbour → where it may be imported.
 DOORS = {
     "bpy": {"sample/worker"},
@@ -39,7 +50,7 @@ DOORS = {
     "OpenEXR": {"io/exr_parts.py"},
     "rich": {"cli/console.py"},
     "click": {"cli"},
-    "torch": {"network", "learn", "engines", "export"},
+    "torch": {"network", "learn", "engines/torch_engine.py", "engines/openvino_engine.py", "export/formats.py"},
     "pyoidn": {"engines/runtime.py"},
     "openvino": {"engines/openvino_engine.py"},
     "filelock": {"io/atomic.py"},
@@ -49,38 +60,79 @@ DOORS = {
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
-def imports(path):
-    """(our own station or None, outside module or None) for every import statement of a file."""
-    depth = len(path.relative_to(PACKAGE).parts)
+def named(path):
+    """Full dotted names of all that a file imports, inside functions too: ("n2n_render.frame.frame.Frame", "os.path", …)."""
+    package = ("n2n_render", *path.relative_to(PACKAGE).parts[:-1])
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            yield from ((None, alias.name.split(".")[0]) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            yield None, node.module.split(".")[0]
-        elif isinstance(node, ast.ImportFrom) and node.level == depth:
-            yield from (
-                (name, None) for name in ([node.module.split(".")[0]] if node.module else [alias.name for alias in node.names])
-            )
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else ()
+            yield from (".".join((*start, *filter(None, [node.module]), alias.name)) for alias in node.names)
+
+
+def imports(path):
+    """(our own station or None, outside module or None) for every name that a file imports."""
+    for name in named(path):
+        first, *rest = name.split(".")
+        yield (rest[0] if rest else "__init__", None) if first == "n2n_render" else (None, first)
+
+
+def is_behind(place, door):
+    return place == Path(door) or Path(door) in place.parents
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_every_import_follows_the_arrows(path):
     place = path.relative_to(PACKAGE)
     station = place.parts[0].removesuffix(".py")
+    allowed = ALLOWED[station]
     for own, outside in imports(path):
-        if own and own != "__version__" and station not in COMPOSERS:
-            assert own in ALLOWED[station], f"{place} imports {own}"
+        if own and own not in ("__version__", station) and allowed is not None:
+            assert own in allowed, f"{place} imports {own}"
         if outside in DOORS:
-            assert any(str(place).startswith(door) for door in DOORS[outside]), f"{place} imports {outside}"
+            assert any(is_behind(place, door) for door in DOORS[outside]), f"{place} imports {outside}"
+
+
+@pytest.mark.parametrize(
+    "text, names",
+    [
+        ("import n2n_render.train.training", ["n2n_render.train.training"]),
+        ("import torch.nn as nn, os", ["torch.nn", "os"]),
+        ("from n2n_render import train", ["n2n_render.train"]),
+        ("def f():\n    from n2n_render.train import pairs", ["n2n_render.train.pairs"]),
+        ("from .. import __version__, train", ["n2n_render.__version__", "n2n_render.train"]),
+        ("from ..train.pairs import load_pairs", ["n2n_render.train.pairs.load_pairs"]),
+        ("from .files import export", ["n2n_render.judge.files.export"]),
+    ],
+)
+def test_every_way_to_write_an_import_is_seen(tmp_path, monkeypatch, text, names):
+    monkeypatch.setitem(globals(), "PACKAGE", tmp_path)
+    path = tmp_path / "judge" / "blend.py"
+    path.parent.mkdir()
+    path.write_text(text)
+    assert list(named(path)) == names
+
+
+def test_no_verb_imports_another():
+    """Two put others together. Of denoise, which is a station too, nobody but callers takes the verb."""
+    assert {
+        name: allowed & VERBS - {name} for name, allowed in ALLOWED.items() if name in VERBS and allowed & VERBS - {name}
+    } == (TOGETHER)
+    for path in FILES:
+        station = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        taken = {tuple(name.split(".")[2:4]) for name in named(path) if name.startswith("n2n_render.denoise.")}
+        if ALLOWED[station] is not None and station != "denoise":
+            assert not {part for parts in taken for part in parts} & DENOISE_VERB, path
 
 
 def test_the_ladder_knows_no_guides_and_guides_know_only_the_ladder():
     """Both are made of the ladder; what denoises files is made of them."""
     ladder = {"ladder.py", "memory.py"}
     for path in (PACKAGE / "guides").glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and node.level == 2 and (node.module or "").startswith("denoise"):
-                assert f"{node.module.removeprefix('denoise.')}.py" in ladder, f"{path.name} imports {node.module}"
+        for name in named(path):
+            if name.startswith("n2n_render.denoise."):
+                assert f"{name.split('.')[2]}.py" in ladder, f"{path.name} imports {name}"
     for name in ladder:
         assert "guides" not in {own for own, _ in imports(PACKAGE / "denoise" / name)}, name
 
@@ -91,6 +143,7 @@ def test_the_worker_uses_only_bpy_and_the_standard_library():
     folder = PACKAGE / "sample" / "worker"
     own = {path.stem for path in folder.glob("*.py")}
     used = {outside for path in folder.glob("*.py") for _, outside in imports(path) if outside}
+    assert not [name for path in folder.glob("*.py") for name in named(path) if name.startswith("n2n_render")]
     assert used - own - {"bpy", "mathutils"} <= set(sys.stdlib_module_names)
 
 
