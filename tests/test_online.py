@@ -1,6 +1,7 @@
 """online: every frame is denoised by what was learned from those before it, and the curve says how well."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from n2n_render.denoise import Denoiser
 from n2n_render.engines.options import EngineOptions
 from n2n_render.io.exr import read_frame
 from n2n_render.network.registry import open_model
+from n2n_render.online import CurveMeans, FlyThrough, Point
 
 FRAMES = (1, 2, 3)
 
@@ -88,3 +90,9 @@ def test_a_fly_through_is_denoised_and_learned_from(scenes, tmp_path):
 def test_a_missing_scene_is_one_sentence(tmp_path):
     result = online(tmp_path / "none.blend", tmp_path / "live")
     assert result.exit_code == 1 and "no such file" in result.output and "Traceback" not in result.output
+
+
+def test_the_means_of_a_curve_are_over_the_frames_that_have_points():
+    points = [Point(1, 10.0, 20.0), Point(2, None, None), Point(3, 12.0, 24.0), Point(4, 14.0, 31.0)]
+    means = FlyThrough(Path("fly"), None, points).means
+    assert means == {"noisy_expected": CurveMeans(12.0, 10.0, 14.0), "expected": CurveMeans(25.0, 20.0, 31.0)}

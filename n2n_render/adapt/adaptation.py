@@ -72,6 +72,18 @@ class Adapted:
     learned: Learned | None
     frames: list[FrameResult] = field(default_factory=list)
 
+    @property
+    def expected_psnr_db(self) -> float | None:
+        """On T, mean of the frames; None where none held noise."""
+        values = [frame.psnr_db for frame in self.frames if frame.psnr_db is not None]
+        return sum(values) / len(values) if values else None
+
+    @property
+    def worst(self) -> FrameResult | None:
+        """The frame with the least expected PSNR; None where none held noise."""
+        noisy = [frame for frame in self.frames if frame.psnr_db is not None]
+        return min(noisy, key=lambda frame: (frame.psnr_db, frame.output), default=None)
+
 
 def adapt(options: AdaptOptions, reporter: Reporter = silent, pictures: Pictures = Pictures()) -> Adapted:
     """Trains on the frames' own renders, then denoises them.

@@ -230,23 +230,21 @@ def adapt(
             console.result(
                 f"best on held-out tiles after {learned.steps} steps" + (way if options["init"] != "nothing" else "")
             )
-    noisy = [(frame.psnr_db, frame.output) for frame in done.frames if frame.psnr_db is not None]
     made = {"folder": out, "outputs": [frame.output for frame in done.frames], "frames": len(done.frames), "model": done.model}
-    if learned is None or not noisy:
+    worst = done.worst
+    if learned is None or worst is None:
         console.result(f"wrote {len(done.frames)} frame(s) to {out}; none holds any noise, so they are as they were")
         return {**made, "learned": False}
-    mean = sum(psnr_db for psnr_db, _ in noisy) / len(noisy)
-    least, worst = min(noisy)
     console.result(
-        f"wrote {len(done.frames)} frame(s) to {out}, expected PSNR on T {mean:.1f} dB in the mean, least "
-        f"{least:.1f} dB in {worst.name}; error maps beside them, numbers in report.json"
+        f"wrote {len(done.frames)} frame(s) to {out}, expected PSNR on T {done.expected_psnr_db:.1f} dB in the mean, least "
+        f"{worst.psnr_db:.1f} dB in {worst.output.name}; error maps beside them, numbers in report.json"
     )
     console.result(f"model for other frames of this shot: {done.model}")
     return {
         **made,
-        "expected_psnr_db": mean,
-        "least_psnr_db": least,
-        "least": worst,
+        "expected_psnr_db": done.expected_psnr_db,
+        "least_psnr_db": worst.psnr_db,
+        "least": worst.output,
         "steps": learned.steps,
         "share": learned.blend_weight,
         "learned": learned.anything,
@@ -304,7 +302,7 @@ def online(ctx: click.Context, /, frames: str, size: str | None, **options: Any)
     check_matplotlib()
     wanted = OnlineOptions(**options, frames=tuple(plan.parse_frames(frames)), size=plan.parse_size(size) if size else None)
     done = run(wanted, make_reporter(ctx))
-    curve, means = done.folder / "curve.png", {}
+    curve, means = done.folder / "curve.png", done.means
     write_fly_through(done.points, curve)
     model = "online.pt, " if done.model else ""  # none where no frame held any noise
     console.result(f"wrote {len(done.points)} frame(s), {model}curve.png and report.json to {done.folder}")
@@ -314,12 +312,10 @@ def online(ctx: click.Context, /, frames: str, size: str | None, **options: Any)
         ("noisy_true", "noisy"),
         ("true", "denoised"),
     ):
-        values = [getattr(point, name) for point in done.points if getattr(point, name) is not None]
-        if values:
-            means[f"{name}_psnr_db"] = sum(values) / len(values)
-            third = max(1, len(values) // 3)
+        if name in means:
             console.result(
-                f"{title}: {sum(values) / len(values):.2f} dB in the mean; first third "
-                f"{sum(values[:third]) / third:.2f} dB, last third {sum(values[-third:]) / third:.2f} dB"
+                f"{title}: {means[name].whole:.2f} dB in the mean; first third {means[name].first_third:.2f} dB, last third "
+                f"{means[name].last_third:.2f} dB"
             )
-    return {"folder": done.folder, "frames": len(done.points), "model": done.model, "curve": curve, **means}
+    told = {f"{name}_psnr_db": mean.whole for name, mean in means.items()}
+    return {"folder": done.folder, "frames": len(done.points), "model": done.model, "curve": curve, **told}

@@ -67,6 +67,15 @@ class Point:
 
 
 @dataclass(frozen=True)
+class CurveMeans:
+    """PSNR on T in dB, means over all frames, over the first third of them and over the last."""
+
+    whole: float
+    first_third: float
+    last_third: float
+
+
+@dataclass(frozen=True)
 class FlyThrough:
     """What a run of `online` gave.
 
@@ -78,6 +87,15 @@ class FlyThrough:
     folder: Path
     model: Path | None
     points: list[Point]
+
+    @property
+    def means(self) -> dict[str, CurveMeans]:
+        """Name of a field of Point → its means, of the curves that have points."""
+        curves = {
+            name: [value for point in self.points if (value := getattr(point, name)) is not None]
+            for name in ("noisy_expected", "expected", "noisy_true", "true")
+        }
+        return {name: _means(values) for name, values in curves.items() if values}
 
 
 def online(options: OnlineOptions, reporter: Reporter = silent) -> FlyThrough:
@@ -257,6 +275,11 @@ def _point(number: int, frame: ShotFrame, pictures: Sequence[Array], ratio: floa
     one, two = encode_tonemap(frame.colors.astype(np.float32), np)
     noisy = float(((one - two) ** 2).mean() / 4)
     return Point(number, _decibels(noisy), _decibels((ratio - 0.5) * float(difference(*pictures).mean())))
+
+
+def _means(values: Sequence[float]) -> CurveMeans:
+    third = max(1, len(values) // 3)
+    return CurveMeans(sum(values) / len(values), sum(values[:third]) / third, sum(values[-third:]) / third)
 
 
 def _decibels(mse: float) -> float:

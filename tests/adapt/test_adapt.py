@@ -1,5 +1,7 @@
 """Adapting from files to files: what is written, and how good it is."""
 
+from pathlib import Path
+
 import numpy as np
 import OpenEXR
 import pytest
@@ -8,6 +10,8 @@ from adapt_fixtures import COMBINED, ERROR, NAMES, SIZE, adapted, report
 from click.testing import CliRunner
 from conftest import noisy_frame, true_frame
 
+from n2n_render.adapt import Adapted
+from n2n_render.adapt.report import FrameResult
 from n2n_render.cli.commands import main
 from n2n_render.denoise import Denoiser
 from n2n_render.engines.options import EngineOptions
@@ -243,3 +247,11 @@ def test_an_adapted_model_is_listed_with_what_it_was_adapted_to(shot, tmp_path):
     adapted(shot, tmp_path / "out", "nothing")
     result = CliRunner().invoke(main, ["models", str(tmp_path / "out")])
     assert result.exit_code == 0 and "adapted to 3 frame(s) of data" in " ".join(result.output.split())
+
+
+def test_what_a_run_gave_names_the_frame_that_is_worst():
+    frames = [FrameResult(Path(name), psnr_db, {}) for name, psnr_db in (("a", 30.0), ("b", None), ("c", 26.0))]
+    done = Adapted(Path("out"), None, None, frames)
+    assert (done.expected_psnr_db, done.worst) == (28.0, frames[2])
+    done = Adapted(Path("out"), None, None, frames[1:2])
+    assert (done.expected_psnr_db, done.worst) == (None, None)
