@@ -21,17 +21,15 @@ keeper (what becomes of steps and verdicts); learn/protocols.py says what each m
     weights = loop.weights()
 """
 
-import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from ..errors import N2NError
 from ..network.build import build_network
-from ..network.device import Float32, describe_device, pick_device
+from ..network.device import Float32, pick_device, within_memory
 from ..network.specification import Specification
 from ..progress import Progress, Silent
 from .descent import Descent, learning_rate_factor
@@ -183,7 +181,7 @@ class Loop:
         self._first_step, self._first_seconds, looked = self.steps, self.seconds, self._looks_due()
         started = time.time() - self.seconds
         try:
-            with self._memory_told(), stop_on_ctrl_c() as stop_asked:
+            with within_memory(self.device, self.advice.memory), stop_on_ctrl_c() as stop_asked:
                 while self.fraction < 1.0:
                     if stop_asked():
                         raise KeyboardInterrupt
@@ -201,13 +199,6 @@ class Loop:
         finally:
             self.close()
 
-    @contextlib.contextmanager
-    def _memory_told(self) -> Iterator[None]:
-        try:
-            yield
-        except torch.OutOfMemoryError:
-            raise N2NError(f"not enough memory on {describe_device(self.device)}", self.advice.memory) from None
-
     def _looks_due(self) -> int:
         return int(self.fraction * self.schedule.looks)
 
@@ -217,7 +208,7 @@ class Loop:
 
         Raises N2NError as `run` does.
         """
-        with self._memory_told():
+        with within_memory(self.device, self.advice.memory):
             for _ in range(steps):
                 self.step()
 

@@ -95,6 +95,15 @@ def _found(find: Callable[[], Any]) -> list[Any]:
 
 
 @contextlib.contextmanager
+def within_memory(device: torch.device, hint: str) -> Iterator[None]:
+    """Inside, a full memory of a GPU is an N2NError with this hint."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise N2NError(f"not enough memory on {describe_device(device)}", hint) from None
+
+
+@contextlib.contextmanager
 def cpu_threads(count: int | None) -> Iterator[None]:
     """Inside, torch computes with so many threads; None: as it is."""
     before = torch.get_num_threads()
