@@ -18,6 +18,12 @@ class Tile:
         return rows, columns
 
 
+def middle(start: int, stop: int, most_px: int) -> slice:
+    """The middle of start … stop, of at most `most_px` pixels."""
+    first = start + max(0, (stop - start - most_px) // 2)
+    return slice(first, min(stop, first + most_px))
+
+
 def cut(height: int, width: int, tile_px: int, overlap_px: int, alignment: int) -> Iterator[Tile]:
     """Tiles that cover the image once. `tile_px` and `overlap_px` are rounded up to the alignment, so that every tile
     starts on the pooling grid of the whole image; with an overlap of the receptive radius no blending is needed.

@@ -9,6 +9,7 @@ import torch
 from ..errors import N2NError
 from ..frame.arrays import Array, Mask
 from ..frame.channels import COLOR
+from ..frame.tiles import middle
 from ..io.dataset import spaced
 from ..judge import error, evidence
 from ..network.checkpoint import Checkpoint, load_network
@@ -78,12 +79,10 @@ def validation_samples(frame: ShotFrame, denoise: Denoise | None) -> tuple[Valid
     Args:
         denoise: By the start; None where it began from nothing: then the noisy picture is the start's.
     """
-    height, width = frame.size
-    top, left = max(0, (height - CHECK_PX) // 2), max(0, (width - CHECK_PX) // 2)
-    place = slice(top, top + CHECK_PX), slice(left, left + CHECK_PX)
-    images = frame.images[(slice(None), *place)].astype(np.float32)
-    middle = len(images) // 2
-    one, two = images[:middle].mean(0), images[middle:].mean(0)
+    rows, columns = place = tuple(middle(0, length, CHECK_PX) for length in frame.size)
+    images = frame.images[:, rows, columns].astype(np.float32)
+    half = len(images) // 2
+    one, two = images[:half].mean(0), images[half:].mean(0)
     estimate = frame.initial_estimate[place].astype(np.float32)
 
     def sample(image: Array, other: Array) -> ValidationSample:

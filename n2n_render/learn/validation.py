@@ -10,6 +10,7 @@ from ..frame.arrays import Array
 from ..frame.channels import COLOR
 from ..frame.filters import box_sum
 from ..frame.metrics import psnr, relmse
+from ..frame.tiles import middle
 from ..frame.transfer import LOG_EPSILON
 from ..network.specification import Specification
 from .arrays import CachedPair, split_exposed
@@ -79,8 +80,4 @@ def validate(
 
 
 def _window(pair: CachedPair) -> tuple[slice, slice]:
-    height = pair.shape[1]
-    left, right = pair.columns
-    top = max(0, (height - WINDOW_PX) // 2)
-    side = max(0, (right - left - WINDOW_PX) // 2)
-    return slice(top, min(height, top + WINDOW_PX)), slice(left + side, min(right, left + side + WINDOW_PX))
+    return middle(0, pair.shape[1], WINDOW_PX), middle(*pair.columns, WINDOW_PX)

@@ -23,3 +23,10 @@ def test_tiles_start_on_the_alignment_grid_and_overlap_enough():
             assert inner.start - outer.start >= 40 or outer.start == 0
             assert outer.stop - inner.stop >= 40 or outer.stop == length
             assert tile.crop[0].stop - tile.crop[0].start == tile.inner[0].stop - tile.inner[0].start
+
+
+@pytest.mark.parametrize(
+    "start, stop, most, expected", [(0, 10, 4, (3, 7)), (0, 3, 4, (0, 3)), (80, 100, 6, (87, 93)), (5, 10, 2, (6, 8))]
+)
+def test_the_middle_lies_between_equal_rims(start, stop, most, expected):
+    assert tiles.middle(start, stop, most) == slice(*expected)
