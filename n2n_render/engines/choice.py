@@ -9,7 +9,6 @@ from . import oidn, runtime
 from .options import ANY_ENGINE, EngineOptions
 from .protocol import Engine
 
-NAMES = ("torch", "oidn", "openvino")
 HAS_TORCH = importlib.util.find_spec("torch") is not None  # OpenVINO's engine needs it too, to read a network
 
 

@@ -93,18 +93,7 @@ class Runtime:
 
         images = {name: np.ascontiguousarray(pixels, np.float32) for name, pixels in images.items()}
         output = np.empty_like(next(iter(images.values())))
-        raised: list[BaseException] = []
-
-        def monitor(_: object, fraction: float) -> bool:
-            if on_progress:
-                on_progress(fraction)
-            return True
-
-        def stop(kind: object, error: BaseException, trace: object) -> bool:
-            raised.append(error)
-            return False
-
-        callback = oidn_ffi.callback("bool(void*, double)", monitor, error=False, onerror=stop)
+        callback, raised = _monitor(oidn_ffi, on_progress)
         rt = self.pyoidn.Filter(self.device, self.pyoidn.OIDN_FILTER_TYPE_RT)  # as a context it would swallow exceptions
         try:
             for name, pixels in {**images, "output": output}.items():
@@ -142,3 +131,19 @@ class Runtime:
                 f"Open Image Denoise on {self.kind} failed: {message}",
                 "Try another --device or --engine; leave it out of an evaluation with --no-oidn.",
             )
+
+
+def _monitor(ffi: Any, on_progress: OnProgress | None) -> tuple[Any, list[BaseException]]:
+    """What the library asks whether to go on, and a list for what `on_progress` raises, which cancels the filter."""
+    raised: list[BaseException] = []
+
+    def monitor(_: object, fraction: float) -> bool:
+        if on_progress:
+            on_progress(fraction)
+        return True
+
+    def stop(kind: object, error: BaseException, trace: object) -> bool:
+        raised.append(error)
+        return False
+
+    return ffi.callback("bool(void*, double)", monitor, error=False, onerror=stop), raised
