@@ -63,7 +63,7 @@ class Earlier:
             raise N2NError(f"{self.path}: has no training state to go on from", "Resume a run folder that has a last.pt.")
         told.require(("datasets", "step", "seconds", "precision"), f"{self.path}: provenance", DAMAGED)
         check_items(state, STATE, f"{self.path}: training", DAMAGED, tuple(STATE))
-        if told.datasets != tuple(pairs.datasets):
+        if told.datasets != pairs.datasets:
             raise N2NError(
                 f"{self.path}: the datasets have changed since, so the run cannot go on as if nothing had happened",
                 "Start a new run, or put the datasets back as they were.",

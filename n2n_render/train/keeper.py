@@ -12,7 +12,7 @@ from ..learn.loop import Loop
 from ..learn.protocols import Verdict
 from ..learn.validation import PairJudge
 from ..network.checkpoint import Checkpoint, write_checkpoint, write_somewhere
-from ..network.provenance import Provenance
+from ..network.provenance import Facts, Provenance
 from ..progress import Progress
 from .journal import Journal
 
@@ -33,7 +33,7 @@ class Background:
 
     settings: Mapping[str, Any]
     trained_on: tuple[str, ...]
-    datasets: list[dict[str, Any]]
+    datasets: tuple[Facts, ...]
     origin: str | None
 
 
@@ -80,7 +80,7 @@ class RunKeeper:
             step=loop.steps,
             seconds=loop.seconds,
             trained_on=background.trained_on,
-            datasets=tuple(background.datasets),
+            datasets=background.datasets,
             torch=version("torch"),
             origin=background.origin,
         )

@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..engines.options import EngineOptions
 from ..errors import N2NError, doubt
@@ -15,6 +14,7 @@ from ..guides.prefilter import Prefilter
 from ..io.dataset import MANIFEST, Pair, find_datasets, find_pairs, read_manifest, split_pairs
 from ..io.sequence import find_windows
 from ..learn.arrays import CachedPair, SeenFrom, cache_pair, split_single_view, used_caches
+from ..network.provenance import Facts
 from ..network.specification import Specification
 from ..progress import Progress
 
@@ -44,7 +44,7 @@ class Pairs:
 
     training: list[CachedPair]
     validation: list[CachedPair]
-    datasets: list[dict[str, Any]]
+    datasets: tuple[Facts, ...]
 
 
 def load_pairs(
@@ -89,7 +89,7 @@ def load_pairs(
     return Pairs(
         [halves[pair][0] if pair in single else cached[pair] for pair in training],
         [halves[pair][1] if pair in single else cached[pair] for pair in validation],
-        [describe_dataset(folder, pairs) for folder in folders],
+        tuple(describe_dataset(folder, pairs) for folder in folders),
     )
 
 
@@ -115,7 +115,7 @@ def _split(source: Source, pairs: list[Pair], cached: Mapping[Pair, CachedPair])
     return training, validation
 
 
-def describe_dataset(folder: Path, pairs: Sequence[Pair]) -> dict[str, Any]:
+def describe_dataset(folder: Path, pairs: Sequence[Pair]) -> Facts:
     """What a model remembers of a dataset that it was trained on."""
     manifest = read_manifest(folder)
     files = [(path.name, path.stat().st_size) for pair in pairs if pair.dataset == folder for path in pair.noisy]

@@ -41,7 +41,7 @@ class Trained:
         folder: The run folder, with metrics.jsonl, training.png and previews too.
         best: The weights that were best on held-out views, to denoise with.
         last: The newest weights, with all that is needed to go on.
-        steps: That were done.
+        steps: Optimiser steps, those of earlier parts of the run included.
         pair_error: Of the best weights, see `validation.pair_error`.
     """
 
@@ -200,5 +200,5 @@ def _schedule(options: TrainOptions) -> Schedule:
 
 def _name_of(pairs: Pairs) -> str:
     """Of a run that was given none."""
-    name: str = pairs.datasets[0]["name"]
+    name = str(pairs.datasets[0]["name"])
     return name if len(pairs.datasets) == 1 else f"{len(pairs.datasets)}-datasets"
