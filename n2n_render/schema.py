@@ -38,6 +38,8 @@ class Range:
 
 @dataclass(frozen=True)
 class OneOf:
+    """One of these values."""
+
     choices: Collection[Any]
 
     def holds(self, value: Any) -> bool:

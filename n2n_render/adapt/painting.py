@@ -148,7 +148,7 @@ class Artist:
             pictures.append((subject.layer, picture))
         image.write(output)
         for layer, picture in pictures:
-            named = output if len(pictures) == 1 else output.with_name(f"{output.stem}.{_plain(layer)}{output.suffix}")
+            named = output if len(pictures) == 1 else output.with_name(f"{output.stem}.{_in_file_name(layer)}{output.suffix}")
             self.on_picture(named, picture)
         weights = {name: float(np.mean([picture.weights[name] for _, picture in pictures])) for name in pictures[0][1].weights}
         return FrameResult(output, psnr_of(max(picture.squared_error for _, picture in pictures)), weights)
@@ -161,6 +161,6 @@ class Artist:
         return self.painter.paint(frames, held_out_pixels(height, width), on_fraction, neighbors)
 
 
-def _plain(layer: str) -> str:
+def _in_file_name(layer: str) -> str:
     """The layer's name as a part of a file's."""
     return re.sub(r'[\\/:*?"<>|]', "_", layer)

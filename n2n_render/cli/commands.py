@@ -164,15 +164,15 @@ def models(folders: tuple[str, ...]) -> dict[str, Any]:
     from ..network.registry import list_models
     from . import console
 
-    found = list_models([Path(folder) for folder in folders or ("runs",)])
+    listed = list_models([Path(folder) for folder in folders or ("runs",)])
     rows = [
         [model.name, ", ".join(model.features) or "color only", f"{model.parameters / 1e6:.2f} M", model.origin]
         if not model.problem
         else [model.name, "", "", f"cannot be used: {model.problem}"]
-        for model in found
+        for model in listed
     ]
     console.show_table("models", ["--model", "features", "parameters", "origin"], rows, numbers=False)
-    return {"models": [vars(model) for model in found]}
+    return {"models": [vars(model) for model in listed]}
 
 
 @main.command()
@@ -181,13 +181,13 @@ def engines() -> dict[str, Any]:
     from ..engines.choice import list_engines
     from . import console
 
-    found = list_engines()
+    listed = list_engines()
     rows = [
         [name, "\n".join(f"{kind}: {text}" for kind, text in devices.items()) or "not installed", suits]
-        for name, devices, suits in found
+        for name, devices, suits in listed
     ]
     console.show_table("engines", ["--engine", "--device", "runs"], rows, numbers=False)
-    return {"engines": {name: devices for name, devices, _ in found if devices}}
+    return {"engines": {name: devices for name, devices, _ in listed if devices}}
 
 
 @main.command()

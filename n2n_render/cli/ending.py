@@ -55,8 +55,8 @@ class Commands(click.Group):
                 code = made if isinstance(made, int) else 0
             except BaseException as error:
                 signals.ignore()
-                found = error.__cause__ if isinstance(error, _Stopped) and error.__cause__ else error
-                code = _explain(KeyboardInterrupt() if signals.came else found)
+                cause = error.__cause__ if isinstance(error, _Stopped) and error.__cause__ else error
+                code = _explain(KeyboardInterrupt() if signals.came else cause)
         sys.exit(code)
 
 

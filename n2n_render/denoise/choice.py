@@ -19,10 +19,10 @@ def choose_models(
 
     A file that cannot be read goes with the first model, to be told of when its turn comes.
     """
-    found = [_choose(group[0], layer, sources) for group in groups]
-    usual = next((model for model in found if model), choose(()))
+    fitting = [_choose(group[0], layer, sources) for group in groups]
+    usual = next((model for model in fitting if model), choose(()))
     chosen: dict[str, list[int]] = {}
-    for index, model in enumerate(found):
+    for index, model in enumerate(fitting):
         chosen.setdefault(model or usual, []).append(index)
     return chosen
 

@@ -120,6 +120,7 @@ class OidnEngine(Engine):
 
 
 def gpus(devices: dict[str, str]) -> list[str]:
+    """The kinds of device, of those that `find_devices` gives, that are no CPU."""
     return [kind for kind in devices if kind != "cpu"]
 
 

@@ -45,13 +45,13 @@ def find_devices() -> dict[str, str]:
     from pyoidn.capi import oidn_Capi, oidn_ffi
 
     kinds = {number: kind for kind, number in DEVICES.items()}
-    found: dict[str, str] = {}
+    devices: dict[str, str] = {}
     for device in range(oidn_Capi.oidnGetNumPhysicalDevices()):
         kind = kinds.get(oidn_Capi.oidnGetPhysicalDeviceInt(device, b"type"))
         name = str(oidn_ffi.string(oidn_Capi.oidnGetPhysicalDeviceString(device, b"name")).decode(errors="replace"))
         if kind:
-            found.setdefault(kind, name)
-    return found
+            devices.setdefault(kind, name)
+    return devices
 
 
 @dataclass(eq=False)

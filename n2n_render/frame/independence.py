@@ -87,6 +87,7 @@ class Comparison:
 
 
 def compare(one: Look, other: Look) -> Comparison:
+    """How much noise two renders of a frame have in common, measured in the windows that both were looked at in."""
     factor = np.float32((one.exposure * other.exposure) ** 0.5)
     exposed = [np.minimum(look.windows * factor, 1e6).astype(np.float64) for look in (one, other)]
     a, b = (encode_tonemap(windows, np) for windows in exposed)

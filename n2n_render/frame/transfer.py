@@ -55,6 +55,7 @@ def encode_log(radiance: Values, xp: Module) -> Values:
 
 
 def decode_log(encoded: Values, xp: Module) -> Values:
+    """The inverse of `encode_log`."""
     return (xp.exp(encoded * LOG_SCALE) - 1.0) * LOG_EPSILON  # expm1 would not go into ONNX
 
 
@@ -64,6 +65,7 @@ def encode_tonemap(radiance: Values, xp: Module) -> Values:
 
 
 def decode_tonemap(encoded: Values, xp: Module) -> Values:
+    """The inverse of `encode_tonemap`, for what is below 1 - 1e-4."""
     squeezed = xp.clip(encoded, 0.0, 1.0 - 1e-4) ** (1.0 / GAMMA)
     return squeezed / (1.0 - squeezed)
 
@@ -83,10 +85,12 @@ def tonemap_secant(start: Values, end: Values, xp: Module) -> Values:
 
 
 def encode_linear(radiance: Values, xp: Module) -> Values:
+    """Radiance as it is."""
     return radiance
 
 
 def decode_linear(encoded: Values, xp: Module) -> Values:
+    """The inverse of `encode_linear`."""
     return encoded
 
 
@@ -111,6 +115,7 @@ def encode_pu(radiance: Values, xp: Module) -> Values:
 
 
 def decode_pu(encoded: Values, xp: Module) -> Values:
+    """The inverse of `encode_pu`."""
     encoded = xp.clip(encoded, 0.0, 1.0) * PU_MAX
     radiance = xp.where(
         encoded <= PU_ENCODED_POWER_END,
@@ -126,6 +131,7 @@ def encode_srgb(linear: Values, xp: Module) -> Values:
 
 
 def decode_srgb(encoded: Values, xp: Module) -> Values:
+    """The inverse of `encode_srgb`."""
     return xp.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
 
 
@@ -135,6 +141,7 @@ def encode_unit(signed: Values, xp: Module) -> Values:
 
 
 def decode_unit(encoded: Values, xp: Module) -> Values:
+    """The inverse of `encode_unit`."""
     return encoded * 2.0 - 1.0
 
 
@@ -156,6 +163,7 @@ def encode_depth(depth: Array, scale: float) -> Array:
 
 
 def decode_depth(encoded: Array, scale: float) -> Array:
+    """The inverse of `encode_depth`."""
     with np.errstate(divide="ignore"):
         depth: Array = scale / encoded - scale
     return depth

@@ -188,4 +188,5 @@ def _check_depth(content: Any) -> None:
 
 
 def first_line(error: Exception) -> str:
+    """What an error says, as far as it fits in a sentence."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -131,8 +131,8 @@ def radiance_error_map(halves: Pictures, ratio: float, starts: Pictures | None =
         apart: Array = ((one - two) ** 2).mean(-1) / 2 / level**2
         return apart
 
-    found: Array = _expected(relative, halves, ratio, starts, shared) * level**2
-    return found
+    squared: Array = _expected(relative, halves, ratio, starts, shared) * level**2
+    return squared
 
 
 def _expected(

@@ -34,8 +34,8 @@ class Descent:
     """A network being trained, and `average`, the running mean of its weights, which is what is kept.
 
     Attributes:
-        steps: That were done.
-        clipped: Those since somebody last set it to 0 whose gradient was shortened.
+        steps: Optimiser steps so far.
+        clipped: Steps with a shortened gradient, since it was last set to 0.
     """
 
     def __init__(self, network: torch.nn.Module, ema: float, averaged: AveragedModel, adam: torch.optim.Adam):

@@ -138,7 +138,7 @@ class Loop:
 
     @property
     def steps(self) -> int:
-        """That were done."""
+        """Optimiser steps so far."""
         return self.descent.steps
 
     @property

@@ -60,15 +60,15 @@ def _parse_entry(data: bytes, start: int, at: int) -> tuple[str, Array, int]:
 
 def find_archives(data: bytes) -> list[dict[str, Array]]:
     """All archives inside a file of another kind, in the order of their places."""
-    found, at = [], data.find(MAGIC)
+    archives, at = [], data.find(MAGIC)
     while at >= 0:
         try:
             tensors, end = parse_tza(data, at)
-            found.append(tensors)
+            archives.append(tensors)
         except ValueError:
             end = at + 1
         at = data.find(MAGIC, end)
-    return found
+    return archives
 
 
 def read_tza(path: str | Path) -> dict[str, Array]:
@@ -107,4 +107,5 @@ def format_tza(tensors: dict[str, Array]) -> bytes:
 
 
 def write_tza(path: str | Path, tensors: dict[str, Array]) -> None:
+    """Writes one archive. Raises N2NError where that cannot be."""
     write_beside(path, lambda temporary: Path(temporary).write_bytes(format_tza(tensors)))

@@ -138,15 +138,15 @@ def check_weights(model: Specification, weights: Any, where: str) -> None:
             )
 
 
-def _is_tensor(found: Any, shape: tuple[int, ...]) -> bool:
+def _is_tensor(value: Any, shape: tuple[int, ...]) -> bool:
     """Whether it is an ordinary tensor of that shape, with memory of its own for each value."""
     import torch
 
-    if not isinstance(found, torch.Tensor) or found.layout != torch.strided or found.device.type != "cpu":
+    if not isinstance(value, torch.Tensor) or value.layout != torch.strided or value.device.type != "cpu":
         return False
-    if found.is_quantized or not (found.is_floating_point() or (shape == () and found.dtype == torch.int64)):
+    if value.is_quantized or not (value.is_floating_point() or (shape == () and value.dtype == torch.int64)):
         return False
-    return tuple(found.shape) == shape and found.untyped_storage().nbytes() >= found.numel() * found.element_size()
+    return tuple(value.shape) == shape and value.untyped_storage().nbytes() >= value.numel() * value.element_size()
 
 
 def _torch(path: str | Path) -> Any:

@@ -76,10 +76,10 @@ BUILTIN = {
 
 def oidn_checkpoint(archive: str) -> Checkpoint:
     """The library's weights of that name, as a checkpoint. Raises N2NError when there is no library that fits."""
-    found = _archives(library_path())
+    archives = _archives(library_path())
     model = next(entry.usage for entry in ARCHIVES if entry.name == archive and entry.usage)
     origin = f"Open Image Denoise {importlib.metadata.version('pyoidn')}, weights {archive}, {LICENCE}"
-    return Checkpoint(model, weights_of(found[archive]), Provenance(origin=origin))
+    return Checkpoint(model, weights_of(archives[archive]), Provenance(origin=origin))
 
 
 def init_archive(size: str, features: tuple[str, ...], clean: bool) -> str:
@@ -133,17 +133,17 @@ def _archives(path: Path) -> dict[str, dict[str, Array]]:
     return name_archives(find_archives(path.read_bytes()), path)
 
 
-def name_archives(found: list[dict[str, Array]], path: Path) -> dict[str, dict[str, Array]]:
+def name_archives(archives: list[dict[str, Array]], path: Path) -> dict[str, dict[str, Array]]:
     """Gives the archives of a library their names. Raises N2NError, which says what was found, when they do not fit."""
-    signatures = [_describe(tensors) for tensors in found]
+    signatures = [_describe(tensors) for tensors in archives]
     expected = [(entry.size, entry.channels) for entry in ARCHIVES]
     if signatures[: len(expected)] != expected:  # later ones (lightmaps) do not concern us
         listed = ", ".join(f"{size}/{channels}" for size, channels in signatures) or "none"
         raise N2NError(
-            f"{path}: its weight archives are not those of Open Image Denoise 2.3 to 2.5 (found {len(found)}: {listed})",
+            f"{path}: its weight archives are not those of Open Image Denoise 2.3 to 2.5 (found {len(archives)}: {listed})",
             "Install another version: pip install 'pyoidn>=2.4,<2.6'.",
         )
-    return {entry.name: tensors for entry, tensors in zip(ARCHIVES, found, strict=False)}
+    return {entry.name: tensors for entry, tensors in zip(ARCHIVES, archives, strict=False)}
 
 
 def _describe(tensors: dict[str, Array]) -> tuple[str, int]:
@@ -151,5 +151,5 @@ def _describe(tensors: dict[str, Array]) -> tuple[str, int]:
         topology, widths, channels = recognise(tensors)
     except ValueError:
         return "unknown", 0
-    size = next((name for name, known in OIDN_NETWORKS.items() if known == (topology, widths)), "unknown")
+    size = next((name for name, network in OIDN_NETWORKS.items() if network == (topology, widths)), "unknown")
     return size, channels

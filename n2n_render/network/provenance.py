@@ -55,9 +55,9 @@ class Provenance(Checked):
         check_items(options, {"temporal": Reach}, f"{where}: {stored['options']}", hint)
         for dataset in values.get("datasets") or ():
             check_items(dataset, {"name": str}, f"{where}: datasets", hint)
-        known = {name: values[place] for name, place in stored.items() if place in values}
+        fields = {name: values[place] for name, place in stored.items() if place in values}
         others = {name: value for name, value in values.items() if name not in stored.values()}
-        return cls(**known, others=others)
+        return cls(**fields, others=others)
 
     def to_dict(self) -> dict[Any, Any]:
         """As a checkpoint holds it: what is known, and what other programs wrote."""

@@ -74,6 +74,7 @@ def _open_tza(path: Path) -> Checkpoint:
 
 
 def sidecar_path(path: str | Path) -> Path:
+    """Where the description of an exported file lies."""
     return Path(f"{path}.json")
 
 

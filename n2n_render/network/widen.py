@@ -25,8 +25,8 @@ def widen(checkpoint: Checkpoint, features: tuple[str, ...], reach: int = 0) -> 
         )
     if narrow.features == features:
         return checkpoint if narrow == wide else replace(checkpoint, model=wide)
-    found = wide.layout.places()
-    places = torch.cat([torch.arange(found[name].start, found[name].stop) for name in narrow.layout.names])
+    wide_places = wide.layout.places()
+    places = torch.cat([torch.arange(wide_places[name].start, wide_places[name].stop) for name in narrow.layout.names])
     weights, given = {}, checkpoint.tensors()
     for name, tensor in build_network(wide).state_dict().items():
         ours = given[name]
