@@ -7,12 +7,13 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "n2n_render"
-FREE = {"errors", "progress", "schema", "config"}
+FREE = {"errors", "progress", "schema", "config", "lazy"}
 # Folder or module → which of our own folders or modules it may import.
 ALLOWED = {
     "errors": set(),
     "progress": set(),
     "schema": {"errors"},
+    "lazy": set(),
     "config": {"schema"},
     "frame": FREE | {"frame"},
     "renderers": {"frame", "renderers"},  # names only: what lies where, for io/ to read
@@ -166,3 +167,18 @@ def test_only_the_console_prints():
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         ]
         assert not {"print", "exit", "quit"} & set(calls), path
+
+
+def test_the_options_of_every_verb_are_there_without_torch_and_every_other_name_when_it_is_asked_for():
+    import subprocess
+    import sys
+
+    code = (
+        "import importlib, sys\n"
+        f"verbs = [importlib.import_module(f'n2n_render.{{name}}') for name in {sorted(VERBS | {'denoise'})}]\n"
+        "options = [getattr(verb, name) for verb in verbs for name in verb.__all__ if name.endswith('Options')]\n"
+        "print(len(options) >= len(verbs), 'torch' in sys.modules)\n"
+        "print([name for verb in verbs for name in verb.__all__ if getattr(verb, name).__name__ != name])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines() == ["True False", "[]"]

@@ -1,7 +1,8 @@
 """The noisy renders of a shot → a network for this shot, and its frames denoised by it, without any reference."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..lazy import names_from
 from .options import AdaptOptions
 
 if TYPE_CHECKING:
@@ -11,11 +12,4 @@ if TYPE_CHECKING:
 
 __all__ = ["AdaptOptions", "Adapted", "Pictures", "adapt"]
 
-
-def __getattr__(name: str) -> Any:
-    """The verb needs PyTorch, its options do not."""
-    if name in ("Adapted", "Pictures", "adapt"):
-        from . import adaptation
-
-        return getattr(adaptation, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = names_from(__name__, {"Adapted": "adaptation", "Pictures": "adaptation", "adapt": "adaptation"})

@@ -1,18 +1,14 @@
 """The whole road on a scene of our own."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..lazy import names_from
 from .options import DemoOptions
 
 if TYPE_CHECKING:
-    from .road import Shown, demo
+    from .road import Shown as Shown
+    from .road import demo as demo
 
 __all__ = ["DemoOptions", "Shown", "demo"]
 
-
-def __getattr__(name: str) -> Any:  # what needs torch is imported when it is asked for
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import road
-
-    return getattr(road, name)
+__getattr__ = names_from(__name__, {"Shown": "road", "demo": "road"})

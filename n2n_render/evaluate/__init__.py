@@ -1,18 +1,14 @@
 """Frames with references become numbers and pictures."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..lazy import names_from
 from .options import EvaluateOptions
 
 if TYPE_CHECKING:
-    from .evaluation import Evaluated, evaluate
+    from .evaluation import Evaluated as Evaluated
+    from .evaluation import evaluate as evaluate
 
 __all__ = ["EvaluateOptions", "Evaluated", "evaluate"]
 
-
-def __getattr__(name: str) -> Any:  # what needs torch is imported when it is asked for
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import evaluation
-
-    return getattr(evaluation, name)
+__getattr__ = names_from(__name__, {"Evaluated": "evaluation", "evaluate": "evaluation"})

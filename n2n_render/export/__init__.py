@@ -1,18 +1,13 @@
 """A model → a file for other programs: `export(ExportOptions(…)) → Exported`."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..lazy import names_from
 from .options import Exported, ExportOptions
 
 if TYPE_CHECKING:
-    from .files import export
+    from .files import export as export
 
 __all__ = ["ExportOptions", "Exported", "export"]
 
-
-def __getattr__(name: str) -> Any:
-    if name == "export":  # needs torch
-        from .files import export
-
-        return export
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = names_from(__name__, {"export": "files"})

@@ -1,7 +1,8 @@
 """A fly-through → its frames denoised while it renders, by a network that learns from each frame as it comes."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..lazy import names_from
 from .options import OnlineOptions
 
 if TYPE_CHECKING:
@@ -12,11 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CurveMeans", "FlyThrough", "OnlineOptions", "Point", "online"]
 
-
-def __getattr__(name: str) -> Any:
-    """The verb needs PyTorch, its options do not."""
-    if name in ("CurveMeans", "FlyThrough", "Point", "online"):
-        from . import fly_through
-
-        return getattr(fly_through, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = names_from(
+    __name__, {"CurveMeans": "fly_through", "FlyThrough": "fly_through", "Point": "fly_through", "online": "fly_through"}
+)

@@ -1,7 +1,8 @@
 """Pairs become a checkpoint."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..lazy import names_from
 from .options import ResumeOptions, TrainOptions
 
 if TYPE_CHECKING:
@@ -11,11 +12,4 @@ if TYPE_CHECKING:
 
 __all__ = ["ResumeOptions", "TrainOptions", "Trained", "resume", "train"]
 
-
-def __getattr__(name: str) -> Any:
-    """The verb needs PyTorch, its options do not."""
-    if name in ("Trained", "resume", "train"):
-        from . import training
-
-        return getattr(training, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = names_from(__name__, {"Trained": "training", "resume": "training", "train": "training"})
