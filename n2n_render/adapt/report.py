@@ -81,15 +81,15 @@ def read_report(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        found: dict[str, Any] = read_json(path)
+        report: dict[str, Any] = read_json(path)
         check_items(
-            found,
+            report,
             {"adapt_key": str, "config": dict, "frames": list[dict[str, object]]},
             str(path),
             "",
             ("adapt_key", "config", "frames"),
         )
-        for frame in found["frames"]:
+        for frame in report["frames"]:
             check_items(
                 frame,
                 {**dict.fromkeys(frame, float), "file": str, "sources": list, "expected_psnr_db": float | None},
@@ -97,7 +97,7 @@ def read_report(path: Path) -> dict[str, Any]:
                 "",
                 ("file", "sources", "expected_psnr_db"),
             )
-        return found
+        return report
     except N2NError as error:
         doubt(f"{error.what}: frames that are there already are denoised again")
         return {}
