@@ -11,10 +11,11 @@ from typing import Any
 def stop_on_ctrl_c() -> Iterator[Callable[[], bool]]:
     """Yields a function that tells whether Ctrl-C asked for a stop after the present step; a second one stops at once."""
     asked: list[bool] = []
-    if threading.current_thread() is not threading.main_thread():
+    before = signal.getsignal(signal.SIGINT)
+    # A handler that is not Python's, of a program that embeds it, could not be put back.
+    if before is None or threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    before = signal.getsignal(signal.SIGINT)
 
     def ask(*_: Any) -> None:
         asked.append(True)

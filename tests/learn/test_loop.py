@@ -1,12 +1,14 @@
 """The loop takes any sampler, loss, judge and keeper; nothing of a step depends on who they are."""
 
 import contextlib
+import signal
 
 import numpy as np
 import pytest
 import torch
 
 from n2n_render.errors import N2NError
+from n2n_render.learn.interrupt import stop_on_ctrl_c
 from n2n_render.learn.loop import Advice, Loop, Schedule
 from n2n_render.learn.protocols import Forgetful, Verdict
 from n2n_render.network.checkpoint import read_checkpoint
@@ -163,3 +165,14 @@ def test_a_full_memory_is_one_sentence_with_the_callers_advice(go_on):
         go_on(loop)
     loop.close()
     assert told.value.hint == "Learn with smaller crops."
+
+
+def test_a_program_that_handles_ctrl_c_itself_goes_on_doing_so(monkeypatch):
+    """Python knows no handler that was there before it; it could not put it back."""
+    before = signal.getsignal(signal.SIGINT)
+    with monkeypatch.context() as embedded:
+        embedded.setattr(signal, "getsignal", lambda number: None)
+        with stop_on_ctrl_c() as stop_asked:
+            assert signal.signal(signal.SIGINT, before) is before  # nobody has put another one there
+            assert not stop_asked()
+    assert signal.getsignal(signal.SIGINT) is before
