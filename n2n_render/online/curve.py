@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from ..errors import N2NError
 from ..io.atomic import write_beside
+from .points import Point
 
 LINES = (  # field of a point, label, style of Matplotlib
     ("true", "denoised", "C0-"),
@@ -22,7 +22,7 @@ def check_matplotlib() -> None:
         raise N2NError("curves need Matplotlib, which is not installed", 'Run pip install "n2n-render[report]".')
 
 
-def write_fly_through(points: Sequence[Any], path: Path) -> None:
+def write_fly_through(points: Sequence[Point], path: Path) -> None:
     """PSNR on T over the frames, noisy and denoised, expected and (where references are) true."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

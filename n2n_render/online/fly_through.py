@@ -25,16 +25,13 @@ from ..errors import N2NError, doubt
 from ..frame.arrays import Array
 from ..frame.frame import Frame, mean_frame
 from ..frame.independence import still_alpha
-from ..frame.metrics import psnr
-from ..frame.transfer import encode_tonemap, exposure
+from ..frame.transfer import exposure
 from ..io.atomic import locked_folder, read_json, write_text
 from ..io.dataset import Pair, find_pairs
 from ..io.exr import ExrImage
 from ..io.renders import read_group
-from ..judge.error import difference
 from ..learn.loop import Schedule
 from ..learn.samplers import Crops
-from ..learn.shot import ShotFrame
 from ..learn.start import open_shot_start
 from ..network.checkpoint import Checkpoint, write_somewhere
 from ..network.provenance import Provenance
@@ -44,35 +41,11 @@ from ..sample.sampling import sample
 from ..schema import check_items
 from .learner import Learner
 from .options import OnlineOptions
+from .points import CurveMeans, Point, compare, curve_means, estimate
 
 MODEL, REPORT, CACHE = "online.pt", "report.json", ".cache"
 WARMUP_STEPS = 30
 FREE = ("reference_spp", "blender", "render_device", "device", "engine")  # options that may differ when a run goes on
-
-
-@dataclass
-class Point:
-    """One frame of the curve, PSNR on T in dB.
-
-    Attributes:
-        noisy_expected, expected: Without a reference; None for a frame without noise.
-        noisy_true, true: None without references.
-    """
-
-    frame: int
-    noisy_expected: float | None
-    expected: float | None
-    noisy_true: float | None = None
-    true: float | None = None
-
-
-@dataclass(frozen=True)
-class CurveMeans:
-    """PSNR on T in dB, means over all frames, over the first third of them and over the last."""
-
-    whole: float
-    first_third: float
-    last_third: float
 
 
 @dataclass(frozen=True)
@@ -91,11 +64,7 @@ class FlyThrough:
     @property
     def means(self) -> dict[str, CurveMeans]:
         """Name of a field of Point → its means, of the curves that have points."""
-        curves = {
-            name: [value for point in self.points if (value := getattr(point, name)) is not None]
-            for name in ("noisy_expected", "expected", "noisy_true", "true")
-        }
-        return {name: _means(values) for name, values in curves.items() if values}
+        return curve_means(self.points)
 
 
 def online(options: OnlineOptions, reporter: Reporter = silent) -> FlyThrough:
@@ -138,7 +107,7 @@ def online(options: OnlineOptions, reporter: Reporter = silent) -> FlyThrough:
         if options.reference_spp:
             wanted = replace(plan, reference_spp=options.reference_spp, reference_frames=options.frames)
             sample(wanted, lambda _: reporter("references"))
-            _compare(live.points, dataset, folder)
+            compare(live.points, dataset, folder)
         live.finish()
     return FlyThrough(folder, live.kept, live.points)
 
@@ -215,7 +184,7 @@ class _Live:
             return
         pictures, ratio = self.learner.denoise(frame)
         self._write(pair, seeds, mean, (pictures[0] + pictures[1]) / 2 / np.float32(exposure(mean.color)))
-        self._tell(_point(pair.frame, frame, pictures, ratio))
+        self._tell(estimate(pair.frame, frame, pictures, ratio))
         self.learner.learn(frame, pair.name, self.steps_per_frame)
 
     def _write(self, pair: Pair, seeds: list[Frame], mean: Frame, color: Array) -> None:
@@ -263,40 +232,3 @@ class _Live:
                 f"{folder / MODEL} could not be written; the model is kept as {self.kept}",
                 f"Free some space and move it to {folder}.",
             )
-
-
-def _point(number: int, frame: ShotFrame, pictures: Sequence[Array], ratio: float) -> Point:
-    """Errors without references: of the mean of two seeds a quarter of their squared difference.
-
-    Args:
-        ratio: Of the error of one seed's picture and half the squared difference of both; of that their mean is half a
-            difference better.
-    """
-    one, two = encode_tonemap(frame.colors.astype(np.float32), np)
-    noisy = float(((one - two) ** 2).mean() / 4)
-    return Point(number, _decibels(noisy), _decibels((ratio - 0.5) * float(difference(*pictures).mean())))
-
-
-def _means(values: Sequence[float]) -> CurveMeans:
-    third = max(1, len(values) // 3)
-    return CurveMeans(sum(values) / len(values), sum(values[:third]) / third, sum(values[-third:]) / third)
-
-
-def _decibels(mse: float) -> float:
-    return float(-10 * np.log10(max(mse, 1e-9)))
-
-
-def _compare(points: list[Point], dataset: Path, folder: Path) -> None:
-    """Fills in the true errors of frames that have references."""
-    pairs = {pair.frame: pair for pair in find_pairs(dataset) if pair.references}
-    for point in points:
-        if point.frame in pairs:
-            pair = pairs[point.frame]
-            halves = [ExrImage.open(path).frame().color for path in pair.references]
-            factor = np.float32(exposure((halves[0] + halves[1]) / 2))
-            mean = mean_frame(read_group(pair.noisy, None, ())).color
-            finished = ExrImage.open(folder / f"{pair.view}_f{pair.frame:04d}.exr")
-            ours = finished.shown_color(finished.layer(None))
-            both = {"reference_a": halves[0] * factor, "reference_b": halves[1] * factor}
-            values = [psnr(image=image * factor, **both) for image in (mean, ours)]
-            point.noisy_true, point.true = (value if np.isfinite(value) else None for value in values)
