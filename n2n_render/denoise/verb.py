@@ -25,8 +25,8 @@ class Denoised:
 
     Attributes:
         outputs: The files that were written, in the order of the inputs.
-        engine: What ran the network, in words.
-        prefiltered: Whether albedo and normal were cleaned first.
+        engine: What ran the network, in words; where files got several models, the last one.
+        prefiltered: Whether albedo and normal were cleaned first, by that.
         models: What denoised each of them.
     """
 
@@ -63,11 +63,13 @@ def denoise(options: DenoiseOptions, reporter: Reporter = silent) -> Denoised:
                 _denoise_some(denoiser, groups, outputs, indices, options, sources, count)
             except N2NError as error:  # what the other models are for is done all the same
                 failed.append(error)
+            engine, prefiltered = denoiser.engine.description, denoiser.prefilter is not None
+            del denoiser  # before the next one takes memory
     if failed:
         raise failed[0] if len(failed) == 1 else N2NError("; ".join(error.what for error in failed), failed[0].hint)
     models = {index: model for model, indices in by_model.items() for index in indices}
     made_by = tuple(models[index] for index in range(len(groups)))
-    return Denoised(tuple(outputs), denoiser.engine.description, denoiser.prefilter is not None, made_by)
+    return Denoised(tuple(outputs), engine, prefiltered, made_by)
 
 
 def _denoise_some(
