@@ -30,6 +30,11 @@ def find_sources(groups: Sequence[Sequence[Path]], options: SourceOptions) -> So
         found = [find_inputs([text]) for text in texts]
         for number, paths in enumerate(renders):
             for path, other in zip(paths, _match(key, paths, found[min(number, len(found) - 1)]), strict=True):
+                if other.resolve() == path.resolve():
+                    raise N2NError(
+                        f"--{key} is {path}, the picture's own file",
+                        f"Its passes are recognised without that; name one with --channels {key}=… if it is not.",
+                    )
                 files.setdefault(path, {})[KEYS[key]] = other
     return Sources(parse_channels(options.channels), files)
 

@@ -17,7 +17,7 @@ from ..frame.channels import ALPHA, COLOR, VECTOR, Kind, kind_of
 from ..frame.frame import Frame, sanitize
 from ..frame.repair import repair
 from ..frame.windows import Window, common, place
-from ..renderers.convert import to_camera, to_vectors
+from ..renderers.convert import decoded, is_encoded, to_camera, to_vectors
 from ..renderers.cycles import written_as
 from ..renderers.dialect import PICTURE, Space
 from ..renderers.index import LayerName, Place, split_view
@@ -96,6 +96,9 @@ class ExrImage(ExrNames):
 
     def _meant(self, layer: str, channel: str, pixels: Array) -> Array:
         """A channel as the renderer means it → as a frame means it."""
+        if channel == "normal" and is_encoded(pixels):
+            pixels = decoded(pixels)
+            doubt(f"{self.path}: normals lie in 0…1, as in pictures of them; they are read as 2·n - 1")
         if channel == "normal" and self._space() is Space.WORLD and (rotation := self._rotation()) is not None:
             return to_camera(pixels, rotation)
         dialect = self._beside[channel].dialect if channel in self._beside else self.dialect
@@ -133,7 +136,7 @@ class ExrImage(ExrNames):
         planes = list(np.moveaxis(color, -1, 0))
         if alpha is not None:
             places, planes = [*places, *self._places(layer, ALPHA)], [*planes, alpha[..., 0]]
-        for (part, name), plane in zip(places, planes, strict=True):
+        for (part, name), plane in _means(places, planes).items():
             channel = self.parts[part][1][name]
             channel.pixels = self._stored(plane, channel.pixels.dtype)
 
@@ -167,6 +170,14 @@ class ExrImage(ExrNames):
         return _stored(values, dtype, self.path)
 
 
+def _means(places: list[Place], planes: list[Array]) -> dict[Place, Array]:
+    """Place → what belongs there: the mean, where one channel of the file stands for several, as in a grey picture."""
+    together: dict[Place, list[Array]] = {}
+    for where, plane in zip(places, planes, strict=True):
+        together.setdefault(where, []).append(plane)
+    return {where: some[0] if len(some) == 1 else np.mean(some, axis=0) for where, some in together.items()}
+
+
 def _stored(values: Array, dtype: Any, path: Path) -> Array:
     if not np.isfinite(values.sum(dtype=np.float64)) and not np.isfinite(values).all():
         raise N2NError(
@@ -175,6 +186,8 @@ def _stored(values: Array, dtype: Any, path: Path) -> Array:
         )
     if dtype == np.float16:
         values = np.clip(values, -HALF_MAX, HALF_MAX)
+    elif np.issubdtype(dtype, np.integer):
+        values = np.clip(np.rint(values.astype(np.float64)), 0, np.iinfo(dtype).max)
     return np.ascontiguousarray(values, dtype=dtype)
 
 

@@ -1,7 +1,8 @@
 """The names and headers of an EXR file → its layers, and where each channel of a frame lies."""
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -20,6 +21,7 @@ from .pass_file import PassFile
 from .sources import DETECT, EXAMPLE, Sources, key_of, listing, resolve
 
 COMPOSITE = "Composite"
+PICTURE_WORDS = ("beauty", "rgba", "rgb", "combined", "color", "image", "main", "final")  # names of pictures end so
 
 
 class ExrNames:
@@ -128,7 +130,7 @@ class ExrNames:
                 if layer == wanted or (layer.startswith(f"{wanted}.") and layer[len(wanted) + 1 :] in self._views())
             ]
             if not views:
-                raise N2NError(f"{self.path}: has no view layer {wanted!r}", f"It has: {', '.join(filter(None, layers))}.")
+                raise N2NError(f"{self.path}: has no view layer {wanted!r}", _layers_hint(layers))
             return views
         rendered = self.rendered_layers or layers
         usable = [layer for layer in rendered if all(self.has(layer, feature) for feature in features)]
@@ -143,7 +145,15 @@ class ExrNames:
                 f"{self.path}: Combined of {partial[0]!r} has the channels {letters}, not R, G, B",
                 "Set the output to OpenEXR MultiLayer with View Layer > Passes > Denoising Data on.",
             )
-        return N2NError(f"{self.path}: no channel is known as its picture; it holds {self._listing()}", EXAMPLE)
+        what = f"{self.path}: no channel is known as its picture; it holds {self._listing()}"
+        plain = {one.letter for one in self._names if not one.path}
+        if {"Y", "RY", "BY"} <= plain:
+            return N2NError(what, "That is luminance and chroma; convert it to R, G, B first, as OpenEXR's RgbaInputFile does.")
+        if "Y" in plain:
+            return N2NError(what, "If Y is a grey picture, pass --channels beauty=Y,Y,Y.")
+        pictures = [path for path in dict.fromkeys(one.path for one in self._names) if resolve(COLOR, (path,), self._names)]
+        likely = next((path for path in pictures if re.split(r"[^a-z]", path.lower())[-1] in PICTURE_WORDS), None)
+        return N2NError(what, f'If {likely} is it, pass --channels "beauty={likely}".' if likely else EXAMPLE)
 
     def _views(self) -> set[str]:
         return {view for header, _ in self.parts for view in (header.get("view"), *(header.get("multiView") or ())) if view}
@@ -224,6 +234,11 @@ class ExrNames:
 def of_layer(layer: str) -> str:
     """ " of 'Layer'", as a sentence goes on; nothing where a file has no layers."""
     return f" of {layer!r}" if layer else ""
+
+
+def _layers_hint(layers: Sequence[str]) -> str:
+    named = ", ".join(filter(None, layers))
+    return f"It has: {named}." if named else "It has no layers: leave the layer out, or name a pass with --channels beauty=…"
 
 
 def _how_to_get(feature: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import OpenEXR
 
-from ..errors import UnreadableFile, doubt
+from ..errors import N2NError, UnreadableFile, doubt
 from ..frame.arrays import Array
 from ..frame.windows import Window
 from .atomic import first_line, write_beside
@@ -116,6 +116,12 @@ def write_parts(path: str | os.PathLike[str], parts: list[Part], carried: Carrie
     """
     made = []
     for header, channels in parts:
+        coarse = next((name for name, channel in channels.items() if (channel.xSampling, channel.ySampling) != (1, 1)), None)
+        if coarse:  # the library refuses shapes of several sizes
+            raise N2NError(
+                f"{path}: {coarse} has fewer pixels than its part (it is subsampled), which cannot be written",
+                "Take it out of the input, or write it there at full size.",
+            )
         kept = _writable(header)
         made.append(OpenEXR.Part(kept, channels, header.get("name", "")))
 

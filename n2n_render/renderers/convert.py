@@ -9,6 +9,7 @@ from ..frame.arrays import Array
 from .dialect import Motion, Unit
 
 MATRIX = "worldToCamera"  # the standard attribute: row vectors are multiplied from the left, translation in the last row
+ENCODED = 0.05  # so near to 1 is the length of most normals; where several are averaged, at edges of surfaces, it is less
 SKEWED = 1e-3  # a matrix whose axes are farther from right angles than this is no camera's
 
 
@@ -27,6 +28,22 @@ def camera_rotation(headers: Sequence[Mapping[str, Any]]) -> Array | None:
         return None
     rotation: Array = linear / scale
     return rotation if np.abs(rotation @ rotation.T - np.eye(3)).max() < SKEWED else None
+
+
+def is_encoded(normals: Array) -> bool:
+    """Whether normals (H, W, 3) are written as colours, n/2 + 1/2: none is negative, and only decoded most have length 1."""
+    if normals.min() < 0:
+        return False
+    hit = normals[(normals != 0).any(-1)].astype(np.float64)
+    if not hit.size:
+        return False
+    off = [np.median(np.abs(np.linalg.norm(vectors, axis=-1) - 1)) for vectors in (hit, 2 * hit - 1)]
+    return bool(off[1] < ENCODED <= off[0])
+
+
+def decoded(normals: Array) -> Array:
+    """Normals (H, W, 3) written as colours → normals; black, where nothing was hit, stays 0."""
+    return np.where((normals == 0).all(-1, keepdims=True), normals, 2 * normals - 1)
 
 
 def to_camera(normals: Array, rotation: Array) -> Array:

@@ -7,6 +7,7 @@ from typing import Any
 
 from .dialect import ANY_PASS, Dialect, Source
 
+PICTURE_PARTS = ("rgba", "rgb", "beauty", "c", "ci", "image")  # names of parts that hold the picture as plain channels
 Place = tuple[int, str]  # of a channel: index of its part, and its full name there
 
 
@@ -36,10 +37,12 @@ class ChannelName:
 def read_names(parts: Sequence[tuple[Mapping[str, Any], Iterable[str]]]) -> list[ChannelName]:
     """All channels of a file, (header, names) a part, in file order.
 
-    A plain channel (R) of a named part is of the pass that the part names. In the first part (of each view) it is there
-    twice: that is where the picture lies, whatever the part is called.
+    A plain channel (R) of a named part is of the pass that the part names. In one part of each view it is there twice, where
+    the picture lies: in the first that is called so, else in the first, whatever that one is called.
     """
-    first = {header.get("view"): index for index, (header, _) in reversed(list(enumerate(parts)))}
+    numbered = list(reversed(list(enumerate(header for header, _ in parts))))
+    first = {header.get("view"): index for index, header in numbered}
+    first |= {header.get("view"): index for index, header in numbered if _shown_pass(header).lower() in PICTURE_PARTS}
     return [
         found
         for index, (header, names) in enumerate(parts)
@@ -53,10 +56,15 @@ def _read_name(index: int, name: str, header: Mapping[str, Any], is_first: bool)
     plain, named = split_view(name, list(header.get("multiView") or ()))
     path, _, letter = plain.rpartition(".")
     if not path and header.get("name"):
-        part = str(header["name"]).removesuffix(f"-{view}" if view else "")
-        yield ChannelName((index, name), part, letter, view or named)
+        yield ChannelName((index, name), _shown_pass(header), letter, view or named)
     if path or is_first or not header.get("name"):
         yield ChannelName((index, name), path, letter, view or named)
+
+
+def _shown_pass(header: Mapping[str, Any]) -> str:
+    """The name of a part without the view: "rgba" of "rgba-left" as Blender writes it, "rgba.left" (Nuke) and "rgba_left"."""
+    name, view = str(header.get("name") or ""), header.get("view")
+    return next((name.removesuffix(mark + view) for mark in "-._" if name.endswith(mark + view)), name) if view else name
 
 
 def split_view(name: str, views: list[str]) -> tuple[str, str]:
