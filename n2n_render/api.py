@@ -7,7 +7,7 @@ import functools
 import os
 import threading
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
 import numpy as np
@@ -17,13 +17,15 @@ from .errors import N2NError, doubt
 from .frame import metrics
 from .frame.channels import ALPHA, FEATURES, VECTOR
 from .frame.frame import Frame
-from .frame.given import as_frame, size_of
+from .frame.given import as_frame, as_path, size_of
 from .frame.transfer import exposure
 from .progress import Reporter, silent
+from .schema import problem
 
 if TYPE_CHECKING:
     from .adapt import Adapted, AdaptOptions
     from .denoise import Denoiser
+    from .engines.options import EngineOptions
     from .evaluate import Evaluated, EvaluateOptions
     from .sample import Sampled, SampleOptions
     from .train import Trained, TrainOptions
@@ -55,7 +57,7 @@ def read(path: FilePath, layer: str | None = None, finished: bool = False) -> Fr
     """
     from .io.exr import ExrImage
 
-    image = ExrImage.open(path)
+    image = ExrImage.open(as_path(path))
     name = image.layer(layer)
     there = tuple(feature for feature in (*FEATURES, VECTOR) if image.find(name, feature))
     frame = image.frame(name, there)
@@ -86,13 +88,16 @@ def write(path: FilePath, image: Frame | NDArray[Any], like: FilePath | None = N
     (Frame(6×4: color, albedo), 0.0, 0.5)
     """
     from .io.exr import ExrImage, write_frame
-    from .io.sequence import check_overwrites
+    from .io.sequence import OTHER_IMAGES, check_overwrites
 
-    frame = as_frame(image)
+    frame, path = as_frame(image), as_path(path)
+    if path.suffix.lower() in OTHER_IMAGES:
+        raise N2NError(f"{path} would be an EXR file under another kind's name", "Name it .exr.")
     if like is None:
         write_frame(path, frame)
         return
-    check_overwrites([[Path(like)]], [Path(path)])
+    like = as_path(like)
+    check_overwrites([[like]], [path])
     file = ExrImage.open(like)
     name = file.layer(layer)
     window = file.window(name)
@@ -123,11 +128,17 @@ class Running(TypedDict, total=False):
 
 
 class Model:
-    """A denoiser that can be called again and again; `load_model` makes it. Calls from several threads take turns."""
+    """A denoiser that can be called again and again; `load_model` makes it. Calls from several threads take turns.
 
-    def __init__(self, name: str, denoiser: "Denoiser"):
+    A copy, or what another process is sent, is the same model loaded anew.
+    """
+
+    def __init__(self, name: str, denoiser: "Denoiser", how: "_How"):
         self.name = name
-        self._denoiser, self._lock = denoiser, threading.Lock()
+        self._denoiser, self._how, self._lock = denoiser, how, threading.Lock()
+
+    def __reduce__(self) -> tuple[Callable[..., "Model"], tuple[str, "_How"]]:
+        return _load, (self.name, self._how)
 
     def __repr__(self) -> str:
         return f"<model {self.name}, {self.runs_on}>"
@@ -175,13 +186,48 @@ def load_model(name: FilePath = "oidn", **running: Unpack[Running]) -> Model:
     >>> model(np.ones((16, 16, 3)), albedo=np.ones((16, 16, 3))).shape
     (16, 16, 3)
     """
-    from .denoise import load_denoiser
-    from .engines.options import EngineOptions
+    return _load(_model_name(name), _How.read(running))
 
-    options: dict[str, Any] = dict(running)
-    prefilter, average = options.pop("prefilter", None), options.pop("average", 1)
-    loaded = load_denoiser(os.fspath(name), EngineOptions(**options), prefilter, average, doubt)
-    return Model(os.fspath(name), loaded)
+
+def _load(name: str, how: "_How") -> Model:
+    from .denoise import load_denoiser
+
+    return Model(name, load_denoiser(name, how.engine, how.prefilter, how.average, doubt), how)
+
+
+@dataclass(frozen=True)
+class _How:
+    """`Running`, checked."""
+
+    engine: "EngineOptions"
+    prefilter: bool | None
+    average: int
+
+    @classmethod
+    def read(cls, running: Running) -> "_How":
+        """Raises N2NError for names that are not there, and for values out of their ranges."""
+        from .config import Orientations
+        from .engines.options import EngineOptions
+
+        options: dict[str, Any] = dict(running)
+        known = Running.__annotations__
+        unknown = next((key for key in options if key not in known), None)
+        if unknown:
+            raise N2NError(f"there is no {unknown!r} that says how a model runs", f"There are {', '.join(known)}.")
+        prefilter, average = options.pop("prefilter", None), options.pop("average", 1)
+        wrong = problem(average, Orientations, "average") or problem(prefilter, bool | None, "prefilter")
+        if wrong:
+            raise N2NError(wrong, "help(n2n_render.api.Running) says what it means.")
+        return cls(EngineOptions(**options), prefilter, average)
+
+
+def _model_name(name: object) -> str:
+    if not isinstance(name, (str, os.PathLike)):
+        raise N2NError(
+            f"a model is a name, a path or what load_model returned, not {type(name).__name__}",
+            "`n2n-render models` lists the names.",
+        )
+    return os.fspath(name)
 
 
 def denoise(
@@ -222,8 +268,8 @@ def denoise(
         if running:
             raise N2NError(f"{next(iter(running))} is decided where the model is loaded", "Pass it to load_model.")
         return model(frame)
-    name = _with_guides_at_hand(os.fspath(model), frame)
-    return _kept_model(name, _version(name), tuple(sorted(running.items())))(frame)
+    name = _with_guides_at_hand(_model_name(model), frame)
+    return _kept_model(name, _version(name), _How.read(running))(frame)
 
 
 def _with_guides_at_hand(name: str, frame: Frame) -> str:
@@ -243,8 +289,8 @@ def _version(name: str) -> tuple[Any, ...]:
 
 
 @functools.lru_cache(MODELS_KEPT)
-def _kept_model(name: str, version: tuple[Any, ...], running: tuple[tuple[str, Any], ...]) -> Model:
-    return load_model(name, **dict(running))
+def _kept_model(name: str, version: tuple[Any, ...], how: _How) -> Model:
+    return _load(name, how)
 
 
 def psnr(image: Frame | NDArray[Any], reference: Frame | NDArray[Any], second: Frame | NDArray[Any] | None = None) -> float:
@@ -256,7 +302,7 @@ def psnr(image: Frame | NDArray[Any], reference: Frame | NDArray[Any], second: F
         second: an independent second reference: then the references' own noise does not count against the image.
 
     Returns:
-        NaN where the error is lost in the noise of two references.
+        Infinity for the reference itself; NaN where the error is lost in the noise of two references.
 
     >>> import numpy as np
     >>> import n2n_render as n2n
@@ -270,6 +316,8 @@ def psnr(image: Frame | NDArray[Any], reference: Frame | NDArray[Any], second: F
         raise N2NError(
             f"the image is {size_of(shown)} and the reference {size_of(first)}", "Compare pictures of the same size."
         )
+    if second is None and np.array_equal(shown, first):
+        return float("inf")
     factor = np.float32(exposure((first + other) / 2))
     return metrics.psnr(image=shown * factor, reference_a=first * factor, reference_b=other * factor)
 
@@ -336,13 +384,17 @@ def evaluate(options: "EvaluateOptions | None" = None, *, reporter: Reporter = s
     return run(_options(EvaluateOptions, options, values), reporter)
 
 
-def _options(kind: Callable[..., Options], options: Options | None, values: dict[str, Any]) -> Options:
+def _options(kind: type[Options], options: Options | None, values: dict[str, Any]) -> Options:
     """The options object itself, or one that is made of the values."""
     if options is None:
         try:
             return kind(**values)
         except TypeError as error:
-            raise N2NError(str(error).replace("__init__() ", ""), f"help({kind.__name__}) lists what there is.") from None
+            raise N2NError(str(error).replace(".__init__()", ""), f"help({kind.__name__}) lists what there is.") from None
+    if not isinstance(options, kind):
+        raise N2NError(
+            f"the options are of type {type(options).__name__}, but must be {kind.__name__}", "Or pass values by their names."
+        )
     if values:
         raise N2NError(f"{next(iter(values))} is given beside an options object", "Pass one of them.")
     return options

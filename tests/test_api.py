@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import inspect
+import os
 import pickle
 import re
 import subprocess
@@ -109,6 +110,9 @@ def test_open_image_denoise_takes_the_guides_that_there_are(noisy):
         (np.full((4, 5, 3), np.nan), "20 pixel(s)"),
         (np.full((4, 5, 3), 1e300), "20 pixel(s)"),
         (None, "()"),
+        ([[1.0], [1.0, 2.0]], "cannot be read as an array"),
+        ("frame.exr", "is a path"),
+        (Path("frame.exr"), "n2n.read(path)"),
         (n2n.Frame(np.ones((4, 5, 3)), albedo=np.ones((4, 6, 3))), "the image is 5×4, but its albedo is 6×4"),
         (n2n.Frame(np.ones((4, 5, 3)), depth=np.full((4, 5, 1), np.nan)), "depth holds 20 pixel(s)"),
         (n2n.Frame(np.ones((4, 5, 3)), normal=np.ones((4, 5, 4))), "normal has the shape (4, 5, 4)"),
@@ -231,3 +235,62 @@ def test_the_five_lines_of_the_documents_run(document, noisy, tmp_path, monkeypa
     n2n.write("reference.exr", true_frame(48, 64))
     exec(re.search(r"```python\n(import n2n_render as n2n\n.*?)```", text, re.S)[1], {})
     assert float(capsys.readouterr().out.split()[0]) > 25 and n2n.read("clean.exr").albedo is not None
+
+
+def test_tensors_that_numpy_cannot_read_are_one_sentence(noisy):
+    import torch
+
+    tensor = torch.from_numpy(noisy.color)
+    np.testing.assert_array_equal(n2n.denoise(tensor, **FAST), n2n.denoise(noisy.color, **FAST))
+    for given in (tensor.bfloat16(), tensor.clone().requires_grad_()):
+        with pytest.raises(N2NError, match="cannot be read as an array") as error:
+            n2n.denoise(given, **FAST)
+        assert "detach().float().cpu().numpy()" in error.value.hint
+
+
+@pytest.mark.parametrize(
+    "call, says",
+    [
+        (lambda image: n2n.denoise(image, devise="cpu"), "there is no 'devise'"),
+        (lambda image: n2n.load_model("oidn", average=3), "average is 3, but must be one of 1, 2, 4, 8"),
+        (lambda image: n2n.denoise(image, average=[1]), "average is a list"),
+        (lambda image: n2n.denoise(image, model=None), "a model is a name, a path or what load_model returned, not NoneType"),
+        (lambda image: n2n.load_model(3), "not int"),
+        (lambda image: n2n.read(None), "a path is a text or a pathlib.Path, not NoneType"),
+        (lambda image: n2n.write(3, image), "not int"),
+        (lambda image: n2n.write("a.exr", image, like=b"b.exr"), "not bytes"),
+        (lambda image: n2n.write("clean.png", image), "another kind's name"),
+        (lambda image: n2n.adapt("a.exr"), "of type str, but must be AdaptOptions"),
+        (lambda image: n2n.sample(spp=8, foo=1), "SampleOptions got an unexpected keyword argument 'foo'"),
+    ],
+)
+def test_what_cannot_be_meant_is_an_error_of_ours(noisy, call, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(N2NError, match=re.escape(says)):
+        call(noisy.color)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_can_be_sent_to_another_process(noisy):
+    model = n2n.load_model("oidn-small", device="cpu", engine="oidn", average=2)
+    again = pickle.loads(pickle.dumps(model))
+    assert again.name == model.name and again.runs_on == model.runs_on
+    np.testing.assert_array_equal(again(noisy), model(noisy))
+
+
+def test_a_picture_is_infinitely_near_to_itself(noisy):
+    assert n2n.psnr(noisy, noisy.color) == float("inf")
+
+
+def test_denoising_needs_no_torch(noisy, tmp_path):
+    n2n.write(tmp_path / "a.exr", noisy)
+    code = (
+        "import sys; sys.modules['torch'] = None\nimport n2n_render as n2n\nfrom concurrent.futures import ThreadPoolExecutor\n"
+        "frame = n2n.read('a.exr')\nwith ThreadPoolExecutor(4) as pool:\n"
+        "    images = list(pool.map(lambda _: n2n.denoise(frame, model='oidn-small', device='cpu', engine='oidn'), range(4)))\n"
+        "n2n.write('b.exr', images[0], like='a.exr'); print(all((image == images[0]).all() for image in images))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    made = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert made.returncode == 0 and made.stdout == "True\n", made.stderr
+    np.testing.assert_array_equal(n2n.read(tmp_path / "b.exr").color, n2n.denoise(noisy, **FAST))

@@ -1,5 +1,7 @@
 """What a program hands over → a Frame that can be denoised, or one sentence about what is wrong with it."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,9 +31,29 @@ def as_frame(image: Frame | NDArray[Any], **guides: NDArray[Any] | None) -> Fram
     return Frame(**channels)
 
 
-def _as_channel(name: str, given: NDArray[Any]) -> NDArray[np.float32]:
-    pixels, count = np.asarray(given), CHANNELS[name].count if name in CHANNELS else None
+def as_path(given: object) -> Path:
+    """Raises N2NError for what is no path."""
+    if isinstance(given, (str, os.PathLike)):
+        return Path(os.fspath(given))
+    raise N2NError(f"a path is a text or a pathlib.Path, not {type(given).__name__}", "Pass the path of an EXR file.")
+
+
+def _as_channel(name: str, given: object) -> NDArray[np.float32]:
+    count = CHANNELS[name].count if name in CHANNELS else None
     what = "the image" if name == COLOR else name
+    if isinstance(given, (str, os.PathLike)):
+        raise N2NError(f"{what} is a path, but must be an array or a frame", "Read it first: n2n.read(path).")
+    try:
+        pixels = np.asarray(given)
+    except (
+        ValueError,
+        TypeError,
+        RuntimeError,
+    ) as error:  # rows of several lengths; tensors on a GPU, with gradients, bfloat16
+        raise N2NError(
+            f"{what} cannot be read as an array: {str(error).splitlines()[0]}",
+            "Pass a NumPy array of floats; of a tensor, image.detach().float().cpu().numpy().",
+        ) from None
     if pixels.ndim != 3 or 0 in pixels.shape or pixels.shape[-1] != (count or pixels.shape[-1]):
         wanted = f"(height, width, {count or 'channels'})"
         raise N2NError(f"{what} has the shape {pixels.shape}, but must have {wanted}", _shape_hint(pixels, count))
