@@ -13,6 +13,8 @@ import importlib
 import sys
 import types
 
+from .version import __version__ as __version__
+
 TYPE_CHECKING = False  # the module typing takes longer than all else here, and the command line waits for it
 if TYPE_CHECKING:
     import inspect
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from .errors import N2NError
     from .frame.frame import Frame
 
-__version__ = "0.1.0"
 __all__ = [
     "Frame",
     "Model",

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
 from ..errors import N2NError, doubt
 from ..io.atomic import read_json, write_text
 from ..network.checkpoint import Checkpoint
 from ..schema import check_items
+from ..version import __version__
 
 
 @dataclass(frozen=True)

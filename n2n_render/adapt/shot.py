@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
 from ..denoise.choice import tell_names
 from ..engines.options import EngineOptions
 from ..errors import N2NError, UnreadableFile
@@ -20,6 +19,7 @@ from ..learn.arrays import Cleaner
 from ..learn.shot import FrameLoader, ShotFrame
 from ..learn.start import ShotStart, digest, initial_estimate_maker
 from ..progress import Progress, Reporter
+from ..version import __version__
 from .report import facts
 from .subjects import Subject, find_all_subjects
 

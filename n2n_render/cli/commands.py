@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .. import __version__
+from ..version import __version__
 from .ending import Commands
 from .learning import adapt, online, train
 from .options import engine_options, folder_name, make_reporter, precision_word, source_options

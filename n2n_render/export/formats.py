@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from .. import __version__
 from ..engines.oidn import OidnEngine, archive_tensors
 from ..engines.protocol import Engine, Image, OnProgress
 from ..engines.torch_engine import TorchEngine
@@ -25,6 +24,7 @@ from ..network.build import fold
 from ..network.checkpoint import Checkpoint, load_network
 from ..network.registry import open_model, read_sidecar, sidecar_path
 from ..network.specification import Specification
+from ..version import __version__
 
 SUFFIXES = {"tza": ".tza", "onnx": ".onnx", "torchscript": ".pt"}
 WORDS = {"float32": "single", "float16": "half"}  # of precision, in sidecars

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import __version__
 from ..errors import N2NError
 from ..frame.channels import NEIGHBORS
 from ..io.atomic import check_regular, temporary_folder, write_beside
 from ..schema import shown
+from ..version import __version__
 from .provenance import Provenance
 from .specification import Specification
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__
 from ..config import to_dict
 from ..denoise.alpha import AlphaDenoiser
 from ..denoise.layers import put_layer
@@ -39,6 +38,7 @@ from ..progress import Progress, Reporter, silent
 from ..sample.options import SampleOptions
 from ..sample.sampling import sample
 from ..schema import check_items
+from ..version import __version__
 from .learner import Learner
 from .options import OnlineOptions
 from .points import CurveMeans, Point, compare, curve_means, estimate

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__
 from ..errors import N2NError, doubt
 from ..frame.independence import SPREAD_REFUSED, compare, look_at
 from ..io.atomic import make_folder
@@ -18,6 +17,7 @@ from ..io.exr import ExrImage, is_readable, read_frame
 from ..io.owned import owned_folder, remove_abandoned
 from ..progress import Progress, Reporter, silent
 from ..renderers.cycles import VECTORS
+from ..version import __version__
 from . import plan
 from .launch import Worker
 from .options import SampleOptions

@@ -33,8 +33,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
 from ..errors import LOGGER, N2NError, sentence_of
+from ..version import __version__
 from .request import LONGEST_LINE, BadRequest, Cancel, Check, Denoise, Describe, Identity, Quit, Request, parse_request
 from .work import DenoiseWork, check
 

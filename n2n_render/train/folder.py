@@ -8,9 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
 from ..errors import N2NError
 from ..io.atomic import LOCK, Busy, locked_folder, remove_abandoned, write_text
+from ..version import __version__
 from .journal import PREVIEWS
 
 
