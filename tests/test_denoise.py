@@ -121,7 +121,7 @@ def test_running_out_of_memory_halves_the_tiles_and_then_says_so(frame, monkeypa
         return run(encoded)
 
     monkeypatch.setattr(limited.engine, "run", small_only)
-    monkeypatch.setattr("n2n_render.denoise.memory.SMALLEST_TILE_PX", 32)
+    monkeypatch.setattr("n2n_render.ladder.memory.SMALLEST_TILE_PX", 32)
     np.testing.assert_allclose(limited.denoise(frame), whole, rtol=1e-4, atol=1e-6)
     monkeypatch.setattr(limited.engine, "run", lambda encoded, on_progress: (_ for _ in ()).throw(MemoryError("no")))
     with pytest.raises(N2NError, match="not enough memory"):

@@ -5,13 +5,13 @@ import pytest
 import torch
 from conftest import noisy_frame, true_frame
 
-from n2n_render.denoise.ladder import Ladder, encode_channels
 from n2n_render.engines.choice import make_engine
 from n2n_render.engines.options import EngineOptions
 from n2n_render.engines.torch_engine import TorchEngine
 from n2n_render.errors import N2NError
 from n2n_render.frame.frame import Frame
 from n2n_render.frame.transfer import depth_scale, expose, exposure
+from n2n_render.ladder.ladder import Ladder, encode_channels
 from n2n_render.learn.running import LiveLadder, encode_batch
 from n2n_render.network.build import build_network
 from n2n_render.network.checkpoint import Checkpoint

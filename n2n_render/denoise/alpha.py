@@ -8,9 +8,9 @@ from ..engines.options import ANY_ENGINE, EngineOptions
 from ..frame.arrays import Array, Mask
 from ..frame.frame import Frame
 from ..frame.independence import in_squares
+from ..ladder.memory import ResilientLadder
 from ..network.oidn_weights import oidn_checkpoint
 from ..progress import Warn, ignore
-from .memory import ResilientLadder
 
 SURE_ALPHA = 1e-6  # nearer to 0 or 1 than this is rounding of a mean
 SURE_PX = 3  # square of pixels that are all 0 or all 1: in a soft shadow they hardly are, by chance

@@ -8,12 +8,12 @@ from ..frame.arrays import Array
 from ..frame.frame import Frame
 from ..frame.orient import ORIENTATIONS, move_back, turn
 from ..guides.prefilter import Prefilter
+from ..ladder.memory import ResilientLadder
 from ..network.checkpoint import Checkpoint
 from ..network.registry import open_model
 from ..network.specification import Specification
 from ..progress import OnFraction, Warn, ignore, part
 from .alpha import AlphaDenoiser
-from .memory import ResilientLadder
 
 
 class Denoiser:

@@ -10,9 +10,9 @@ from ..frame.channels import in_files
 from ..guides.neighbors import Neighbors
 from ..io.exr import ExrImage
 from ..io.sources import DETECT, Sources
+from ..ladder.ladder import LARGE_FRAME_PIXELS
 from ..progress import OnFraction
 from .denoiser import Denoiser
-from .ladder import LARGE_FRAME_PIXELS
 from .layers import denoise_layers
 from .options import AS_DENOISED, PictureOptions
 from .renders import LayerRender, Renders, read_ahead

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ..denoise.ladder import Ladder
 from ..engines.choice import make_engine
 from ..engines.options import EngineOptions
 from ..engines.protocol import Image
@@ -17,6 +16,7 @@ from ..frame.frame import Frame
 from ..io.atomic import locked_file
 from ..io.exr import read_frame
 from ..io.sequence import OTHER_IMAGES, find_any_frame
+from ..ladder.ladder import Ladder
 from ..network.checkpoint import Checkpoint
 from ..network.registry import open_model, sidecar_path
 from ..progress import Reporter, silent

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..denoise.memory import ResilientLadder
 from ..engines.options import ANY_ENGINE, EngineOptions
 from ..errors import N2NError, UnreadableFile, doubt
 from ..frame.arrays import Array
@@ -14,6 +13,7 @@ from ..frame.motion import neighbor_guides, share_noise
 from ..frame.windows import Window, place
 from ..io.exr import ExrImage
 from ..io.sources import DETECT, Sources
+from ..ladder.memory import ResilientLadder
 from ..network.checkpoint import Checkpoint
 from ..network.registry import open_model
 from ..network.specification import Specification

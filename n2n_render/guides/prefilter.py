@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..denoise.memory import ResilientLadder
 from ..engines.options import ANY_ENGINE, EngineOptions
 from ..frame.channels import Kind, kind_of
 from ..frame.frame import Frame
+from ..ladder.memory import ResilientLadder
 from ..network.oidn_weights import oidn_checkpoint
 from ..network.specification import Specification
 from ..progress import OnFraction, Warn, ignore, part

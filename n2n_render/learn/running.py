@@ -5,11 +5,11 @@ from typing import Any
 
 import torch
 
-from ..denoise.ladder import Ladder, See, encode_channels
 from ..engines.torch_engine import TorchEngine
 from ..frame.arrays import Array
 from ..frame.channels import COLOR
 from ..frame.transfer import unexpose
+from ..ladder.ladder import Ladder, See, encode_channels
 from ..network.specification import Specification, decode_output
 from ..progress import OnFraction
 from .arrays import split_exposed
