@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     import inspect
     from typing import Any
 
-    from .api import Model, adapt, denoise, evaluate, load_model, psnr, read, sample, train, write
+    from .api import adapt, denoise, evaluate, psnr, read, sample, train, write
     from .errors import N2NError
     from .frame.frame import Frame
+    from .loaded import Model, load_model
 
 __all__ = [
     "Frame",
@@ -39,7 +40,12 @@ __all__ = [
     "write",
 ]
 
-_ELSEWHERE = {"Frame": "frame.frame", "N2NError": "errors"}  # all others are in api.py
+_ELSEWHERE = {
+    "Frame": "frame.frame",
+    "Model": "loaded",
+    "N2NError": "errors",
+    "load_model": "loaded",
+}  # all others are in api.py
 _VERBS = ("adapt", "denoise", "evaluate", "sample", "train")  # functions that share their names with folders
 
 

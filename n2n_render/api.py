@@ -3,34 +3,27 @@
 Radiance is scene-linear, unbounded, (H, W, 3), row 0 on top. What goes wrong is an `N2NError`: one sentence and what to do.
 """
 
-import functools
 import os
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import N2NError, doubt
+from .errors import N2NError
 from .frame import metrics
 from .frame.channels import ALPHA, FEATURES, VECTOR
 from .frame.frame import Frame
 from .frame.given import as_frame, as_path, size_of
 from .frame.transfer import exposure
+from .loaded import Model, Running, kept_model, model_name
 from .progress import Reporter, silent
-from .schema import problem
 
 if TYPE_CHECKING:
     from .adapt import Adapted, AdaptOptions
-    from .denoise import Denoiser
-    from .engines.options import EngineOptions
     from .evaluate import Evaluated, EvaluateOptions
     from .sample import Sampled, SampleOptions
     from .train import Trained, TrainOptions
 
-MODELS_KEPT = 4  # between calls of `denoise`; each holds its weights, and a runtime
 FilePath = str | os.PathLike[str]
 Options = TypeVar("Options")
 
@@ -110,126 +103,6 @@ def write(path: FilePath, image: Frame | NDArray[Any], like: FilePath | None = N
     file.write(path)
 
 
-class Running(TypedDict, total=False):
-    """What runs a model, and how.
-
-    device: auto, cpu, cuda, cuda:1, mps, hip, sycl, metal. engine: auto (the fastest that can), torch, oidn, openvino.
-    precision: auto, float32, float16 or bfloat16. average: 1, 2, 4 or 8 mirrored and turned copies of each image are
-    denoised, and their mean is taken. prefilter: clean albedo and normal first; None: if the model wants them clean.
-    tile_px: size of a tile, smaller takes less memory; None: what suits the engine.
-    """
-
-    device: str
-    engine: str
-    precision: str
-    average: int
-    prefilter: bool | None
-    tile_px: int | None
-
-
-class Model:
-    """A denoiser that can be called again and again; `load_model` makes it. Calls from several threads take turns.
-
-    A copy, or what another process is sent, is the same model loaded anew.
-    """
-
-    def __init__(self, name: str, denoiser: "Denoiser", how: "_How"):
-        self.name = name
-        self._denoiser, self._how, self._lock = denoiser, how, threading.Lock()
-
-    def __reduce__(self) -> tuple[Callable[..., "Model"], tuple[str, "_How"]]:
-        return _load, (self.name, self._how)
-
-    def __repr__(self) -> str:
-        return f"<model {self.name}, {self.runs_on}>"
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """The guides that it takes besides the picture."""
-        return tuple(self._denoiser.features)
-
-    @property
-    def runs_on(self) -> str:
-        """The engine and the device, in words."""
-        return str(self._denoiser.engine.description)
-
-    def __call__(
-        self, image: Frame | NDArray[Any], albedo: NDArray[Any] | None = None, normal: NDArray[Any] | None = None
-    ) -> NDArray[np.float32]:
-        """Denoises one image; see `denoise`."""
-        frame = as_frame(image, albedo=albedo, normal=normal)
-        lacking = [feature for feature in self.features if feature in FEATURES and feature not in frame]
-        if lacking:
-            raise N2NError(
-                f"the model {self.name} needs {' and '.join(lacking)}, which the image does not have",
-                "Pass what is missing, or another model; `n2n-render models` lists what each needs.",
-            )
-        with self._lock:
-            return self._denoiser.denoise(frame)
-
-
-def load_model(name: FilePath = "oidn", **running: Unpack[Running]) -> Model:
-    """A model by its name, and what runs it, for many images.
-
-    Args:
-        name: oidn, oidn-small, oidn-large, …, as `n2n-render models` lists them; a run folder, a checkpoint, a .tza file.
-        running: device, engine, precision, average, prefilter, tile_px; see `n2n_render.api.Running`.
-
-    Raises:
-        N2NError: there is no such model, or nothing here can run it.
-
-    >>> import numpy as np
-    >>> import n2n_render as n2n
-    >>> model = n2n.load_model("oidn-small-albedo", device="cpu")
-    >>> model.features
-    ('albedo',)
-    >>> model(np.ones((16, 16, 3)), albedo=np.ones((16, 16, 3))).shape
-    (16, 16, 3)
-    """
-    return _load(_model_name(name), _How.read(running))
-
-
-def _load(name: str, how: "_How") -> Model:
-    from .denoise import load_denoiser
-
-    return Model(name, load_denoiser(name, how.engine, how.prefilter, how.average, doubt), how)
-
-
-@dataclass(frozen=True)
-class _How:
-    """`Running`, checked."""
-
-    engine: "EngineOptions"
-    prefilter: bool | None
-    average: int
-
-    @classmethod
-    def read(cls, running: Running) -> "_How":
-        """Raises N2NError for names that are not there, and for values out of their ranges."""
-        from .config import Orientations
-        from .engines.options import EngineOptions
-
-        options: dict[str, Any] = dict(running)
-        known = Running.__annotations__
-        unknown = next((key for key in options if key not in known), None)
-        if unknown:
-            raise N2NError(f"there is no {unknown!r} that says how a model runs", f"There are {', '.join(known)}.")
-        prefilter, average = options.pop("prefilter", None), options.pop("average", 1)
-        wrong = problem(average, Orientations, "average") or problem(prefilter, bool | None, "prefilter")
-        if wrong:
-            raise N2NError(wrong, "help(n2n_render.api.Running) says what it means.")
-        return cls(EngineOptions(**options), prefilter, average)
-
-
-def _model_name(name: object) -> str:
-    if not isinstance(name, (str, os.PathLike)):
-        raise N2NError(
-            f"a model is a name, a path or what load_model returned, not {type(name).__name__}",
-            "`n2n-render models` lists the names.",
-        )
-    return os.fspath(name)
-
-
 def denoise(
     image: Frame | NDArray[Any],
     albedo: NDArray[Any] | None = None,
@@ -268,8 +141,7 @@ def denoise(
         if running:
             raise N2NError(f"{next(iter(running))} is decided where the model is loaded", "Pass it to load_model.")
         return model(frame)
-    name = _with_guides_at_hand(_model_name(model), frame)
-    return _kept_model(name, _version(name), _How.read(running))(frame)
+    return kept_model(_with_guides_at_hand(model_name(model), frame), running)(frame)
 
 
 def _with_guides_at_hand(name: str, frame: Frame) -> str:
@@ -277,20 +149,6 @@ def _with_guides_at_hand(name: str, frame: Frame) -> str:
     if name not in ("oidn", "oidn-small") or {"albedo", "normal"} <= set(frame):
         return name
     return f"{name}-albedo" if "albedo" in frame else f"{name}-color"
-
-
-def _version(name: str) -> tuple[Any, ...]:
-    """Tells a file, or the folder that one is in, from another, and from what it was before it was written anew."""
-    try:
-        facts = os.stat(name)
-    except OSError:  # a name
-        return ()
-    return os.path.abspath(name), facts.st_mtime_ns, facts.st_size
-
-
-@functools.lru_cache(MODELS_KEPT)
-def _kept_model(name: str, version: tuple[Any, ...], how: _How) -> Model:
-    return _load(name, how)
 
 
 def psnr(image: Frame | NDArray[Any], reference: Frame | NDArray[Any], second: Frame | NDArray[Any] | None = None) -> float:

@@ -15,7 +15,7 @@ import pytest
 from conftest import noisy_frame, true_frame
 
 import n2n_render as n2n
-from n2n_render import api
+from n2n_render import api, loaded
 from n2n_render.denoise import load_denoiser
 from n2n_render.engines.options import EngineOptions
 from n2n_render.errors import N2NError
@@ -33,8 +33,8 @@ def noisy():
 
 
 def test_the_examples_in_the_documentation_are_true():
-    failed, tried = doctest.testmod(api)
-    assert tried > 30 and failed == 0
+    found = [doctest.testmod(module) for module in (api, loaded)]
+    assert sum(result.attempted for result in found) > 30 and not any(result.failed for result in found)
 
 
 def test_importing_it_is_light_and_tells_what_there_is():

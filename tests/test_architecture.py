@@ -40,6 +40,7 @@ ALLOWED = {
     "serve": FREE | {"frame", "io", "network", "engines", "denoise", "serve"},
     "cli": None,
     "api": None,
+    "loaded": {"errors", "schema", "config", "frame", "engines", "denoise"},
     "__init__": None,
     "__main__": None,
 }  # None: all of them
