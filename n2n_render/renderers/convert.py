@@ -10,6 +10,7 @@ from .dialect import Motion, Unit
 
 MATRIX = "worldToCamera"  # the standard attribute: row vectors are multiplied from the left, translation in the last row
 ENCODED = 0.05  # so near to 1 is the length of most normals; where several are averaged, at edges of surfaces, it is less
+ENOUGH_PX = 256  # so many rows and columns, evenly spaced, tell how normals are written
 SKEWED = 1e-3  # a matrix whose axes are farther from right angles than this is no camera's
 
 
@@ -34,7 +35,9 @@ def is_encoded(normals: Array) -> bool:
     """Whether normals (H, W, 3) are written as colours, n/2 + 1/2: none is negative, and only decoded most have length 1."""
     if normals.min() < 0:
         return False
-    hit = normals[(normals != 0).any(-1)].astype(np.float64)
+    step = max(1, max(normals.shape[:2]) // ENOUGH_PX)
+    some = normals[::step, ::step]
+    hit = some[(some != 0).any(-1)].astype(np.float64)
     if not hit.size:
         return False
     off = [np.median(np.abs(np.linalg.norm(vectors, axis=-1) - 1)) for vectors in (hit, 2 * hit - 1)]
