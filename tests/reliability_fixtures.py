@@ -2,6 +2,19 @@
 
 import pytest
 
+# Options of a training that takes no time. The files' own: how many steps, and how often it is validated.
+TINY = {
+    "batch": 2,
+    "crop_px": 16,
+    "levels": 2,
+    "encoder_width": 8,
+    "decoder_width": 8,
+    "device": "cpu",
+    "precision": "float32",
+    "hdr": True,
+    "features": ("albedo",),
+}
+
 
 def pytest_addoption(parser):
     group = parser.getgroup("reliability")

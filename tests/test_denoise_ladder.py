@@ -86,7 +86,7 @@ class Broken:
     """An engine whose weights are damaged."""
 
     name, description, precision, coarse, on_cpu = "broken", "a broken engine", "float32", False, True
-    alignment, receptive_radius, tile_px = 8, 32, 64
+    tile_px = 64
 
     def run(self, encoded, on_progress=None):
         return np.full((*encoded.shape[:2], 3), np.nan, np.float32)

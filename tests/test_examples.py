@@ -41,7 +41,6 @@ def test_a_folder_of_files_in_parallel(make_dataset, tmp_path):
 
 
 def test_models_are_compared_with_a_picture(tmp_path):
-    pytest.importorskip("matplotlib")
     truth = true_frame(48, 64)
     n2n.write(tmp_path / "noisy.exr", noisy_frame(truth, 1))
     n2n.write(tmp_path / "truth.exr", truth)

@@ -100,14 +100,6 @@ class OidnEngine(Engine):
         return f"OIDN runtime, {self.runtime.kind} ({self.runtime.device_name})"
 
     @property
-    def alignment(self) -> int:
-        return self.specification.alignment
-
-    @property
-    def receptive_radius(self) -> int:
-        return self.specification.receptive_radius
-
-    @property
     def on_cpu(self) -> bool:
         return self.runtime.kind == "cpu"
 

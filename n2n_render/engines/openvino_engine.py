@@ -12,7 +12,6 @@ import torch
 from ..errors import N2NError
 from ..network.build import fold
 from ..network.checkpoint import Checkpoint, load_network
-from ..network.specification import Specification
 from .protocol import Engine, Image, OnProgress
 
 EXAMPLE_PX = 64
@@ -62,7 +61,6 @@ class OpenvinoEngine(Engine):
     """A compiled network; pixels go in and come out as (H, W, C), any size."""
 
     request: Any  # openvino.InferRequest
-    specification: Specification
     precision: str
     version: str  # of OpenVINO
 
@@ -94,19 +92,11 @@ class OpenvinoEngine(Engine):
         hint = {"bfloat16": openvino.Type.bf16, "float32": openvino.Type.f32}[precision]
         compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"})
         version = openvino.__version__.split("-")[0]
-        return cls(compiled.create_infer_request(), checkpoint.model, precision, version)
+        return cls(compiled.create_infer_request(), precision, version)
 
     @property
     def description(self) -> str:
         return f"OpenVINO {self.version}, CPU, {self.precision}"
-
-    @property
-    def alignment(self) -> int:
-        return self.specification.alignment
-
-    @property
-    def receptive_radius(self) -> int:
-        return self.specification.receptive_radius
 
     def run(self, encoded: Image, on_progress: OnProgress | None = None) -> Image:
         try:

@@ -26,14 +26,6 @@ class Engine(Protocol):
         """Library, device and precision, in words."""
 
     @property
-    def alignment(self) -> int:
-        """Pixels: tiles start on this grid."""
-
-    @property
-    def receptive_radius(self) -> int:
-        """Pixels: tiles overlap by this much."""
-
-    @property
     def tile_px(self) -> int:
         """Pixels: side of the largest tile that it usually takes."""
 

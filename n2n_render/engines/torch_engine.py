@@ -57,14 +57,6 @@ class TorchEngine(Engine):
         return f"PyTorch, {describe_device(self.device)}, {self.precision}"
 
     @property
-    def alignment(self) -> int:
-        return self.network.specification.alignment
-
-    @property
-    def receptive_radius(self) -> int:
-        return self.network.specification.receptive_radius
-
-    @property
     def on_cpu(self) -> bool:
         return self.device.type == "cpu"
 

@@ -118,9 +118,9 @@ def open_written(kind: str, path: Path, precision: str) -> Engine:
         if precision == "float16":  # the library reads no other
             return OidnEngine.open(written, "cpu", archive=path.read_bytes())
         return TorchEngine.open(written, "cpu")
-    model = Specification.from_dict(read_sidecar(path)["model"], str(sidecar_path(path)))
+    Specification.from_dict(read_sidecar(path)["model"], str(sidecar_path(path)))  # it can be read again
     run = _onnx_runner(path) if kind == "onnx" else _torchscript_runner(path)
-    return _Foreign(run, model, precision)
+    return _Foreign(run, precision)
 
 
 Run = Callable[[Image], Image]  # (1, C, H, W) → (1, 3, H, W)
@@ -154,19 +154,10 @@ class _Foreign(Engine):
     """Another program's way to run a file."""
 
     runner: Run
-    specification: Specification
     precision: str
 
     name, description, on_cpu = "exported", "exported file", True
     tile_px = TorchEngine.tile_px
-
-    @property
-    def alignment(self) -> int:
-        return self.specification.alignment
-
-    @property
-    def receptive_radius(self) -> int:
-        return self.specification.receptive_radius
 
     def run(self, encoded: Image, on_progress: OnProgress | None = None) -> Image:
         predicted = self.runner(np.ascontiguousarray(encoded.transpose(2, 0, 1))[None])

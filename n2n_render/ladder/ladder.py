@@ -91,10 +91,10 @@ class Ladder:
     def _climb(self, images: Mapping[str, Array], see: See, factor: float, on_fraction: OnFraction) -> Array:
         height, width = images[COLOR].shape[:2]
         output = np.empty((height, width, 3), np.float32)
-        engine, tile_px = self.engine, self.largest_tile_px(height, width)
-        plan = list(tiles.cut(height, width, tile_px, engine.receptive_radius, engine.alignment))
+        model, tile_px = self.model, self.largest_tile_px(height, width)
+        plan = list(tiles.cut(height, width, tile_px, model.receptive_radius, model.alignment))
         for index, tile in enumerate(plan):
-            shown = {name: images[name][tile.outer] for name in self.model.layout.names}
+            shown = {name: images[name][tile.outer] for name in model.layout.names}
             told = part(on_fraction, index, len(plan))
             self._paint(shown, see, factor, tile.crop, output[tile.inner], told)
             on_fraction((index + 1) / len(plan))

@@ -1,6 +1,6 @@
 """How far are a verb's options handed through the code? Counted from the source alone, without running it.
 
-    python tests/benchmarks/walks.py n2n_render adapt/adapt.py:adapt:options train/loop.py:train:options
+    python tests/benchmarks/walks.py n2n_render adapt/adaptation.py:adapt:options train/training.py:train:options
 
 The walk starts in the verb's function and follows every call inside the package that is given the options, an attribute of
 theirs that is itself an options object, or an object that was built from them whole and therefore carries them

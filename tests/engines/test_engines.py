@@ -244,7 +244,7 @@ class SmallGpu:
 
     def __init__(self, engine, limit):
         self.engine, self.limit, self.tried = engine, limit, []
-        self.alignment, self.receptive_radius, self.tile_px = engine.alignment, engine.receptive_radius, engine.tile_px
+        self.tile_px = engine.tile_px
 
     def run(self, encoded, on_progress=None):
         self.tried.append(encoded.shape[0] * encoded.shape[1])
@@ -334,7 +334,6 @@ def test_every_engine_says_its_precision_in_one_word():
     for engine, asked in (("torch", "float16"), ("torch", "auto"), ("oidn", "auto"), ("openvino", "float32")):
         opened = make_engine(checkpoint, EngineOptions("cpu", engine, asked))
         assert opened.precision == "float32" and not opened.coarse and opened.on_cpu
-        assert (opened.alignment, opened.receptive_radius) == (OIDN.alignment, OIDN.receptive_radius)
     rounded = make_engine(checkpoint, EngineOptions("cpu", "openvino", "bfloat16"))
     assert rounded.precision == "bfloat16" and rounded.coarse and "bfloat16" in rounded.description
     for word in ("half", "single", "float64"):
@@ -350,7 +349,7 @@ def test_an_engine_runs_a_network_that_is_there_already():
     with torch.no_grad():
         expected = network(torch.from_numpy(encoded).permute(2, 0, 1)[None])[0].permute(1, 2, 0)
     np.testing.assert_array_equal(engine.run(encoded), expected.numpy())
-    assert engine.network is network and engine.alignment == PAPER.alignment
+    assert engine.network is network
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import signal
 
 import numpy as np
 import pytest
+import reliability_fixtures
 import torch
 from adapt_fixtures import adapted
 from click.testing import CliRunner
@@ -147,18 +148,7 @@ def refuses_or_works(work, what):
     return False
 
 
-TINY = {
-    "batch": 2,
-    "crop_px": 16,
-    "levels": 2,
-    "encoder_width": 8,
-    "decoder_width": 8,
-    "device": "cpu",
-    "precision": "float32",
-    "hdr": True,
-    "features": ("albedo",),
-    "validations": 1,
-}
+TINY = {**reliability_fixtures.TINY, "validations": 1}
 
 
 @pytest.fixture

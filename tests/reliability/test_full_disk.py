@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from reliability_fixtures import TINY
 
 from n2n_render.engines.oidn import check_installed
 from n2n_render.errors import N2NError
@@ -40,17 +41,6 @@ TRAIN = [
     "float32",
 ]
 ADAPT = ["--steps", 2, "--batch", 2, "--crop", 48, "--device", "cpu", "--engine", "torch", "--average", 1]
-TINY = {
-    "batch": 2,
-    "crop_px": 16,
-    "levels": 2,
-    "encoder_width": 8,
-    "decoder_width": 8,
-    "device": "cpu",
-    "precision": "float32",
-    "hdr": True,
-    "features": ("albedo",),
-}
 
 
 def run(arguments, limit=None, cwd=None):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import reliability_fixtures
 from adapt_fixtures import adapt, adapted, assert_refused
 from conftest import noisy_frame, true_frame
 
@@ -21,19 +22,7 @@ from n2n_render.learn.arrays import cache_pair, used_caches
 from n2n_render.online import OnlineOptions, online
 from n2n_render.train import ResumeOptions, TrainOptions, resume, train
 
-TINY = {
-    "batch": 2,
-    "crop_px": 16,
-    "levels": 2,
-    "encoder_width": 8,
-    "decoder_width": 8,
-    "device": "cpu",
-    "precision": "float32",
-    "hdr": True,
-    "features": ("albedo",),
-    "validations": 1,
-    "steps": 2,
-}
+TINY = {**reliability_fixtures.TINY, "validations": 1, "steps": 2}
 
 
 def holder(code: str) -> subprocess.Popen:

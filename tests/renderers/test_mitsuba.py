@@ -13,7 +13,6 @@ from n2n_render.frame.metrics import psnr
 from n2n_render.frame.transfer import exposure
 from n2n_render.io.exr import ExrImage
 
-pytest.importorskip("mitsuba", reason='needs pip install "n2n-render[mitsuba]"')
 SIZE, SPP, REFERENCE_SPP = 96, 8, 256
 
 
