@@ -84,8 +84,8 @@ def test_the_mean_over_orientations_is_that_of_the_turned_back_pictures(count):
     np.testing.assert_allclose(averaging(count).denoise(frame), np.mean(back, axis=0), rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("count, switches", [(2, (True, False, False)), (4, (True, True, False)), (8, (False, True, True))])
-def test_a_mirrored_frame_gives_the_mirrored_picture(count, switches):
+@pytest.mark.parametrize("count, switches", [(4, (True, True, False)), (4, (True, False, True)), (8, (False, True, True))])
+def test_a_turned_frame_gives_the_turned_picture(count, switches):
     """The network alone does not: it is its mean over orientations that does."""
     frame = noisy_frame(true_frame(48, 80), 1)
     turned = turn(frame, *switches)
