@@ -24,8 +24,9 @@ ALLOWED = {
     "engines": FREE | {"frame", "io", "network", "engines"},
     "ladder": FREE | {"frame", "network", "engines", "ladder"},
     "guides": FREE | {"frame", "io", "network", "engines", "ladder", "guides"},
-    "denoise": FREE | {"frame", "io", "network", "engines", "ladder", "guides", "denoise"},
     "judge": FREE | {"frame", "judge"},
+    # which of several pictures is best where, it asks the judge
+    "denoise": FREE | {"frame", "io", "network", "engines", "ladder", "guides", "judge", "denoise"},
     # it learns from what denoising makes of the guides: a model that wants them clean must never see others
     "learn": FREE | {"frame", "io", "network", "engines", "ladder", "denoise", "guides", "judge", "learn"},
     # verbs

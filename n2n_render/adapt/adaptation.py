@@ -9,6 +9,9 @@ from typing import Any
 
 from ..config import to_dict
 from ..denoise import PictureOptions
+from ..denoise.adapted import Palette
+from ..denoise.alpha import AlphaDenoiser
+from ..denoise.artist import Artist, FrameResult
 from ..denoise.files import raise_failures
 from ..engines.choice import make_engine
 from ..engines.options import EngineOptions
@@ -18,26 +21,34 @@ from ..io.atomic import locked_folder
 from ..io.beside import find_sources
 from ..io.dataset import MANIFEST
 from ..io.sequence import check_output_names, check_overwrites
-from ..judge.blend import Blended
 from ..learn.loop import Schedule
 from ..learn.samplers import Crops
 from ..learn.start import open_shot_start
 from ..network.build import build_network
 from ..network.checkpoint import Checkpoint
 from ..network.device import Float32, pick_device
+from ..network.provenance import Provenance
 from ..network.specification import Specification
-from ..progress import Reporter, silent
+from ..progress import Progress, Reporter, silent
 from .model import CACHE, MODEL, Learned, Told, Training, earlier_model, learn
 from .options import AdaptOptions
-from .painting import Artist, Painting, denoise_shot
-from .report import FrameResult, Report
+from .painting import denoise_shot
+from .report import Report
 from .shot import Selection, Shot
 from .subjects import find_groups
 from .tuning import usual_seconds
 
 REPORT, PREVIEW = "report.json", "preview.png"
 PLACES = ("inputs", "output", "pairs", "sources")  # of the options: no settings, and nobody else's business
-HOW_TO_PAINT = ("average", "keep_noisy", "engine", "precision", "threads", "device")  # of the settings: weights stay the same
+HOW_TO_PAINT = (
+    "average",
+    "fast",
+    "keep_noisy",
+    "engine",
+    "precision",
+    "threads",
+    "device",
+)  # of the settings: weights stay the same
 
 
 def _draw_nothing(path: Path, picture: Any) -> None:
@@ -49,12 +60,13 @@ class Pictures:
     """What draws pictures for people; by default nobody does. What fails there is told of once and ends nothing.
 
     Attributes:
-        error_map: Is given the path of each denoised frame (of each of its view layers) and how wrong it is.
+        error_map: Is given the path of each denoised frame (of each of its view layers) and its expected RMS error on T
+            (H, W), where that is known.
         preview: Is given the path of a picture and what it shows whenever the held-out tiles were asked: noisy, start and
             adapted, exposed radiance (h, w, 3) of a part of a frame.
     """
 
-    error_map: Callable[[Path, Blended], None] = _draw_nothing
+    error_map: Callable[[Path, Array], None] = _draw_nothing
     preview: Callable[[Path, Sequence[Array]], None] = _draw_nothing
 
 
@@ -110,7 +122,6 @@ def adapt(options: AdaptOptions, reporter: Reporter = silent, pictures: Pictures
     if not (folder / MODEL).exists():
         _check_devices(shot.start.model, engine)
     key = shot.key({name: value for name, value in settings.items() if name not in HOW_TO_PAINT})
-    painting = Painting(options.average, engine, PictureOptions(options.keep_noisy), sources)
     rate = shot.start.learning_rate
     error_map, preview = _optional(pictures.error_map), _optional(pictures.preview)
     with locked_folder(folder), Float32():
@@ -123,7 +134,7 @@ def adapt(options: AdaptOptions, reporter: Reporter = silent, pictures: Pictures
         with reporter("denoising") as progress:
             if kept and not kept.now and (said := shot.names()):  # else it is told before the training
                 progress.note(said)
-            artist = Artist.open(model, shot.start.baseline, shot.guides(), painting, error_map, progress)
+            artist = _artist(model, shot, options, error_map, progress)
             frames = denoise_shot(artist, shot.subjects, outputs, report, shot.failed, progress)
         report.finish()
     if kept and kept.path != folder / MODEL:
@@ -139,6 +150,19 @@ def _settings(options: AdaptOptions) -> dict[str, Any]:
     """The options as the model and the report tell them; the names of channels only where there are any."""
     settings = {name: value for name, value in to_dict(options).items() if name not in PLACES}
     return {**settings, "channels": options.sources.channels} if options.sources.channels else settings
+
+
+def _artist(
+    model: Checkpoint | None, shot: Shot, options: AdaptOptions, on_picture: Callable[[Path, Array], None], progress: Progress
+) -> Artist:
+    """model None: no frame of the shot held any noise."""
+    picture, painter, (prefilter, neighbors) = PictureOptions(options.keep_noisy), None, shot.guides()
+    if model:
+        palette = Palette(model, shot.start.baseline)
+        painter = palette.open(prefilter, shot.engine, options.average, options.fast, progress.warn)
+        progress.note(f"denoising with {painter.network.engine.description}")
+    told = model.provenance if model else Provenance()
+    return Artist(painter, told, AlphaDenoiser(shot.engine, progress.warn), neighbors, picture, shot.sources, on_picture)
 
 
 def _training(options: AdaptOptions, usual_rate: float) -> Training:

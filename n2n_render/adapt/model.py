@@ -1,7 +1,5 @@
 """The model of a shot: learned from its frames, or that of an earlier run with the same frames and settings."""
 
-import hashlib
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +9,7 @@ from typing import Any
 from ..errors import N2NError, doubt
 from ..frame.arrays import Array
 from ..io.atomic import make_folder
-from ..io.dataset import parse_name
+from ..io.dataset import frame_names
 from ..learn.loop import Schedule
 from ..learn.samplers import Crops
 from ..learn.shot import ShotFrame
@@ -20,7 +18,7 @@ from ..network.checkpoint import Checkpoint, read_checkpoint, write_somewhere
 from ..network.device import cpu_threads
 from ..network.provenance import Provenance
 from ..progress import Progress, Reporter
-from .shot import Group, Shot
+from .shot import Shot
 from .tuning import Tuned, Tuning
 
 MODEL, CACHE = "adapted.pt", ".adapt-cache"
@@ -152,15 +150,3 @@ def _checkpoint(shot: Shot, frames: Sequence[ShotFrame], tuning: Tuning, tuned: 
         origin=start.provenance.describe() if start else None,
     )
     return Checkpoint(shot.start.model, tuned.weights, provenance)
-
-
-def frame_names(groups: Sequence[Group]) -> list[str]:
-    """Frames as `Pair.name` names them, so that everybody can tell what a model was trained on. Files of one's own have
-    names like render/frame_0001.exr in every shot: they are told apart by where they lie, without saying it.
-    """
-    names = []
-    for path in (group[0].resolve() for group in groups):
-        name = parse_name(path.name)
-        place = "" if name else f" {hashlib.sha256(os.fsencode(path)).hexdigest()[:12]}"
-        names.append(f"{path.parent.name}/{name.picture if name else path.stem}{place}")
-    return names

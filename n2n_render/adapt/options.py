@@ -19,6 +19,7 @@ from ..config import (
     Times,
     wrong_shots,
 )
+from ..denoise.options import PAINTED_AVERAGE
 from ..io.sources import RECOGNISED, SourceOptions
 from ..schema import Checked
 
@@ -42,7 +43,8 @@ class AdaptOptions(Checked):
     temporal: Reach = 0  # frames before and after each one that are looked at too
     shots: Shots = ()  # first and last frame of each: beyond a cut there are no neighbours
     train_frames: Count = 48  # at most so many, evenly spaced, are trained on; all are denoised
-    average: Orientations = 4  # orientations that each picture is the mean of
+    average: Orientations = PAINTED_AVERAGE  # orientations that the picture of all seeds is the mean of
+    fast: bool = False  # paint the mean of all seeds only: nothing is told of the error then
     layer: str | None = None  # the only view layer; None: all that have the passes
     keep_noisy: bool = False
     sources: SourceOptions = RECOGNISED  # where albedo, normal, … lie

@@ -3,30 +3,15 @@
 import contextlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..denoise.artist import FrameResult
 from ..errors import N2NError, doubt
 from ..io.atomic import read_json, write_text
 from ..network.checkpoint import Checkpoint
 from ..schema import check_items
 from ..version import __version__
-
-
-@dataclass(frozen=True)
-class FrameResult:
-    """One denoised frame.
-
-    Attributes:
-        output: Its file.
-        psnr_db: That is expected of it, on T; None: there was no noise in it, and it is as it was.
-        weights: How much of it is the adapted network's and the noisy mean's: "adapted", "noisy", 0 to 1.
-    """
-
-    output: Path
-    psnr_db: float | None
-    weights: dict[str, float]
 
 
 class Report:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..denoise.choice import tell_names
+from ..denoise.subjects import Subject, find_all_subjects
 from ..engines.options import EngineOptions
 from ..errors import N2NError, UnreadableFile
 from ..guides.neighbors import GUIDES_VERSION, Neighbors
@@ -21,7 +22,6 @@ from ..learn.start import ShotStart, digest, initial_estimate_maker
 from ..progress import Progress, Reporter
 from ..version import __version__
 from .report import facts
-from .subjects import Subject, find_all_subjects
 
 Group = tuple[Path, ...]  # the files of one frame, one for each seed
 

@@ -1,18 +1,13 @@
-"""Arguments of `adapt` → its frames: which files are the seeds of each, and what there is to denoise in them."""
+"""Arguments of `adapt` → its frames: which files are the seeds of each."""
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from ..denoise.renders import layers_to_denoise
-from ..errors import N2NError, UnreadableFile, doubt
+from ..errors import N2NError
 from ..io.dataset import MANIFEST, Pair, find_pairs, parse_name
-from ..io.exr import ExrImage
 from ..io.numbering import doubt_gaps, place_files
-from ..io.renders import check_covered
 from ..io.sequence import are_named, find_inputs, match_pairs
-from ..io.sources import DETECT, Sources
 
 
 def find_groups(inputs: Sequence[str], others: Sequence[str]) -> tuple[list[tuple[Path, ...]], list[str]]:
@@ -54,50 +49,3 @@ def _refuse_single_seeds(inputs: Sequence[str], pairs: Sequence[Pair]) -> None:
     if single or not pairs:
         what = f"{single[0][1]}, frame {single[0][2]}, has one seed only" if single else "there is no frame"
         raise N2NError(f"{', '.join(inputs)}: {what}", "Finish `n2n-render sample` first: adapting needs two of each.")
-
-
-@dataclass(frozen=True)
-class Subject:
-    """One view layer of one frame, as one view shows it: what is trained on and denoised at a time. index: of the frame."""
-
-    index: int
-    paths: tuple[Path, ...]
-    layer: str
-
-
-def find_subjects(
-    index: int, paths: tuple[Path, ...], wanted: str | None, features: tuple[str, ...], sources: Sources = DETECT
-) -> list[Subject]:
-    """What there is to denoise in one frame, by the headers of its files alone.
-
-    Raises N2NError for a file that is missing, lacks a pass, or does not cover the first one's pixels.
-    """
-    images = [ExrImage.open(path, header_only=True, sources=sources) for path in paths]
-    layers = layers_to_denoise(images[0], wanted, features)
-    for image in images[1:]:
-        for layer in layers:
-            image.check(image.layer(layer), features)
-            check_covered(images[0].window(layer), images[0].common(layer, image), image.path)
-    return [Subject(index, paths, layer) for layer in layers]
-
-
-def find_all_subjects(
-    groups: Sequence[tuple[Path, ...]], wanted: str | None, features: tuple[str, ...], sources: Sources = DETECT
-) -> tuple[list[list[Subject]], dict[Path, N2NError]]:
-    """What there is to denoise in each frame, and first file → why a frame cannot be denoised, by the headers alone.
-
-    Raises N2NError where no frame can.
-    """
-    subjects: list[list[Subject]] = []
-    failed: dict[Path, N2NError] = {}
-    for index, group in enumerate(groups):
-        try:
-            subjects.append(find_subjects(index, group, wanted, features, sources))
-        except UnreadableFile as error:
-            subjects.append([])
-            failed[group[0]] = error
-            if len(failed) == len(groups):
-                raise
-    for problem in failed.values():
-        doubt(f"left out: {problem.what}")
-    return subjects, failed

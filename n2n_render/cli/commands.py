@@ -119,7 +119,8 @@ def sample(
 @click.option("--strength", type=click.FloatRange(0, 1), default=1.0, help="0: noisy, 1: denoised.")
 @click.option("--shots", metavar="1-48,49-120", help="For a model of `adapt --temporal`: first and last frame of each shot.")
 @source_options
-@engine_options(average="1")
+@click.option("--fast", is_flag=True, help="With a model of `adapt` and --pair: no Error pass, a little worse, 4 passes of 10.")
+@engine_options(average=None, usual="  [default: 1; with a model of `adapt` and --pair 2]")
 @click.option("--tile", type=click.IntRange(32), metavar="PX", help="Tile size; smaller takes less memory.")
 @click.pass_context
 def denoise(
@@ -153,8 +154,11 @@ def denoise(
     )
     done = run(options, make_reporter(ctx))
     count = len(done.outputs)
-    console.result(f"wrote {done.outputs[0]}" if count == 1 else f"wrote {count} files to {options.output}")
-    return {"outputs": list(done.outputs), "engine": done.engine, "prefiltered": done.prefiltered, "models": list(done.models)}
+    known = [psnr for psnr in done.expected_psnr_db if psnr is not None]
+    expected = f", expected PSNR on T {sum(known) / len(known):.1f} dB{' in the mean' * (count > 1)}" if known else ""
+    console.result((f"wrote {done.outputs[0]}" if count == 1 else f"wrote {count} files to {options.output}") + expected)
+    told = {"outputs": list(done.outputs), "engine": done.engine, "prefiltered": done.prefiltered, "models": list(done.models)}
+    return {**told, "expected_psnr_db": list(done.expected_psnr_db)} if known else told
 
 
 @main.command()

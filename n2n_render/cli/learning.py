@@ -194,7 +194,8 @@ def train(
 @source_options
 @click.option("--threads", type=click.IntRange(1), help="CPU threads for training.")
 @click.option("--seed", type=click.IntRange(0), default=1, help="Same seed, frames and --steps: same weights.")
-@engine_options(average="4")
+@click.option("--fast", is_flag=True, help="Paint with 4 passes a frame instead of 10: no Error pass, a little worse.")
+@engine_options(average="2")
 @click.pass_context
 def adapt(
     ctx: click.Context,
@@ -217,9 +218,7 @@ def adapt(
     _check_shots(options["temporal"], shots)
     pillow()
     wanted = AdaptOptions(inputs, out, pair, **options, shots=tuple(parse_shots(shots)))
-    pictures = Pictures(
-        lambda path, picture: write_error_map(path.with_suffix(".error.png"), picture.error_display), write_strip
-    )
+    pictures = Pictures(lambda path, error: write_error_map(path.with_suffix(".error.png"), error), write_strip)
     done = run(wanted, make_reporter(ctx), pictures)
     learned = done.learned
     if learned and learned.now:
@@ -232,19 +231,22 @@ def adapt(
             )
     made = {"folder": out, "outputs": [frame.output for frame in done.frames], "frames": len(done.frames), "model": done.model}
     worst = done.worst
-    if learned is None or worst is None:
+    if learned is None:
         console.result(f"wrote {len(done.frames)} frame(s) to {out}; none holds any noise, so they are as they were")
         return {**made, "learned": False}
-    console.result(
-        f"wrote {len(done.frames)} frame(s) to {out}, expected PSNR on T {done.expected_psnr_db:.1f} dB in the mean, least "
-        f"{worst.psnr_db:.1f} dB in {worst.output.name}; error maps beside them, numbers in report.json"
+    expected = (
+        f", expected PSNR on T {done.expected_psnr_db:.1f} dB in the mean, least {worst.psnr_db:.1f} dB in "
+        f"{worst.output.name}; error maps beside them, numbers in report.json"
+        if worst
+        else ", fast: nothing is known of their error"
     )
+    console.result(f"wrote {len(done.frames)} frame(s) to {out}{expected}")
     console.result(f"model for other frames of this shot: {done.model}")
     return {
         **made,
         "expected_psnr_db": done.expected_psnr_db,
-        "least_psnr_db": worst.psnr_db,
-        "least": worst.output,
+        "least_psnr_db": worst.psnr_db if worst else None,
+        "least": worst.output if worst else None,
         "steps": learned.steps,
         "share": learned.blend_weight,
         "learned": learned.anything,

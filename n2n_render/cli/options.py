@@ -75,8 +75,8 @@ def folder_name(ctx: click.Context, option: click.Parameter, text: str | None) -
     return text
 
 
-def _as_number(ctx: click.Context, option: click.Parameter, text: str) -> int:
-    return int(text)
+def _as_number(ctx: click.Context, option: click.Parameter, text: str | None) -> int | None:
+    return int(text) if text else None
 
 
 PRECISION_WORDS = {"half": "float16", "single": "float32"}
@@ -87,8 +87,13 @@ def precision_word(ctx: click.Context, option: click.Parameter, value: str) -> s
     return PRECISION_WORDS.get(value, value)
 
 
-def engine_options(average: str) -> Callable[[Function], Function]:
-    """What runs a network, for a command. average: the default of --average."""
+def engine_options(average: str | None, usual: str = "") -> Callable[[Function], Function]:
+    """What runs a network, for a command.
+
+    Args:
+        average: The default of --average; None: the verb decides.
+        usual: What the help says of that.
+    """
 
     def decorate(command: Function) -> Function:
         for option in (
@@ -111,7 +116,7 @@ def engine_options(average: str) -> Callable[[Function], Function]:
                 type=click.Choice(["1", "2", "4", "8"]),
                 default=average,
                 callback=_as_number,
-                help="Mean over so many mirrored and turned copies of a frame: better, and as many times slower.",
+                help=f"Mean over so many mirrored and turned copies of a frame: better, and as many times slower.{usual}",
             ),
         ):
             command = option(command)

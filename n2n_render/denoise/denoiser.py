@@ -1,12 +1,14 @@
 """Frame → denoised radiance: guides are cleaned, then the ladder is taken, once or in several orientations."""
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
 from ..engines.options import ANY_ENGINE, EngineOptions
 from ..engines.protocol import Engine
 from ..frame.arrays import Array
 from ..frame.frame import Frame
-from ..frame.orient import ORIENTATIONS, move_back, turn
+from ..frame.orient import ORIENTATIONS, Orientation, move_back, turn
 from ..guides.prefilter import Prefilter
 from ..ladder.memory import ResilientLadder
 from ..network.checkpoint import Checkpoint
@@ -82,12 +84,21 @@ class Denoiser:
         """The same for a frame whose albedo and normal are already as the model wants them."""
         if self.average == 1:
             return self.ladder.denoise(frame, on_fraction)
-        ladder, total = self.ladder, np.zeros_like(frame.color)
-        for index, switches in enumerate(ORIENTATIONS[: self.average]):
-            turned = turn(frame, *switches) if any(switches) else frame
-            picture, ladder = ladder.run(turned, part(on_fraction, index, self.average))
-            total += move_back(picture, *switches)
+        total = np.zeros_like(frame.color)
+        for picture in self.paint_each([(frame, switches) for switches in ORIENTATIONS[: self.average]], on_fraction):
+            total += picture
         return total / np.float32(self.average)
+
+    def paint_each(self, shown: Sequence[tuple[Frame, Orientation]], on_fraction: OnFraction = ignore) -> Iterator[Array]:
+        """One pass for each frame, which is turned for it, and its picture turned back. Clean guides, as `denoise_clean`.
+
+        Where the first is so clean that half precision would show, all are painted in float32.
+        """
+        ladder = self.ladder
+        for index, (frame, switches) in enumerate(shown):
+            turned = turn(frame, *switches) if any(switches) else frame
+            picture, ladder = ladder.run(turned, part(on_fraction, index, len(shown)))
+            yield move_back(picture, *switches)
 
 
 def load_denoiser(

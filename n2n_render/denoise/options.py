@@ -7,6 +7,8 @@ from ..engines.options import ANY_ENGINE, EngineOptions
 from ..io.sources import RECOGNISED, SourceOptions
 from ..schema import Checked
 
+PAINTED_AVERAGE = 2  # orientations that the picture of all seeds is the mean of, where a model of `adapt` paints pairs
+
 
 @dataclass(frozen=True)
 class PictureOptions(Checked):
@@ -26,11 +28,12 @@ class DenoiseOptions(Checked):
     inputs: tuple[str, ...]  # files, folders of them, or frame_####.exr patterns
     output: str  # a file for one input, else a folder
     model: str = "auto"  # a built-in name, a run folder, a checkpoint or a .tza file; auto: what fits each file
-    pairs: tuple[str, ...] = ()  # the same frames with other seeds: averaged before denoising
+    pairs: tuple[str, ...] = ()  # the same frames with other seeds: averaged, or, with a model of `adapt`, judging each other
     layer: str | None = None  # the only view layer (LAYER.VIEW: of one view); None: all that have what the model needs
     shots: Shots = ()  # first and last frame of each, for models that look at neighbours
     prefilter: bool | None = None  # clean albedo and normal first; None: if the model was trained with clean ones
-    average: Orientations = 1  # orientations that each picture is the mean of
+    average: Orientations | None = None  # orientations that each picture is the mean of; None: 1, with `adapt`'s and pairs 2
+    fast: bool = False  # of a model of `adapt` with pairs: paint their mean only, and tell nothing of the error
     picture: PictureOptions = AS_DENOISED
     sources: SourceOptions = RECOGNISED  # where albedo, normal, … lie
     engine: EngineOptions = ANY_ENGINE

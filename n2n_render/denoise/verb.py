@@ -1,22 +1,28 @@
 """The verb: files, folders or patterns of EXR files → the same files, denoised."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from ..engines.options import ANY_ENGINE, EngineOptions
 from ..errors import N2NError
 from ..frame.channels import NEIGHBORS
 from ..guides.neighbors import Neighbors
+from ..guides.prefilter import Prefilter
 from ..io.beside import find_sources
 from ..io.sequence import are_named, check_overwrites, find_inputs, find_windows, match_pairs, plan_outputs
-from ..io.sources import DETECT, Sources
+from ..io.sources import Sources
+from ..network.checkpoint import Checkpoint
+from ..network.registry import open_model
+from ..network.specification import Specification
 from ..progress import Progress, Reporter, silent
+from .adapted import Palette, is_adapted
+from .alpha import AlphaDenoiser
+from .artist import Artist, paint_files
 from .choice import AUTO, choose_models, tell_names
-from .denoiser import Denoiser, load_denoiser
-from .files import denoise_files
-from .options import DenoiseOptions
+from .denoiser import Denoiser
+from .files import OnFrame, denoise_files
+from .options import PAINTED_AVERAGE, DenoiseOptions
 
 
 @dataclass(frozen=True)
@@ -28,12 +34,35 @@ class Denoised:
         engine: What ran the network, in words; where files got several models, the last one.
         prefiltered: Whether albedo and normal were cleaned first, by that.
         models: What denoised each of them.
+        expected_psnr_db: Of each, on T; None where there was no noise. () where nothing is known: that takes a model of `adapt`
+            and pairs.
     """
 
     outputs: tuple[Path, ...]
     engine: str
     prefiltered: bool
     models: tuple[str, ...]
+    expected_psnr_db: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """The frames that one model is for: their files, where they go, and what is told of the work."""
+
+    groups: list[list[Path]]
+    outputs: list[Path]
+    sources: Sources
+    on_frame: OnFrame
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What a batch was denoised with, and what is expected of it."""
+
+    engine: str
+    prefiltered: bool
+    expected_psnr_db: tuple[float | None, ...] = ()
 
 
 def denoise(options: DenoiseOptions, reporter: Reporter = silent) -> Denoised:
@@ -57,49 +86,75 @@ def denoise(options: DenoiseOptions, reporter: Reporter = silent) -> Denoised:
         count = _FrameCount(progress, len(paths))
         failed: list[N2NError] = []
         for model, indices in by_model.items():
-            denoiser = load_denoiser(model, options.engine, options.prefilter, options.average, progress.warn)
-            _tell(progress, denoiser, model, tell_names(groups[indices[0]][0], options.layer, denoiser.features, sources))
+            here, there = [groups[index] for index in indices], [outputs[index] for index in indices]
+            batch = _Batch(here, there, sources, partial(count.tell_of, indices), progress)
             try:
-                _denoise_some(denoiser, groups, outputs, indices, options, sources, count)
+                done = _denoise_batch(model, batch, options)
             except N2NError as error:  # what the other models are for is done all the same
                 failed.append(error)
-            engine, prefiltered = denoiser.engine.description, denoiser.prefilter is not None
-            del denoiser  # before the next one takes memory
     if failed:
         raise failed[0] if len(failed) == 1 else N2NError("; ".join(error.what for error in failed), failed[0].hint)
     models = {index: model for model, indices in by_model.items() for index in indices}
     made_by = tuple(models[index] for index in range(len(groups)))
-    return Denoised(tuple(outputs), engine, prefiltered, made_by)
+    return Denoised(tuple(outputs), done.engine, done.prefiltered, made_by, done.expected_psnr_db)
 
 
-def _denoise_some(
-    denoiser: Denoiser,
-    groups: Sequence[Sequence[Path]],
-    outputs: Sequence[Path],
-    indices: Sequence[int],
-    options: DenoiseOptions,
-    sources: Sources,
-    count: "_FrameCount",
-) -> None:
-    """Those of the frames that one model is for."""
-    here = [groups[index] for index in indices]
+def _denoise_batch(model: str, batch: _Batch, options: DenoiseOptions) -> _Done:
+    checkpoint = open_model(model)
+    if not is_adapted(checkpoint):
+        return _denoise_means(checkpoint, model, batch, options)
+    palette = Palette.find(checkpoint, batch.progress.warn)
+    if all(len(group) > 1 for group in batch.groups):
+        return _paint_pairs(palette, model, batch, options)
+    batch.progress.note(
+        "of one render a frame nothing tells which regions are better left to the model's start, nor how wrong its picture is: "
+        "pass its second seed with --pair"
+    )
+    return _denoise_means(palette.network()[0], model, batch, options)
+
+
+def _denoise_means(checkpoint: Checkpoint, model: str, batch: _Batch, options: DenoiseOptions) -> _Done:
+    """The mean of the files of each frame, or its only one, at a time."""
+    denoiser = Denoiser.open(checkpoint, options.engine, options.prefilter, options.average or 1, batch.progress.warn)
+    done = _Done(denoiser.engine.description, denoiser.prefilter is not None)
+    _tell(batch, model, done, options.layer, denoiser.features)
     denoise_files(
         denoiser,
-        here,
-        [outputs[index] for index in indices],
+        batch.groups,
+        batch.outputs,
         options.picture,
         layer=options.layer,
-        sources=sources,
-        neighbors=open_neighbors(denoiser, here, options.shots, options.layer, options.engine, sources),
-        on_frame=partial(count.tell_of, indices),
+        sources=batch.sources,
+        neighbors=open_neighbors(denoiser.model, denoiser.prefilter, batch.groups, options, batch.sources),
+        on_frame=batch.on_frame,
     )
+    return done
 
 
-def _tell(progress: Progress, denoiser: Denoiser, model: str, names: str | None) -> None:
-    by = f"{denoiser.engine.description}{', prefiltered' if denoiser.prefilter else ''}"
-    progress.note(f"denoising with {model}, {by}")
-    if names:
-        progress.note(names)
+def _paint_pairs(palette: Palette, model: str, batch: _Batch, options: DenoiseOptions) -> _Done:
+    """As `adapt` paints the frames of its shot."""
+    wanted = palette.adapted.model.clean_guides if options.prefilter is None else options.prefilter
+    prefilter = Prefilter.open(palette.adapted.model, options.engine, batch.progress.warn) if wanted else None
+    average = options.average or PAINTED_AVERAGE
+    painter = palette.open(prefilter, options.engine, average, options.fast, batch.progress.warn)
+    done = _Done(painter.network.engine.description, wanted)
+    _tell(batch, model, done, options.layer, painter.features)
+    artist = Artist(
+        painter,
+        palette.adapted.provenance,
+        AlphaDenoiser(options.engine, batch.progress.warn),
+        open_neighbors(palette.adapted.model, prefilter, batch.groups, options, batch.sources),
+        options.picture,
+        batch.sources,
+    )
+    results = paint_files(artist, batch.groups, batch.outputs, layer=options.layer, on_frame=batch.on_frame)
+    return done if options.fast else replace(done, expected_psnr_db=tuple(result.psnr_db for result in results))
+
+
+def _tell(batch: _Batch, model: str, done: _Done, layer: str | None, features: tuple[str, ...]) -> None:
+    batch.progress.note(f"denoising with {model}, {done.engine}{', prefiltered' if done.prefiltered else ''}")
+    if names := tell_names(batch.groups[0][0], layer, features, batch.sources):
+        batch.progress.note(names)
 
 
 class _FrameCount:
@@ -122,23 +177,19 @@ class _FrameCount:
 
 
 def open_neighbors(
-    denoiser: Denoiser,
+    model: Specification,
+    prefilter: Prefilter | None,
     groups: Sequence[Sequence[Path]],
-    shots: Sequence[tuple[int, int]] = (),
-    layer: str | None = None,
-    options: EngineOptions = ANY_ENGINE,
-    sources: Sources = DETECT,
+    options: DenoiseOptions,
+    sources: Sources,
 ) -> Neighbors | None:
-    """For a model that looks at neighbours, as far as it did when it was trained; None for any other.
-
-    options: of what makes the neighbours' pictures.
-    """
-    if NEIGHBORS not in denoiser.features:
-        if shots:
+    """For a model that looks at neighbours, as far as it did when it was trained; None for any other."""
+    if NEIGHBORS not in model.features:
+        if options.shots:
             raise N2NError(
                 "--shots is for models that look at neighbouring frames, and this one does not",
                 "Leave it out, or adapt a model with --temporal 2.",
             )
         return None
-    windows = find_windows([tuple(group) for group in groups], denoiser.reach, list(shots))
-    return Neighbors.open(denoiser.model, groups, windows, layer, denoiser.prefilter, options, sources=sources)
+    windows = find_windows([tuple(group) for group in groups], model.reach, list(options.shots))
+    return Neighbors.open(model, groups, windows, options.layer, prefilter, options.engine, sources=sources)

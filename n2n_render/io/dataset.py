@@ -3,10 +3,11 @@
 The grammar is published in datasets/README.md.
 """
 
+import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -66,6 +67,18 @@ class Pair:
     @property
     def name(self) -> str:
         return f"{self.dataset.name}/{picture_name(self.view, self.frame)}"
+
+
+def frame_names(groups: Sequence[Sequence[Path]]) -> list[str]:
+    """Frames as `Pair.name` names them, so that everybody can tell what a model was trained on. Files of one's own have
+    names like render/frame_0001.exr in every shot: they are told apart by where they lie, without saying it.
+    """
+    names = []
+    for path in (group[0].resolve() for group in groups):
+        name = parse_name(path.name)
+        place = "" if name else f" {hashlib.sha256(os.fsencode(path)).hexdigest()[:12]}"
+        names.append(f"{path.parent.name}/{name.picture if name else path.stem}{place}")
+    return names
 
 
 Matrix = tuple[float, float, float, float, float, float, float, float, float, float, float, float, float, float, float, float]

@@ -50,21 +50,21 @@ class Blended:
 
     Attributes:
         color: radiance (H, W, 3).
-        error: (H, W), expected RMS error of the radiance.
+        error: (H, W), expected RMS error of the radiance; None where nothing is known of it.
         error_display: (H, W), the same on T.
-        squared_error: the expected squared error on T, mean over the frame; 0 where there was no noise.
+        squared_error: the expected squared error on T, mean over the frame; 0 where there was no noise, or nothing is known.
         weights: how much of the picture is the adapted network's ("adapted") and the noisy mean's ("noisy"), means.
     """
 
     color: Array
-    error: Array
-    error_display: Array
+    error: Array | None
+    error_display: Array | None
     squared_error: float
     weights: dict[str, float]
 
     @property
     def psnr_db(self) -> float | None:
-        """On T; None where there was no noise."""
+        """On T; None where there was no noise, or nothing is known."""
         return psnr_of(self.squared_error)
 
 
@@ -72,6 +72,11 @@ def without_noise(color: Array) -> Blended:
     """Of a frame that holds no noise: the frame."""
     nothing = np.zeros(color.shape[:2], np.float32)
     return Blended(color, nothing, nothing, 0.0, {"adapted": 0.0, "noisy": 1.0})
+
+
+def without_error(color: Array, adapted: float) -> Blended:
+    """Of a frame whose halves were not painted: nothing tells how wrong it is. adapted: its weight."""
+    return Blended(color, None, None, 0.0, {"adapted": adapted, "noisy": 0.0})
 
 
 def blend(adapted: Versions, start: Versions | None, noisy: Versions, held_out: Mask, usual: Usual, finished: Mask) -> Blended:

@@ -14,10 +14,8 @@ from ..frame.independence import has_noise
 from ..frame.transfer import RADIANCE_MAX
 from ..io.renders import read_group
 from ..io.sources import DETECT, Sources
+from ..judge.held_out import held_out_pixels
 from .arrays import ArrayFile, Cleaner, save_array, split_exposed, stack_seeds
-
-TILE_PX = 32  # pixels are held out of training in tiles of this size
-HELD_OUT = 1 / 8  # of all tiles
 
 Estimate = Callable[[Frame], Array]  # the mean of all seeds, guides cleaned → its denoised radiance (H, W, 3)
 
@@ -55,20 +53,6 @@ class ShotFrame:
     def held_out(self) -> Mask:
         """(H, W): pixels that no training sees as targets."""
         return held_out_pixels(*self.size)
-
-
-def held_out_pixels(height: int, width: int) -> Mask:
-    """(H, W): whole tiles, at least one.
-
-    The same ones in all frames of a shot: where an artist renders an animation with one fixed seed and a locked camera,
-    the noise is the same in all frames too, and what is held out of one must not be learned from the next.
-    """
-    rng = np.random.default_rng(7)
-    rows, columns = -(-height // TILE_PX), -(-width // TILE_PX)
-    order = rng.permutation(rows * columns)
-    tiles = np.zeros(rows * columns, bool)
-    tiles[order[: max(1, round(HELD_OUT * len(order)))]] = True
-    return tiles.reshape(rows, columns).repeat(TILE_PX, 0).repeat(TILE_PX, 1)[:height, :width]
 
 
 @dataclass(frozen=True)

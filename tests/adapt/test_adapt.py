@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from conftest import noisy_frame, true_frame
 
 from n2n_render.adapt import Adapted
-from n2n_render.adapt.report import FrameResult
 from n2n_render.cli.commands import main
 from n2n_render.denoise import Denoiser
+from n2n_render.denoise.artist import FrameResult
 from n2n_render.engines.options import EngineOptions
 from n2n_render.frame import metrics
 from n2n_render.frame.frame import mean_frame

@@ -6,10 +6,9 @@ from adapt_fixtures import NAMES, SIZE, adapt, adapted, assert_refused, report, 
 from click.testing import CliRunner
 from conftest import noisy_frame, true_frame
 
-from n2n_render.adapt.model import frame_names
-from n2n_render.adapt.picture import Painter
 from n2n_render.cli.commands import main
-from n2n_render.io.dataset import FrameName
+from n2n_render.denoise.picture import Painter
+from n2n_render.io.dataset import FrameName, frame_names
 from n2n_render.io.exr import read_frame, write_frame
 from n2n_render.learn.loop import Loop
 from n2n_render.network.checkpoint import Checkpoint, read_checkpoint, write_checkpoint

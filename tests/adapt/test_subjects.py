@@ -3,7 +3,8 @@
 import pytest
 from conftest import noisy_frame, true_frame
 
-from n2n_render.adapt.subjects import find_groups, find_subjects
+from n2n_render.adapt.subjects import find_groups
+from n2n_render.denoise.subjects import find_subjects
 from n2n_render.errors import N2NError
 from n2n_render.io.exr import write_frame
 from n2n_render.io.renders import read_group

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from n2n_render.adapt.picture import Painter
 from n2n_render.denoise import Denoiser
+from n2n_render.denoise.picture import Painter
 from n2n_render.engines.oidn import denoise_best
 from n2n_render.evaluate.views import find_views
 from n2n_render.frame.frame import mean_frame
@@ -21,7 +21,7 @@ from n2n_render.io.exr import ExrImage
 from n2n_render.io.renders import read_group
 from n2n_render.judge.blend import Usual
 from n2n_render.judge.error import DIFFERENCE_TO_ERROR
-from n2n_render.learn.shot import held_out_pixels
+from n2n_render.judge.held_out import held_out_pixels
 from n2n_render.network.checkpoint import read_checkpoint
 from n2n_render.network.registry import open_model
 

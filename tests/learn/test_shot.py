@@ -9,10 +9,11 @@ from n2n_render.frame.frame import mean_frame
 from n2n_render.frame.transfer import exposure
 from n2n_render.io.exr import read_frame, write_frame
 from n2n_render.io.renders import read_group
+from n2n_render.judge.held_out import TILE_PX, held_out_pixels
 from n2n_render.learn import shot
 from n2n_render.learn.arrays import split_exposed
 from n2n_render.learn.samplers import Crops, Prefetch, ShotSampler
-from n2n_render.learn.shot import TILE_PX, FrameLoader, ShotFrame, held_out_pixels
+from n2n_render.learn.shot import FrameLoader, ShotFrame
 
 HELD_OUT_VALUE = 100.0
 

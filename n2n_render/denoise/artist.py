@@ -1,0 +1,146 @@
+"""The seeds of a frame → its denoised file, by an adapted network and its start: all view layers, alpha, the error."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import N2NError
+from ..frame.arrays import Array, Mask
+from ..frame.channels import in_files
+from ..frame.frame import Frame, mean_frame
+from ..frame.independence import still_alpha
+from ..guides.neighbors import Neighbors
+from ..io.exr import ExrImage
+from ..io.renders import read_group
+from ..io.sources import Sources
+from ..judge.blend import Blended
+from ..judge.error import psnr_of
+from ..judge.held_out import held_out_pixels
+from ..network.provenance import Provenance
+from ..progress import OnFraction, part
+from .adapted import is_trained_on
+from .alpha import AlphaDenoiser
+from .files import Failures, OnFrame, raise_failures
+from .layers import put_layer
+from .options import PictureOptions
+from .picture import Painter, finished_picture
+from .renders import LayerRender
+from .subjects import Subject, find_subjects
+
+ERROR_PASS = "Error"
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """One denoised frame.
+
+    Attributes:
+        output: Its file.
+        psnr_db: That is expected of it, on T; None: there was no noise in it, and it is as it was, or nothing is known.
+        weights: How much of it is the adapted network's and the noisy mean's: "adapted", "noisy", 0 to 1.
+    """
+
+    output: Path
+    psnr_db: float | None
+    weights: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Artist:
+    """Denoises one frame after the other, all its view layers, into files.
+
+    Attributes:
+        painter: None: no frame of the shot held any noise.
+        told: Of the painter's model: what frames it was trained on.
+        neighbors: For a network that looks at them.
+        picture: What is put into the files.
+        sources: Where the channels lie that are not where they are recognised.
+        on_error: Is given the file of each picture (of several view layers, a name for each) and its expected RMS error on T,
+            (H, W), where that is known.
+    """
+
+    painter: Painter | None
+    told: Provenance
+    alpha: AlphaDenoiser
+    neighbors: Neighbors | None
+    picture: PictureOptions
+    sources: Sources
+    on_error: Callable[[Path, Array], None] = lambda path, error: None
+
+    def looks_at(self, subjects: Sequence[Subject]) -> list[Path]:
+        """The files that the picture depends on."""
+        all_files = self.sources.all_files
+        if not self.neighbors:
+            return all_files(subjects[0].paths) if subjects else []
+        places = {there for subject in subjects for there in self.neighbors.windows[subject.index] if there is not None}
+        return [path for there in sorted(places) for path in all_files(self.neighbors.groups[there])]
+
+    def denoise(self, subjects: Sequence[Subject], output: Path, on_fraction: OnFraction) -> FrameResult:
+        """All view layers of one frame."""
+        image = ExrImage.open(subjects[0].paths[0], sources=self.sources)
+        features = self.painter.features if self.painter else ()
+        pictures = []
+        for number, subject in enumerate(subjects):
+            frames = read_group(subject.paths, subject.layer, features, self.sources)
+            picture = self._paint(subject, frames, part(on_fraction, number, len(subjects)))
+            render = LayerRender(subject.layer, mean_frame(frames), still_alpha=still_alpha(frames))
+            put_layer(image, render, picture.color, self.alpha, self.picture)
+            if picture.error is not None:
+                image.add_pass(subject.layer, ERROR_PASS, {"V": picture.error})
+            pictures.append((subject.layer, picture))
+        image.write(output)
+        for layer, picture in pictures:
+            named = output if len(pictures) == 1 else output.with_name(f"{output.stem}.{_in_file_name(layer)}{output.suffix}")
+            if picture.error_display is not None:
+                self.on_error(named, picture.error_display)
+        weights = {name: float(np.mean([picture.weights[name] for _, picture in pictures])) for name in pictures[0][1].weights}
+        return FrameResult(output, psnr_of(max(picture.squared_error for _, picture in pictures)), weights)
+
+    def _paint(self, subject: Subject, frames: list[Frame], on_fraction: OnFraction) -> Blended:
+        if self.painter is None:
+            return finished_picture(frames)
+        neighbors = self.neighbors.of(subject.index, subject.layer) if self.neighbors else {}
+        return self.painter.paint(frames, self._held_out(subject, frames[0]), on_fraction, neighbors)
+
+    def _held_out(self, subject: Subject, frame: Frame) -> Mask:
+        """Of frames that nobody was trained on, everything is."""
+        if is_trained_on(self.told, subject.paths):
+            return held_out_pixels(frame.height, frame.width)
+        return np.ones((frame.height, frame.width), bool)
+
+
+def paint_files(
+    artist: Artist,
+    groups: Sequence[Sequence[Path]],
+    outputs: Sequence[Path],
+    *,
+    layer: str | None = None,
+    on_frame: OnFrame = lambda index, fraction: None,
+) -> list[FrameResult]:
+    """Denoises frame files one after the other; as `denoise_files`, but with two or more seeds of each frame, which judge each
+    other.
+
+    Raises:
+        N2NError: At the end, with the names of the frames that could not be done.
+    """
+    results: list[FrameResult] = []
+    failed: Failures = []
+    features = in_files(artist.painter.features) if artist.painter else ()
+    for index, (group, output) in enumerate(zip(groups, outputs, strict=True)):
+        try:
+            subjects = find_subjects(index, tuple(group), layer, features, artist.sources)
+            results.append(artist.denoise(subjects, output, partial(on_frame, index)))
+        except N2NError as error:
+            failed.append((group[0], error))
+        on_frame(index, 1.0)
+    raise_failures(failed, len(groups))
+    return results
+
+
+def _in_file_name(layer: str) -> str:
+    """The layer's name as a part of a file's."""
+    return re.sub(r'[\\/:*?"<>|]', "_", layer)

@@ -1,0 +1,142 @@
+"""Seeds of one frame → its picture by an adapted network, the start and the noisy mean, each where it is best; its error."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+
+from ..frame.arrays import Array, Mask
+from ..frame.channels import FEATURES
+from ..frame.frame import Frame, mean_frame
+from ..frame.independence import noise_free
+from ..frame.orient import MIRRORED, ORIENTATIONS
+from ..frame.transfer import RADIANCE_MAX, exposure
+from ..guides.prefilter import Prefilter
+from ..judge.blend import Blended, Usual, Versions, blend, without_error, without_noise
+from ..progress import OnFraction, ignore
+from .denoiser import Denoiser
+
+WHOLE_PART = 2 / 3  # of a picture: what is made of the mean of all seeds; the rest is the mean of what is made of the halves
+
+
+def finished_picture(frames: Sequence[Frame]) -> Blended:
+    """Of a frame without noise: the frame."""
+    return without_noise(mean_frame(list(frames)).color)
+
+
+@dataclass(frozen=True)
+class Painter:
+    """What all frames of a shot have in common.
+
+    Attributes:
+        network: What paints: the adapted network, or the one between it and the start that is best for the shot.
+        start: What regions go back to where their evidence says so; None: nothing.
+        prefilter: What cleans albedo and normal for both networks, if they want them clean.
+        usual: What the whole shot says; its weight is that of `network`.
+        share: How much of `network` is the adapted network, 0 to 1.
+        fast: Paints the mean of all seeds only: nothing is known of the error then, and no region goes back to the start.
+    """
+
+    network: Denoiser
+    start: Denoiser | None
+    prefilter: Prefilter | None
+    usual: Usual
+    share: float = 1.0
+    fast: bool = False
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What both networks are given, of what files hold."""
+        wanted = {*self.network.features, *(self.start.features if self.start else ())}
+        return tuple(feature for feature in FEATURES if feature in wanted)
+
+    def paint(
+        self,
+        frames: Sequence[Frame],
+        held_out: Mask,
+        on_fraction: OnFraction = ignore,
+        neighbors: Mapping[str, Array] = MappingProxyType({}),
+    ) -> Blended:
+        """The picture of one frame, in its own scale. Where there is no noise, it is the renders' own.
+
+        Args:
+            frames: Its seeds, guides as rendered; one, if it is to be fast.
+            held_out: (H, W), pixels that were held out of the training.
+            neighbors: The channels of `neighbor_guides`, for a network that looks at them.
+        """
+        finished = noise_free(list(frames))
+        if finished.all():
+            return finished_picture(frames)
+        if self.fast:
+            mean = self._clean(mean_frame(list(frames)), neighbors)
+            picture = without_error(self.network.denoise_clean(mean, on_fraction), self.share)
+        else:
+            mean, picture = self._judged(frames, held_out, finished, on_fraction, neighbors)
+        picture.color[finished] = mean.color[finished]
+        return picture
+
+    def _clean(self, frame: Frame, neighbors: Mapping[str, Array]) -> Frame:
+        return (self.prefilter(frame) if self.prefilter else frame).with_channels(**neighbors)
+
+    def _judged(
+        self,
+        frames: Sequence[Frame],
+        held_out: Mask,
+        finished: Mask,
+        on_fraction: OnFraction,
+        neighbors: Mapping[str, Array],
+    ) -> tuple[Frame, Blended]:
+        """The mean of all seeds and the picture: both halves of the seeds are painted too, and judge each other.
+
+        The guides of a half are cleaned without the other's: noise of guides goes with that of colours, and a picture that
+        knows the other half's would be judged by what it has seen.
+        """
+        middle = len(frames) // 2
+        parts = [list(frames[:middle]), list(frames[middle:])]
+        halves = [self._clean(mean_frame(part), neighbors) for part in parts]
+        mean = mean_frame(halves, weights=[len(part) for part in parts])
+        factor = np.float32(exposure(mean.color))
+        whole, one, two = (np.minimum(frame.color * factor, RADIANCE_MAX) for frame in (mean, *halves))  # as in training
+        painted, start = self._versions(mean, halves, middle / len(frames), factor, on_fraction)
+        picture = blend(painted, start, Versions(whole, (one, two)), held_out, self.usual, finished)
+        weights = {**picture.weights, "adapted": self.share * picture.weights["adapted"]}
+        assert picture.error is not None
+        return mean, replace(picture, color=picture.color / factor, error=picture.error / factor, weights=weights)
+
+    def _versions(
+        self, mean: Frame, halves: Sequence[Frame], first: float, factor: np.float32, on_fraction: OnFraction
+    ) -> tuple[Versions, Versions | None]:
+        """Pictures by the network and by the start, exposed.
+
+        Copies of a frame that are mirrored or turned are as good as the frame itself, and their errors differ. So each pass
+        gets its own orientation; a half has the same one for both networks, whose difference is asked. The start paints the
+        halves only: what it makes of them, less what the network makes of them, is the way back for the whole too.
+
+        Args:
+            first: How much of all seeds is the first half: less than ½ of three.
+        """
+        turned = [(half, MIRRORED[index]) for index, half in enumerate(halves)]
+        copies = [(mean, switches) for switches in ORIENTATIONS[: self.network.average]]
+        passes = len(copies) + len(turned) * (2 if self.start else 1)
+        shown = [*copies, *turned]
+        pictures = [image * factor for image in self.network.paint_each(shown, _some(on_fraction, 0, len(shown), passes))]
+        *wholes, one, two = pictures
+        whole = np.float32(WHOLE_PART) * np.mean(wholes, 0) + np.float32(1 - WHOLE_PART) * _mean(one, two, first)
+        painted = Versions(whole, (one, two))
+        if self.start is None:
+            return painted, None
+        told = _some(on_fraction, len(shown), passes, passes)
+        begin_one, begin_two = (image * factor for image in self.start.paint_each(turned, told))
+        back = _mean(begin_one - one, begin_two - two, first)
+        return painted, Versions(np.maximum(whole + back, 0), (begin_one, begin_two))
+
+
+def _mean(one: Array, two: Array, first: float) -> Array:
+    """first: the weight of `one`."""
+    return np.float32(first) * one + np.float32(1 - first) * two
+
+
+def _some(on_fraction: OnFraction, begin: int, end: int, count: int) -> OnFraction:
+    """Fractions of the passes from `begin` to `end` become those of all `count`."""
+    return lambda fraction: on_fraction((begin + fraction * (end - begin)) / count)
