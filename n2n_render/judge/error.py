@@ -16,6 +16,7 @@ DIFFERENCE_TO_ERROR_SPREAD = 0.3
 SHARED_ERROR = 0.8  # with neighbours: what both get wrong alike, as a part of the start's difference
 SHARED_ERROR_SPREAD = 0.4
 ERROR_OF_MEAN = 0.7  # MSE of f(mean of both halves) / MSE of f(one half)
+ERROR_OF_PICTURE = 0.65  # the same of a finished picture, of several passes, by halves that were turned otherwise
 
 Pictures = Sequence[Array]  # one of each half
 
@@ -142,7 +143,7 @@ def _expected(
     starts: Pictures | None,
     shared: float | Array,
 ) -> Array:
-    apart = ratio * ERROR_OF_MEAN * difference_of(halves[0], halves[1])
+    apart = ratio * ERROR_OF_PICTURE * difference_of(halves[0], halves[1])
     if starts is not None:
         apart = apart + shared * difference_of(starts[0], starts[1])
     means = sum_cells(apart, ERROR_CELL_PX) / sum_cells(np.ones_like(apart), ERROR_CELL_PX)

@@ -1,16 +1,18 @@
-"""What each part of `adapt` gives, and how good its error estimate is, on the views of a dataset that have references.
+"""What each part of `adapt` gives, what it costs, and how good its error estimate is, on the views of a dataset that have
+references.
 
 n2n-render adapt datasets/x -o clean/x
 python tests/benchmarks/adapt.py datasets/x clean/x
 """
 
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 
 from n2n_render.denoise import Denoiser
-from n2n_render.denoise.picture import Painter
+from n2n_render.denoise.adapted import Palette, is_trained_on
 from n2n_render.engines.oidn import denoise_best
 from n2n_render.evaluate.views import find_views
 from n2n_render.frame.frame import mean_frame
@@ -19,13 +21,19 @@ from n2n_render.frame.transfer import encode_tonemap, exposure
 from n2n_render.guides.prefilter import Prefilter
 from n2n_render.io.exr import ExrImage
 from n2n_render.io.renders import read_group
-from n2n_render.judge.blend import Usual
 from n2n_render.judge.error import DIFFERENCE_TO_ERROR
 from n2n_render.judge.held_out import held_out_pixels
 from n2n_render.network.checkpoint import read_checkpoint
-from n2n_render.network.registry import open_model
 
 TILE_PX = 24
+WAYS = {  # how a picture is painted → orientations of the whole, fast
+    "default": (2, False),
+    "--average 1": (1, False),
+    "--average 4": (4, False),
+    "--average 8": (8, False),
+    "--fast": (2, True),
+    "--fast --average 1": (1, True),
+}
 
 
 def tiles(error) -> np.ndarray:
@@ -38,54 +46,52 @@ def rank_correlation(one, two) -> float:
     return float(np.corrcoef(*(values.argsort().argsort() for values in (one, two)))[0, 1])
 
 
-def parts(painter: Painter, frames, held_out) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Name → radiance of each stage of `Painter.paint`, and the expected squared error."""
-    painted = painter.paint(frames, held_out)
-    middle = len(frames) // 2
-    versions = [mean_frame(part) for part in (frames, frames[:middle], frames[middle:])]
-    clean = [painter.prefilter(frame) if painter.prefilter else frame for frame in versions]
-    images = {"noisy mean": clean[0].color, "OIDN at its best": denoise_best(versions[0])}
-    for name, denoiser in (("start", painter.start), ("adapted", painter.adapted)):
-        average, denoiser.average = denoiser.average, 1
-        images[f"{name}, f(mean)"] = denoiser.denoise_clean(clean[0])
-        denoiser.average = average
-        images[f"{name}, f(mean) averaged over {average}"] = denoiser.denoise_clean(clean[0])
-        halves = [denoiser.denoise_clean(half) for half in clean[1:]]
-        images[f"{name}, mean of halves"] = sum(halves) / 2
-        images[f"{name}, both"] = (images[f"{name}, f(mean) averaged over {average}"] + sum(halves) / 2) / 2
-    return {**images, "blended by pair errors": painted.color}, painted.error_display**2
+def networks(palette: Palette, frame) -> dict[str, np.ndarray]:
+    """Name → radiance that each network alone makes of the mean, guides cleaned."""
+    models = {"start": palette.start, "adapted": palette.adapted, "between": palette.network()[0]}
+    return {f"{name}, f(mean)": Denoiser.open(model, prefilter=False).denoise_clean(frame) for name, model in models.items()}
 
 
 def main(data: str, out: str):
-    checkpoint = read_checkpoint(Path(out) / "adapted.pt")
-    told = checkpoint.provenance
-    start = open_model(told.options["init"])
-    options = {"prefilter": False, "average": told.options["average"]}
-    prefilter = Prefilter.open(start.model) if start.model.clean_guides else None
-    usual = Usual(told.blend_weight, told.error_ratio, told.shared_error)
-    painter = Painter(Denoiser.open(checkpoint, **options), Denoiser.open(start, **options), prefilter, usual)
-    rows, calibration, ranks = [], [], []
+    palette = Palette.find(read_checkpoint(Path(out) / "adapted.pt"), print)
+    told, model = palette.adapted.provenance, palette.adapted.model
+    prefilter = Prefilter.open(model) if model.clean_guides else None
+    painters = {name: palette.open(prefilter, average=average, fast=fast) for name, (average, fast) in WAYS.items()}
+    rows: list[dict[str, float]] = []
+    ratios: dict[str, list[float]] = {name: [] for name in WAYS}
+    seconds, ranks = {name: 0.0 for name in WAYS}, []
     for pair in find_views([Path(data)]):
-        frames = read_group(pair.noisy, None, checkpoint.model.features)
-        images, expected = parts(painter, frames, held_out_pixels(*frames[0].color.shape[:2]))
+        frames = read_group(pair.noisy, None, painters["default"].features)
+        mean = mean_frame(frames)
+        held_out = np.ones((mean.height, mean.width), bool)
+        if is_trained_on(told, pair.noisy):
+            held_out = held_out_pixels(mean.height, mean.width)
         halves = [ExrImage.open(path).frame().color for path in pair.references]
         factor = np.float32(exposure((halves[0] + halves[1]) / 2))
         halves = {f"reference_{name}": half * factor for name, half in zip("ab", halves, strict=True)}
+        images = {"noisy mean": mean.color, "OIDN at its best": denoise_best(mean)}
+        images |= networks(palette, prefilter(mean) if prefilter else mean)
+        for name, painter in painters.items():
+            begun = time.perf_counter()
+            picture = painter.paint(frames, held_out)
+            seconds[name] += time.perf_counter() - begun
+            images[name] = picture.color
+            if picture.error_display is not None:
+                shown = {"image": picture.color * factor, **halves}
+                true = squared_error(**{key: encode_tonemap(image, np) for key, image in shown.items()})
+                ratios[name].append(float(picture.squared_error / true.mean()))
+                if name == "default":
+                    ranks.append(rank_correlation(tiles(picture.error_display**2), tiles(true)))
         rows.append({name: psnr(image=image * factor, **halves) for name, image in images.items()})
-        true = squared_error(
-            **{
-                name: encode_tonemap(image, np)
-                for name, image in {"image": images["blended by pair errors"] * factor, **halves}.items()
-            }
-        )
-        calibration.append(expected.mean() / true.mean())
-        ranks.append(rank_correlation(tiles(expected), tiles(true)))
     for name in rows[0]:
-        print(f"{name:40} {np.mean([row[name] for row in rows]):6.2f} dB")
+        told_of = f"{seconds[name] / len(rows):6.1f} s a frame" if name in seconds else ""
+        expected = ", ".join(f"{ratio:.2f}" for ratio in ratios.get(name, ()))
+        about = f", expected / true squared error {expected}" if expected else ""
+        print(f"{name:24} {np.mean([row[name] for row in rows]):6.2f} dB {told_of}{about}")
     print(
-        f"expected / true squared error: {', '.join(f'{value:.2f}' for value in calibration)}; rank correlation over "
-        f"{TILE_PX}×{TILE_PX} tiles: {', '.join(f'{value:.2f}' for value in ranks)} (weight {told.blend_weight:.2f}, "
-        f"ratio {told.error_ratio:.2f}, usually {DIFFERENCE_TO_ERROR})"
+        f"rank correlation of the default's error map with the true error over {TILE_PX}×{TILE_PX} tiles: "
+        f"{', '.join(f'{value:.2f}' for value in ranks)} (weight {told.blend_weight:.2f}, ratio {told.error_ratio:.2f}, "
+        f"usually {DIFFERENCE_TO_ERROR})"
     )
 
 

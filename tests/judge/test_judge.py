@@ -152,7 +152,7 @@ def test_the_radiance_s_error_is_local(rng):
     level[30:33, 30:33] = 100.0
     one, two = level * (1 + 0.1 * rng.normal(size=(2, *level.shape))).astype(np.float32)
     found = np.sqrt(error.radiance_error_map((one, two), 1.0))
-    np.testing.assert_allclose(found / level[..., 0], 0.1 * error.ERROR_OF_MEAN**0.5, rtol=0.5)
+    np.testing.assert_allclose(found / level[..., 0], 0.1 * error.ERROR_OF_PICTURE**0.5, rtol=0.5)
 
 
 def test_fireflies_are_judged_by_what_the_other_seed_shows_there():
@@ -205,7 +205,7 @@ def test_what_both_halves_get_wrong_alike_is_measured_and_expected_of_their_mean
     expected = (common**2 + (1 - error.DIFFERENCE_TO_ERROR) * own**2) / start_spread**2
     assert found.factor() == pytest.approx(expected, rel=0.1)
     whole = error.error_map(pictures, error.DIFFERENCE_TO_ERROR, starts, found.factor())
-    truly = common**2 + (1 + error.DIFFERENCE_TO_ERROR * (error.ERROR_OF_MEAN - 1)) * own**2
+    truly = common**2 + (1 + error.DIFFERENCE_TO_ERROR * (error.ERROR_OF_PICTURE - 1)) * own**2
     assert whole.mean() == pytest.approx(truly * (tonemap_slope(true, np) ** 2).mean(), rel=0.1)
 
 
@@ -224,7 +224,7 @@ def test_the_error_map_has_the_size_and_the_mean_of_the_frame(rng, size):
     found = error.error_map((one, two), 2.0)
     apart = ((encode_tonemap(one, np) - encode_tonemap(two, np)) ** 2).mean() / 2
     assert found.shape == size and (found > 0).all()
-    assert found.mean() == pytest.approx(2.0 * error.ERROR_OF_MEAN * apart, rel=0.1)
+    assert found.mean() == pytest.approx(2.0 * error.ERROR_OF_PICTURE * apart, rel=0.1)
 
 
 def test_the_error_map_is_that_of_known_errors(rng):
@@ -232,7 +232,7 @@ def test_the_error_map_is_that_of_known_errors(rng):
     spread = 0.02
     one, two = (noisy(truth(), spread, rng) for _ in range(2))
     found = error.error_map((one, two), 1.0)
-    expected = error.ERROR_OF_MEAN * spread**2 * (tonemap_slope(truth(), np) ** 2).mean()
+    expected = error.ERROR_OF_PICTURE * spread**2 * (tonemap_slope(truth(), np) ** 2).mean()
     assert found.mean() == pytest.approx(expected, rel=0.05)
 
 
