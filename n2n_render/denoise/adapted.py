@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..engines.options import EngineOptions
+from ..engines.options import ANY_ENGINE, EngineOptions
 from ..errors import N2NError
 from ..frame.channels import NEIGHBORS
 from ..guides.neighbors import picture_model
@@ -66,7 +66,12 @@ class Palette:
         return self.adapted, 1.0, True
 
     def open(
-        self, prefilter: Prefilter | None, engine: EngineOptions, average: int = 1, fast: bool = False, warn: Warn = ignore
+        self,
+        prefilter: Prefilter | None,
+        engine: EngineOptions = ANY_ENGINE,
+        average: int = 1,
+        fast: bool = False,
+        warn: Warn = ignore,
     ) -> Painter:
         """Makes the engines.
 
