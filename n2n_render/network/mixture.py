@@ -8,7 +8,7 @@ from .checkpoint import Checkpoint
 def mixture(start: Checkpoint, end: Checkpoint, weight: float) -> Checkpoint:
     """The network on the straight line between the weights of both; 0: start, 1: end. The rest of it is the end's.
 
-    Weights that were trained from others by a few small steps lie so near to them that its picture is, within 0.02 dB, the
+    Weights that were trained from others by a few small steps lie so near to them that its picture is, within 0.04 dB, the
     mixture of both pictures, at half the cost (Wortsman et al. 2022, Robust fine-tuning of zero-shot models).
 
     Raises:
