@@ -19,11 +19,13 @@ from n2n_render.errors import N2NError
 from n2n_render.evaluate import EvaluateOptions, evaluate
 from n2n_render.evaluate.evaluation import Evaluated, write_json
 from n2n_render.evaluate.pictures import comparison, worst_places
+from n2n_render.evaluate.rival import command_for_one_render, find_more, one_renders
 from n2n_render.evaluate.samples_worth import equal_samples, oidn_ladder
 from n2n_render.evaluate.scores import METRICS, ComparedView, compare_view, means
 from n2n_render.evaluate.views import find_finished, find_views
 from n2n_render.frame.display import display
 from n2n_render.frame.frame import mean_frame
+from n2n_render.io.dataset import find_files, read_manifest, write_manifest
 from n2n_render.io.exr import read_frame, write_frame
 from n2n_render.network.checkpoint import Checkpoint
 from n2n_render.network.paper import UNet
@@ -42,11 +44,11 @@ def result(make_dataset):
 
 
 def test_all_methods_are_scored_and_the_mean_of_seeds_beats_one(result):
-    assert set(result.scores) == {"noisy, one seed", "noisy, mean of 2", "ours", "OIDN"}
+    assert set(result.scores) == {"noisy, one seed", "noisy, mean of 2", "ours", "OIDN, mean of 2"}
     assert all(set(scores) == set(METRICS) for scores in result.scores.values())
     one, two = result.scores["noisy, one seed"], result.scores["noisy, mean of 2"]
     assert two["psnr_db"] > one["psnr_db"] + 1.5 and two["relmse"] < one["relmse"]
-    assert result.scores["OIDN"]["psnr_db"] > two["psnr_db"] + 5
+    assert result.scores["OIDN, mean of 2"]["psnr_db"] > two["psnr_db"] + 5
 
 
 def test_open_image_denoise_gets_the_mean_of_the_seeds(make_dataset):
@@ -54,20 +56,20 @@ def test_open_image_denoise_gets_the_mean_of_the_seeds(make_dataset):
     mean = mean_frame([read_frame(path, ("albedo", "normal")) for path in pair.noisy])
     result = compare_view(pair, {}, with_oidn=True)
     expected = oidn.denoise_best(mean)
-    ratio = result.images["OIDN"] / np.maximum(expected, 1e-6)
+    ratio = result.images["OIDN, mean of 2"] / np.maximum(expected, 1e-6)
     np.testing.assert_allclose(ratio, np.median(ratio), rtol=1e-3)
 
 
 def test_pictures_tables_and_json_hold_all_of_it(result, tmp_path):
     picture = comparison(result)
     assert picture.size == (80 * 4, 2 * 64 + 18 + 4 * 10)  # images, error maps, caption, two crops of 10² magnified 4 times
-    y, x = worst_places([result.errors[name] for name in ("ours", "OIDN")], 10)[0]
+    y, x = worst_places([result.errors[name] for name in ("ours", "OIDN, mean of 2")], 10)[0]
     crop = np.asarray(picture)[-40:, -80:-40]  # of the reference, the last column
     np.testing.assert_array_equal(crop[::4, ::4], display(result.images["reference"])[y : y + 10, x : x + 10])
     assert [row[0] for row in score_rows(result.scores)] == list(result.scores)
     write_json(Evaluated((result.view,), means([result.view]), (), {16: 20.0}, tmp_path), tmp_path / "a.json")
     written = json.loads((tmp_path / "a.json").read_text())
-    assert written["mean"]["OIDN"] == result.scores["OIDN"] and written["oidn_psnr_db"] == {"16": 20.0}
+    assert written["mean"]["OIDN, mean of 2"] == result.scores["OIDN, mean of 2"] and written["oidn_psnr_db"] == {"16": 20.0}
 
 
 def test_crops_show_the_places_that_are_worst_for_all():
@@ -126,7 +128,14 @@ def test_the_ladder_is_told_in_words():
     ladder = {4: 20.0, 16: 26.0}
     mean = {
         name: {"psnr_db": value}
-        for name, value in {"noisy, mean of 2": 10.0, "OIDN": 20.0, "ours": 23.0, "bad": 15.0, "best": 40.0}.items()
+        for name, value in {
+            "noisy, mean of 2": 10.0,
+            "OIDN, mean of 2": 19.9,
+            "OIDN, one render of 4": 20.0,
+            "ours": 23.0,
+            "bad": 15.0,
+            "best": 40.0,
+        }.items()
     }
     assert samples_lines(ladder, mean) == [
         "OIDN at 4 spp 20.00 dB, 16 spp 26.00 dB",
@@ -137,20 +146,77 @@ def test_the_ladder_is_told_in_words():
     assert samples_lines({}, mean) == []
 
 
-def test_the_ladder_climbs_with_the_samples_of_other_datasets(views, make_dataset):
-    """Its first rung are the own renders, at the samples of all seeds together."""
-    more = make_dataset("more", views=2, size=(48, 64), spread=0.25)
-    for path in more.glob("*.exr"):
-        path.rename(path.with_name(path.name.replace("0008spp", "0128spp")))
-    ladder = oidn_ladder(views, [more])
-    assert list(ladder) == [16, 256] and ladder[256] > ladder[16] + 2
-    own = [compare_view(pair, {}, with_oidn=True).scores["OIDN"]["psnr_db"] for pair in views]
+@pytest.fixture
+def make_more(make_dataset):
+    """make_more(spp, spread, seeds=2, views=2) → a dataset of the same views as `views` with other samples a pixel."""
+
+    def make(spp, spread, seeds=2, views=2):
+        folder = make_dataset(f"more_{spp}", views=views, seeds=seeds, size=(48, 64), spread=spread)
+        for path in folder.glob("*.exr"):
+            path.rename(path.with_name(path.name.replace("0008spp", f"{spp:04d}spp")))
+        return folder
+
+    return make
+
+
+def test_the_ladder_climbs_with_the_samples_of_other_datasets(views, make_more):
+    """Its first rungs are the own renders: one seed, and all of them."""
+    ladder = oidn_ladder(views, find_more([make_more(128, 0.25)], views))
+    assert sorted(ladder) == [8, 16, 128, 256]
+    assert ladder[8] < ladder[16] < ladder[128] - 2 and ladder[128] < ladder[256]
+    own = [compare_view(pair, {}, with_oidn=True).scores["OIDN, mean of 2"]["psnr_db"] for pair in views]
     assert ladder[16] == pytest.approx(np.mean(own))
 
 
-def test_a_ladder_needs_the_same_views(views, make_dataset):
+def test_open_image_denoise_is_judged_on_one_render_of_as_many_samples_too(views, make_more, tmp_path):
+    """In the table, the pictures and the ladder, whose rung is that of one render where there are both."""
+    one, two = make_more(16, 0.5, seeds=1), make_more(32, 0.4)
+    options = EvaluateOptions(data=(str(views[0].dataset),), more=(str(one), str(two)), out=str(tmp_path / "out"))
+    done = evaluate(options)
+    assert list(done.mean)[2:] == ["OIDN, mean of 2", "OIDN, one render of 16"]
+    scores = done.mean["OIDN, one render of 16"]
+    assert set(scores) == set(METRICS) and scores["psnr_db"] > done.mean["OIDN, mean of 2"]["psnr_db"]
+    assert sorted(done.oidn_psnr_db) == [8, 16, 32, 64] and done.oidn_psnr_db[16] == pytest.approx(scores["psnr_db"])
+    assert done.missing_rival is None
+    (file,) = find_files(one, "s")["v000", 1]
+    expected = oidn.denoise_best(read_frame(file, ("albedo", "normal")))
+    result = compare_view(views[0], {}, with_oidn=True, one_render=file)
+    np.testing.assert_allclose(result.images["OIDN, one render of 16"], expected * result.references.factor, rtol=1e-5)
+    assert comparison(result).size[0] == 64 * 4  # noisy, both of Open Image Denoise's, reference
+
+
+def test_renders_of_other_samples_are_no_such_rival(views, make_more):
+    more = find_more([make_more(32, 0.4, seeds=1)], views)
+    assert one_renders(more, views) == {} and sorted(oidn_ladder(views, more)) == [8, 16, 32]
+
+
+def test_how_to_render_the_rival_is_said_where_it_is_missing(make_dataset, tmp_path, monkeypatch):
+    """As a command that the command line takes; not where Open Image Denoise was not asked for."""
+    monkeypatch.chdir(tmp_path)
+    data = make_dataset(views=3, references=(0, 2))
+    said = CliRunner().invoke(main, ["evaluate", "--data", str(data)]).output
+    wanted = "n2n-render sample --scene synthetic.blend --spp 16 --seeds 1 --views 3 --frames 1 --out more/data_16"
+    assert wanted in " ".join(said.split()) and "evaluate --more more/data_16" in " ".join(said.split())
+    answer = CliRunner().invoke(main, wanted.split()[1:])
+    assert answer.exit_code == 1 and "synthetic.blend: no such file" in answer.output
+    assert "--seeds" not in CliRunner().invoke(main, ["evaluate", "--data", str(data), "--no-oidn"]).output
+
+
+def test_the_command_for_the_rival_knows_frames_and_size(make_dataset):
+    data = make_dataset(views=1, references=(0,))
+    for path in data.glob("*.exr"):
+        path.rename(path.with_name(path.name.replace("f0001", "f-007")))
+    write_manifest(data, {**read_manifest(data), "size": [64, 48]})
+    command = command_for_one_render(find_views([data]))
+    assert command.endswith("--spp 16 --seeds 1 --frames -7 --size 64x48 --out more/data_16")
+
+
+def test_more_needs_the_same_views_of_one_dataset(views, make_more, make_dataset):
     with pytest.raises(N2NError, match="no renders of data/v001_f0001"):
-        oidn_ladder(views, [make_dataset("less", views=1, size=(48, 64))])
+        find_more([make_more(16, 0.5, views=1)], views)
+    others = find_views([make_dataset("other", references=(0,))])
+    with pytest.raises(N2NError, match="one dataset at a time"):
+        find_more([views[0].dataset], [*views, *others])
 
 
 def test_a_picture_that_cannot_be_written_costs_no_numbers(make_dataset, tmp_path):

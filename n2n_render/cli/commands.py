@@ -29,7 +29,12 @@ for learning in (train, adapt, online):
 @click.option("--scene", required=True, metavar="FILE.blend", help="The scene; it is never changed.")
 @click.option("--spp", required=True, type=click.IntRange(1), help="Samples per pixel of each noisy frame.")
 @click.option("--out", callback=folder_name, metavar="FOLDER", help="Dataset folder.  [default: datasets/<scene>]")
-@click.option("--seeds", type=click.IntRange(2), default=2, help="Independent renders of each frame; any two are a pair.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(1),
+    default=2,
+    help="Independent renders of each frame; any two are a pair, and one alone is for `evaluate --more`.",
+)
 @click.option("--frames", metavar="1-100x5", help="Frames of an animation: 1-100, 1-100x5 or 1,7,20.")
 @click.option("--views", type=click.IntRange(1), default=1, help="Cameras around the authored one (view 0) of a still.")
 @click.option("--size", metavar="WxH|P%", help="960x540, or 50% of the full resolution.  [default: as authored]")
@@ -83,7 +88,8 @@ def sample(
         )
     else:
         console.result(f"rendered {done.jobs} file(s), {done.present} were there already")
-        console.say(f"next: n2n-render train --hdr --features --data {done.folder}")
+        following = f"train --hdr --features --data {done.folder}" if wanted.seeds > 1 else f"evaluate … --more {done.folder}"
+        console.say(f"next: n2n-render {following}")
     return {
         "folder": done.folder,
         "files": done.jobs + done.present,
@@ -270,6 +276,8 @@ def evaluate(ctx: click.Context, /, json_path: str | None, **options: Any) -> di
     console.show_table(f"mean of {len(done.views)} view(s)", tables.HEADINGS, tables.score_rows(done.mean))
     for line in [*tables.samples_lines(done.oidn_psnr_db, done.mean), *tables.flicker_lines(done.changes)]:
         console.result(line)
+    for line in tables.rival_lines(done.missing_rival):
+        console.say(line)
     console.result(
         "PSNR and SSIM on T(v) = (v/(1+v))^(1/2.2); relMSE with ε = 0.01; all after the reference's exposure; "
         f"squared errors with two independent reference halves of {done.reference_spp} spp"

@@ -30,12 +30,23 @@ def samples_lines(ladder: Mapping[int, float], mean: Mapping[str, Scores]) -> li
     if not ladder:
         return []
     lines = [f"{OIDN} at " + ", ".join(f"{spp} spp {ladder[spp]:.2f} dB" for spp in sorted(ladder))]
-    for method in [name for name in mean if not name.startswith("noisy") and name != OIDN]:
+    for method in [name for name in mean if not name.startswith(("noisy", OIDN))]:
         psnr_db = mean[method]["psnr_db"]
         spp = equal_samples(ladder, psnr_db)
         beyond = f"fewer than {min(ladder)}" if psnr_db < ladder[min(ladder)] else f"more than {max(ladder)}"
         lines.append(f"{method} equals {OIDN} at {f'{spp:.1f}' if spp else beyond} spp")
     return lines
+
+
+def rival_lines(command: str | None) -> list[str]:
+    """How to get the row of the honest rival with `command`; [] where it is there, or not asked for."""
+    if not command:
+        return []
+    folder = command.split()[-1]
+    return [
+        f"{OIDN} is usually 0.1 to 0.2 dB better on one render of as many samples than on the mean of several, and has to be "
+        f"beaten there: {command} (and what else the dataset was sampled with), then evaluate --more {folder}"
+    ]
 
 
 def flicker_lines(changes: Sequence[Mapping[str, float]]) -> list[str]:

@@ -20,6 +20,7 @@ from ..progress import Progress, Reporter, silent
 from .flicker import change_errors, mean_change
 from .options import EvaluateOptions
 from .pictures import write_comparison
+from .rival import command_for_one_render, find_more, one_renders
 from .samples_worth import oidn_ladder
 from .scores import ComparedView, Scores, ViewScores, check_packages, compare_view, means
 from .views import find_finished, find_views, follows, was_trained_on
@@ -31,8 +32,9 @@ class Evaluated:
 
     views: of each view with references. mean: method → metric → mean over the views. changes: of each pair of consecutive
     frames, method → squared error on T of what changes between them; {} where that cannot be told. oidn_psnr_db: samples a
-    pixel → PSNR on T of Open Image Denoise at its best; {} without `more`. pictures: the folder. unwritten: what could not be
-    written although the numbers are whole: the JSON file, pictures.
+    pixel → PSNR on T of Open Image Denoise at its best; {} without `more`. missing_rival: the command that renders what the
+    honest rival is made of (`rival.py`), where it was not there. pictures: the folder. unwritten: what could not be written
+    although the numbers are whole: the JSON file, pictures.
     """
 
     views: tuple[ViewScores, ...]
@@ -40,6 +42,7 @@ class Evaluated:
     changes: tuple[dict[str, float], ...]
     oidn_psnr_db: dict[int, float]
     pictures: Path
+    missing_rival: str | None = None
     unwritten: tuple[N2NError, ...] = ()
 
     @property
@@ -65,13 +68,17 @@ def evaluate(options: EvaluateOptions, reporter: Reporter = silent) -> Evaluated
     names = ["ours"] if len(checkpoints) == 1 else options.models
     denoisers = {name: _denoiser(checkpoint, options) for name, checkpoint in zip(names, checkpoints, strict=True)}
     pairs = find_views(options.data)
-    finished = find_finished(options.frames, pairs)
-    comparing = _Comparing(options, denoisers, checkpoints, finished)
+    more = find_more(options.more, pairs)
+    rivals = one_renders(more, pairs) if options.oidn else {}
+    comparing = _Comparing(options, denoisers, checkpoints, find_finished(options.frames, pairs), rivals)
     with reporter("evaluating") as progress:
         progress.start(len(pairs), len(pairs))
         comparing.compare(pairs, progress)
-        ladder = oidn_ladder(pairs, options.more) if options.more else {}
-    evaluated = Evaluated(tuple(comparing.views), means(comparing.views), tuple(comparing.changes), ladder, Path(options.out))
+        ladder = oidn_ladder(pairs, more) if more else {}
+    missing = command_for_one_render(pairs) if options.oidn and not rivals else None
+    evaluated = Evaluated(
+        tuple(comparing.views), means(comparing.views), tuple(comparing.changes), ladder, Path(options.out), missing
+    )
     unwritten = [*_try_to_write_json(evaluated, options.json), *comparing.unwritten]
     return Evaluated(**{**vars(evaluated), "unwritten": tuple(unwritten)})
 
@@ -90,8 +97,10 @@ class _Comparing:
         denoisers: dict[str, Denoiser],
         checkpoints: list[Checkpoint],
         finished: dict[str, dict[Pair, Path]],
+        rivals: dict[Pair, Path],
     ):
-        self.options, self.denoisers, self.checkpoints, self.finished = options, denoisers, checkpoints, finished
+        self.options, self.denoisers, self.checkpoints = options, denoisers, checkpoints
+        self.finished, self.rivals = finished, rivals
         self.views: list[ViewScores] = []
         self.changes: list[dict[str, float]] = []
         self.unwritten: list[N2NError] = []
@@ -109,7 +118,7 @@ class _Comparing:
     def _view(self, pair: Pair) -> ComparedView:
         files = {folder: files[pair] for folder, files in self.finished.items()}
         held_out = not was_trained_on(pair, self.checkpoints)
-        compared = compare_view(pair, self.denoisers, self.options.oidn, held_out, files)
+        compared = compare_view(pair, self.denoisers, self.options.oidn, held_out, files, self.rivals.get(pair))
         try:
             write_comparison(compared, self.options.out)
         except N2NError as error:  # the numbers are told all the same

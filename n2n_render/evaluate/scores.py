@@ -1,7 +1,8 @@
 """One view with references → how good each method is there: noisy, models, finished frames and Open Image Denoise.
 
-All methods get the same samples: the mean of all seeds. Images are compared after the exposure of the reference; squared
-errors use the product of two independent reference halves, SSIM, SMAPE and FLIP their mean.
+All methods get the same samples: the mean of all seeds, and where there is one, Open Image Denoise also gets one render of
+as many. Images are compared after the exposure of the reference; squared errors use the product of two independent reference
+halves, SSIM, SMAPE and FLIP their mean.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,11 +19,12 @@ from ..frame import metrics
 from ..frame.channels import FEATURES
 from ..frame.frame import mean_frame
 from ..io.dataset import Pair
+from ..io.exr import read_frame
 from ..io.renders import read_group
-from .views import References, read_finished, read_references
+from .views import References, read_finished, read_references, samples_of
 
 METRICS = ("psnr_db", "ssim", "relmse", "smape", "flip")
-OIDN = "OIDN"
+OIDN = "OIDN"  # its methods begin with this: "OIDN, mean of 2", "OIDN, one render of 16"
 Scores = dict[str, float]  # metric → value; NaN where the error is lost in the references' noise
 
 
@@ -70,6 +72,7 @@ def compare_view(
     with_oidn: bool,
     held_out: bool = True,
     finished: Mapping[str, Path] | None = None,
+    one_render: Path | None = None,
 ) -> ComparedView:
     """All methods on one view.
 
@@ -79,8 +82,9 @@ def compare_view(
         with_oidn: compare with Open Image Denoise at its best too.
         held_out: see `ViewScores`.
         finished: name → a file that is denoised already.
+        one_render: for Open Image Denoise, of as many samples as all seeds have together.
     """
-    images = _pictures(pair, denoisers, with_oidn, finished or {})
+    images = _pictures(pair, denoisers, with_oidn, finished or {}, one_render)
     references = read_references(pair)
     images = {name: image * references.factor for name, image in images.items()}
     scores, errors = {}, {}
@@ -91,7 +95,7 @@ def compare_view(
 
 
 def _pictures(
-    pair: Pair, denoisers: Mapping[str, Denoiser], with_oidn: bool, finished: Mapping[str, Path]
+    pair: Pair, denoisers: Mapping[str, Denoiser], with_oidn: bool, finished: Mapping[str, Path], one_render: Path | None
 ) -> dict[str, NDArray[np.float32]]:
     """Method → radiance (H, W, 3)."""
     features = {feature for denoiser in denoisers.values() for feature in denoiser.features}
@@ -101,9 +105,12 @@ def _pictures(
     mean = mean_frame(frames)
     images = {"noisy, one seed": frames[0].color, f"noisy, mean of {len(frames)}": mean.color}
     images.update({name: denoiser.denoise(mean) for name, denoiser in denoisers.items()})
-    images.update({name: read_finished(path) for name, path in finished.items()})
     if with_oidn:
-        images[OIDN] = oidn.denoise_best(mean)
+        images[f"{OIDN}, mean of {len(frames)}"] = oidn.denoise_best(mean)
+        if one_render:
+            one = read_frame(one_render, ("albedo", "normal"))
+            images[f"{OIDN}, one render of {samples_of(one_render)}"] = oidn.denoise_best(one)
+    images.update({name: read_finished(path) for name, path in finished.items()})
     wrong = next((name for name, image in images.items() if image.shape != mean.color.shape), None)
     if wrong:
         raise N2NError(f"{wrong}: its frame of {pair.name} has another size", "Compare frames of the same renders.")

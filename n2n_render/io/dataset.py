@@ -188,16 +188,23 @@ def _doubt_folder(error: OSError) -> None:
 
 def find_pairs(folder: Path) -> list[Pair]:
     """The pairs of one dataset folder, sorted by view and frame. A frame with fewer than two seeds is left out."""
-    groups: dict[tuple[str, int], dict[str, list[Path]]] = {}
+    references = find_files(folder, "r")
+    halves = {place: files[:2] for place, files in references.items() if len(files) >= 2}
+    return [
+        Pair(Path(folder), *place, files, halves.get(place, ()))
+        for place, files in find_files(folder, "s").items()
+        if len(files) >= 2
+    ]
+
+
+def find_files(folder: Path, kind: str) -> dict[tuple[str, int], tuple[Path, ...]]:
+    """(view, frame) → the files of one kind ("s" or "r", see `FrameName`) in a dataset folder, one of each seed; sorted."""
+    found: dict[tuple[str, int], list[Path]] = {}
     for path in sorted(Path(folder).iterdir()):
         name = parse_name(path.name)
-        if name:
-            groups.setdefault((name.view, name.frame), {"s": [], "r": []})[name.kind].append(path)
-    return [
-        Pair(Path(folder), view, frame, tuple(files["s"]), tuple(files["r"][:2]) if len(files["r"]) >= 2 else ())
-        for (view, frame), files in sorted(groups.items())
-        if len(files["s"]) >= 2
-    ]
+        if name and name.kind == kind:
+            found.setdefault((name.view, name.frame), []).append(path)
+    return {place: tuple(files) for place, files in sorted(found.items())}
 
 
 def split_pairs(pairs: list[Pair], fraction: float) -> tuple[list[Pair], list[Pair]]:

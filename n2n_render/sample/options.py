@@ -13,7 +13,7 @@ class SampleOptions(Checked):
     scene: str
     spp: Samples
     out: str | None = None  # None: datasets/<scene's name>
-    seeds: Seeds = 2  # any two of them are a training pair
+    seeds: Seeds = 2  # any two of them are a training pair; one alone is for `evaluate --more`
     frames: Frames | None = None  # None: the frame that the scene was saved at
     views: Views = 1  # cameras around the authored one, which is view 0
     size: Size | None = None  # (width_px, height_px), a percentage, or as authored
