@@ -36,7 +36,7 @@ ALLOWED = {
     "evaluate": FREE | {"frame", "io", "network", "engines", "denoise", "evaluate"},
     # verbs that put others together: it renders while it learns; it shows all of them
     "online": FREE | {"frame", "io", "network", "engines", "denoise", "guides", "judge", "learn", "sample", "online"},
-    "demo": FREE | {"frame", "io", "denoise", "sample", "train", "evaluate", "demo"},
+    "demo": FREE | {"frame", "io", "denoise", "sample", "train", "adapt", "evaluate", "demo"},
     # callers
     "serve": FREE | {"frame", "io", "network", "engines", "denoise", "serve"},
     "cli": None,
@@ -46,7 +46,7 @@ ALLOWED = {
     "__main__": None,
 }  # None: all of them
 VERBS = {"sample", "train", "adapt", "export", "evaluate", "online", "demo"}  # and denoise, see below
-TOGETHER = {"online": {"sample"}, "demo": {"sample", "train", "evaluate"}}
+TOGETHER = {"online": {"sample"}, "demo": {"sample", "train", "adapt", "evaluate"}}
 DENOISE_VERB = {"verb", "denoise", "DenoiseOptions", "Denoised"}  # all else in denoise/ is a station
 # Heavy neighbour → where it may be imported.
 DOORS = {

@@ -257,7 +257,7 @@ def test_the_change_between_frames_is_the_mean_over_those_that_can_be_compared()
     assert flicker_lines([{}]) == [] == flicker_lines([])
     (line,) = flicker_lines([{}, {"ours": 0.02, "noisy": -1.0}, {"ours": 0.0, "noisy": 0.5}])
     assert line == (
-        "change between 2 pair(s) of consecutive frames, PSNR on T: ours 20.00 dB, noisy less than the references' noise"
+        "change between 2 pair(s) of consecutive frames, PSNR on T: ours: 20.00 dB; noisy: less than the references' noise"
     )
 
 

@@ -7,9 +7,11 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from n2n_render.demo import DemoOptions, demo
 from n2n_render.io.exr import ExrImage
+from n2n_render.network.registry import open_model
 
 pytestmark = pytest.mark.blender
 
@@ -103,7 +105,23 @@ def test_demo_goes_the_whole_road(tmp_path, capsys):
 
     config = DemoOptions(str(tmp_path / "demo"), 0.3, views=4, reference_spp=32, size=(96, 54), device="cpu")
     result = demo(config, lambda title: reporter(title, "json"))
-    assert result.picture.exists() and (result.run / "best.pt").exists()
-    assert set(result.view.scores) == {"noisy, one seed", "noisy, mean of 2", "ours", "OIDN"}
-    assert result.view.held_out
-    assert '"task": "2/3 training"' in capsys.readouterr().err
+    scores = result.view.scores
+    assert list(scores)[:2] == ["noisy, one seed", "noisy, mean of 2"]
+    assert list(scores)[2:] == ["from scratch", "OIDN, mean of 2", "OIDN, one render of 16", "adapted"]
+    assert scores["adapted"]["psnr_db"] > scores["from scratch"]["psnr_db"] > scores["noisy, mean of 2"]["psnr_db"]
+    said = capsys.readouterr().err
+    assert all(f'"task": "{title}' in said for title in ("1/4 sampling", "2/4 ", "3/4 training", "4/4 comparing"))
+    assert open_model(str(result.run)).provenance.trained_on == tuple(f"dataset/v{view:03d}_f0001" for view in (1, 2, 3))
+    assert len(list(result.adapted.glob("*.exr"))) == 4 and (result.adapted / "adapted.pt").exists()
+    with Image.open(result.picture) as picture:
+        assert picture.width == 96 * 6  # noisy, from scratch, both of Open Image Denoise's, adapted, reference
+
+
+def test_demo_run_again_renders_and_adapts_nothing_anew(tmp_path):
+    options = DemoOptions(str(tmp_path / "demo"), 0.05, views=2, reference_spp=4, size=(64, 36), device="cpu")
+    first = demo(options)
+    kept = [*(tmp_path / "demo").glob("*/*.exr"), first.adapted / "adapted.pt"]
+    assert len(kept) == 4 + 2 + 1 + 2 + 1
+    times = {path: path.stat().st_mtime_ns for path in kept}
+    assert demo(options).view.scores["adapted"] == first.view.scores["adapted"]
+    assert times == {path: path.stat().st_mtime_ns for path in kept}

@@ -295,7 +295,9 @@ def evaluate(ctx: click.Context, /, json_path: str | None, **options: Any) -> di
 
 
 @main.command()
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), default=5.0, help="Time to train.")
+@click.option(
+    "--minutes", type=click.FloatRange(min=0, min_open=True), default=5.0, help="Time to train, of which 3/5 to adapt."
+)
 @click.option(
     "--out",
     default="demo",
@@ -306,20 +308,19 @@ def evaluate(ctx: click.Context, /, json_path: str | None, **options: Any) -> di
 @click.option("--blender", metavar="PATH", help="Blender 4.2 or newer.  [default: the bpy wheel, else blender on PATH]")
 @click.pass_context
 def demo(ctx: click.Context, /, minutes: float, out: str, blender: str | None) -> dict[str, Any]:
-    """The whole road in ten minutes, on a scene of our own: sample, train, denoise, compare."""
+    """The whole road in ten minutes, on a scene of our own: sample, adapt, train from nothing, compare."""
     from ..demo import DemoOptions
     from ..demo import demo as run
     from . import console, tables
 
     done = run(DemoOptions(out, minutes, blender), make_reporter(ctx))
     console.show_table(
-        f"a view that was not trained on, {minutes:g} minute(s) of training from nothing",
+        f"one view, {minutes:g} minute(s) of training; adapted: to its noisy renders too; from scratch: it was not trained on",
         tables.HEADINGS,
         tables.score_rows(done.view.scores),
     )
     console.result(f"picture: {done.picture}")
     console.say(
-        f"next, your own scene: n2n-render sample --scene x.blend --spp 8 --views 16, or try "
-        f"n2n-render denoise FRAME.exr --model {done.run} -o OUT.exr"
+        "next, your own scene: n2n-render sample --scene x.blend --spp 8 --views 16, then n2n-render adapt datasets/x -o clean"
     )
-    return {"scores": done.view.scores, "picture": done.picture, "run": done.run}
+    return {"scores": done.view.scores, "picture": done.picture, "adapted": done.adapted, "run": done.run}

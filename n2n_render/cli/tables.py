@@ -55,8 +55,8 @@ def flicker_lines(changes: Sequence[Mapping[str, float]]) -> list[str]:
     if not means:
         return []
     shown = [
-        f"{method} {-10 * math.log10(error):.2f} dB" if error > 0 else f"{method} less than the references' noise"
+        f"{method}: {-10 * math.log10(error):.2f} dB" if error > 0 else f"{method}: less than the references' noise"
         for method, error in means.items()
     ]
     count = sum(bool(change) for change in changes)
-    return [f"change between {count} pair(s) of consecutive frames, PSNR on T: {', '.join(shown)}"]
+    return [f"change between {count} pair(s) of consecutive frames, PSNR on T: {'; '.join(shown)}"]

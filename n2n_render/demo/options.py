@@ -8,14 +8,14 @@ from ..schema import Checked
 
 @dataclass(frozen=True)
 class DemoOptions(Checked):
-    """What `demo` does; sized for two CPU cores and about ten minutes."""
+    """What `demo` does; sized for two CPU cores and less than ten minutes."""
 
     out: str = "demo"
-    minutes: Positive = 5.0
+    minutes: Positive = 5.0  # of both trainings together
     blender: str | None = None
     spp: Samples = 8
-    views: Views = 16
+    views: Views = 12
     reference_spp: Samples = 192  # of each half
     size: tuple[Pixels, Pixels] = (320, 180)
-    learning_rate: Positive = 1e-3  # a short run learns more with it than with train's default
+    learning_rate: Positive = 1e-3  # from nothing: a short run learns more with it than with train's default
     device: str = "auto"

@@ -1,12 +1,14 @@
-"""The whole road on a scene of our own: build, sample, train, denoise a held-out view, compare."""
+"""The whole road on a scene of our own: build, sample, adapt, train from nothing, compare with Open Image Denoise."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..adapt import AdaptOptions, adapt
 from ..denoise import load_denoiser
 from ..evaluate.pictures import write_comparison
+from ..evaluate.rival import find_more, one_renders, total_samples
 from ..evaluate.scores import ViewScores, check_packages, compare_view
-from ..evaluate.views import find_views
+from ..evaluate.views import find_finished, find_views
 from ..frame.channels import FEATURES
 from ..io.atomic import make_folder
 from ..progress import Progress, Reporter, silent
@@ -15,20 +17,30 @@ from ..sample.launch import Worker, find_blender
 from ..train import TrainOptions, train
 from .options import DemoOptions
 
+FOR_ADAPTING = 0.6  # of the minutes; the rest is for the network from nothing
+
 
 @dataclass(frozen=True)
 class Shown:
-    """What the demo made. view: the one that was held out. run: folder of the model."""
+    """What the demo made.
+
+    Attributes:
+        view: Adapting has seen its noisy renders, training from nothing has not.
+        adapted: Folder of all views denoised, and of the adapted model.
+        run: Folder of the model that was trained from nothing.
+    """
 
     view: ViewScores
     picture: Path
+    adapted: Path
     run: Path
 
 
 def demo(options: DemoOptions, reporter: Reporter = silent) -> Shown:
-    """Builds a scene, samples it, trains on it, and compares on the view that was held out. What is there already is used.
+    """Builds a scene, samples it, adapts to it, trains on it from nothing, and compares on view 0. What is there is used.
 
-    View 0 is held out of the training: it has the references, and it is the one that is denoised and compared.
+    View 0 has the references. Adapting is for the frames that it trains on, so that view 0 is among them; a network from
+    nothing is for others, and view 0 is held out of its training. No training sees a reference.
 
     Raises:
         N2NError: Blender or a package is missing, or the folder cannot be written.
@@ -37,30 +49,43 @@ def demo(options: DemoOptions, reporter: Reporter = silent) -> Shown:
     find_blender(options.blender)  # before anything is written
     folder = Path(options.out)
     make_folder(folder, "Pass a writable folder with --out.")
-    dataset = str(folder / "dataset")
-    _sample(options, folder, dataset, reporter)
-    wanted = TrainOptions(
+    dataset, one_render, adapted = (str(folder / name) for name in ("dataset", "one_render", "adapted"))
+    _sample(options, folder, dataset, one_render, reporter)
+    adapt(AdaptOptions((dataset,), adapted, minutes=FOR_ADAPTING * options.minutes), _under("2/4", reporter))
+    from_nothing = TrainOptions(
         data=(dataset,),
         out=str(folder / "run"),
         hdr=True,
         features=FEATURES,
-        minutes=options.minutes,
+        minutes=(1 - FOR_ADAPTING) * options.minutes,
         learning_rate=options.learning_rate,
     )
-    run = train(wanted, lambda title: reporter(f"2/3 {title}")).folder
-    with reporter("3/3 comparing") as progress:
-        progress.note("denoising the view that was held out …")
-        compared = compare_view(find_views([dataset])[0], {"ours": load_denoiser(str(run))}, with_oidn=True)
-    return Shown(compared.view, write_comparison(compared, folder), run)
+    run = train(from_nothing, _under("3/4", reporter)).folder
+    with reporter("4/4 comparing") as progress:
+        view = find_views([dataset])[0]
+        progress.note(f"denoising {view.name} …")
+        compared = compare_view(
+            view,
+            {"from scratch": load_denoiser(str(run))},
+            with_oidn=True,
+            finished={"adapted": find_finished([adapted], [view])[adapted][view]},
+            one_render=one_renders(find_more([one_render], [view]), [view])[view],
+        )
+    return Shown(compared.view, write_comparison(compared, folder), Path(adapted), run)
 
 
-def _sample(options: DemoOptions, folder: Path, dataset: str, reporter: Reporter) -> None:
-    title = "1/3 sampling"
+def _under(number: str, reporter: Reporter) -> Reporter:
+    return lambda title: reporter(f"{number} {title}")
+
+
+def _sample(options: DemoOptions, folder: Path, dataset: str, one_render: str, reporter: Reporter) -> None:
+    """The pairs, and view 0, the authored one, once more with as many samples as a pair has."""
+    title = "1/4 sampling"
     scene = folder / "demo.blend"
     if not scene.exists():
         with reporter(title) as progress:
             _build(scene, options.blender, progress)
-    wanted = SampleOptions(
+    pairs = SampleOptions(
         str(scene),
         options.spp,
         out=dataset,
@@ -70,7 +95,10 @@ def _sample(options: DemoOptions, folder: Path, dataset: str, reporter: Reporter
         blender=options.blender,
         device=options.device,
     )
-    sample(wanted, lambda _: reporter(title))
+    sample(pairs, lambda _: reporter(title))
+    spp = total_samples(find_views([dataset])[0])
+    rival = replace(pairs, spp=spp, seeds=1, views=1, reference_spp=None, out=one_render)
+    sample(rival, lambda _: reporter(title))
 
 
 def _build(path: Path, blender: str | None, progress: Progress) -> None:
