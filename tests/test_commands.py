@@ -37,11 +37,12 @@ def test_cli_py_runs_from_a_checkout():
     assert __version__ in done.stdout
 
 
-def test_commands_of_the_readme_exist():
-    """Every `n2n-render …` line of the README's code blocks parses: command and options are real."""
+@pytest.mark.parametrize("document", ["README.md", "docs/results.md"])
+def test_commands_of_the_documents_exist(document):
+    """Every `n2n-render …` line of the code blocks parses: command and options are real."""
     import re
 
-    blocks = re.findall(r"```(?:bash|sh)\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    blocks = re.findall(r"```(?:bash|sh)\n(.*?)```", (ROOT / document).read_text(), re.S)
     lines = [line for block in blocks for line in re.findall(r"n2n-render ([^#&\n]*)", block)]
     assert len(lines) >= 5
     for line in lines:

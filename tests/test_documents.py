@@ -29,6 +29,22 @@ def test_every_module_that_a_document_names_is_there(document):
     assert not missing
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_within_the_repository_leads_somewhere(document):
+    for link in re.findall(r"\]\(([^)\s]+)\)", document.read_text()):
+        place, _, heading = link.partition("#")
+        if not place.startswith(("http:", "https:")):
+            target = document.parent / place if place else document
+            assert target.exists(), link
+            assert not heading or heading in headings(target), link
+
+
+def headings(document: Path) -> list[str]:
+    """As GitHub names them in links."""
+    lines = re.findall(r"^#+ (.*)$", document.read_text(), re.M)
+    return [re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in lines]
+
+
 def test_every_station_of_a_frames_way_is_there():
     """The README's table: files and folders of its last column; a bare name lies in the row's first folder."""
     table = (ROOT / "README.md").read_text().split("## One frame's way")[1].split("\n\n")[1]
