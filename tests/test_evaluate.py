@@ -190,6 +190,15 @@ def test_renders_of_other_samples_are_no_such_rival(views, make_more):
     assert one_renders(more, views) == {} and sorted(oidn_ladder(views, more)) == [8, 16, 32]
 
 
+def test_renders_of_another_scene_are_doubted(views, make_more, caplog):
+    more = make_more(16, 0.5)
+    find_more([more], views)
+    assert not caplog.records
+    write_manifest(more, {"format": 1, "scene": {"file": "other.blend"}, "spp": 16})
+    find_more([more], views)
+    assert "sampled from other.blend" in caplog.text and "from synthetic.blend" in caplog.text
+
+
 def test_how_to_render_the_rival_is_said_where_it_is_missing(make_dataset, tmp_path, monkeypatch):
     """As a command that the command line takes; not where Open Image Denoise was not asked for."""
     monkeypatch.chdir(tmp_path)

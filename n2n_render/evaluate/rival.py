@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import N2NError
+from ..errors import N2NError, doubt
 from ..io.dataset import Pair, find_datasets, find_files, read_manifest
 from .views import samples_of
 
@@ -48,6 +48,9 @@ def _renders(folder: Path, pairs: Sequence[Pair]) -> Renders:
     missing = next((pair for pair in pairs if (pair.view, pair.frame) not in found), None)
     if missing:
         raise N2NError(f"{folder}: has no renders of {missing.name}", "--more takes the same views with other --spp.")
+    here, there = (read_manifest(place)["scene"]["file"] for place in (pairs[0].dataset, folder))
+    if here != there:
+        doubt(f"{folder} was sampled from {there}, and {pairs[0].dataset} from {here}: do they show the same?")
     return Renders({pair: found[pair.view, pair.frame] for pair in pairs})
 
 
