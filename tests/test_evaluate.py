@@ -25,7 +25,7 @@ from n2n_render.evaluate.scores import METRICS, ComparedView, compare_view, mean
 from n2n_render.evaluate.views import find_finished, find_views
 from n2n_render.frame.display import display
 from n2n_render.frame.frame import mean_frame
-from n2n_render.io.dataset import find_files, read_manifest, write_manifest
+from n2n_render.io.dataset import find_files, write_manifest
 from n2n_render.io.exr import read_frame, write_frame
 from n2n_render.network.checkpoint import Checkpoint
 from n2n_render.network.paper import UNet
@@ -215,9 +215,9 @@ def test_the_command_for_the_rival_knows_frames_and_size(make_dataset):
     data = make_dataset(views=1, references=(0,))
     for path in data.glob("*.exr"):
         path.rename(path.with_name(path.name.replace("f0001", "f-007")))
-    write_manifest(data, {**read_manifest(data), "size": [64, 48]})
+    write_manifest(data, {"format": 1, "scene": {"file": "my shot.blend"}, "spp": 8, "size": [64, 48]})
     command = command_for_one_render(find_views([data]))
-    assert command.endswith("--spp 16 --seeds 1 --frames -7 --size 64x48 --out more/data_16")
+    assert command.endswith("--scene 'my shot.blend' --spp 16 --seeds 1 --frames -7 --size 64x48 --out more/data_16")
 
 
 def test_more_needs_the_same_views_of_one_dataset(views, make_more, make_dataset):

@@ -1,6 +1,7 @@
 """The numbers of an evaluation → cells and sentences."""
 
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 
 from ..evaluate.flicker import mean_change
@@ -42,7 +43,7 @@ def rival_lines(command: str | None) -> list[str]:
     """How to get the row of the honest rival with `command`; [] where it is there, or not asked for."""
     if not command:
         return []
-    folder = command.split()[-1]
+    folder = shlex.join(shlex.split(command)[-1:])
     return [
         f"{OIDN} is usually 0.1 to 0.2 dB better on one render of as many samples than on the mean of several, and has to be "
         f"beaten there: {command} (and what else the dataset was sampled with), then evaluate --more {folder}"

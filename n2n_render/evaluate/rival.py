@@ -4,6 +4,7 @@ One seed's samples are spread better than those of two, so that it is 0.1 to 0.2
 folders of `--more`: datasets of the same views with other samples a pixel.
 """
 
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,11 +74,11 @@ def command_for_one_render(pairs: Sequence[Pair]) -> str:
     first = pairs[0]
     own = [pair for pair in pairs if pair.dataset == first.dataset]
     manifest = read_manifest(first.dataset)
-    words = ["n2n-render sample", f"--scene {manifest['scene']['file']}", f"--spp {total_samples(first)}", "--seeds 1"]
+    words = ["n2n-render", "sample", "--scene", manifest["scene"]["file"], "--spp", str(total_samples(first)), "--seeds", "1"]
     last = max(int(pair.view.removeprefix("v")) for pair in own)
     if last:
-        words.append(f"--views {last + 1}")
-    words.append("--frames " + ",".join(str(frame) for frame in sorted({pair.frame for pair in own})))
+        words += ["--views", str(last + 1)]
+    words += ["--frames", ",".join(str(frame) for frame in sorted({pair.frame for pair in own}))]
     if manifest["size"]:
-        words.append("--size {}x{}".format(*manifest["size"]))
-    return " ".join([*words, f"--out more/{first.dataset.name}_{total_samples(first)}"])
+        words += ["--size", "{}x{}".format(*manifest["size"])]
+    return shlex.join([*words, "--out", f"more/{first.dataset.name}_{total_samples(first)}"])
