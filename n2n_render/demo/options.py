@@ -14,7 +14,7 @@ class DemoOptions(Checked):
     minutes: Positive = 5.0  # of both trainings together
     blender: str | None = None
     spp: Samples = 8
-    views: Views = 12
+    views: Views = 10
     reference_spp: Samples = 192  # of each half
     size: tuple[Pixels, Pixels] = (320, 180)
     learning_rate: Positive = 1e-3  # from nothing: a short run learns more with it than with train's default
