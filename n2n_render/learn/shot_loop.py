@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+from ..network.device import pick_device
 from .loop import Advice, Loop, Schedule
 from .losses import ShotLoss
 from .norms import check_crops
+from .precision import native_precision
 from .samplers import Crops, ShotSampler
 from .shot import ShotFrame
 from .start import ShotStart
@@ -13,7 +15,8 @@ from .start import ShotStart
 def open_shot_loop(
     frames: Sequence[ShotFrame], start: ShotStart, schedule: Schedule, crops: Crops, device: str, advice: Advice
 ) -> Loop:
-    """Builds the network. From good weights it learns in float32: of a small step half precision would round most away.
+    """Builds the network. Its weights are float32, of which small steps need all bits; its convolutions are rounded where
+    that is much faster.
 
     Raises N2NError where crops are too small for BatchNorm, from nothing.
     """
@@ -21,7 +24,7 @@ def open_shot_loop(
     if weights is None:
         check_crops(start.model, crops.batch, crops.size_px)
     sampler, loss = ShotSampler(frames, start.model.features, crops), ShotLoss(has_estimate=weights is not None)
-    precision = "auto" if weights is None else "float32"
+    precision = "auto" if weights is None else native_precision(pick_device(device))
     loop = Loop.open(start.model, weights, sampler, loss, schedule, device, precision, crops.seed)
     loop.advice = advice
     return loop
