@@ -23,7 +23,7 @@ from ..io.dataset import MANIFEST
 from ..io.sequence import check_output_names, check_overwrites
 from ..learn.loop import Schedule
 from ..learn.samplers import Crops
-from ..learn.start import open_shot_start
+from ..learn.start import ShotStart, open_shot_start
 from ..network.build import build_network
 from ..network.checkpoint import Checkpoint
 from ..network.device import Float32, pick_device
@@ -39,6 +39,8 @@ from .subjects import find_groups
 from .tuning import usual_seconds
 
 REPORT, PREVIEW = "report.json", "preview.png"
+ROUND_STEPS = 80  # of the first round
+CHECKS_FROM_NOTHING = 8
 PLACES = ("inputs", "output", "pairs", "sources")  # of the options: no settings, and nobody else's business
 HOW_TO_PAINT = (
     "average",
@@ -122,11 +124,10 @@ def adapt(options: AdaptOptions, reporter: Reporter = silent, pictures: Pictures
     if not (folder / MODEL).exists():
         _check_devices(shot.start.model, engine)
     key = shot.key({name: value for name, value in settings.items() if name not in HOW_TO_PAINT})
-    rate = shot.start.learning_rate
     error_map, preview = _optional(pictures.error_map), _optional(pictures.preview)
     with locked_folder(folder), Float32():
         kept = earlier_model(folder / MODEL, key) or learn(
-            shot, folder, Told(settings, key), _training(options, rate), partial(preview, folder / PREVIEW), reporter
+            shot, folder, Told(settings, key), _training(options, shot.start), partial(preview, folder / PREVIEW), reporter
         )
         shutil.rmtree(folder / CACHE, ignore_errors=True)
         model = kept.checkpoint if kept else None
@@ -165,19 +166,20 @@ def _artist(
     return Artist(painter, told, AlphaDenoiser(shot.engine, progress.warn), neighbors, picture, shot.sources, on_picture)
 
 
-def _training(options: AdaptOptions, usual_rate: float) -> Training:
+def _training(options: AdaptOptions, start: ShotStart) -> Training:
     """Needs the device."""
     schedule = Schedule(
-        options.learning_rate or usual_rate,
+        options.learning_rate or start.learning_rate,
         options.steps,
         options.minutes * 60 if options.minutes else usual_seconds(options.device),
         warmup_steps=options.warmup_steps,
         ema=options.ema,
-        looks=options.checks,
+        looks=options.checks or CHECKS_FROM_NOTHING,
+        round_steps=0 if options.checks or not start.checkpoint else ROUND_STEPS,
         looks_count=False,  # the time asked for is for training
     )
     crops = Crops(options.batch, options.crop_px, options.seed)
-    return Training(options.init, schedule, crops, options.device, options.threads)
+    return Training(options.init, schedule, crops, options.patience, options.device, options.threads)
 
 
 def _optional(show: Callable[..., None]) -> Callable[..., None]:

@@ -49,11 +49,17 @@ class Learned:
 
 @dataclass(frozen=True)
 class Training:
-    """How the weights are learned. start_name: as the user calls what it starts from."""
+    """How the weights are learned.
+
+    Attributes:
+        start_name: As the user calls what it starts from.
+        patience: See `HeldOutJudge`.
+    """
 
     start_name: str
     schedule: Schedule
     crops: Crops
+    patience: int
     device: str
     threads: int | None
 
@@ -106,7 +112,8 @@ def learn(
         return None
     with reporter("adapting") as progress:
         _warn_of_familiar(shot, frames, training.start_name, progress)
-        tuning = Tuning.open(frames, shot.start, training.schedule, training.crops, training.device, progress, preview)
+        settings = training.schedule, training.crops, training.device
+        tuning = Tuning.open(frames, shot.start, *settings, progress, preview, training.patience)
         try:
             with cpu_threads(training.threads):
                 tuned = tuning.run()
@@ -147,6 +154,8 @@ def _checkpoint(shot: Shot, frames: Sequence[ShotFrame], tuning: Tuning, tuned: 
         step=tuned.steps,
         seconds=tuned.seconds,
         checks=tuple((check.step, check.change, check.uncertainty) for check in tuning.checks),
+        stopped=tuning.stopped,
+        precision=tuning.loop.precision,
         origin=start.provenance.describe() if start else None,
     )
     return Checkpoint(shot.start.model, tuned.weights, provenance)

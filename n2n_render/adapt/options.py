@@ -16,7 +16,6 @@ from ..config import (
     Shots,
     Steps,
     Threads,
-    Times,
     wrong_shots,
 )
 from ..denoise.options import PAINTED_AVERAGE
@@ -39,7 +38,8 @@ class AdaptOptions(Checked):
     learning_rate: Positive | None = None  # None: 3e-5 from a model, 1e-3 from nothing
     warmup_steps: Steps = 30
     ema: Kept = 0.99  # weights that are judged and kept are this running mean
-    checks: Times = 8  # how often the held-out tiles are asked
+    checks: Steps = 0  # how often the held-out tiles are asked, evenly; 0: at the end of each round; from nothing 8 times
+    patience: Steps = 2  # checks in a row without progress end the training; 0: they never do, as from nothing
     temporal: Reach = 0  # frames before and after each one that are looked at too
     shots: Shots = ()  # first and last frame of each: beyond a cut there are no neighbours
     train_frames: Count = 48  # at most so many, evenly spaced, are trained on; all are denoised

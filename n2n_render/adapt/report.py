@@ -100,6 +100,7 @@ def _told(adapted: Checkpoint | None) -> dict[str, Any]:
         "shared_error": told.shared_error,
         "steps": told.step,
         "seconds": told.seconds,
+        "stopped": told.stopped,
         "checks": [dict(zip(("step", "change", "uncertainty"), check, strict=True)) for check in told.checks or ()],
     }
 

@@ -43,6 +43,7 @@ class Tuning:
         best: Until something is better, the start; from nothing None, until the first check.
         calibration: Of error and difference.
         shared_error: What pictures of both halves get wrong alike, see `judge.error.SharedError`; 0 without neighbours.
+        stopped: Why the training ended before its time, in words; None: it did not.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Tuning:
         self.loop, self.judge, self.progress, self.on_look = loop, judge, progress, on_look
         self.best, self.calibration = best, calibration
         self.shared_error = 0.0
+        self.stopped: str | None = None
         self._shown_loss: float | None = None
 
     @classmethod
@@ -71,10 +73,16 @@ class Tuning:
         device: str,
         progress: Progress,
         on_look: OnLook,
+        patience: int = 0,
     ) -> "Tuning":
-        """Builds the network, and looks at the start's pictures."""
+        """Builds the network, and looks at the start's pictures.
+
+        Args:
+            patience: See `HeldOutJudge`; from nothing there is none.
+        """
         loop = open_shot_loop(frames, start, schedule, crops, device, ADVICE)
-        judge = HeldOutJudge.open(start.model, frames, pictures_by(start.baseline, loop.device), loop.device)
+        by_start = pictures_by(start.baseline, loop.device)
+        judge = HeldOutJudge.open(start.model, frames, by_start, loop.device, patience if by_start else 0)
         best = None if judge.from_nothing else Tuned(loop.weights(), 0.0, 0, 0.0)
         return cls(loop, judge, best, judge.calibration(), progress, on_look)
 
@@ -99,7 +107,11 @@ class Tuning:
         except N2NError as error:
             if not self.checks or not self.best:
                 raise
+            self.stopped = error.what
             self.progress.warn(f"stopped early: {error.what}; going on with the best so far. {error.hint}")
+        if 0 < self.judge.patience <= self.judge.idle:
+            self.stopped = f"the last {self.judge.idle} checks on held-out tiles showed no progress"
+            self.progress.note(f"ended after {loop.steps} steps: {self.stopped}")
         assert self.best is not None  # the loop ends with a check
         if looks_around and self.best.blend_weight:
             loop.network.load_state_dict(self.best.weights)

@@ -181,9 +181,15 @@ def train(
     help="What to start from: oidn-large, oidn, oidn-small, a checkpoint, a run, a .tza file; or nothing.",
 )
 @click.option(
-    "--minutes", type=click.FloatRange(min=0, min_open=True), help="Time to train.  [default: 20 on a CPU, 5 on a GPU]"
+    "--minutes", type=click.FloatRange(min=0, min_open=True), help="Time to train at most.  [default: 20 on a CPU, 5 on a GPU]"
 )
-@click.option("--steps", type=click.IntRange(1), help="Optimiser steps, instead of --minutes.")
+@click.option("--steps", type=click.IntRange(1), help="Optimiser steps at most, instead of --minutes.")
+@click.option(
+    "--patience",
+    type=click.IntRange(0),
+    default=2,
+    help="End the training after so many checks on held-out tiles without progress; 0: never.",
+)
 @_temporal_options
 @click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="[default: 3e-5; from nothing 1e-3]")
 @click.option("--batch", type=click.IntRange(1), default=4, help="Crops in a step.")

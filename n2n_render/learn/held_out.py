@@ -107,6 +107,9 @@ class HeldOutJudge:
         pairs: Both directions of each checked frame.
         checks: All that were made.
         blend_weight: How far to go from the start's picture to that of the best network, for the whole shot.
+        patience: So many checks in a row without progress are enough; 0: never. Progress is a picture that is better than
+            that of the last progress, at first the start's, by more than one standard error of the difference.
+        idle: Checks in a row without progress.
     """
 
     def __init__(
@@ -115,29 +118,39 @@ class HeldOutJudge:
         pairs: Sequence[tuple[ValidationSample, ValidationSample]],
         device: torch.device,
         from_nothing: bool,
+        patience: int = 0,
     ):
         """from_nothing: the start is no picture at all, so that the first network is better."""
         self.model, self.pairs, self.device, self.from_nothing = model, pairs, device, from_nothing
         self.checks: list[Check] = []
         self.blend_weight = 0.0
+        self.patience, self.idle = patience, 0
+        self._last_progress = [sample.start for sample in self._samples]
 
     @classmethod
     def open(
-        cls, model: Specification, frames: Sequence[ShotFrame], denoise: Denoise | None, device: torch.device
+        cls,
+        model: Specification,
+        frames: Sequence[ShotFrame],
+        denoise: Denoise | None,
+        device: torch.device,
+        patience: int = 0,
     ) -> "HeldOutJudge":
         """Of some of the frames; denoise: by the start, None from nothing."""
         pairs = [validation_samples(frame, denoise) for frame in spaced(list(frames), MAX_CHECKED)]
-        return cls(model, pairs, device, denoise is None)
+        return cls(model, pairs, device, denoise is None, patience)
+
+    @property
+    def _samples(self) -> list[ValidationSample]:
+        return [sample for pair in self.pairs for sample in pair]
 
     def look(self, network: torch.nn.Module, step: int) -> Verdict:
         """Raises N2NError where the network's pictures are not finite."""
         total, before = evidence.Evidence(0.0, 0.0, 0.0), self._error_of_start()
-        images: list[Array] = []
-        for sample in (sample for pair in self.pairs for sample in pair):
-            picture = self._denoise(network, sample.image)
+        pictures = [self._denoise(network, sample.image) for sample in self._samples]
+        for sample, picture in zip(self._samples, pictures, strict=True):
             step_taken = evidence.step_on_display(sample.start, picture)
             total = total + evidence.find_evidence(step_taken, sample.residual, sample.held_out).total()
-            images = images or [split_exposed(sample.image)[COLOR], sample.start, picture]
         change = (total.reach - 2 * total.gain) / before
         check = Check(step, change, 2 * total.noise**0.5 / before)
         if not np.isfinite(check.change):
@@ -147,7 +160,31 @@ class HeldOutJudge:
         if is_best:
             self.blend_weight = evidence.best_weight(total, 0.0 if self.from_nothing else 1.0)
         self.checks.append(check)
-        return Verdict(is_best, {"change": check.change, "uncertainty": check.uncertainty}, tuple(images))
+        if self.patience and step:
+            self._look_for_progress(pictures)
+        first = self._samples[0]
+        return Verdict(
+            is_best,
+            {"change": check.change, "uncertainty": check.uncertainty},
+            (split_exposed(first.image)[COLOR], first.start, pictures[0]),
+            is_enough=0 < self.patience <= self.idle,
+        )
+
+    def _look_for_progress(self, pictures: list[Array]) -> None:
+        """Counts `idle`. Slow progress adds up, because pictures are compared with those of the last progress.
+
+        The noise of the renders cancels between the two as far as they are alike: what one picture gains on the other is
+        known better than what either gains on the start.
+        """
+        total = evidence.Evidence(0.0, 0.0, 0.0)
+        for sample, picture, last in zip(self._samples, pictures, self._last_progress, strict=True):
+            residual = evidence.residual_on_display(last, sample.target, sample.initial_estimate)
+            step_taken = evidence.step_on_display(last, picture)
+            total = total + evidence.find_evidence(step_taken, residual, sample.held_out).total()
+        if 2 * total.gain - total.reach > 2 * total.noise**0.5:
+            self._last_progress, self.idle = pictures, 0
+        else:
+            self.idle += 1
 
     def calibration(self) -> error.Calibration:
         """Of error and difference, by the start's pictures; without any from nothing."""

@@ -52,9 +52,12 @@ class Schedule:
         shape: "cosine", "step" (× 0.55, six times) or "constant", see `descent.learning_rate_factor`.
         warmup_steps: over which the learning rate rises; 0: none.
         ema: what is left of the running mean of the weights after a step.
-        looks: how often the judge is asked.
+        looks: how often the judge is asked, evenly; it is always asked at the end.
         looks_count: whether the time that this takes is a part of `seconds`.
         norm_batch_fraction: of the run that BatchNorm uses batch statistics, from nothing; then they are fixed.
+        round_steps: of the first round; each one is twice as long as the one before. The learning rate takes its shape in each
+            round anew, and the judge is asked at its end instead of evenly: where nobody knows how long to train, what is
+            judged has been trained to an end all the same. 0: the run is one round.
     """
 
     learning_rate: float
@@ -66,6 +69,7 @@ class Schedule:
     looks: int = 20
     looks_count: bool = True
     norm_batch_fraction: float = 0.1
+    round_steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,7 @@ class Loop:
         self.advice = Advice()
         self._batches = Prefetch(sampler, pinned=device.type == "cuda")
         self._first_step, self._first_seconds, self._crops = 0, 0.0, 0
+        self._round, self._round_first = 0, (0, 0.0)  # step and fraction
         self._sums: dict[str, float] = {}
         self._counted = 0
 
@@ -152,10 +157,18 @@ class Loop:
         return self.steps / self.schedule.steps if self.schedule.steps else self.seconds / self.schedule.seconds
 
     @property
+    def round_fraction(self) -> float:
+        """How much of the round is done. One that would go on beyond the end of the run ends there."""
+        first_step, first_fraction = self._round_first
+        by_limit = (self.fraction - first_fraction) / max(1.0 - first_fraction, 1e-9)
+        length = self.schedule.round_steps * 2**self._round
+        return max((self.steps - first_step) / length, by_limit) if length else by_limit
+
+    @property
     def learning_rate(self) -> float:
         """Of the next step."""
         schedule = self.schedule
-        factor = learning_rate_factor(schedule.shape, self.fraction, self.steps, schedule.warmup_steps)
+        factor = learning_rate_factor(schedule.shape, self.round_fraction, self.steps, schedule.warmup_steps)
         return schedule.learning_rate * factor
 
     @property
@@ -169,7 +182,7 @@ class Loop:
 
     @Float32()
     def run(self, judge: Judge, keeper: Keeper | None = None, progress: Progress | None = None) -> None:
-        """Trains to the end of the schedule; the judge is asked on the way and at the end.
+        """Trains to the end of the schedule, or until the judge has seen enough; it is asked on the way and at the end.
 
         Raises:
             KeyboardInterrupt: After Ctrl-C, between two steps.
@@ -182,7 +195,8 @@ class Loop:
         started = time.time() - self.seconds
         try:
             with within_memory(self.device, self.advice.memory), stop_on_ctrl_c() as stop_asked:
-                while self.fraction < 1.0:
+                enough = False
+                while self.fraction < 1.0 and not enough:
                     if stop_asked():
                         raise KeyboardInterrupt
                     tick = time.time()
@@ -191,16 +205,22 @@ class Loop:
                     progress.advance(1 if schedule.steps else time.time() - tick, keeper.line(self))
                     if self.fraction < 1.0 and self._looks_due() > looked:
                         looked, tick = self._looks_due(), time.time()
-                        self.look(judge, keeper)
+                        enough = self.look(judge, keeper).is_enough
                         started += 0.0 if schedule.looks_count else time.time() - tick
                     elif self.fraction < 1.0:
                         keeper.stepped(self)
-                self.look(judge, keeper)
+                if not enough:
+                    self.look(judge, keeper)
         finally:
             self.close()
 
     def _looks_due(self) -> int:
-        return int(self.fraction * self.schedule.looks)
+        """How often the judge should have been asked until now; begins the next round after the end of one."""
+        if not self.schedule.round_steps:
+            return int(self.fraction * self.schedule.looks)
+        if self.round_fraction >= 1.0:
+            self._round, self._round_first = self._round + 1, (self.steps, self.fraction)
+        return self._round
 
     @Float32()
     def learn(self, steps: int) -> None:

@@ -54,11 +54,13 @@ class Verdict:
         is_best: Nothing was better so far.
         values: What was measured, by name.
         images: Exposed radiance (h, w, 3) of one place, for people: noisy, …, by this network, perhaps the reference.
+        is_enough: Nothing better is to be expected: the loop ends.
     """
 
     is_best: bool
     values: Mapping[str, float] = field(default_factory=dict)
     images: tuple[Array, ...] = ()
+    is_enough: bool = False
 
 
 class Judge(Protocol):

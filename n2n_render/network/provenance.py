@@ -23,6 +23,7 @@ class Provenance(Checked):
     adapted_to: str | None = None  # in words: the frames
     step: Steps | None = None  # optimiser steps
     seconds: Seconds | None = None  # of training
+    stopped: str | None = None  # in words: why it ended before its time
     trained_on: tuple[str, ...] = ()  # names of frames, as `Pair.name`
     datasets: tuple[Facts, ...] | None = None
     options: dict[str, object] | None = None  # of the verb that wrote it

@@ -25,7 +25,7 @@ def make_tuning(tmp_path, silent):
     """make_tuning(**of the schedule) → Tuning of two frames with two seeds, from a tiny network."""
     made = []
 
-    def make(steps=4, looks=8, learning_rate=1e-3):
+    def make(steps=4, looks=8, learning_rate=1e-3, patience=0):
         torch.manual_seed(1)
         rng = np.random.default_rng(4)
         images, estimate = rng.gamma(1, 0.3, (2, 2, *SIZE, 10)), np.full((*SIZE, 3), 0.3)
@@ -33,7 +33,8 @@ def make_tuning(tmp_path, silent):
         start = Checkpoint(MODEL, UNet(MODEL).state_dict())
         schedule = Schedule(learning_rate, steps, warmup_steps=30, ema=0.99, looks=looks)
         crops = Crops(batch=2, size_px=48, seed=1)
-        tuning = Tuning.open(frames, ShotStart(MODEL, start, start), schedule, crops, "cpu", silent, lambda images: None)
+        start = ShotStart(MODEL, start, start)
+        tuning = Tuning.open(frames, start, schedule, crops, "cpu", silent, lambda images: None, patience)
         made.append(tuning)
         return tuning
 
@@ -43,7 +44,11 @@ def make_tuning(tmp_path, silent):
 
 
 def samples(tuning):
-    return [sample for pair in tuning.judge.pairs for sample in pair]
+    return samples_of(tuning.judge)
+
+
+def samples_of(judge):
+    return [sample for pair in judge.pairs for sample in pair]
 
 
 def test_training_does_not_look_at_held_out_targets(make_tuning):
@@ -120,3 +125,35 @@ def test_what_goes_wrong_late_ends_the_training_with_the_best_so_far(make_tuning
     tuned = tuning.run()
     assert len(tuning.checks) == 2 and "stopped early" in silent.warnings[0]
     assert all(torch.isfinite(tensor).all() for tensor in tuned.weights.values())
+
+
+def test_checks_without_progress_end_the_training(make_tuning, silent):
+    """Steps too small to change anything."""
+    tuning = make_tuning(learning_rate=1e-30, steps=40, looks=20, patience=3)
+    tuning.run()
+    assert [check.step for check in tuning.checks] == [2, 4, 6]
+    assert "3 checks" in tuning.stopped and any("ended after 6 steps" in note for note in silent.notes)
+
+
+def test_progress_keeps_a_training_going(make_tuning):
+    """From a network that knows nothing everything helps; without patience nothing ends it."""
+    learning = make_tuning(learning_rate=3e-3, steps=12, looks=6, patience=1)
+    learning.run()
+    idle = make_tuning(learning_rate=1e-30, steps=12, looks=6, patience=0)
+    idle.run()
+    for tuning in (learning, idle):
+        assert tuning.loop.steps == 12 and len(tuning.checks) == 6 and tuning.stopped is None
+
+
+def test_progress_is_a_picture_surely_better_than_the_last_such_one(make_tuning):
+    """Pictures are compared with those of the last progress, and what goes too far is none."""
+    judge, rng, idle = make_tuning(patience=9).judge, np.random.default_rng(1), []
+    for sample in samples_of(judge):
+        noise = rng.normal(0, 0.5, sample.target.shape)
+        sample.target = sample.start + 0.2 * (sample.start > 0.3) + noise.astype(np.float32)
+    starts = [sample.start for sample in samples_of(judge)]
+    for way in (0.3, 0.3, 0.6, 3.0):  # of the way to the truth
+        pictures = [start + np.float32(0.2 * way) * (start > 0.3) for start in starts]
+        judge._look_for_progress(pictures)
+        idle.append(judge.idle)
+    assert idle == [0, 1, 0, 1]

@@ -2,14 +2,17 @@
 
 import contextlib
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from n2n_render.errors import N2NError
+from n2n_render.learn.descent import FINAL_FACTOR
 from n2n_render.learn.interrupt import stop_on_ctrl_c
 from n2n_render.learn.loop import Advice, Loop, Schedule
+from n2n_render.learn.precision import native_precision
 from n2n_render.learn.protocols import Forgetful, Verdict
 from n2n_render.network.checkpoint import read_checkpoint
 from n2n_render.network.specification import PaperNetwork, Specification
@@ -74,6 +77,51 @@ def test_pieces_of_ones_own_are_enough():
     assert set(means) == {"loss", "brightness", "clipped_steps"} and means["brightness"] > 0
     assert loop.take_means() == {}
     assert {(step, 0) for step in range(12)} <= loop.sampler.asked and (0, 1) in loop.sampler.asked
+
+
+def test_rounds_begin_again_with_the_learning_rate_and_are_judged_at_their_ends():
+    """3 steps, 6, and of 12 what the run leaves."""
+    rates = []
+
+    class Rates(Remembering):
+        def line(self, loop):
+            rates.append(loop.learning_rate)  # of the step after
+            return ""
+
+    loop, judge = open_loop(steps=15, round_steps=3), Newest()
+    loop.run(judge, Rates())
+    assert judge.steps == [3, 9, 15]
+    low = 1e-2 * FINAL_FACTOR
+    assert [step + 1 for step, rate in enumerate(rates) if rate == pytest.approx(low)] == [3, 9, 15]
+
+
+def test_a_judge_that_has_seen_enough_ends_the_loop():
+    class Content(Newest):
+        def look(self, network, step):
+            return replace(super().look(network, step), is_enough=step >= 8)
+
+    loop, judge = open_loop(), Content()
+    loop.run(judge)
+    assert judge.steps == [4, 8] and loop.steps == 8
+
+
+def test_steps_smaller_than_bfloat16_rounds_are_kept():
+    """Only what is computed with the weights is rounded."""
+    loop = open_loop(learning_rate=1e-6)
+    loop.precision = "bfloat16"
+    before = {name: tensor.clone() for name, tensor in loop.network.named_parameters()}
+    loop.learn(1)
+    loop.close()
+    moved = {name: tensor for name, tensor in loop.network.named_parameters() if not torch.equal(tensor, before[name])}
+    assert len(moved) > len(before) / 2 and all(tensor.dtype == torch.float32 for tensor in moved.values())
+    same = [torch.equal(tensor.bfloat16(), before[name].bfloat16()) for name, tensor in moved.items()]
+    assert any(same)
+
+
+def test_the_native_precision_of_a_device_is_always_the_same():
+    cpu = torch.device("cpu")
+    assert native_precision(cpu) == native_precision(cpu) in ("float32", "bfloat16")
+    assert native_precision(torch.device("mps")) == "float32"
 
 
 def test_step_by_step_is_the_same_as_at_once():
