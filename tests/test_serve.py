@@ -437,25 +437,6 @@ def test_a_cancelled_id_can_be_used_again(served, noisy, tmp_path):
     assert [served.last(1)[0]["event"] for _ in range(2)] == ["cancelled", "done"]
 
 
-def test_a_model_that_looks_at_neighbours_is_a_sentence(served, noisy, tmp_path):
-    from n2n_render.frame.channels import NEIGHBORS
-    from n2n_render.network.checkpoint import Checkpoint, write_checkpoint
-    from n2n_render.network.paper import UNet
-    from n2n_render.network.specification import PaperNetwork, Specification
-
-    config = Specification(
-        features=("albedo", "normal", NEIGHBORS),
-        network=PaperNetwork(levels=1, encoder_width=4, decoder_width=4, head_widths=(4, 4)),
-    )
-    write_checkpoint(tmp_path / "m.pt", Checkpoint(config, UNet(config).state_dict()))
-    served.ask(id=1, **denoise(noisy, model=str(tmp_path / "m.pt"), output=str(tmp_path / "out.exr")))
-    served.ask(id=2, do="check", model=str(tmp_path / "m.pt"), inputs=[str(noisy)])
-    for identity in (1, 2):
-        found, _ = served.last(identity)
-        assert found["event"] == "error" and "before and after" in found["what"], found
-    assert not (tmp_path / "out.exr").exists()
-
-
 def test_doubts_of_the_library_are_warnings_of_the_request_in_hand():
     from n2n_render.errors import doubt
     from n2n_render.serve.request import Describe

@@ -11,7 +11,7 @@ from ..denoise.choice import tell_names
 from ..denoise.subjects import Subject, find_all_subjects
 from ..engines.options import EngineOptions
 from ..errors import N2NError, UnreadableFile
-from ..guides.neighbors import GUIDES_VERSION, Neighbors
+from ..guides.accumulation import ACCUMULATION_VERSION, Accumulator, picture_model
 from ..guides.prefilter import Prefilter
 from ..io.dataset import spaced
 from ..io.sequence import find_windows
@@ -79,14 +79,17 @@ class Shot:
         chosen = spaced([index for index, layers in enumerate(subjects) if layers], selection.train_frames)
         return cls(groups, start, subjects, failed, windows, chosen, selection.layer, selection.sources, engine)
 
-    def guides(self) -> tuple[Prefilter | None, Neighbors | None]:
-        """What cleans albedo and normal, and what looks at the frames beside one; they hold much memory."""
+    def guides(self) -> tuple[Prefilter | None, Accumulator | None]:
+        """What cleans albedo and normal, and what takes in the frames beside one; they hold much memory."""
         model = self.start.model
         prefilter = Prefilter.open(model, self.engine) if model.clean_guides else None
         if self.windows is None:
             return prefilter, None
-        neighbors = Neighbors.open(model, self.groups, self.windows, self.layer, prefilter, self.engine, sources=self.sources)
-        return prefilter, neighbors
+        pictures = picture_model(model)
+        accumulator = Accumulator.open(
+            pictures, self.groups, self.windows, self.layer, prefilter, self.engine, sources=self.sources
+        )
+        return prefilter, accumulator
 
     def names(self) -> str | None:
         """What is read of the first frame and by whose names, as a sentence; None where it cannot be read."""
@@ -98,7 +101,7 @@ class Shot:
             there for index in self.chosen for there in (self.windows[index] if self.windows else [index]) if there is not None
         }
         files = [self._facts(index) for index in sorted(looked_at)]
-        made_by = __version__, GUIDES_VERSION if self.windows is not None else 0
+        made_by = __version__, ACCUMULATION_VERSION if self.windows is not None else 0
         return hashlib.sha256(
             repr((made_by, dict(settings), self.start.model, self.start.digest(), files)).encode()
         ).hexdigest()
@@ -149,23 +152,23 @@ class Shot:
     def _loader(self, cache: Path) -> Callable[[Subject, Progress], ShotFrame | None]:
         """What turns a Subject into a ShotFrame."""
         prefilter: Cleaner | None
-        prefilter, neighbors = self.guides()
+        prefilter, accumulator = self.guides()
         estimate = initial_estimate_maker(self.start.baseline, self.engine)
         loader = FrameLoader(cache, self.start.features, estimate, prefilter, self.sources)
         made_by = (
             digest(self.start.baseline),
             self.start.model,
             prefilter.name if prefilter else "",
-            neighbors.name if neighbors else "",
+            accumulator.name if accumulator else "",
         )
 
         def load(subject: Subject, progress: Progress) -> ShotFrame | None:
             seen, look = [], None
-            if neighbors:
-                neighbors.check(subject.index, progress.warn, subject.layer)
-                window = neighbors.windows[subject.index]
+            if accumulator:
+                accumulator.neighbors.check(subject.index, progress.warn, subject.layer)
+                window = accumulator.neighbors.windows[subject.index]
                 seen = [self._facts(there) if there is not None else None for there in window]
-                look = partial(neighbors.of, subject.index, subject.layer)
+                look = partial(accumulator.of, subject.index, subject.layer)
             return loader.load(subject.paths, subject.layer, repr((made_by, seen)), look)
 
         return load

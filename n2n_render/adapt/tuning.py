@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from ..errors import N2NError
 from ..frame.arrays import Array
-from ..frame.channels import NEIGHBORS
 from ..judge.error import Calibration
 from ..learn.held_out import Check, HeldOutJudge, pictures_by
 from ..learn.loop import Advice, Loop, Schedule
@@ -99,7 +98,7 @@ class Tuning:
         loop, schedule = self.loop, self.loop.schedule
         length = f"{schedule.steps} steps" if schedule.steps else f"{schedule.seconds / 60:g} minutes"
         self.progress.note(f"training on {describe_device(loop.device)}, {loop.precision}, {length}")
-        looks_around = NEIGHBORS in loop.model.features
+        looks_around = loop.model.reach > 0
         if looks_around and not self.judge.from_nothing:
             loop.look(self.judge, self)
         try:
@@ -113,7 +112,7 @@ class Tuning:
             self.stopped = f"the last {self.judge.idle} checks on held-out tiles showed no progress"
             self.progress.note(f"ended after {loop.steps} steps: {self.stopped}")
         assert self.best is not None  # the loop ends with a check
-        if looks_around and self.best.blend_weight:
+        if looks_around:
             loop.network.load_state_dict(self.best.weights)
             self.calibration = Calibration()  # the usual ratio: both halves see the same neighbours, and differ by less
             self.shared_error = self.judge.shared_error(loop.network.eval())

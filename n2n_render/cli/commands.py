@@ -123,7 +123,13 @@ def sample(
 @click.option("--layer", metavar="NAME", help="Only this view layer (LAYER.VIEW: one view).  [default: all with the passes]")
 @click.option("--keep-noisy", is_flag=True, help="Add the noisy picture as the pass <layer>.Noisy.")
 @click.option("--strength", type=click.FloatRange(0, 1), default=1.0, help="0: noisy, 1: denoised.")
-@click.option("--shots", metavar="1-48,49-120", help="For a model of `adapt --temporal`: first and last frame of each shot.")
+@click.option(
+    "--temporal",
+    type=click.IntRange(0, 8),
+    metavar="K",
+    help="Animations with a Vector pass: take in the samples of K frames before and after each one.  [default: as the model]",
+)
+@click.option("--shots", metavar="1-48,49-120", help="With --temporal: first and last frame of each shot.")
 @source_options
 @click.option("--fast", is_flag=True, help="With a model of `adapt` and --pair: no Error pass, a little worse, 4 passes of 10.")
 @engine_options(average=None, usual="  [default: 1; with a model of `adapt` and --pair 2]")

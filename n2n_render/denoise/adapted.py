@@ -6,8 +6,7 @@ from pathlib import Path
 
 from ..engines.options import ANY_ENGINE, EngineOptions
 from ..errors import N2NError
-from ..frame.channels import NEIGHBORS
-from ..guides.neighbors import picture_model
+from ..guides.accumulation import picture_model
 from ..guides.prefilter import Prefilter
 from ..io.dataset import frame_names
 from ..judge.blend import Usual
@@ -50,7 +49,7 @@ class Palette:
         if name not in BUILTIN and start.provenance.describe() != adapted.provenance.origin:
             warn(f"{name} is not what this model started from any more: its pictures are not blended with the start's")
             return cls(adapted, None)
-        return cls(adapted, picture_model(start.model) if NEIGHBORS in start.model.features else start)
+        return cls(adapted, picture_model(start.model) if start.model.reach else start)
 
     def network(self) -> tuple[Checkpoint, float, bool]:
         """The one network that is best for the whole shot, how much of it is the adapted one, and whether the start is worth

@@ -10,10 +10,9 @@ import numpy as np
 
 from ..errors import N2NError
 from ..frame.arrays import Array, Mask
-from ..frame.channels import in_files
 from ..frame.frame import Frame, mean_frame
-from ..frame.independence import still_alpha
-from ..guides.neighbors import Neighbors
+from ..frame.independence import noise_free, still_alpha
+from ..guides.accumulation import Accumulator
 from ..io.exr import ExrImage
 from ..io.renders import read_group
 from ..io.sources import Sources
@@ -56,7 +55,7 @@ class Artist:
     Attributes:
         painter: None: no frame of the shot held any noise.
         told: Of the painter's model: what frames it was trained on.
-        neighbors: For a network that looks at them.
+        accumulator: What takes the samples of neighbouring frames in, if anything.
         picture: What is put into the files.
         sources: Where the channels lie that are not where they are recognised.
         on_error: Is given the file of each picture (of several view layers, a name for each) and its expected RMS error on T,
@@ -66,7 +65,7 @@ class Artist:
     painter: Painter | None
     told: Provenance
     alpha: AlphaDenoiser
-    neighbors: Neighbors | None
+    accumulator: Accumulator | None
     picture: PictureOptions
     sources: Sources
     on_error: Callable[[Path, Array], None] = lambda path, error: None
@@ -74,10 +73,11 @@ class Artist:
     def looks_at(self, subjects: Sequence[Subject]) -> list[Path]:
         """The files that the picture depends on."""
         all_files = self.sources.all_files
-        if not self.neighbors:
+        if not self.accumulator:
             return all_files(subjects[0].paths) if subjects else []
-        places = {there for subject in subjects for there in self.neighbors.windows[subject.index] if there is not None}
-        return [path for there in sorted(places) for path in all_files(self.neighbors.groups[there])]
+        neighbors = self.accumulator.neighbors
+        places = {there for subject in subjects for there in neighbors.windows[subject.index] if there is not None}
+        return [path for there in sorted(places) for path in all_files(neighbors.groups[there])]
 
     def denoise(self, subjects: Sequence[Subject], output: Path, on_fraction: OnFraction) -> FrameResult:
         """All view layers of one frame."""
@@ -103,8 +103,11 @@ class Artist:
     def _paint(self, subject: Subject, frames: list[Frame], on_fraction: OnFraction) -> Blended:
         if self.painter is None:
             return finished_picture(frames)
-        neighbors = self.neighbors.of(subject.index, subject.layer) if self.neighbors else {}
-        return self.painter.paint(frames, self._held_out(subject, frames[0]), on_fraction, neighbors)
+        held_out = self._held_out(subject, frames[0])
+        if not self.accumulator or noise_free(frames).all():
+            return self.painter.paint(frames, held_out, on_fraction)
+        accumulated = self.accumulator.of(subject.index, subject.layer, part(on_fraction, 0, 2))
+        return self.painter.paint(frames, held_out, part(on_fraction, 1, 2), accumulated)
 
     def _held_out(self, subject: Subject, frame: Frame) -> Mask:
         """Of frames that nobody was trained on, everything is."""
@@ -129,7 +132,7 @@ def paint_files(
     """
     results: list[FrameResult] = []
     failed: Failures = []
-    features = in_files(artist.painter.features) if artist.painter else ()
+    features = artist.painter.features if artist.painter else ()
     for index, (group, output) in enumerate(zip(groups, outputs, strict=True)):
         try:
             subjects = find_subjects(index, tuple(group), layer, features, artist.sources)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import N2NError
-from ..frame.channels import in_files
 from ..io.exr import ExrImage
 from ..io.sources import DETECT, Sources
 from ..network.registry import choose
@@ -44,7 +43,7 @@ def model_that_fits(image: ExrImage, layer: str | None = None) -> str:
 
 def tell_names(path: Path, layer: str | None, features: tuple[str, ...], sources: Sources = DETECT) -> str | None:
     """What is read of a file for a model and by whose names, as a sentence; None where it cannot be read."""
-    wanted = in_files(features)
+    wanted = features
     try:
         image = ExrImage.open(path, header_only=True, sources=sources)
         return f"using {image.taken(image.layer(layer, wanted), wanted)}"

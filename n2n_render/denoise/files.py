@@ -6,12 +6,12 @@ from pathlib import Path
 
 from ..errors import N2NError
 from ..frame.arrays import Array
-from ..frame.channels import in_files
-from ..guides.neighbors import Neighbors
+from ..frame.frame import Frame
+from ..guides.accumulation import Accumulated, Accumulator
 from ..io.exr import ExrImage
 from ..io.sources import DETECT, Sources
 from ..ladder.ladder import LARGE_FRAME_PIXELS
-from ..progress import OnFraction
+from ..progress import OnFraction, part
 from .denoiser import Denoiser
 from .layers import denoise_layers
 from .options import AS_DENOISED, PictureOptions
@@ -29,7 +29,7 @@ def denoise_files(
     *,
     layer: str | None = None,
     sources: Sources = DETECT,
-    neighbors: Neighbors | None = None,
+    accumulator: Accumulator | None = None,
     on_frame: OnFrame = lambda index, fraction: None,
 ) -> None:
     """Denoises frame files one after the other, reading the next and writing the last one meanwhile.
@@ -40,23 +40,24 @@ def denoise_files(
         groups: Of each frame one file, or renders with other seeds, averaged first; the first one's other passes are kept.
         layer: The only view layer to denoise; None: all that have what the model needs.
         sources: Where the channels lie that are not where they are recognised.
-        neighbors: For models that look at them.
+        accumulator: What takes the samples of neighbouring frames in.
 
     Raises:
         N2NError: At the end, with the names of the frames that could not be done.
     """
-    large_pixels = LARGE_FRAME_PIXELS // (neighbors.frames_held if neighbors else 1)  # so many frames are held besides
+    held = accumulator.neighbors.frames_held if accumulator else 1  # so many frames are in memory besides
+    large_pixels = LARGE_FRAME_PIXELS // held
     failed: Failures = []
     with ThreadPoolExecutor(1) as pool:
         writer = _Writer(pool, failed)
-        features = in_files(denoiser.features)
+        features = denoiser.features
         renders: Renders | N2NError | None
         for index, renders in enumerate(read_ahead(groups, layer, features, large_pixels, sources)):
             try:
                 if isinstance(renders, N2NError):
                     raise renders
                 large = renders.pixels > large_pixels
-                _denoise_frame(denoiser, renders, options, neighbors, index, on_frame)
+                _denoise_frame(denoiser, renders, options, accumulator, index, on_frame)
                 image = renders.image
             except N2NError as error:
                 if len(groups) == 1:
@@ -78,15 +79,15 @@ def _denoise_frame(
     denoiser: Denoiser,
     renders: Renders,
     options: PictureOptions,
-    neighbors: Neighbors | None,
+    accumulator: Accumulator | None,
     index: int,
     on_frame: OnFrame,
 ) -> None:
     def paint(render: LayerRender, on_fraction: OnFraction) -> Array:
-        frame = render.frame
-        if neighbors:
-            frame = frame.with_channels(**neighbors.of(index, render.layer))
-        return denoiser.denoise(frame, on_fraction)
+        if not accumulator:
+            return denoiser.denoise(render.frame, on_fraction)
+        accumulated = accumulator.of(index, render.layer, part(on_fraction, 0, 2))
+        return denoise_accumulated(denoiser, accumulated, render.frame, part(on_fraction, 1, 2))
 
     denoise_layers(
         renders.image,
@@ -96,6 +97,13 @@ def _denoise_frame(
         options,
         on_fraction=lambda fraction: on_frame(index, fraction),
     )
+
+
+def denoise_accumulated(denoiser: Denoiser, accumulated: Accumulated, frame: Frame, on_fraction: OnFraction) -> Array:
+    """The picture (H, W, 3) of a frame whose neighbours were taken in. frame: as it was rendered."""
+    if denoiser.prefilter and accumulated.is_clean:
+        return denoiser.denoise_clean(accumulated.frame.with_channels(color=accumulated.color()), on_fraction)
+    return denoiser.denoise(frame.with_channels(color=accumulated.color()), on_fraction)
 
 
 class _Writer:

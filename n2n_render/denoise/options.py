@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..config import Fraction, Orientations, Shots
+from ..config import Fraction, Orientations, Reach, Shots
 from ..engines.options import ANY_ENGINE, EngineOptions
 from ..io.sources import RECOGNISED, SourceOptions
 from ..schema import Checked
@@ -30,7 +30,8 @@ class DenoiseOptions(Checked):
     model: str = "auto"  # a built-in name, a run folder, a checkpoint or a .tza file; auto: what fits each file
     pairs: tuple[str, ...] = ()  # the same frames with other seeds: averaged, or, with a model of `adapt`, judging each other
     layer: str | None = None  # the only view layer (LAYER.VIEW: of one view); None: all that have what the model needs
-    shots: Shots = ()  # first and last frame of each, for models that look at neighbours
+    temporal: Reach | None = None  # frames before and after each one that are taken in; None: as the model was trained
+    shots: Shots = ()  # first and last frame of each: beyond a cut there are no neighbours
     prefilter: bool | None = None  # clean albedo and normal first; None: if the model was trained with clean ones
     average: Orientations | None = None  # orientations that each picture is the mean of; None: 1, with `adapt`'s and pairs 2
     fast: bool = False  # of a model of `adapt` with pairs: paint their mean only, and tell nothing of the error

@@ -1,8 +1,7 @@
 """Seeds of one frame → its picture by an adapted network, the start and the noisy mean, each where it is best; its error."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 import numpy as np
 
@@ -12,12 +11,13 @@ from ..frame.frame import Frame, mean_frame
 from ..frame.independence import noise_free
 from ..frame.orient import MIRRORED, ORIENTATIONS
 from ..frame.transfer import RADIANCE_MAX, exposure
+from ..guides.accumulation import Accumulated
 from ..guides.prefilter import Prefilter
 from ..judge.blend import Blended, Usual, Versions, blend, without_error, without_noise
 from ..progress import OnFraction, ignore
 from .denoiser import Denoiser
 
-WHOLE_PART = 2 / 3  # of a picture: what is made of the mean of all seeds; the rest is the mean of what is made of the halves
+WHOLE_PART = 2 / 3  # of a picture without neighbours: what is made of all seeds; the rest is the mean of what halves give
 
 
 def finished_picture(frames: Sequence[Frame]) -> Blended:
@@ -56,28 +56,32 @@ class Painter:
         frames: Sequence[Frame],
         held_out: Mask,
         on_fraction: OnFraction = ignore,
-        neighbors: Mapping[str, Array] = MappingProxyType({}),
+        accumulated: Accumulated | None = None,
     ) -> Blended:
         """The picture of one frame, in its own scale. Where there is no noise, it is the renders' own.
 
         Args:
             frames: Its seeds, guides as rendered; one, if it is to be fast.
             held_out: (H, W), pixels that were held out of the training.
-            neighbors: The channels of `neighbor_guides`, for a network that looks at them.
+            accumulated: What is taken in of the frames beside it.
         """
         finished = noise_free(list(frames))
         if finished.all():
             return finished_picture(frames)
         if self.fast:
-            mean = self._clean(mean_frame(list(frames)), neighbors)
-            picture = without_error(self.network.denoise_clean(mean, on_fraction), self.share)
+            mean = self._clean(mean_frame(list(frames)), accumulated)
+            shown = mean.with_channels(color=accumulated.color()) if accumulated else mean
+            picture = without_error(self.network.denoise_clean(shown, on_fraction), self.share)
         else:
-            mean, picture = self._judged(frames, held_out, finished, on_fraction, neighbors)
+            mean, picture = self._judged(frames, held_out, finished, on_fraction, accumulated)
         picture.color[finished] = mean.color[finished]
         return picture
 
-    def _clean(self, frame: Frame, neighbors: Mapping[str, Array]) -> Frame:
-        return (self.prefilter(frame) if self.prefilter else frame).with_channels(**neighbors)
+    def _clean(self, frame: Frame, accumulated: Accumulated | None) -> Frame:
+        """With neighbours the guides were cleaned already, once for all seeds."""
+        if self.prefilter is None:
+            return frame
+        return accumulated.with_clean_guides(frame) if accumulated and accumulated.is_clean else self.prefilter(frame)
 
     def _judged(
         self,
@@ -85,7 +89,7 @@ class Painter:
         held_out: Mask,
         finished: Mask,
         on_fraction: OnFraction,
-        neighbors: Mapping[str, Array],
+        accumulated: Accumulated | None,
     ) -> tuple[Frame, Blended]:
         """The mean of all seeds and the picture: both halves of the seeds are painted too, and judge each other.
 
@@ -93,19 +97,25 @@ class Painter:
         knows the other half's would be judged by what it has seen.
         """
         middle = len(frames) // 2
-        parts = [list(frames[:middle]), list(frames[middle:])]
-        halves = [self._clean(mean_frame(part), neighbors) for part in parts]
+        parts = range(middle), range(middle, len(frames))
+        halves = [self._clean(mean_frame([frames[seed] for seed in part]), accumulated) for part in parts]
         mean = mean_frame(halves, weights=[len(part) for part in parts])
         factor = np.float32(exposure(mean.color))
         whole, one, two = (np.minimum(frame.color * factor, RADIANCE_MAX) for frame in (mean, *halves))  # as in training
-        painted, start = self._versions(mean, halves, middle / len(frames), factor, on_fraction)
-        picture = blend(painted, start, Versions(whole, (one, two)), held_out, self.usual, finished)
+        noisy, shown, alone = Versions(whole, (one, two)), [mean, *halves], None
+        if accumulated:
+            colors = accumulated.color(), *(accumulated.color(part) for part in parts)
+            shown = [frame.with_channels(color=color) for frame, color in zip(shown, colors, strict=True)]
+            alone = accumulated.alone(parts[0]), accumulated.alone(parts[1])
+        whole_part = 1.0 if accumulated else WHOLE_PART
+        painted, start = self._versions(shown, middle / len(frames), whole_part, factor, on_fraction)
+        picture = blend(painted, start, noisy, held_out, self.usual, finished, alone)
         weights = {**picture.weights, "adapted": self.share * picture.weights["adapted"]}
         assert picture.error is not None
         return mean, replace(picture, color=picture.color / factor, error=picture.error / factor, weights=weights)
 
     def _versions(
-        self, mean: Frame, halves: Sequence[Frame], first: float, factor: np.float32, on_fraction: OnFraction
+        self, shown: Sequence[Frame], first: float, whole_part: float, factor: np.float32, on_fraction: OnFraction
     ) -> tuple[Versions, Versions | None]:
         """Pictures by the network and by the start, exposed.
 
@@ -114,19 +124,22 @@ class Painter:
         halves only: what it makes of them, less what the network makes of them, is the way back for the whole too.
 
         Args:
+            shown: All seeds, the first half, the second half.
             first: How much of all seeds is the first half: less than ½ of three.
+            whole_part: Of the picture: what is made of all seeds.
         """
+        mean, *halves = shown
         turned = [(half, MIRRORED[index]) for index, half in enumerate(halves)]
         copies = [(mean, switches) for switches in ORIENTATIONS[: self.network.average]]
         passes = len(copies) + len(turned) * (2 if self.start else 1)
-        shown = [*copies, *turned]
-        pictures = [image * factor for image in self.network.paint_each(shown, _some(on_fraction, 0, len(shown), passes))]
+        asked = [*copies, *turned]
+        pictures = [image * factor for image in self.network.paint_each(asked, _some(on_fraction, 0, len(asked), passes))]
         *wholes, one, two = pictures
-        whole = np.float32(WHOLE_PART) * np.mean(wholes, 0) + np.float32(1 - WHOLE_PART) * _mean(one, two, first)
+        whole = np.float32(whole_part) * np.mean(wholes, 0) + np.float32(1 - whole_part) * _mean(one, two, first)
         painted = Versions(whole, (one, two))
         if self.start is None:
             return painted, None
-        told = _some(on_fraction, len(shown), passes, passes)
+        told = _some(on_fraction, len(asked), passes, passes)
         begin_one, begin_two = (image * factor for image in self.start.paint_each(turned, told))
         back = _mean(begin_one - one, begin_two - two, first)
         return painted, Versions(np.maximum(whole + back, 0), (begin_one, begin_two))

@@ -6,15 +6,13 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import N2NError
-from ..frame.channels import NEIGHBORS
-from ..guides.neighbors import Neighbors
+from ..guides.accumulation import Accumulator
 from ..guides.prefilter import Prefilter
 from ..io.beside import find_sources
 from ..io.sequence import are_named, check_overwrites, find_inputs, find_windows, match_pairs, plan_outputs
 from ..io.sources import Sources
 from ..network.checkpoint import Checkpoint
 from ..network.registry import open_model
-from ..network.specification import Specification
 from ..progress import Progress, Reporter, silent
 from .adapted import Palette, is_adapted
 from .alpha import AlphaDenoiser
@@ -125,7 +123,7 @@ def _denoise_means(checkpoint: Checkpoint, model: str, batch: _Batch, options: D
         options.picture,
         layer=options.layer,
         sources=batch.sources,
-        neighbors=open_neighbors(denoiser.model, denoiser.prefilter, batch.groups, options, batch.sources),
+        accumulator=open_accumulator(checkpoint, denoiser.prefilter, batch.groups, options, batch.sources),
         on_frame=batch.on_frame,
     )
     return done
@@ -143,7 +141,7 @@ def _paint_pairs(palette: Palette, model: str, batch: _Batch, options: DenoiseOp
         painter,
         palette.adapted.provenance,
         AlphaDenoiser(options.engine, batch.progress.warn),
-        open_neighbors(palette.adapted.model, prefilter, batch.groups, options, batch.sources),
+        open_accumulator(palette.adapted, prefilter, batch.groups, options, batch.sources),
         options.picture,
         batch.sources,
     )
@@ -176,20 +174,30 @@ class _FrameCount:
             self._counted.add(index)
 
 
-def open_neighbors(
-    model: Specification,
+def open_accumulator(
+    checkpoint: Checkpoint,
     prefilter: Prefilter | None,
     groups: Sequence[Sequence[Path]],
     options: DenoiseOptions,
     sources: Sources,
-) -> Neighbors | None:
-    """For a model that looks at neighbours, as far as it did when it was trained; None for any other."""
-    if NEIGHBORS not in model.features:
+) -> Accumulator | None:
+    """What takes the samples of neighbouring frames in; None where neither the user nor the model wants it.
+
+    prefilter: Of the model, to be shared.
+    """
+    reach = checkpoint.model.reach if options.temporal is None else options.temporal
+    if not reach:
         if options.shots:
-            raise N2NError(
-                "--shots is for models that look at neighbouring frames, and this one does not",
-                "Leave it out, or adapt a model with --temporal 2.",
-            )
+            raise N2NError("--shots is for --temporal, which was not given", "Pass --temporal 8 too, or leave --shots out.")
         return None
-    windows = find_windows([tuple(group) for group in groups], model.reach, list(options.shots))
-    return Neighbors.open(model, groups, windows, options.layer, prefilter, options.engine, sources=sources)
+    windows = find_windows([tuple(group) for group in groups], reach, list(options.shots))
+    return Accumulator.open(
+        checkpoint.model.features,
+        groups,
+        windows,
+        options.layer,
+        prefilter,
+        options.engine,
+        sources=sources,
+        fast=options.fast,
+    )

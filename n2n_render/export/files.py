@@ -11,7 +11,6 @@ from ..engines.choice import make_engine
 from ..engines.options import EngineOptions
 from ..engines.protocol import Image
 from ..errors import N2NError
-from ..frame.channels import NEIGHBORS, in_files
 from ..frame.frame import Frame
 from ..io.atomic import locked_file
 from ..io.exr import read_frame
@@ -40,7 +39,7 @@ def export(options: ExportOptions, reporter: Reporter = silent) -> Exported:
         progress.start(1.0)
         checkpoint = open_model(options.model)
         place = Path(options.check or find_any_frame())
-        frame = read_frame(place, in_files(checkpoint.model.features))
+        frame = read_frame(place, checkpoint.model.features)
         path = Path(options.output)
         difference = write_checked(checkpoint, options.format, path, frame, precision)
         progress.advance(1.0, path.name)
@@ -61,11 +60,6 @@ def write_checked(checkpoint: Checkpoint, kind: str, path: Path, frame: Frame, p
     Raises:
         N2NError: As `export`.
     """
-    if NEIGHBORS in checkpoint.model.features:
-        raise N2NError(
-            "a model that looks at neighbouring frames cannot be exported",
-            "Use it with `n2n-render denoise`, or export one that was made without --temporal.",
-        )
     suffix = SUFFIXES[kind]
     if path.is_dir() or not path.name or path.name in ("best.pt", "last.pt"):
         raise N2NError(f"{path}: is a folder, or the name of a checkpoint", f"Pass another name with -o, like shot{suffix}.")

@@ -5,7 +5,7 @@ averaged and written.
 """
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,9 +37,7 @@ class Channel:
 
 COLOR, ALPHA, VECTOR = "color", "alpha", "vector"
 FEATURES = ("albedo", "normal", "depth")  # what `--features` may name, in the order of a network's channels
-NEIGHBORS = "neighbors"  # what `--temporal` adds after them: a group of three channels that no file holds
-NEIGHBOR_CHANNELS = ("neighbors_picture", "neighbors_noisy", "neighbors_weight")
-GUIDES = (*FEATURES, NEIGHBORS)
+NEIGHBORS = ("neighbors_color", "neighbors_weight")  # what is taken in of neighbouring frames; no file holds it
 CHANNELS = {
     channel.name: channel
     for channel in (
@@ -50,9 +48,8 @@ CHANNELS = {
         Channel("depth", Kind.DISTANCE, 1),
         Channel(VECTOR, Kind.MOTION, 4),
         Channel("variance", Kind.VARIANCE, 3),
-        Channel("neighbors_picture", Kind.RADIANCE, 3),  # mean of the neighbours' denoised pictures
-        Channel("neighbors_noisy", Kind.RADIANCE, 3),  # mean of their noisy colours
-        Channel("neighbors_weight", Kind.COVERAGE, 1),  # their weight in an unweighted mean with the frame itself
+        Channel("neighbors_color", Kind.RADIANCE, 3),  # weighted mean of the neighbours' noisy colours
+        Channel("neighbors_weight", Kind.COVERAGE, 1),  # how many frames' samples that mean holds
     )
 }
 
@@ -60,16 +57,6 @@ CHANNELS = {
 def kind_of(name: str) -> Kind:
     """The kind of a channel by its name; a name of the user's own is one more radiance."""
     return CHANNELS[name].kind if name in CHANNELS else Kind.RADIANCE
-
-
-def in_files(features: Iterable[str]) -> tuple[str, ...]:
-    """Those of the features that are read from files."""
-    return tuple(feature for feature in features if feature != NEIGHBORS)
-
-
-def expand(features: Iterable[str]) -> tuple[str, ...]:
-    """Features as the user names them → names of channels: neighbours are three."""
-    return tuple(name for feature in features for name in (NEIGHBOR_CHANNELS if feature == NEIGHBORS else (feature,)))
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,15 @@ def without_error(color: Array, adapted: float) -> Blended:
     return Blended(color, None, None, 0.0, {"adapted": adapted, "noisy": 0.0})
 
 
-def blend(adapted: Versions, start: Versions | None, noisy: Versions, held_out: Mask, usual: Usual, finished: Mask) -> Blended:
+def blend(
+    adapted: Versions,
+    start: Versions | None,
+    noisy: Versions,
+    held_out: Mask,
+    usual: Usual,
+    finished: Mask,
+    alone: tuple[Array, Array] | None = None,
+) -> Blended:
     """The best of three pictures, region by region, in exposed radiance.
 
     Args:
@@ -89,12 +97,13 @@ def blend(adapted: Versions, start: Versions | None, noisy: Versions, held_out: 
         held_out: (H, W), pixels whose targets the adapted network was not trained on.
         usual: what the whole shot says.
         finished: (H, W), pixels without noise, which stay as they are.
+        alone: with neighbours, pictures of the halves that do not know them.
     """
     if start:
         mixed, weight = mix(start, adapted, noisy, held_out, usual.weight)
     else:
         mixed, weight = adapted, np.ones((*held_out.shape, 1), np.float32)
-    wrong_alike = (start or noisy).halves, usual.shared * weight[..., 0] ** 2
+    wrong_alike = (alone, usual.shared) if alone else (None, 0.0)
     squared = error_map(mixed.halves, usual.ratio, *wrong_alike)
     noise_weight = noise_weight_map(mixed, noisy, held_out, squared)
     color = mixed.whole + noise_weight * (noisy.whole - mixed.whole)

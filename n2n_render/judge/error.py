@@ -13,7 +13,7 @@ ERROR_CELL_PX = 4
 ERROR_SMOOTH_CELLS = 1.5
 DIFFERENCE_TO_ERROR = 1.8  # MSE of f(A) / (½ |f(A) - f(B)|²): the usual ratio; the rest is what both get wrong
 DIFFERENCE_TO_ERROR_SPREAD = 0.3
-SHARED_ERROR = 0.8  # with neighbours: what both get wrong alike, as a part of the start's difference
+SHARED_ERROR = 0.8  # with neighbours: what both get wrong alike, as a part of the difference of pictures without them
 SHARED_ERROR_SPREAD = 0.4
 ERROR_OF_MEAN = 0.7  # MSE of f(mean of both halves) / MSE of f(one half)
 ERROR_OF_PICTURE = 0.65  # the same of a finished picture, of several passes, by halves that were turned otherwise
@@ -59,9 +59,9 @@ class Calibration:
 class SharedError:
     """What the pictures of both halves get wrong alike, because they look at the same neighbours; collected over frames.
 
-    MSE of f(one half) = usual ratio · ½ |f(A) - f(B)|² + factor · ½ |start(A) - start(B)|². The second part is as large for
-    the mean of both halves: more samples of a frame do not change what its neighbours show. On four shots this is right
-    within 4 % in each frame, once the factor is known (0.3 on one, 1.2 on another).
+    MSE of f(one half) = usual ratio · ½ |f(A) - f(B)|² + factor · ½ |alone(A) - alone(B)|², alone being the pictures of the
+    halves without any neighbour. The second part is as large for all seeds: more samples of a frame do not change what its
+    neighbours show.
     """
 
     def __init__(self, usual: float = SHARED_ERROR):
@@ -73,7 +73,7 @@ class SharedError:
     def add(
         self,
         pictures: Pictures,
-        starts: Pictures,
+        alone: Pictures,
         targets: Pictures,
         initial_estimate: Array,
         held_out: Mask | float = 1.0,
@@ -81,12 +81,12 @@ class SharedError:
         """As `Calibration.add`.
 
         Args:
-            starts: the start's pictures of either half, which do not look at neighbours.
+            alone: pictures of either half that do not know the neighbours.
         """
         held_out = np.broadcast_to(held_out, initial_estimate.shape[:2])
         own = DIFFERENCE_TO_ERROR * sum_cells(held_out * difference(pictures[0], pictures[1]), CELL_PX).ravel()
         self.errors.append(_pair_errors(pictures, targets, initial_estimate, held_out) - own)
-        self.differences.append(sum_cells(held_out * difference(starts[0], starts[1]), CELL_PX).ravel())
+        self.differences.append(sum_cells(held_out * difference(alone[0], alone[1]), CELL_PX).ravel())
 
     def factor(self) -> float:
         return float(np.clip(_weighed(self.errors, self.differences, self.usual, SHARED_ERROR_SPREAD), 0.0, 3.0))
@@ -112,19 +112,19 @@ def _weighed(errors: Pictures, differences: Pictures, usual: float, spread: floa
     return trust * measured + (1 - trust) * usual
 
 
-def error_map(halves: Pictures, ratio: float, starts: Pictures | None = None, shared: float | Array = 0.0) -> Array:
+def error_map(halves: Pictures, ratio: float, alone: Pictures | None = None, shared: float | Array = 0.0) -> Array:
     """(H, W) expected squared error on T of the picture of all seeds.
 
     Args:
         halves: the pictures of both halves of the seeds.
         ratio: of error and difference, see `Calibration`.
-        starts: with neighbours, the start's pictures of the halves.
+        alone: with neighbours, pictures of the halves that do not know them.
         shared: with neighbours, the factor of `SharedError`, a number or (H, W).
     """
-    return _expected(difference, halves, ratio, starts, shared)
+    return _expected(difference, halves, ratio, alone, shared)
 
 
-def radiance_error_map(halves: Pictures, ratio: float, starts: Pictures | None = None, shared: float | Array = 0.0) -> Array:
+def radiance_error_map(halves: Pictures, ratio: float, alone: Pictures | None = None, shared: float | Array = 0.0) -> Array:
     """(H, W) the same of the radiance itself. Smoothed as a relative error: a lamp's error is not that of what it lights."""
     level = ((halves[0] + halves[1]) / 2).mean(-1) + SLOPE_SHIFT
 
@@ -132,7 +132,7 @@ def radiance_error_map(halves: Pictures, ratio: float, starts: Pictures | None =
         apart: Array = ((one - two) ** 2).mean(-1) / 2 / level**2
         return apart
 
-    squared: Array = _expected(relative, halves, ratio, starts, shared) * level**2
+    squared: Array = _expected(relative, halves, ratio, alone, shared) * level**2
     return squared
 
 
@@ -140,12 +140,12 @@ def _expected(
     difference_of: Callable[[Array, Array], Array],
     halves: Pictures,
     ratio: float,
-    starts: Pictures | None,
+    alone: Pictures | None,
     shared: float | Array,
 ) -> Array:
     apart = ratio * ERROR_OF_PICTURE * difference_of(halves[0], halves[1])
-    if starts is not None:
-        apart = apart + shared * difference_of(starts[0], starts[1])
+    if alone is not None:
+        apart = apart + shared * difference_of(alone[0], alone[1])
     means = sum_cells(apart, ERROR_CELL_PX) / sum_cells(np.ones_like(apart), ERROR_CELL_PX)
     return enlarge(smooth(means, ERROR_SMOOTH_CELLS, keep_sum=False), ERROR_CELL_PX, (apart.shape[0], apart.shape[1]))
 

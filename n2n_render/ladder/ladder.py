@@ -14,7 +14,7 @@ from ..engines.protocol import Engine
 from ..errors import N2NError
 from ..frame import tiles
 from ..frame.arrays import Array
-from ..frame.channels import COLOR, NEIGHBOR_CHANNELS
+from ..frame.channels import COLOR
 from ..frame.frame import Frame
 from ..frame.transfer import depth_scale, encode, expose, exposure, unexpose
 from ..network.specification import Specification, decode_output
@@ -80,11 +80,6 @@ class Ladder:
 
     def _check(self, frame: Frame) -> None:
         missing = [name for name in self.model.layout.names if name not in frame]
-        if missing and missing[0] in NEIGHBOR_CHANNELS:
-            raise N2NError(
-                "the model looks at the frames before and after, which are not given here",
-                "Denoise the animation with `n2n-render denoise FRAMES --model …` first, and use its frames.",
-            )
         if missing:
             raise N2NError(f"the frame has no {missing[0]}, which the model needs", "Use a model without it.")
 

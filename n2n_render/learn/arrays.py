@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,17 +13,17 @@ import numpy as np
 
 from ..errors import N2NError
 from ..frame.arrays import Array
-from ..frame.channels import COLOR, FEATURES, GUIDES, Layout, expand
+from ..frame.channels import COLOR, FEATURES, NEIGHBORS, Layout
 from ..frame.frame import Frame, mean_frame
 from ..frame.transfer import depth_scale, expose, exposure
-from ..guides.neighbors import Neighbors
+from ..guides.accumulation import Accumulated, Accumulator
 from ..io.atomic import Busy, first_line, locked_file, remove_abandoned, temporary_folder, write_beside
 from ..io.dataset import Pair, picture_name
 from ..io.exr import ExrImage
 from ..io.renders import read_group
 
-CACHE_VERSION = 2
-EXPOSED = Layout((COLOR, *FEATURES)), Layout((COLOR, *expand(GUIDES)))  # of cached arrays: without neighbours, and with
+CACHE_VERSION = 3
+EXPOSED = Layout((COLOR, *FEATURES)), Layout((COLOR, *FEATURES, *NEIGHBORS))  # of cached arrays: without neighbours, and with
 READER = ".reader"  # a lock that a training holds on a cache
 SINGLE_VIEW_TRAINING_FRACTION = 0.8  # of the width, when a dataset has one view only; the rest is for validation
 
@@ -72,7 +72,7 @@ class CachedPair:
 
     @property
     def images(self) -> Array:
-        """(seeds, H, W, 10 or, with neighbours, 17) float16, exposed, in the order of EXPOSED."""
+        """(seeds, H, W, 10 or, with neighbours, 14) float16, exposed, in the order of EXPOSED."""
         return self.images_file.map()
 
     @property
@@ -103,18 +103,19 @@ class Cleaner(Protocol):
 class SeenFrom:
     """What the neighbours of frame `index` show of it, when it is asked for."""
 
-    neighbors: Neighbors
+    accumulator: Accumulator
     pairs: list[Pair]
     index: int
 
     @property
     def name(self) -> str:
         """Other neighbours, other arrays."""
-        window = [None if there is None else _fingerprint(self.pairs[there]) for there in self.neighbors.windows[self.index]]
-        return "neighbors" + hashlib.sha256(repr((window, self.neighbors.name)).encode()).hexdigest()[:16]
+        indices = self.accumulator.neighbors.windows[self.index]
+        window = [None if there is None else _fingerprint(self.pairs[there]) for there in indices]
+        return "neighbors" + hashlib.sha256(repr((window, self.accumulator.name)).encode()).hexdigest()[:16]
 
-    def find(self) -> Mapping[str, Array]:
-        return self.neighbors.of(self.index)
+    def find(self) -> Accumulated:
+        return self.accumulator.of(self.index)
 
 
 def cache_pair(
@@ -195,30 +196,64 @@ def stack_seeds(
     frames: list[Frame],
     features: tuple[str, ...],
     prefilter: Cleaner | None = None,
-    neighbors: Mapping[str, Array] | None = None,
+    accumulated: Accumulated | None = None,
 ) -> tuple[Array, float]:
     """Renders of one view by several seeds → (seeds, H, W, C) float16 as in `CachedPair.images`, and the exposure in it.
 
     One exposure and depth scale for all, that of their mean. Channels that are not wanted are zeros.
 
     Args:
-        neighbors: The channels of `neighbor_guides`.
+        accumulated: What is taken in of the frames beside it, with two seeds or more.
     """
     mean = mean_frame(frames)
     factor = exposure(mean.color)
     scale = depth_scale(mean.depth) if mean.depth is not None else 1.0
-    layout = EXPOSED[0 if neighbors is None else 1]
+    layout = EXPOSED[0 if accumulated is None else 1]
     images = np.zeros((len(frames), mean.height, mean.width, layout.count), np.float16)
     for index, frame in enumerate(frames):
-        frame = (prefilter(frame) if prefilter else frame).with_channels(**neighbors or {})
+        frame = _clean(frame, prefilter, accumulated)
         for name, place in layout.places().items():
-            if name in (COLOR, *features, *(neighbors or {})):
+            if name in (COLOR, *features):
                 images[index, ..., place] = expose(name, frame[name], factor, scale)
+        if accumulated:
+            taken = accumulated.neighbors[1 + index]
+            images[index, ..., layout.places()[NEIGHBORS[0]]] = taken[..., :3] / np.maximum(taken[..., 3:], 1e-6)
+            images[index, ..., layout.places()[NEIGHBORS[1]]] = taken[..., 3:]
     return images, factor
 
 
+def _clean(frame: Frame, prefilter: Cleaner | None, accumulated: Accumulated | None) -> Frame:
+    """A seed with the guides that a network is given: cleaned, if any, once for all seeds where neighbours are taken in."""
+    if prefilter is None:
+        return frame
+    if accumulated is None or not accumulated.is_clean:
+        return prefilter(frame)
+    return accumulated.with_clean_guides(frame)
+
+
+def clean_mean(frames: list[Frame], prefilter: Cleaner | None, accumulated: Accumulated | None) -> Frame:
+    """The mean of all seeds as a network is given it: guides cleaned, if wanted, neighbours taken in, if there are any."""
+    mean = _clean(mean_frame(frames), prefilter, accumulated)
+    return mean.with_channels(color=accumulated.color()) if accumulated else mean
+
+
+def combine(images: Array, chosen: Iterable[int]) -> Array:
+    """Some seeds of `CachedPair.images` as one image (H, W, 10) float32: their mean, their neighbours' samples taken in."""
+    seeds = images[list(chosen)].astype(np.float32)
+    mean: Array = seeds.mean(0)
+    own = EXPOSED[0].count
+    if seeds.shape[-1] == own:
+        return mean
+    weight = seeds[..., -1:].mean(0)
+    sums = (seeds[..., own:-1] * seeds[..., -1:]).mean(0)
+    share = np.float32(len(seeds) / len(images))  # of one frame's samples
+    mean = mean[..., :own]
+    mean[..., :3] = (share * mean[..., :3] + sums) / (share + weight)
+    return mean
+
+
 def split_exposed(images: Array) -> dict[str, Array]:
-    """(…, 10 or 17) of a cached pair → channel name → view."""
+    """(…, 10 or 14) of a cached pair → channel name → view."""
     return next(layout for layout in EXPOSED if layout.count == images.shape[-1]).split(images)
 
 

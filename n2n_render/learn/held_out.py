@@ -14,7 +14,7 @@ from ..io.dataset import spaced
 from ..judge import error, evidence
 from ..network.checkpoint import Checkpoint, load_network
 from ..network.specification import Specification
-from .arrays import split_exposed
+from .arrays import EXPOSED, combine, split_exposed
 from .protocols import Verdict
 from .running import denoise_array
 from .shot import ShotFrame
@@ -22,7 +22,7 @@ from .shot import ShotFrame
 CHECK_PX = 512  # of each frame that is looked at in between at most this much, in the middle
 MAX_CHECKED = 12  # frames
 
-Denoise = Callable[[Array], Array]  # (h, w, 10 or 17) as of `arrays.stack_seeds` → exposed radiance (h, w, 3)
+Denoise = Callable[[Array], Array]  # (h, w, 10) as of `arrays.combine` → exposed radiance (h, w, 3)
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,10 @@ class ValidationSample:
     """One direction of one checked frame: some seeds as the input, the others as the target.
 
     Attributes:
-        image: (h, w, 10 or 17), the input.
+        image: (h, w, 10), the input.
         target: (h, w, 3), the other seeds.
         start: (h, w, 3), the start's picture of the input.
+        alone: (h, w, 3), the same without neighbours.
         residual: (h, w, 3), what the target says is missing in it on T.
         initial_estimate: (h, w, 3).
         held_out: (h, w), where nobody was trained on the target.
@@ -55,6 +56,7 @@ class ValidationSample:
     image: Array
     target: Array
     start: Array
+    alone: Array
     residual: Array
     initial_estimate: Array
     held_out: Mask
@@ -81,18 +83,20 @@ def validation_samples(frame: ShotFrame, denoise: Denoise | None) -> tuple[Valid
     """
     rows, columns = place = tuple(middle(0, length, CHECK_PX) for length in frame.size)
     images = frame.images[:, rows, columns].astype(np.float32)
-    half = len(images) // 2
-    one, two = images[:half].mean(0), images[half:].mean(0)
+    first, has_neighbors = len(images) // 2, images.shape[-1] > EXPOSED[0].count
+    halves = range(first), range(first, len(images))
+    one, two = (combine(images, half) for half in halves)
+    noisy_one, noisy_two = (split_exposed(images[half].mean(0))[COLOR] for half in halves)
     estimate = frame.initial_estimate[place].astype(np.float32)
 
-    def sample(image: Array, other: Array) -> ValidationSample:
-        noisy, independent = split_exposed(image)[COLOR], split_exposed(other)[COLOR]
-        start = denoise(image) if denoise else noisy
+    def sample(image: Array, noisy: Array, independent: Array) -> ValidationSample:
+        start = denoise(image) if denoise else split_exposed(image)[COLOR]
+        alone = denoise(np.concatenate([noisy, image[..., 3:]], axis=-1)) if denoise and has_neighbors else start
         target = evidence.limit_fireflies(independent, noisy)
         residual = evidence.residual_on_display(start, target, estimate)
-        return ValidationSample(image, target, start, residual, estimate, frame.held_out()[place])
+        return ValidationSample(image, target, start, alone, residual, estimate, frame.held_out()[place])
 
-    return sample(one, two), sample(two, one)
+    return sample(one, noisy_one, noisy_two), sample(two, noisy_two, noisy_one)
 
 
 def calibrate(calibration: error.Calibration, one: ValidationSample, two: ValidationSample) -> None:
@@ -198,7 +202,7 @@ class HeldOutJudge:
         shared = error.SharedError(0.0) if self.from_nothing else error.SharedError()
         for one, two in self.pairs:
             pictures = [self._denoise(network, sample.image) for sample in (one, two)]
-            shared.add(pictures, (one.start, two.start), (one.target, two.target), one.initial_estimate, one.held_out)
+            shared.add(pictures, (one.alone, two.alone), (one.target, two.target), one.initial_estimate, one.held_out)
         return shared.factor()
 
     def _denoise(self, network: torch.nn.Module, image: Array) -> Array:
@@ -207,5 +211,10 @@ class HeldOutJudge:
     def _error_of_start(self) -> float:
         """The start's squared error on the held-out tiles, by the usual rule of thumb: what changes are compared with."""
         usual = 1.0 if self.from_nothing else error.DIFFERENCE_TO_ERROR
-        apart = sum(float((error.difference(one.start, two.start) * one.held_out).sum()) for one, two in self.pairs)
-        return max(2 * 3 * usual * apart, 1e-9)  # both directions, three channels
+
+        def apart(one: Array, two: Array, held_out: Mask) -> float:
+            return float((error.difference(one, two) * held_out).sum())
+
+        own = usual * sum(apart(one.start, two.start, one.held_out) for one, two in self.pairs)
+        wrong_alike = sum(apart(one.alone, two.alone, one.held_out) for one, two in self.pairs if one.alone is not one.start)
+        return max(2 * 3 * (own + error.SHARED_ERROR * wrong_alike), 1e-9)  # both directions, three channels

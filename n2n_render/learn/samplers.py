@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from ..frame.arrays import Array
-from ..frame.channels import COLOR, Kind, expand, kind_of
-from .arrays import CachedPair, split_exposed
+from ..frame.channels import COLOR, Kind, kind_of
+from .arrays import CachedPair, combine, split_exposed
 from .augment import Change, no_change, random_change
 from .protocols import Sampler
 from .shot import ShotFrame
@@ -67,7 +67,7 @@ class PairSampler:
         augmented: bool = True,
     ):
         """target: "noisy" or "reference"; augmented: crops are mirrored, transposed and recoloured."""
-        self.pairs, self.names = pairs, expand(features)
+        self.pairs, self.names = pairs, features
         self.crops, self.target, self.augmented = crops, target, augmented
         heights = [pair.shape[1] for pair in pairs]
         widths = [pair.columns[1] - pair.columns[0] for pair in pairs]
@@ -85,8 +85,8 @@ class PairSampler:
         y = int(rng.integers(0, pair.shape[1] - size + 1))
         x = int(rng.integers(pair.columns[0], pair.columns[1] - size + 1))
         place = slice(y, y + size), slice(x, x + size)
-        images = pair.images
-        image, other = (split_exposed(images[seed][place]) for seed in (a, b))
+        images = pair.images[(slice(None), *place)]
+        image, other = split_exposed(combine(images, [a])), split_exposed(images[b])
         reference = pair.reference if self.target == "reference" else None
         target = other[COLOR] if reference is None else reference[:, place[0], place[1]].mean(0)
         guides = {name: image[name] for name in self.names}
@@ -106,7 +106,7 @@ class ShotSampler:
     """
 
     def __init__(self, frames: Sequence[ShotFrame], features: tuple[str, ...], crops: Crops):
-        self.frames, self.names, self.crops = frames, expand(features), crops
+        self.frames, self.names, self.crops = frames, features, crops
         self.crop_px = min(crops.size_px, *(length for frame in frames for length in frame.size))
         self._bounds = _bounds([height * width for height, width in (frame.size for frame in frames)])
         self._trainable = [~frame.held_out() for frame in frames]
@@ -124,7 +124,7 @@ class ShotSampler:
         y, x = int(rng.integers(0, height - size + 1)), int(rng.integers(0, width - size + 1))
         place = slice(y, y + size), slice(x, x + size)
         images = frame.images[(slice(None), *place)].astype(np.float32)
-        image = split_exposed(images[order[:count]].mean(0))
+        image = split_exposed(combine(images, order[:count]))
         target = split_exposed(images[order[count:]].mean(0))[COLOR]
         guides = {name: image[name] for name in self.names}
         change = random_change(rng)

@@ -1,7 +1,7 @@
 """A frame that is to be denoised becomes arrays: all seeds with clean guides, an initial estimate, pixels held out."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +9,14 @@ import numpy as np
 
 from ..frame.arrays import Array, Mask
 from ..frame.channels import COLOR
-from ..frame.frame import Frame, mean_frame
+from ..frame.frame import Frame
 from ..frame.independence import has_noise
 from ..frame.transfer import RADIANCE_MAX
+from ..guides.accumulation import Accumulated
 from ..io.renders import read_group
 from ..io.sources import DETECT, Sources
 from ..judge.held_out import held_out_pixels
-from .arrays import ArrayFile, Cleaner, save_array, split_exposed, stack_seeds
+from .arrays import ArrayFile, Cleaner, clean_mean, save_array, split_exposed, stack_seeds
 
 Estimate = Callable[[Frame], Array]  # the mean of all seeds, guides cleaned → its denoised radiance (H, W, 3)
 
@@ -30,7 +31,7 @@ class ShotFrame:
 
     @property
     def images(self) -> Array:
-        """(seeds, H, W, 10 or, with neighbours, 17) float16, see `arrays.stack_seeds`."""
+        """(seeds, H, W, 10 or, with neighbours, 14) float16, see `arrays.stack_seeds`."""
         return self.images_file.map()
 
     @property
@@ -78,14 +79,14 @@ class FrameLoader:
         paths: Sequence[Path],
         layer: str | None,
         key: str,
-        find_neighbors: Callable[[], Mapping[str, Array]] | None = None,
+        accumulate: Callable[[], Accumulated] | None = None,
     ) -> ShotFrame | None:
         """Decodes one frame unless that has been done; None for a frame without noise, which teaches nothing.
 
         Args:
             layer: The view layer; None: the first that has the features.
             key: Says what else the arrays depend on.
-            find_neighbors: Gives the channels of `neighbor_guides`, for networks that look at neighbours.
+            accumulate: Takes in the samples of the frames beside it.
         """
         files = [(path, path.stat()) for path in self.sources.all_files(paths)]
         facts = [*((str(path), stat.st_size, stat.st_mtime_ns) for path, stat in files), *self.sources.keys(paths)]
@@ -95,9 +96,9 @@ class FrameLoader:
             frames = read_group(paths, layer, self.features, self.sources)
             if not has_noise(frames):
                 return None
-            images, factor = stack_seeds(frames, self.features, self.prefilter, find_neighbors() if find_neighbors else None)
-            mean = mean_frame(frames)
-            estimate = self.estimate(self.prefilter(mean) if self.prefilter else mean) * factor
+            accumulated = accumulate() if accumulate else None
+            images, factor = stack_seeds(frames, self.features, self.prefilter, accumulated)
+            estimate = self.estimate(clean_mean(frames, self.prefilter, accumulated)) * factor
             save_array(estimate_path, np.minimum(estimate, RADIANCE_MAX).astype(np.float16))
             save_array(images_path, images)
         return ShotFrame(tuple(paths), ArrayFile.of(images_path), ArrayFile.of(estimate_path))

@@ -10,10 +10,10 @@ from ..denoise import Denoiser
 from ..engines.options import EngineOptions
 from ..errors import N2NError
 from ..frame.arrays import Array
-from ..frame.channels import FEATURES, NEIGHBORS, in_files
+from ..frame.channels import FEATURES
 from ..frame.filters import box_mean
 from ..frame.frame import Frame
-from ..guides.neighbors import picture_model
+from ..guides.accumulation import picture_model
 from ..network.checkpoint import Checkpoint
 from ..network.oidn_weights import init_archive, oidn_checkpoint
 from ..network.registry import open_model
@@ -40,7 +40,7 @@ def open_start(init: str, hdr: bool, features: tuple[str, ...] = (), temporal: i
 
     Args:
         features: What it is to see; (): as it is.
-        temporal: Frames before and after each one that it is to look at too.
+        temporal: Frames before and after each one whose samples are taken in.
         prefilter: Clean albedo and normal first; None: as it was trained.
     """
     if init in OIDN_NETWORKS:
@@ -54,14 +54,9 @@ def open_start(init: str, hdr: bool, features: tuple[str, ...] = (), temporal: i
             "Leave out --hdr for models of display-referred images, else add it; or start from nothing.",
         )
     clean = start.model.clean_guides if prefilter is None else prefilter
-    features = features or in_files(start.model.features)
-    if NEIGHBORS in start.model.features and not temporal:
-        raise N2NError(
-            f"--init {init} is a model that looks at neighbouring frames",
-            "Pass --temporal 2 too (train, adapt), or start from a model of single frames.",
-        )
-    start = widen(start, (*features, NEIGHBORS) if temporal else features, temporal)
-    return Start(replace(start.model, clean_guides=clean), start)
+    features = features or start.model.features
+    start = widen(start, features)
+    return Start(replace(start.model, clean_guides=clean, reach=temporal), start)
 
 
 @dataclass(frozen=True)
@@ -70,8 +65,8 @@ class ShotStart:
 
     Attributes:
         checkpoint: Whose weights are adapted; None: from nothing.
-        baseline: What the adapted pictures are compared and blended with: the start itself, where it does not look at
-            neighbours; else Open Image Denoise's network; None from nothing.
+        baseline: What the adapted pictures are compared and blended with: the start itself, where it was made for single
+            frames; else Open Image Denoise's network; None from nothing.
     """
 
     model: Specification
@@ -105,20 +100,15 @@ def open_shot_start(init: str, temporal: int = 0) -> ShotStart:
         init: As of `open_start`, or "nothing".
     """
     if init == NOTHING:
-        features = ("albedo", "normal", NEIGHBORS) if temporal else ("albedo", "normal")
-        return ShotStart(Specification(features=features, clean_guides=True, reach=temporal), None, None)
+        return ShotStart(Specification(features=("albedo", "normal"), clean_guides=True, reach=temporal), None, None)
     model = None if init in OIDN_NETWORKS else open_model(init).model
     if model and model.output == "display":
         raise N2NError(f"--init {init} is a model of display-referred images", "Start from one of linear radiance.")
-    looks = model is not None and NEIGHBORS in model.features
-    start = open_start(init, hdr=True, temporal=temporal if looks else 0)
+    start = open_start(init, hdr=True, temporal=temporal)
     assert start.checkpoint is not None
-    checkpoint = baseline = replace(start.checkpoint, model=start.model)
-    if looks:
-        baseline = picture_model(start.model)
-    elif temporal:
-        checkpoint = widen(checkpoint, (*start.model.features, NEIGHBORS), temporal)
-    return ShotStart(checkpoint.model, checkpoint, baseline)
+    checkpoint = replace(start.checkpoint, model=start.model)
+    trained_with_neighbors = model is not None and model.reach > 0
+    return ShotStart(checkpoint.model, checkpoint, picture_model(start.model) if trained_with_neighbors else checkpoint)
 
 
 def initial_estimate_maker(baseline: Checkpoint | None, engine: EngineOptions) -> Estimate:

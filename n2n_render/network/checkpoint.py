@@ -6,12 +6,11 @@ Torch is imported where it is used: models of Open Image Denoise's runtime (arch
 import io
 import os
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import N2NError
-from ..frame.channels import NEIGHBORS
 from ..io.atomic import check_regular, temporary_folder, write_beside
 from ..schema import shown
 from ..version import __version__
@@ -94,14 +93,22 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             f"This version reads formats {OLDEST_FORMAT} to {FORMAT}; install a newer n2n-render.",
         )
     provenance = Provenance.from_dict(content["provenance"], f"{path}: provenance", DAMAGED, former=version == 1)
+    _refuse_neighbor_guides(content["model"], path)
     model = Specification.from_dict(content["model"], str(path), DAMAGED)
-    if version == 1 and NEIGHBORS in model.features:
-        model = replace(model, reach=(content["provenance"].get("config") or {}).get("temporal", 0))
     check_weights(model, content["weights"], str(path))
     training = content["training"]
     if training is not None and not isinstance(training, dict):
         raise N2NError(f"{path}: training is {shown(training)}, but must be names with values", DAMAGED)
     return Checkpoint(model, content["weights"], provenance, training)
+
+
+def _refuse_neighbor_guides(model: Any, path: str | Path) -> None:
+    """Networks of earlier versions were shown what neighbouring frames are, instead of being given their samples."""
+    if isinstance(model, dict) and "neighbors" in (model.get("features") or ()):
+        raise N2NError(
+            f"{path}: was made by an earlier version with --temporal, whose networks looked at neighbouring frames otherwise",
+            "Adapt or train again; it takes less time and gives a better picture.",
+        )
 
 
 def _load(torch: Any, path: str | Path) -> Any:

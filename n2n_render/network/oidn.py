@@ -1,4 +1,4 @@
-"""Open Image Denoise's U-Nets, and the same with a picture of the neighbouring frames."""
+"""Open Image Denoise's U-Nets."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..frame.channels import NEIGHBORS
 from ..frame.transfer import CURVES, KEY
 from .layers import Conv, full_precision
 from .specification import OIDN_LAYERS, OidnNetwork, Specification
@@ -15,8 +14,7 @@ from .specification import OIDN_LAYERS, OidnNetwork, Specification
 class OidnUNet(nn.Module):
     """Open Image Denoise's network: (N, C_in, H, W) encoded → (N, 3, H, W) encoded, never negative, any size.
 
-    Modules are named as the tensors of its archives (network/archive.py). With neighbours (frame/motion.py) among the guides
-    the last convolution has a fourth channel: how much of the picture is theirs.
+    Modules are named as the tensors of its archives (network/archive.py).
     """
 
     def __init__(self, specification: Specification):
@@ -36,7 +34,7 @@ class OidnUNet(nn.Module):
         height, width = x.shape[-2:]
         down, bottom, up = OIDN_LAYERS[self.settings.topology]
         x = F.pad(x, (0, -width % self.settings.alignment, 0, -height % self.settings.alignment))
-        whole, skips = x, [x]  # (N, C_in, H, W)
+        skips = [x]  # (N, C_in, H, W)
         for stage in down:
             x = F.max_pool2d(self._convolve(stage, x), 2)  # (N, ·, H/2, W/2) … (N, ·, H/16, W/16)
             skips.append(x)
@@ -46,21 +44,7 @@ class OidnUNet(nn.Module):
             x = torch.cat([x, skips.pop()], dim=1)
             x = self._convolve(stage if skips else stage[:-1], x)
         last = self.get_submodule(up[-1][-1])
-        if NEIGHBORS not in self.specification.features:
-            return full_precision(last, x)[..., :height, :width]  # (N, 3, H, W)
-        return self._add_neighbors(
-            full_precision(self.convolutions()[up[-1][-1]], x)[..., :height, :width], whole[..., :height, :width].float()
-        )
-
-    def _add_neighbors(self, x: Tensor, whole: Tensor) -> Tensor:
-        """(N, 4, H, W): a colour and a logit, and the whole input → (N, 3, H, W): the colour and the picture of the
-        neighbours, mixed. With the logit 0 they have the weight that they would have in a plain mean.
-        """
-        seen = self.specification.layout.split(whole, axis=1)
-        picture, weight = seen["neighbors_picture"], seen["neighbors_weight"]
-        odds = (weight / (1 - weight).clamp(min=1e-3)).clamp(min=1e-6)
-        weight = torch.sigmoid(x[:, 3:] + torch.log(odds))
-        return torch.lerp(F.relu(x[:, :3]), picture, weight)
+        return full_precision(last, x)[..., :height, :width]  # (N, 3, H, W)
 
     def _convolve(self, stage: Sequence[str], x: Tensor) -> Tensor:
         for name in stage:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from ..config import Head, Levels, Norm, Reach, Width
 from ..errors import N2NError
-from ..frame.channels import CHANNELS, COLOR, GUIDES, NEIGHBORS, Channel, Layout, expand
+from ..frame.channels import CHANNELS, COLOR, FEATURES, Channel, Layout
 from ..frame.transfer import CURVES, decode_tonemap
 from ..schema import Checked, OneOf, check_items, field_types, from_dict, shown
 
@@ -45,7 +45,7 @@ OIDN_NETWORKS = {
     "oidn": ("oidn", (32, 32, 48, 64, 80, 96, 96, 112, 112, 96, 96, 64, 64, 64, 32)),
     "oidn-large": ("oidn_large", (64, 64, 96, 96, 128, 128, 192, 192, 256, 256, 192, 192, 128, 128, 96, 96, 64, 64)),
 }
-Guide = Annotated[str, OneOf(GUIDES)]
+Guide = Annotated[str, OneOf(FEATURES)]
 Curve = Annotated[str, OneOf(CURVES)]
 Output = Annotated[str, OneOf(("radiance", "display", "encoded"))]
 OidnTopology = Annotated[str, OneOf(tuple(OIDN_LAYERS))]
@@ -145,7 +145,7 @@ class OidnNetwork(Checked):
     def convolutions(self, layout: Layout) -> Convolutions:
         """Convolution → (input channels, output channels), in the network's order."""
         down, bottom, up = OIDN_LAYERS[self.topology]
-        widths = [*self.widths, 4 if _sees_neighbors(layout) else 3]
+        widths = [*self.widths, 3]
         count, skipped, channels = layout.count, [layout.count], {}
         for stage in (*down, bottom, *up):
             if stage in up:
@@ -176,7 +176,7 @@ class Specification(Checked):
     subject: Subject = "color"  # what is denoised: "color"; "albedo", "normal", "alpha" in models beside it
     unit_normals: bool = False  # normals are fed as [0, 1], not [-1, 1]
     clean_guides: bool = False  # was trained with noise-free albedo and normals: prefilter them
-    reach: Reach = 0  # frames before and after each one that are looked at
+    reach: Reach = 0  # its colour held the samples of so many frames before and after each one: frame/accumulate.py
     network: PaperNetwork | OidnNetwork = PaperNetwork()
 
     def contradiction(self) -> str | None:
@@ -189,7 +189,7 @@ class Specification(Checked):
     @property
     def layout(self) -> Layout:
         """The channels that the network takes, in order. What it denoises is the first one, as colour."""
-        return Layout((COLOR, *expand(self.features)))
+        return Layout((COLOR, *self.features))
 
     @property
     def gives(self) -> Channel:
@@ -283,10 +283,6 @@ def radius_of(convolutions: list[int]) -> int:
     grid = int(2 ** (len(convolutions) - 1))
     radius = sum(count * int(2**level) for level, count in enumerate(convolutions)) + grid - 1
     return -(-radius // grid) * grid
-
-
-def _sees_neighbors(layout: Layout) -> bool:
-    return set(expand([NEIGHBORS])) <= set(layout.names)
 
 
 def _block_shapes(name: str, channels: tuple[int, int], norm: str) -> Shapes:

@@ -9,14 +9,12 @@ from .build import build_network
 from .checkpoint import Checkpoint
 
 
-def widen(checkpoint: Checkpoint, features: tuple[str, ...], reach: int = 0) -> Checkpoint:
+def widen(checkpoint: Checkpoint, features: tuple[str, ...]) -> Checkpoint:
     """The same function with more guides: the new input channels have zero weights. Training teaches it to use them.
-
-    reach: frames before and after each one that it will look at.
 
     `features` must hold those of the checkpoint. Weights of convolutions that see the input have it as their last channels.
     """
-    narrow, wide = checkpoint.model, replace(checkpoint.model, features=features, reach=reach)
+    narrow, wide = checkpoint.model, replace(checkpoint.model, features=features)
     missing = [feature for feature in narrow.features if feature not in features]
     if missing:
         raise N2NError(
@@ -24,14 +22,12 @@ def widen(checkpoint: Checkpoint, features: tuple[str, ...], reach: int = 0) -> 
             f"Pass --features {','.join(narrow.features)}, or more.",
         )
     if narrow.features == features:
-        return checkpoint if narrow == wide else replace(checkpoint, model=wide)
+        return checkpoint
     wide_places = wide.layout.places()
     places = torch.cat([torch.arange(wide_places[name].start, wide_places[name].stop) for name in narrow.layout.names])
     weights, given = {}, checkpoint.tensors()
     for name, tensor in build_network(wide).state_dict().items():
         ours = given[name]
-        if tensor.ndim and tensor.shape[0] != ours.shape[0]:  # the fourth channel for neighbours
-            ours = torch.cat([ours, torch.zeros_like(ours[:1])])
         if tensor.shape != ours.shape:
             before = ours.shape[1] - narrow.in_channels  # channels that come from a level below
             tensor = torch.zeros_like(tensor)

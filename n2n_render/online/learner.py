@@ -8,7 +8,6 @@ import numpy as np
 from ..engines.options import EngineOptions
 from ..errors import N2NError
 from ..frame.arrays import Array
-from ..frame.channels import in_files
 from ..guides.prefilter import Prefilter
 from ..judge.error import Calibration
 from ..judge.evidence import limit_fireflies
@@ -49,7 +48,7 @@ class Learner:
     ) -> "Learner":
         """cache: the folder of the arrays."""
         prefilter = Prefilter.open(start.model, engine) if start.model.clean_guides else None
-        features = in_files(start.model.features)
+        features = start.model.features
         loader = FrameLoader(cache, features, initial_estimate_maker(start.checkpoint, engine), prefilter)
         return cls(start, loader, schedule, crops, count, engine.device)
 

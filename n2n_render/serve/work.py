@@ -48,12 +48,9 @@ def check(request: Check, job: Job) -> dict[str, Any]:
 
 
 def _features(model: str) -> tuple[str, ...]:
-    """Raises N2NError for one that looks at neighbours."""
     from ..network.registry import open_model
 
-    features = open_model(model).model.features
-    _refuse_neighbors(features)
-    return features
+    return open_model(model).model.features
 
 
 class DenoiseWork:
@@ -75,7 +72,6 @@ class DenoiseWork:
         clock.lap("read")
         check_places(request)
         denoiser = self._opened(request, job)
-        _refuse_neighbors(denoiser.features)
         clock.lap("model")
         image = ExrImage.open(request.input)
         layers = [layer for wanted in request.layers or [None] for layer in layers_to_denoise(image, wanted, denoiser.features)]
@@ -176,16 +172,6 @@ class _Pictures:
         if layer in self._paths:
             for path, pixels in zip(self._paths[layer], (self._image.picture(layer), self._rendered.pop(layer)), strict=True):
                 write_picture(path, pixels)
-
-
-def _refuse_neighbors(features: tuple[str, ...]) -> None:
-    from ..frame.channels import NEIGHBORS
-
-    if NEIGHBORS in features:
-        raise N2NError(
-            "the model looks at the frames before and after, which a single request does not give",
-            "Denoise the animation with `n2n-render denoise FRAMES --model …`, or choose another model.",
-        )
 
 
 def _picture_paths(request: Denoise, count: int) -> PicturePaths:

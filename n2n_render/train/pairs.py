@@ -8,8 +8,7 @@ from pathlib import Path
 
 from ..engines.options import EngineOptions
 from ..errors import N2NError, doubt
-from ..frame.channels import NEIGHBORS, in_files
-from ..guides.neighbors import Neighbors
+from ..guides.accumulation import Accumulator
 from ..guides.prefilter import Prefilter
 from ..io.dataset import MANIFEST, Pair, find_datasets, find_pairs, read_manifest, split_pairs
 from ..io.sequence import find_windows
@@ -69,19 +68,19 @@ def load_pairs(
             "A pair is one view with two seeds; finish `n2n-render sample` first.",
         )
     progress.start(len(pairs), len(pairs))
-    neighbors = None
-    if NEIGHBORS in model.features:
+    accumulator = None
+    if source.temporal:
         groups = [pair.noisy for pair in pairs]
         windows = find_windows(groups, source.temporal, list(source.shots))
-        neighbors = Neighbors.open(model, groups, windows, None, prefilter, engine)
+        accumulator = Accumulator.open(model.features, groups, windows, None, prefilter, engine)
     held.enter_context(used_caches(pairs))
     cached = {}
     for index, pair in enumerate(pairs):
         seen = None
-        if neighbors:
-            neighbors.check(index, progress.warn)
-            seen = SeenFrom(neighbors, pairs, index)
-        cached[pair] = cache_pair(pair, in_files(model.features), prefilter, seen)
+        if accumulator:
+            accumulator.neighbors.check(index, progress.warn)
+            seen = SeenFrom(accumulator, pairs, index)
+        cached[pair] = cache_pair(pair, model.features, prefilter, seen)
         progress.advance(1, f"decoding {pair.name}")
     training, validation = _split(source, pairs, cached)
     single = set(training) & set(validation)

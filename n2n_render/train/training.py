@@ -9,7 +9,6 @@ from typing import Any
 from ..config import to_dict
 from ..engines.options import EngineOptions
 from ..errors import N2NError
-from ..frame.channels import NEIGHBORS
 from ..guides.prefilter import Prefilter
 from ..learn.loop import Advice, Loop, Schedule
 from ..learn.losses import PairLoss, named_loss
@@ -162,8 +161,7 @@ def start_of(options: TrainOptions) -> Start:
     """The network to train."""
     if options.init is not None:
         return open_start(options.init, options.hdr, options.features, options.temporal, options.prefilter)
-    features = (*options.features, NEIGHBORS) if options.temporal else options.features
-    shared: dict[str, Any] = {"features": features, "reach": options.temporal, "clean_guides": bool(options.prefilter)}
+    shared: dict[str, Any] = {"features": options.features, "reach": options.temporal, "clean_guides": bool(options.prefilter)}
     if options.network == "paper":
         widths = options.encoder_width, options.decoder_width
         network = PaperNetwork(options.norm, options.head, options.levels, *widths)

@@ -19,14 +19,11 @@ from n2n_render.engines.openvino_engine import OpenvinoEngine
 from n2n_render.engines.options import EngineOptions
 from n2n_render.engines.torch_engine import TorchEngine
 from n2n_render.errors import N2NError
-from n2n_render.frame.channels import Kind, kind_of
-from n2n_render.frame.transfer import CURVES, exposure
 from n2n_render.io.exr import read_frame, write_frame
 from n2n_render.network.build import build_network
 from n2n_render.network.checkpoint import Checkpoint
 from n2n_render.network.registry import open_model
 from n2n_render.network.specification import OidnNetwork, PaperNetwork, Specification
-from n2n_render.network.widen import widen
 
 PAPER = Specification(
     features=("albedo", "normal", "depth"), network=PaperNetwork(levels=3, encoder_width=8, decoder_width=8, head_widths=(8, 8))
@@ -69,78 +66,6 @@ def assert_same_picture(name, model, frame):
 )
 def test_engines_agree(name, model, size):
     assert_same_picture(name, model, noisy_frame(true_frame(*size), 1))
-
-
-TEMPORAL = dataclasses.replace(OIDN, features=("albedo", "normal", "neighbors"))
-
-
-def frame_with_neighbors(size):
-    """A noisy frame whose neighbours show something brighter, with a share that grows to the right."""
-    frame = noisy_frame(true_frame(*size), 1)
-    share = np.broadcast_to(np.linspace(0, 0.9, size[1], dtype=np.float32)[:, None], (*size, 1))
-    return frame.with_channels(
-        neighbors_picture=2 * true_frame(*size).color, neighbors_noisy=2 * frame.color, neighbors_weight=share
-    )
-
-
-@pytest.mark.parametrize("widened", [True, False], ids=["widened", "trained"])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_engines_agree_on_neighbors(widened, precision):
-    """Of a network that begins to look at them, and of one with weights for them; at any size."""
-    checkpoint = widen(checkpoint_of(OIDN), TEMPORAL.features) if widened else checkpoint_of(TEMPORAL)
-    denoiser = Denoiser.open(checkpoint, EngineOptions("cpu", "torch"))
-    engines = denoiser.engine, OpenvinoEngine.open(checkpoint, "cpu", precision)
-    for size in ((1, 1), (33, 70), (90, 130)):
-        pictures = []
-        for engine in engines:
-            denoiser.ladder.use(engine)
-            pictures.append(denoiser.denoise(frame_with_neighbors(size)))
-        expected, found = pictures
-        assert np.abs(found - expected).mean() <= TOLERANCE[f"openvino {precision}"] * expected.mean()
-
-
-@pytest.mark.parametrize("engine", ["torch", "openvino"])
-def test_neighbors_have_the_share_in_the_picture_that_they_are_given(engine):
-    """On the curve of the network. The exposure of the frame is theirs too, whatever the scale of the scene."""
-    narrow, wide = (
-        Denoiser.open(checkpoint, EngineOptions("cpu", engine, "float32"))
-        for checkpoint in (checkpoint_of(OIDN), widen(checkpoint_of(OIDN), TEMPORAL.features))
-    )
-    frame = frame_with_neighbors((40, 56))
-    factor, (encode, decode) = exposure(frame.color), CURVES["pu"]
-    share = frame["neighbors_weight"]
-    mixed = (1 - share) * encode(narrow.denoise(frame) * factor, np) + share * encode(frame["neighbors_picture"] * factor, np)
-    found = wide.denoise(frame)
-    np.testing.assert_allclose(found, decode(mixed, np) / factor, rtol=5e-3, atol=1e-4)
-    frame = frame.map(lambda name, image: 1000 * image if kind_of(name) is Kind.RADIANCE else image)
-    np.testing.assert_allclose(wide.denoise(frame) / 1000, found, rtol=5e-3, atol=1e-4)
-
-
-def test_tiles_and_orientations_take_their_neighbors_along():
-    checkpoint, frame = widen(checkpoint_of(OIDN), TEMPORAL.features), frame_with_neighbors((150, 210))
-    whole = Denoiser.open(checkpoint, EngineOptions("cpu", "torch", tile_px=4096)).denoise(frame)
-    np.testing.assert_allclose(
-        Denoiser.open(checkpoint, EngineOptions("cpu", "torch", tile_px=32)).denoise(frame), whole, rtol=1e-4, atol=1e-6
-    )
-    # hardly anything but them is in the picture: any that went elsewhere would show
-    frame = frame.with_channels(neighbors_weight=np.full_like(frame["neighbors_weight"], 0.9999))
-    turned = Denoiser.open(checkpoint, EngineOptions("cpu", "torch"), average=8).denoise(frame)
-    np.testing.assert_allclose(turned, frame["neighbors_picture"], rtol=2e-2, atol=1e-3)
-
-
-@pytest.mark.parametrize("engine", ["auto", "torch"])
-def test_a_model_that_looks_at_neighbors_must_be_given_them(engine):
-    with pytest.raises(N2NError, match="frames before and after") as caught:
-        Denoiser.open(checkpoint_of(TEMPORAL), EngineOptions("cpu", engine)).denoise(noisy_frame(true_frame(33, 70), 1))
-    assert "n2n-render denoise" in caught.value.hint
-
-
-def test_the_runtime_refuses_neighbors():
-    for features in (TEMPORAL.features, ("neighbors",)):
-        assert "neighbors" in why_not(dataclasses.replace(TEMPORAL, features=features))
-    with pytest.raises(N2NError, match="neighbors"):
-        make_engine(checkpoint_of(TEMPORAL), EngineOptions("cpu", "oidn"))
-    assert make_engine(checkpoint_of(TEMPORAL), EngineOptions("cpu")).name != "oidn"
 
 
 @pytest.mark.parametrize("name", ["oidn", "openvino float32"])

@@ -1,20 +1,15 @@
-"""Motion vectors: neighbours come to the pixels that they show, and whatever shows another surface gets no share."""
+"""Motion vectors: where pixels lie in other frames, and where nobody can know it."""
 
 import numpy as np
 import pytest
 from conftest import noisy_frame, true_frame
 
 from n2n_render.frame.frame import Frame
-from n2n_render.frame.motion import SEEN, follow, neighbor_guides, share_noise, warp
+from n2n_render.frame.motion import follow, nearest, share_noise, trace, warp
 
 SIZE = (40, 56)
 MARGIN = 8
 INSIDE = np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]
-
-
-def stacked_guides(frames, pictures):
-    """(H, W, 7)."""
-    return SEEN.stack(neighbor_guides(frames, pictures))
 
 
 def texture(rows, columns):
@@ -47,16 +42,6 @@ def animation(*places):
             )
         )
     return frames, [frame.color / 2 for frame in frames]
-
-
-def still(count, **changes):
-    """So many times the same frame; `changes` of the last one."""
-    frames, pictures = animation(*[(0, 0)] * count)
-    return [*frames[:-1], frames[-1].with_channels(**changes)], pictures
-
-
-def share_of(frames, pictures):
-    return stacked_guides(frames, pictures)[..., 6]
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (3, -2), (0.5, 0), (0, -0.5), (-1.5, 2.5)])
@@ -93,6 +78,24 @@ def test_a_way_asks_the_pixels_that_it_leads_to():
     np.testing.assert_allclose(found[:, :40], columns[:, :40] * 1.05**2, atol=1e-3)
 
 
+def test_all_places_on_the_way_are_those_of_the_way_to_each_frame():
+    frames, _ = animation((0, 0), (2, -1), (1, 2.5), (4, 3))
+    vectors_on_the_way = [frame.vector for frame in frames]
+    for last, place in enumerate(trace(vectors_on_the_way, True), 1):
+        for found, expected in zip(place, follow(vectors_on_the_way[: last + 1], True), strict=True):
+            np.testing.assert_array_equal(found, expected)
+    band = slice(5, 17)
+    for part, whole in zip(trace(vectors_on_the_way, True, band), trace(vectors_on_the_way, True), strict=True):
+        for found, expected in zip(part, whole, strict=True):
+            np.testing.assert_allclose(found, expected[band], atol=1e-5)
+
+
+def test_the_nearest_pixel_is_taken_as_it_is():
+    image = np.arange(5 * 7, dtype=np.float32).reshape(5, 7, 1)
+    rows, columns = np.float32([[0.4, 2.6, -3.0, 9.0]]), np.float32([[1.4, 2.6, 0.0, 6.2]])
+    np.testing.assert_array_equal(nearest(image, rows, columns)[0, :, 0], [image[0, 1, 0], image[3, 3, 0], 0, image[4, 6, 0]])
+
+
 def test_outside_of_the_picture_there_is_no_trust():
     """A wall that goes down by five pixels: the last five rows leave, and the first five were nowhere."""
     frames, _ = animation((0, 0), (5, 0))
@@ -113,151 +116,6 @@ def test_what_is_hidden_or_new_has_no_trust():
     forward, backward = follow([first, second], True)[2], follow([second, first], False)[2]
     assert forward[square[1]].max() < 1e-6 and backward[square[0]].max() < 1e-6
     assert forward[~square[1]].min() > 0.999 and backward[~square[0]].min() > 0.999
-
-
-@pytest.mark.parametrize("count", [1, 2, 4])
-def test_neighbors_that_show_the_same_share_as_in_a_plain_mean(count):
-    """Of `count` on each side 2 count / (2 count + 1); at the end of a shot count / (count + 1)."""
-    frames, pictures = still(2 * count + 1)
-    found = stacked_guides(frames, pictures)
-    assert found.shape == (*SIZE, 7) and found.dtype == np.float32
-    np.testing.assert_allclose(found[..., 6], 2 * count / (2 * count + 1), rtol=1e-4)
-    for missing in (np.s_[:count], np.s_[count + 1 :]):
-        window = np.array([*frames, None], dtype=object)[:-1]
-        window[missing] = None
-        np.testing.assert_allclose(share_of(list(window), pictures), count / (count + 1), rtol=1e-4)
-
-
-def test_pictures_and_noisy_colors_are_means_over_the_neighbors():
-    """Brought to the middle's pixels: first the pictures, then the noisy colours, each with all neighbours alike."""
-    frames, pictures = animation((0, 0), (1, 2), (2, 4))
-    for frame, factor in zip(frames, (0.98, 5, 1.02), strict=True):
-        frame.color = frame.color * np.float32(factor)
-    found = stacked_guides(frames, pictures)
-    np.testing.assert_allclose(found[INSIDE][..., :3], pictures[1][INSIDE], atol=1e-4)
-    np.testing.assert_allclose(found[INSIDE][..., 3:6], 2 * pictures[1][INSIDE], atol=1e-3)
-
-
-def test_the_middles_own_picture_is_never_looked_at():
-    """So that nothing of its noise gets in: neither a picture that is broken nor none at all."""
-    frames, pictures = still(3)
-    expected = stacked_guides(frames, pictures)
-    for picture in (np.full_like(pictures[1], np.nan), None):
-        np.testing.assert_array_equal(stacked_guides(frames, [pictures[0], picture, pictures[2]]), expected)
-    assert np.isfinite(expected).all()
-
-
-def test_the_noise_of_the_middle_changes_the_exposure_only():
-    """Other noise of the same brightness gives nearly the same guides."""
-    frames, pictures = still(3)
-    noisy = frames[1].with_channels(color=noisy_frame(frames[1], 3).color)
-    np.testing.assert_allclose(
-        stacked_guides([frames[0], noisy, frames[2]], pictures), stacked_guides(frames, pictures), atol=1e-3
-    )
-
-
-def test_without_any_neighbor_there_is_nothing():
-    frames, pictures = still(5)
-    found = stacked_guides([None, None, frames[2], None, None], [None, None, pictures[2], None, None])
-    assert found.shape == (*SIZE, 7) and found.dtype == np.float32 and not found.any()
-
-
-def test_no_way_leads_over_a_frame_that_is_missing():
-    """Two frames on, with the one between not there: nobody knows the way."""
-    frames, pictures = still(5)
-    gaps = [frames[0], None, frames[2], None, frames[4]]
-    assert not stacked_guides(gaps, pictures).any()
-    np.testing.assert_allclose(share_of([*gaps[:3], frames[3], frames[4]], pictures), 2 / 3, rtol=1e-4)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"albedo": np.full((*SIZE, 3), 5, np.float32)},
-        {"normal": np.broadcast_to(np.float32([1, 0, 0]), (*SIZE, 3))},
-        {"depth": np.full((*SIZE, 1), 30, np.float32)},
-        {"depth": np.full((*SIZE, 1), np.inf, np.float32)},
-    ],
-    ids=["albedo", "normal", "depth", "background"],
-)
-def test_another_surface_gets_no_share(change):
-    frames, pictures = still(2, **change)
-    assert share_of([None, *frames], [None, *pictures]).max() < 0.05
-
-
-def test_surfaces_count_pixel_by_pixel_and_background_is_alike():
-    """Half of the frame shows something else in the neighbour; the sky is as far away in both."""
-    frames, pictures = still(2)
-    for frame in frames:
-        frame.depth[:10] = np.inf
-    frames[1].normal = frames[1].normal.copy()
-    frames[1].normal[:, 30:] = (1, 0, 0)
-    found = share_of([None, *frames], [None, *pictures])
-    np.testing.assert_allclose(found[:, :30], 0.5, rtol=1e-4)
-    assert found[:, 30:].max() < 0.05
-
-
-def test_a_depth_that_changes_a_little_with_each_frame_is_the_same_surface():
-    frames, pictures = still(5)
-    for index, frame in enumerate(frames):
-        frame.depth = frame.depth * np.float32(1.03**index)
-    assert share_of(frames, pictures).min() > 0.75
-
-
-def test_guides_that_were_not_read_are_not_asked():
-    frames, pictures = still(3)
-    for frame in frames:
-        frame.albedo = frame.normal = frame.depth = None
-    np.testing.assert_allclose(share_of(frames, pictures), 2 / 3, rtol=1e-4)
-
-
-def test_neighbors_that_disagree_get_less_share():
-    """What the frame before shows is not what the frame after shows, as in a mirror; only there they lose it."""
-    frames, pictures = still(3)
-    pictures[0] = pictures[0].copy()
-    pictures[0][:, 40:] = pictures[0][:, 40:] * 3 + 1
-    found = share_of(frames, pictures)
-    assert found[:, 44:].max() < 0.1
-    np.testing.assert_allclose(found[:, :36], 2 / 3, rtol=1e-4)
-
-
-def test_two_neighbors_on_one_side_are_compared_too():
-    frames, pictures = still(3)
-    pictures[2] = pictures[2] * 3 + 1
-    assert share_of([None, None, *frames], [None, None, *pictures]).max() < 0.1
-    pictures[2] = pictures[1]
-    np.testing.assert_allclose(share_of([None, None, *frames], [None, None, *pictures]), 2 / 3, rtol=1e-4)
-
-
-def test_the_brightness_of_the_scene_changes_no_share():
-    frames, pictures = animation((0, 0), (1, 2), (2, 4))
-    pictures[0] = pictures[0] * 1.3
-    expected = stacked_guides(frames, pictures)
-    for frame in frames:
-        frame.color = frame.color * np.float32(1000)
-    found = stacked_guides(frames, [picture * np.float32(1000) for picture in pictures])
-    np.testing.assert_allclose(found[..., 6], expected[..., 6], atol=1e-4)
-    np.testing.assert_allclose(found[..., :6], 1000 * expected[..., :6], rtol=1e-3, atol=1e-2)
-
-
-def test_vectors_beyond_all_bounds_leave_everything_finite():
-    """Half floats end at 65504, which is what a broken vector becomes."""
-    frames, pictures = still(3)
-    frames[1].vector = frames[1].vector.copy()
-    frames[1].vector[5:9, 5:9] = 65504.0
-    found = stacked_guides(frames, pictures)
-    assert np.isfinite(found).all() and (found[5:9, 5:9, 6] == 0).all()
-
-
-def test_it_makes_no_difference_how_many_rows_are_brought_over_at_a_time(monkeypatch):
-    frames, pictures = animation((0, 0), (2.5, -1), (6, 1), (5, 5.5), (9, 8))
-    pictures[1] = pictures[1] + 0.3 * (np.mgrid[: SIZE[0], : SIZE[1]][0] % 9 == 0)[..., None]  # disagrees in some rows
-    found = []
-    for rows in (7, 1000):
-        monkeypatch.setattr("n2n_render.frame.motion.BAND_ROWS", rows)
-        found.append(stacked_guides(frames, pictures))
-    np.testing.assert_allclose(*found, atol=1e-6)
-    assert np.ptp(found[0][..., 6]) > 0.1
 
 
 @pytest.mark.parametrize("size, at", [((1, 1), 0.0), ((1, 5), 3.5), ((6, 1), 0.0)])

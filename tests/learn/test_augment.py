@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from n2n_render.frame.channels import NEIGHBOR_CHANNELS, Kind, kind_of
+from n2n_render.frame.channels import Kind, kind_of
 from n2n_render.frame.orient import turn_normals
 from n2n_render.learn.augment import random_change
 
@@ -52,19 +52,6 @@ def test_all_images_of_a_crop_move_and_recolour_together():
         np.testing.assert_array_equal(target, noisy + 500)
         np.testing.assert_array_equal(guides["albedo"], noisy + 1000)
         np.testing.assert_array_equal(guides["depth"][..., 0] // 10, noisy[..., 0] // 10)
-
-
-def test_both_colours_of_the_neighbors_go_with_the_frames_and_their_weight_is_only_turned():
-    """The first is the picture, the second the noisy colour: each is permuted for itself, as the frame is."""
-    place = np.arange(8 * 8).reshape(8, 8, 1) * 10.0 + np.arange(3)
-    images = place + 1000, place + 2000, place[..., :1] / 10 + 0.25
-    neighbors = dict(zip(NEIGHBOR_CHANNELS, images, strict=True))
-    for seed in range(40):
-        change = random_change(np.random.default_rng(seed))
-        noisy, guides = change(Kind.RADIANCE, place), {name: change(kind_of(name), image) for name, image in neighbors.items()}
-        np.testing.assert_array_equal(guides["neighbors_picture"], noisy + 1000)
-        np.testing.assert_array_equal(guides["neighbors_noisy"], noisy + 2000)
-        np.testing.assert_array_equal(guides["neighbors_weight"][..., 0], noisy[..., 0] // 10 + 0.25)
 
 
 def test_all_eight_orientations_and_six_permutations_occur():

@@ -92,7 +92,7 @@ def test_nothing_beyond_the_receptive_radius_matters(levels):
         *(
             {"topology": topology, "widths": widths, "output": "encoded", "encoding": "pu", "features": features}
             for topology, widths in OIDN_NETWORKS.values()
-            for features in ((), ("albedo", "neighbors"))
+            for features in ((), ("albedo", "normal"))
         ),
     ],
 )

@@ -59,7 +59,17 @@ def test_unknown_settings_are_refused(tmp_path):
         read_checkpoint(tmp_path / "a.pt")
 
 
-SHARED = {"features": ["albedo", "neighbors"], "subject": "color", "unit_normals": False, "clean_guides": True}
+def test_networks_that_looked_at_neighbours_in_the_former_way_are_a_sentence(tmp_path):
+    model = {"features": ["albedo", "normal", "neighbors"], "encoding": "pu", "output": "encoded", "topology": "oidn"}
+    for version in (1, 2):
+        content = {"format": version, "model": model, "weights": {}, "provenance": {}, "training": None}
+        torch.save(content, tmp_path / "a.pt")
+        with pytest.raises(N2NError, match="earlier version with --temporal") as caught:
+            read_checkpoint(tmp_path / "a.pt")
+        assert "again" in caught.value.hint
+
+
+SHARED = {"features": ["albedo"], "subject": "color", "unit_normals": False, "clean_guides": True}
 FORMER_MODELS = {
     "paper": (
         {
@@ -99,9 +109,7 @@ FORMER_MODELS = {
 @pytest.mark.parametrize("model, network", FORMER_MODELS.values(), ids=FORMER_MODELS)
 def test_checkpoints_of_format_1_can_be_read(tmp_path, model, network):
     """One flat description of all networks, how far it looks in the settings of the training, other names."""
-    expected = Specification(
-        ("albedo", "neighbors"), model["encoding"], model["output"], clean_guides=True, reach=2, network=network
-    )
+    expected = Specification(("albedo",), model["encoding"], model["output"], clean_guides=True, network=network)
     provenance = {
         "config": {"temporal": 2, "init": "oidn"},
         "adapt_key": "abc",

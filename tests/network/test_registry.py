@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from n2n_render.errors import N2NError
-from n2n_render.frame.channels import FEATURES, GUIDES, NEIGHBORS, Layout, expand
+from n2n_render.frame.channels import FEATURES
 from n2n_render.network.archive import write_tza
 from n2n_render.network.build import build_network
 from n2n_render.network.checkpoint import Checkpoint, load_network, write_checkpoint
@@ -149,81 +149,6 @@ def test_a_wider_network_starts_as_the_same_function(narrow):
         assert wide.specification.features == FEATURES and before.std() > 0
         assert torch.equal(wide(x), before) and torch.equal(wide(other), before)
         torch.testing.assert_close(load_network(widen(real, FEATURES))(x), load_network(real)(x[:, seen]), rtol=1e-4, atol=1e-5)
-
-
-def seen_with_neighbors(config, share):
-    """(narrow network, widened by neighbours, input of the wide one, places of the narrow one's channels in it)."""
-    torch.manual_seed(5)
-    narrow, features = checkpoint_of(config), (*config.features, NEIGHBORS)
-    x = torch.rand(2, dataclasses.replace(config, features=features).in_channels, 33, 70)
-    x[:, -1:] = share
-    return load_network(narrow), load_network(widen(narrow, features)), x, slice(0, narrow.model.in_channels)
-
-
-@pytest.mark.parametrize(
-    "config",
-    [OIDN, LARGE, *(dataclasses.replace(OIDN, features=features) for features in ((), ("albedo",), FEATURES))],
-    ids=lambda config: "-".join([config.network.topology, *config.features]),
-)
-@pytest.mark.parametrize("share", [0.0, 0.3, 2 / 3, 0.8])
-def test_a_network_that_is_shown_neighbors_starts_by_mixing_them_in(config, share):
-    """Nothing of them without a share: the same function; else the picture (encoded) with its share, and never the noisy
-    colours beside it.
-    """
-    before, after, x, seen = seen_with_neighbors(config, share)
-    assert list(after.convolutions().values())[-1].out_channels == 4 and after(x).shape == (2, 3, 33, 70)
-    with torch.no_grad():
-        picture = x[:, -7:-4]
-        torch.testing.assert_close(after(x), torch.lerp(before(x[:, seen]), picture, share), rtol=1e-4, atol=1e-5)
-        assert before(x[:, seen]).std() > 0
-
-
-def test_the_share_of_neighbors_is_told_pixel_by_pixel():
-    before, after, x, seen = seen_with_neighbors(OIDN, torch.linspace(0, 0.95, 70).expand(2, 1, 33, 70))
-    with torch.no_grad():
-        torch.testing.assert_close(
-            after(x), torch.lerp(before(x[:, seen]), x[:, -7:-4], x[:, -1:].expand(-1, 3, -1, -1)), rtol=1e-4, atol=1e-5
-        )
-
-
-@pytest.mark.parametrize("share", [0.0, 0.5])
-def test_a_network_learns_from_neighbors_at_once(share):
-    """The gradient of what mixes them in is finite, and with a share not zero."""
-    _, after, x, _ = seen_with_neighbors(OIDN, share)
-    (after.train()(x) ** 2).mean().backward()
-    last = list(after.convolutions().values())[-1].weight.grad
-    assert all(torch.isfinite(parameter.grad).all() for parameter in after.parameters())
-    assert (last[3].abs().max() > 1e-6) == (share > 0) and last[:3].abs().max() > 0
-
-
-@pytest.mark.parametrize(
-    "config",
-    [PAPER, dataclasses.replace(PAPER, features=("albedo",), network=dataclasses.replace(PAPER.network, head="direct"))],
-)
-def test_the_papers_network_starts_as_the_same_function_with_neighbors(config):
-    before, after, x, seen = seen_with_neighbors(config, 0.5)
-    with torch.no_grad():
-        torch.testing.assert_close(after(x), before(x[:, seen]), rtol=1e-4, atol=1e-5)
-
-
-def test_a_network_that_is_shown_neighbors_cannot_forget_them():
-    with pytest.raises(N2NError, match="neighbors"):
-        widen(checkpoint_of(dataclasses.replace(OIDN, features=("albedo", "normal", NEIGHBORS))), ("albedo", "normal"))
-
-
-def test_the_builtin_network_can_be_widened_by_neighbors():
-    checkpoint = open_model("oidn")
-    wide = widen(checkpoint, ("albedo", "normal", NEIGHBORS))
-    assert wide.provenance == checkpoint.provenance and wide.model.clean_guides
-    x = torch.rand(1, wide.model.in_channels, 48, 64)
-    x[:, -1] = 0
-    with torch.no_grad():
-        torch.testing.assert_close(load_network(wide)(x), load_network(checkpoint)(x[:, :9]), rtol=1e-4, atol=1e-5)
-
-
-def test_neighbors_are_the_last_guides():
-    """Seven channels behind all that files hold."""
-    assert GUIDES == (*FEATURES, NEIGHBORS) and Layout(expand(GUIDES)).count == 14
 
 
 def test_widening_keeps_where_the_weights_come_from_and_may_have_nothing_to_do():

@@ -1,0 +1,202 @@
+"""Frames of an animation → each with its neighbours' samples taken in, as far as that pays, region by region.
+
+How far that is, the frame's own noise says: each candidate picture is made of a part of the frame's samples and judged by
+those that were held out of it (judge/splits.py). No reference is needed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..engines.options import ANY_ENGINE, EngineOptions
+from ..errors import doubt
+from ..frame.accumulate import Looked, Version, bring, copies_noise, take_in
+from ..frame.arrays import Array
+from ..frame.frame import Frame
+from ..frame.transfer import RADIANCE_MAX, exposure
+from ..io.sources import DETECT, Sources
+from ..judge.splits import Split, split, step_weight
+from ..ladder.memory import ResilientLadder
+from ..network.checkpoint import Checkpoint
+from ..network.registry import open_model
+from ..progress import OnFraction, Warn, ignore
+from .neighbors import Neighbors, Windows
+from .prefilter import Prefilter
+
+JUDGED_EVERY = 8  # frames, if it is to be fast
+ACCUMULATION_VERSION = 1  # counts what changes in what is taken in: cached arrays are made anew
+
+
+def judge_model(features: Sequence[str]) -> Checkpoint:
+    """What makes the pictures by which neighbours are judged for a model with these features: Open Image Denoise's small
+    network. Judged by the large one the pictures are the same within 0.05 dB, at four times the cost.
+    """
+    if {"albedo", "normal"} <= set(features):
+        return open_model("oidn-small")
+    return open_model("oidn-small-albedo" if "albedo" in features else "oidn-small-color")
+
+
+@dataclass(frozen=True)
+class Accumulated:
+    """A frame with its neighbours taken in; colours exposed by `factor`.
+
+    Attributes:
+        frame: The mean of its seeds in its own scale, with clean guides where there is what cleans them.
+        whole: All seeds.
+        versions: Each seed alone; of a single render, without the pixels that were held out.
+        is_clean: Whether albedo and normal of `frame` were cleaned.
+        neighbors: (1 + versions, H, W, 4): what of the neighbours is taken in, of the whole first: the sum of their colours
+            times their weights, and of their weights.
+    """
+
+    frame: Frame
+    factor: np.float32
+    whole: Version
+    versions: list[Version]
+    neighbors: Array
+    is_clean: bool
+
+    def color(self, seeds: Sequence[int] | None = None) -> Array:
+        """(H, W, 3), noisy: these seeds (None: all) and what is taken in of the neighbours, in the frame's own scale."""
+        version, sums = self.whole, self.neighbors[0]
+        if seeds is not None:
+            chosen = [self.versions[seed] for seed in seeds]
+            color, weight = np.mean([one.color for one in chosen], axis=0), sum(one.weight for one in chosen)
+            version, sums = Version(color, version.picture, weight), self.neighbors[[1 + seed for seed in seeds]].mean(0)
+        accumulated: Array = take_in(version, sums[None], (1.0,))[0] / self.factor
+        return accumulated
+
+    def alone(self, seeds: Sequence[int]) -> Array:
+        """(H, W, 3), exposed: what the network that judges neighbours makes of seeds without any; the mean of its pictures."""
+        picture: Array = np.mean([self.versions[seed].picture for seed in seeds], axis=0)
+        return picture
+
+    def with_clean_guides(self, frame: Frame) -> Frame:
+        """A frame of some of the seeds with the guides that were cleaned for all."""
+        return frame.with_channels(**{name: self.frame[name] for name in ("albedo", "normal") if name in self.frame})
+
+    @property
+    def frames_worth(self) -> float:
+        """How many frames' samples are in it, mean over the picture."""
+        return 1.0 + float(self.neighbors[0, ..., 3].mean())
+
+
+class Accumulator:
+    """Takes in neighbours' samples.
+
+    Attributes:
+        name: What it gives depends on this and on the files alone.
+        fast: Judges every eighth frame only; the others take in as much of each ring as that one did in the mean.
+    """
+
+    def __init__(self, name: str, neighbors: Neighbors, ladder: ResilientLadder, fast: bool = False):
+        """ladder: of the network whose pictures are judged."""
+        self.name, self.neighbors, self._ladder, self.fast = name, neighbors, ladder, fast
+        self._usual: list[float] = []  # weights of the rings in the frame that was judged last
+        self._unjudged = 0  # frames since then
+        self._told_of_same_noise = False
+
+    @classmethod
+    def open(
+        cls,
+        features: Sequence[str],
+        groups: Sequence[Sequence[Path]],
+        windows: Windows,
+        layer: str | None = None,
+        prefilter: Prefilter | None = None,
+        options: EngineOptions = ANY_ENGINE,
+        warn: Warn = ignore,
+        sources: Sources = DETECT,
+        fast: bool = False,
+    ) -> "Accumulator":
+        """Opens the network that makes the pictures by which neighbours are judged.
+
+        Args:
+            features: Of the model that is given the frames.
+            prefilter: What cleans guides for that model, to be shared if it cleans all that is needed here.
+            options: Of the network that is opened.
+            fast: See `Accumulator`.
+        """
+        pictures = judge_model(features)
+        ladder = ResilientLadder.open(pictures, options, warn)
+        if not pictures.model.clean_guides:
+            prefilter = None
+        elif prefilter is None or not set(pictures.model.features) <= set(prefilter.ladders):
+            prefilter = Prefilter.open(pictures.model, options, warn)
+        neighbors = Neighbors(groups, windows, layer, prefilter, ladder, sources)
+        name = f"{ACCUMULATION_VERSION} {features} {prefilter.name if prefilter else None} {len(windows[0])}"
+        return cls(name, neighbors, ladder, fast)
+
+    def of(self, index: int, layer: str | None = None, on_fraction: OnFraction = ignore) -> Accumulated:
+        """Frame `index` with its neighbours taken in.
+
+        Raises:
+            N2NError: The frame itself has no Vector pass, or its neighbours another size.
+        """
+        center, beside = self.neighbors.beside(index, layer)
+        factor = np.float32(exposure(center.frame.color))
+        window = [_expose(*looked, factor) if looked else None for looked in beside]
+        here = window[len(window) // 2]
+        assert here is not None
+        whole = Version(here.frame.color, here.picture, 1.0)
+        if self.fast and self._usual and self._unjudged < JUDGED_EVERY - 1:
+            self._unjudged += 1
+            sums = bring(window, [whole], self._same_noise(window))
+            return self._finish(center.frame, factor, [whole], sums, list(self._usual))
+        splits = split([np.minimum(seed * factor, RADIANCE_MAX) for seed in center.seeds])
+        own = [self._picture(center.frame, part.seen, factor) for part in splits]
+        on_fraction(0.4)
+        versions = [Version(part.seen, picture, part.weight) for part, picture in zip(splits, own, strict=True)]
+        sums = bring(window, [whole, *versions], self._same_noise(window))
+        weights = self._weigh_rings(center.frame, factor, splits, versions, sums[1:])
+        self._usual, self._unjudged = [float(weight.mean()) for weight in weights], 0
+        on_fraction(1.0)
+        return self._finish(center.frame, factor, [whole, *versions], sums, weights)
+
+    def _finish(
+        self, frame: Frame, factor: np.float32, versions: Sequence[Version], sums: Array, weights: Sequence[Array | float]
+    ) -> Accumulated:
+        taken = sum(weight * sums[:, ring] for ring, weight in enumerate(weights))
+        whole, *others = versions
+        return Accumulated(frame, factor, whole, others, np.asarray(taken, np.float32), self.neighbors.cleans)
+
+    def _same_noise(self, window: Sequence[Looked | None]) -> bool:
+        """Whether the frame in the middle and the next one share their noise, which is said once."""
+        middle = len(window) // 2
+        here, beside = window[middle], window[middle + 1] or window[middle - 1]
+        if here is None or beside is None or not copies_noise(here, beside):
+            return False
+        if not self._told_of_same_noise:
+            self._told_of_same_noise = True
+            doubt(
+                "neighbouring frames have the same noise in the same pixels: where nothing moves, they bring nothing. Render "
+                "every frame with another seed (the clock beside Render Properties > Sampling > Advanced > Seed)"
+            )
+        return True
+
+    def _weigh_rings(
+        self, frame: Frame, factor: np.float32, splits: Sequence[Split], versions: Sequence[Version], sums: Array
+    ) -> list[Array | float]:
+        """How much of each ring pays, (H, W, 1) each: one ring more at a time, each time as far as what was held out says."""
+        pictures = [version.picture for version in versions]
+        weights: list[Array | float] = []
+        for _ in range(sums.shape[1]):
+            wider = [
+                self._picture(frame, take_in(version, of_version, [*weights, 1.0])[0], factor)
+                for version, of_version in zip(versions, sums, strict=True)
+            ]
+            weight = step_weight(splits, pictures, wider, np.mean(pictures, axis=0))
+            pictures = [before + weight * (after - before) for before, after in zip(pictures, wider, strict=True)]
+            weights.append(weight)
+        return weights
+
+    def _picture(self, frame: Frame, color: Array, factor: np.float32) -> Array:
+        """(H, W, 3), exposed, of an exposed colour with the frame's guides."""
+        picture: Array = self._ladder.denoise(frame.with_channels(color=color / factor)) * factor
+        return picture
+
+
+def _expose(frame: Frame, picture: Array, factor: np.float32) -> Looked:
+    return Looked(frame.with_channels(color=np.minimum(frame.color * factor, RADIANCE_MAX)), picture * factor)
