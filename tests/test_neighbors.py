@@ -10,17 +10,10 @@ from conftest import noisy_frame, true_frame
 from n2n_render.engines.options import EngineOptions
 from n2n_render.errors import N2NError
 from n2n_render.frame.frame import crop
-from n2n_render.guides.neighbors import Neighbors
+from n2n_render.guides.accumulation import Accumulator
 from n2n_render.io.sequence import find_windows
-from n2n_render.network.specification import OidnNetwork, Specification
+from n2n_render.network.registry import open_model
 
-MODEL = Specification(
-    features=("albedo", "normal", "neighbors"),
-    encoding="pu",
-    output="encoded",
-    unit_normals=True,
-    network=OidnNetwork(topology="oidn", norm="none", widths=(32, 32, 48, 64, 80, 96, 96, 112, 112, 96, 96, 64, 64, 64, 32)),
-)
 SIZE = (64, 80)
 PLANE = (120, 140)
 
@@ -54,8 +47,8 @@ def plane():
     return lambda number: noisy_frame(true_frame(*PLANE), number, 0.3)
 
 
-def neighbors_of(groups):
-    return Neighbors.open(MODEL, groups, find_windows(groups, 1, []), options=EngineOptions("cpu", "oidn"))
+def accumulator_of(groups):
+    return Accumulator.open(open_model("oidn"), groups, find_windows(groups, 1, []), options=EngineOptions("cpu", "oidn"))
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (9, 5), (-12, 0), (6, -7)])
@@ -63,22 +56,47 @@ def test_what_a_neighbor_shows_lies_where_it_belongs(tmp_path, plane, shift):
     """Borders of the same size at other places: before, the neighbours were laid on each other, corner on corner."""
     corner, other = (20, 20), (20 + shift[0], 20 + shift[1])
     groups = [write(tmp_path / f"f_000{number}.exr", plane(number), place) for number, place in ((1, corner), (2, other))]
-    guides = neighbors_of(groups).of(0)
+    accumulated = accumulator_of(groups).of(0)
+    taken = accumulated.neighbors[0]
     both = np.zeros(PLANE, bool)
     both[other[1] : other[1] + SIZE[0], other[0] : other[0] + SIZE[1]] = True
     here = (slice(20, 20 + SIZE[0]), slice(20, 20 + SIZE[1]))
-    assert not guides["neighbors_weight"][~both[here]].any()  # beyond its window the neighbour has no share
-    inside = both[here] & (guides["neighbors_weight"][..., 0] > 0.3)
+    assert not taken[..., 3][~both[here]].any()  # beyond its window nothing is taken in
+    inside = both[here] & (taken[..., 3] > 0.3)
     assert inside.mean() > 0.5
-    np.testing.assert_allclose(guides["neighbors_noisy"][inside], plane(2).color[here][inside], rtol=1e-3)
+    colors = taken[inside][:, :3] / taken[inside][:, 3:] / accumulated.factor
+    np.testing.assert_allclose(colors, plane(2).color[here][inside], rtol=1e-3, atol=1e-4)
 
 
 def test_a_neighbor_that_cannot_be_read_is_not_there(tmp_path, plane, caplog):
     groups = [write(tmp_path / f"f_000{number}.exr", plane(number), (20, 20)) for number in (1, 2, 3)]
     groups[1][0].write_bytes(groups[1][0].read_bytes()[:-500])
-    neighbors = neighbors_of(groups)
+    accumulator = accumulator_of(groups)
     with caplog.at_level(logging.WARNING):
-        assert not any(image.any() for image in neighbors.of(0).values())
+        assert not accumulator.of(0).neighbors.any()
     assert "f_0002.exr" in caplog.text and "do without it" in caplog.text
     with pytest.raises(N2NError, match="f_0002.exr"):
-        neighbors.of(1)
+        accumulator.of(1)
+
+
+def test_the_same_seed_in_every_frame_is_said_and_brings_nothing_where_nothing_moves(tmp_path, plane, caplog):
+    groups = [write(tmp_path / f"f_000{number}.exr", plane(1), (20, 20)) for number in (1, 2)]
+    accumulator = accumulator_of(groups)
+    with caplog.at_level(logging.WARNING):
+        assert not accumulator.of(0).neighbors.any() and not accumulator.of(1).neighbors.any()
+    assert caplog.text.count("the same noise") == 1 and "clock beside" in caplog.text
+
+
+def test_one_seed_or_two_bring_the_frame_nearer_to_the_truth(tmp_path, plane):
+    """Of each frame one file, whose pixels are held out in turn, or two, which judge each other."""
+    truth = true_frame(*PLANE).color[20 : 20 + SIZE[0], 20 : 20 + SIZE[1]]
+    (tmp_path / "other").mkdir()
+    ones, others = (
+        [write(tmp_path / folder / f"f_000{number}.exr", plane(seed + number), (20, 20))[0] for number in (1, 2, 3)]
+        for folder, seed in ((".", 0), ("other", 10))
+    )
+    for groups in ([(one,) for one in ones], list(zip(ones, others, strict=True))):
+        accumulated = accumulator_of(groups).of(1)
+        before, after = (np.abs(color - truth).mean() for color in (accumulated.frame.color, accumulated.color()))
+        assert after < 0.8 * before and 1.5 < accumulated.frames_worth <= 3
+        assert len(accumulated.versions) == len(groups[0])

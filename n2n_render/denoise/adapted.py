@@ -1,7 +1,7 @@
 """A model of `adapt` → what paints with it: the network that is best for its shot, and the start that regions go back to."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..engines.options import ANY_ENGINE, EngineOptions
@@ -49,7 +49,8 @@ class Palette:
         if name not in BUILTIN and start.provenance.describe() != adapted.provenance.origin:
             warn(f"{name} is not what this model started from any more: its pictures are not blended with the start's")
             return cls(adapted, None)
-        return cls(adapted, picture_model(start.model) if start.model.reach else start)
+        start = picture_model(start.model) if start.model.reach else start
+        return cls(adapted, replace(start, model=replace(start.model, reach=adapted.model.reach)))  # is given the same
 
     def network(self) -> tuple[Checkpoint, float, bool]:
         """The one network that is best for the whole shot, how much of it is the adapted one, and whether the start is worth

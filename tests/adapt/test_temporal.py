@@ -1,7 +1,6 @@
 """Adapting with the frames before and after: what is learned, written and used again, and what is refused."""
 
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,8 +16,7 @@ from n2n_render.engines.options import EngineOptions
 from n2n_render.frame import metrics
 from n2n_render.frame.frame import Frame, crop
 from n2n_render.frame.transfer import exposure
-from n2n_render.guides.neighbors import Neighbors
-from n2n_render.guides.prefilter import Prefilter
+from n2n_render.guides.accumulation import Accumulator
 from n2n_render.io.dataset import FrameName, write_manifest
 from n2n_render.io.exr import ExrImage, read_frame, write_frame
 from n2n_render.network.checkpoint import read_checkpoint
@@ -116,11 +114,9 @@ def test_the_neighbors_bring_the_pictures_nearer_to_the_truth(done):
 
 def test_the_model_knows_its_neighbors(done):
     found = read_checkpoint(done[1] / "adapted.pt")
-    assert found.model.features == ("albedo", "normal", "neighbors") and found.model.clean_guides
+    assert found.model.features == ("albedo", "normal") and found.model.clean_guides and found.model.reach == 1
     assert Denoiser.open(found, EngineOptions("cpu", "torch")).reach == 1
     assert "Open Image Denoise" in found.provenance.origin
-    result = run("models", done[1])
-    assert result.exit_code == 0 and "neighbors" in result.output
 
 
 def test_the_model_denoises_the_frames_of_an_animation(done, tmp_path):
@@ -161,12 +157,6 @@ def test_no_neighbors_are_looked_at_beyond_a_cut(done, tmp_path):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
-def test_a_single_frame_is_refused_by_a_model_that_looks_at_others(done, tmp_path):
-    shot, out = done
-    assert_refused(denoise(shot / file_of(1, 1), out / "adapted.pt", tmp_path / "a.exr"), "before or after")
-    assert not (tmp_path / "a.exr").exists()
-
-
 def test_frames_without_a_vector_pass_are_refused_by_the_model(done, tmp_path):
     for frame in FRAMES:
         plain = noisy(frame, frame)
@@ -183,28 +173,9 @@ def test_neighbors_of_another_size_are_refused(done, tmp_path):
     assert_refused(denoise(tmp_path / "a_####.exr", out / "adapted.pt", tmp_path / "out"), "another size")
 
 
-def test_shots_are_refused_by_a_model_that_looks_at_no_others(done, start, tmp_path):
+def test_shots_are_refused_without_neighbours(done, start, tmp_path):
     inputs = [done[0] / file_of(frame, 1) for frame in FRAMES]
     assert_refused(denoise(inputs, start, tmp_path / "out", "--shots", "1-3"), "--shots")
-
-
-def test_evaluate_says_that_the_model_needs_an_animation(done, tmp_path):
-    """One sentence, before or after some work."""
-    shot, out = done
-    folder = tmp_path / "data"
-    shutil.copytree(shot, folder)
-    for half in (1, 2):
-        write_frame(folder / FrameName("v000", 2, "r", half, 512).filename, noisy_frame(truth(2), 900 + half, 0.1))
-    result = run("evaluate", "--data", folder, "--model", out / "adapted.pt", "--out", tmp_path / "evaluation", "--no-oidn")
-    assert_refused(result, "frames before and after")
-
-
-@pytest.mark.parametrize("kind", ["tza", "onnx", "torchscript"])
-def test_export_says_that_it_cannot_carry_the_model(done, tmp_path, kind):
-    shot, out = done
-    result = run("export", out / "adapted.pt", "--format", kind, "-o", tmp_path / f"m.{kind}", "--check", shot / file_of(1, 1))
-    assert_refused(result, "neighbouring frames cannot be exported")
-    assert not list(tmp_path.glob("*"))
 
 
 def test_run_again_it_neither_trains_nor_denoises_twice(done):
@@ -219,8 +190,7 @@ def test_run_again_it_neither_trains_nor_denoises_twice(done):
 def test_the_adapted_model_can_be_adapted_further(done, tmp_path):
     shot, out = done
     adapted(shot, tmp_path / "further", out / "adapted.pt", "--temporal", "1")
-    assert read_checkpoint(tmp_path / "further" / "adapted.pt").model.features == ("albedo", "normal", "neighbors")
-    assert_refused(adapt(shot, tmp_path / "not", out / "adapted.pt"), "looks at neighbouring frames")
+    assert read_checkpoint(tmp_path / "further" / "adapted.pt").model.reach == 1
 
 
 @pytest.mark.slow
@@ -228,7 +198,7 @@ def test_the_adapted_model_can_be_adapted_further(done, tmp_path):
 def test_other_networks_can_look_at_neighbors(moving, tmp_path, init):
     adapted(moving, tmp_path / "out", init, "--temporal", "1", "--train-frames", "1")
     found = read_checkpoint(tmp_path / "out" / "adapted.pt")
-    assert found.model.features[-1] == "neighbors"
+    assert found.model.reach == 1
     assert all(torch.isfinite(tensor).all() for tensor in found.weights.values())
     inputs = [moving / file_of(frame, 1) for frame in FRAMES]
     result = denoise(inputs, tmp_path / "out" / "adapted.pt", tmp_path / "frames")
@@ -265,24 +235,33 @@ def test_depth_tells_surfaces_apart_where_the_files_have_it(moving, has_depth):
             changed.depth[:, :40] = changed.depth[:, :40] * (1 + 20 * (frame > 1))
             changed.depth = changed.depth if has_depth else None
             write_frame(moving / file_of(frame, seed), changed)
-    model = open_model("oidn").model
-    assert "depth" not in model.features
-    neighbors = Neighbors.open(model, find_groups([str(moving)], [])[0], [[None, 0, 1]])
-    share = neighbors.of(0)["neighbors_weight"][..., 0]
-    assert share[:, 50:70].min() > 0.3
-    assert share[:, 10:30].max() < 0.05 if has_depth else share[:, 10:30].min() > 0.3
+    model = open_model("oidn")
+    assert "depth" not in model.model.features
+    accumulator = Accumulator.open(model, find_groups([str(moving)], [])[0], [[None, 0, 1]])
+    weight = accumulator.of(0).neighbors[0, ..., 3]
+    assert weight[:, 50:70].min() > 0.3
+    assert weight[:, 10:30].max() < 0.05 if has_depth else weight[:, 10:30].min() > 0.3
 
 
-def test_guides_are_cleaned_alike_whatever_the_model_itself_wants_clean(moving):
-    """A model of albedo alone brings a prefilter of albedo alone; one that wants guides as rendered brings none."""
-    model = open_model("oidn").model
-    albedo_only = Prefilter.open(replace(model, features=("albedo",)))
-    groups, guides = find_groups([str(moving)], [])[0], []
-    for prefilter in (Prefilter.open(model), albedo_only, None):
-        guides.append(Neighbors.open(model, groups, [[0, 1, 2]], None, prefilter).of(0))
-    for other in guides[1:]:
-        for name, image in other.items():
-            np.testing.assert_array_equal(image, guides[0][name])
+@pytest.mark.parametrize("kind", ["tza", "onnx"])
+def test_the_model_can_be_exported_like_any_other(done, tmp_path, kind):
+    shot, out = done
+    result = run("export", out / "adapted.pt", "--format", kind, "-o", tmp_path / f"m.{kind}", "--check", shot / file_of(1, 1))
+    assert result.exit_code == 0, result.output
+
+
+def test_frames_can_be_denoised_with_neighbours_without_any_training(done, tmp_path):
+    """By one seed of each: nearer to the truth than frame by frame."""
+    shot, _ = done
+    inputs = [shot / file_of(frame, 1) for frame in FRAMES]
+    for name, options in (("alone", ()), ("temporal", ("--temporal", "2"))):
+        result = denoise(inputs, "oidn", tmp_path / name, *options)
+        assert result.exit_code == 0, result.output
+    alone, temporal = (
+        [psnr_of(read_frame(tmp_path / name / file_of(frame, 1)).color, frame) for frame in FRAMES]
+        for name in ("alone", "temporal")
+    )
+    assert np.mean(temporal) > np.mean(alone) + 0.5
 
 
 def test_longer_windows_than_the_shot_do_no_harm(moving, tmp_path):
