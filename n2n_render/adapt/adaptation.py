@@ -159,7 +159,7 @@ def _artist(
     """model None: no frame of the shot held any noise."""
     picture, painter, (prefilter, neighbors) = PictureOptions(options.keep_noisy), None, shot.guides()
     if model:
-        palette = Palette(model, shot.start.baseline)
+        palette = Palette(model, shot.start.checkpoint)
         painter = palette.open(prefilter, shot.engine, options.average, options.fast, progress.warn)
         progress.note(f"denoising with {painter.network.engine.description}")
     told = model.provenance if model else Provenance()

@@ -11,14 +11,14 @@ from ..denoise.choice import tell_names
 from ..denoise.subjects import Subject, find_all_subjects
 from ..engines.options import EngineOptions
 from ..errors import N2NError, UnreadableFile
-from ..guides.accumulation import ACCUMULATION_VERSION, Accumulator, picture_model
+from ..guides.accumulation import ACCUMULATION_VERSION, Accumulator
 from ..guides.prefilter import Prefilter
 from ..io.dataset import spaced
 from ..io.sequence import find_windows
 from ..io.sources import Sources
 from ..learn.arrays import Cleaner
 from ..learn.shot import FrameLoader, ShotFrame
-from ..learn.start import ShotStart, digest, initial_estimate_maker
+from ..learn.start import ShotStart, initial_estimate_maker
 from ..progress import Progress, Reporter
 from ..version import __version__
 from .report import facts
@@ -85,9 +85,8 @@ class Shot:
         prefilter = Prefilter.open(model, self.engine) if model.clean_guides else None
         if self.windows is None:
             return prefilter, None
-        pictures = picture_model(model)
         accumulator = Accumulator.open(
-            pictures, self.groups, self.windows, self.layer, prefilter, self.engine, sources=self.sources
+            self.start.features, self.groups, self.windows, self.layer, prefilter, self.engine, sources=self.sources
         )
         return prefilter, accumulator
 
@@ -153,10 +152,10 @@ class Shot:
         """What turns a Subject into a ShotFrame."""
         prefilter: Cleaner | None
         prefilter, accumulator = self.guides()
-        estimate = initial_estimate_maker(self.start.baseline, self.engine)
+        estimate = initial_estimate_maker(self.start.checkpoint, self.engine)
         loader = FrameLoader(cache, self.start.features, estimate, prefilter, self.sources)
         made_by = (
-            digest(self.start.baseline),
+            self.start.digest(),
             self.start.model,
             prefilter.name if prefilter else "",
             accumulator.name if accumulator else "",

@@ -25,7 +25,7 @@ class Tuned:
     """The best moment of a training on a shot.
 
     Attributes:
-        blend_weight: How far to go from the baseline's picture to theirs, for the whole shot.
+        blend_weight: How far to go from the start's picture to theirs, for the whole shot.
         seconds: Of training until then.
     """
 
@@ -80,7 +80,7 @@ class Tuning:
             patience: See `HeldOutJudge`; from nothing there is none.
         """
         loop = open_shot_loop(frames, start, schedule, crops, device, ADVICE)
-        by_start = pictures_by(start.baseline, loop.device)
+        by_start = pictures_by(start.checkpoint, loop.device)
         judge = HeldOutJudge.open(start.model, frames, by_start, loop.device, patience if by_start else 0)
         best = None if judge.from_nothing else Tuned(loop.weights(), 0.0, 0, 0.0)
         return cls(loop, judge, best, judge.calibration(), progress, on_look)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from ..engines.options import ANY_ENGINE, EngineOptions
 from ..errors import N2NError
-from ..guides.accumulation import picture_model
 from ..guides.prefilter import Prefilter
 from ..io.dataset import frame_names
 from ..judge.blend import Usual
@@ -49,7 +48,6 @@ class Palette:
         if name not in BUILTIN and start.provenance.describe() != adapted.provenance.origin:
             warn(f"{name} is not what this model started from any more: its pictures are not blended with the start's")
             return cls(adapted, None)
-        start = picture_model(start.model) if start.model.reach else start
         return cls(adapted, replace(start, model=replace(start.model, reach=adapted.model.reach)))  # is given the same
 
     def network(self) -> tuple[Checkpoint, float, bool]:

@@ -151,7 +151,7 @@ class Accumulator:
         versions = [Version(part.seen, picture, part.weight) for part, picture in zip(splits, own, strict=True)]
         sums = bring(window, [whole, *versions], self._same_noise(window))
         weights = self._weigh_rings(center.frame, factor, splits, versions, sums[1:])
-        self._usual, self._unjudged = [float(weight.mean()) for weight in weights], 0
+        self._usual, self._unjudged = [float(np.mean(weight)) for weight in weights], 0
         on_fraction(1.0)
         return self._finish(center.frame, factor, [whole, *versions], sums, weights)
 

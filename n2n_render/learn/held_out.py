@@ -10,11 +10,12 @@ from ..errors import N2NError
 from ..frame.arrays import Array, Mask
 from ..frame.channels import COLOR
 from ..frame.tiles import middle
+from ..guides.accumulation import judge_model
 from ..io.dataset import spaced
 from ..judge import error, evidence
 from ..network.checkpoint import Checkpoint, load_network
 from ..network.specification import Specification
-from .arrays import EXPOSED, combine, split_exposed
+from .arrays import combine, split_exposed
 from .protocols import Verdict
 from .running import denoise_array
 from .shot import ShotFrame
@@ -47,7 +48,7 @@ class ValidationSample:
         image: (h, w, 10), the input.
         target: (h, w, 3), the other seeds.
         start: (h, w, 3), the start's picture of the input.
-        alone: (h, w, 3), the same without neighbours.
+        alone: (h, w, 3), with neighbours: what the network that judges them makes of the frame without; else as `start`.
         residual: (h, w, 3), what the target says is missing in it on T.
         initial_estimate: (h, w, 3).
         held_out: (h, w), where nobody was trained on the target.
@@ -75,15 +76,18 @@ def pictures_by(checkpoint: Checkpoint | None, device: torch.device) -> Denoise 
     return denoise
 
 
-def validation_samples(frame: ShotFrame, denoise: Denoise | None) -> tuple[ValidationSample, ValidationSample]:
+def validation_samples(
+    frame: ShotFrame, denoise: Denoise | None, denoise_alone: Denoise | None = None
+) -> tuple[ValidationSample, ValidationSample]:
     """Both directions of the middle of one frame.
 
     Args:
         denoise: By the start; None where it began from nothing: then the noisy picture is the start's.
+        denoise_alone: With neighbours, by the network that judges them.
     """
     rows, columns = place = tuple(middle(0, length, CHECK_PX) for length in frame.size)
     images = frame.images[:, rows, columns].astype(np.float32)
-    first, has_neighbors = len(images) // 2, images.shape[-1] > EXPOSED[0].count
+    first = len(images) // 2
     halves = range(first), range(first, len(images))
     one, two = (combine(images, half) for half in halves)
     noisy_one, noisy_two = (split_exposed(images[half].mean(0))[COLOR] for half in halves)
@@ -91,7 +95,7 @@ def validation_samples(frame: ShotFrame, denoise: Denoise | None) -> tuple[Valid
 
     def sample(image: Array, noisy: Array, independent: Array) -> ValidationSample:
         start = denoise(image) if denoise else split_exposed(image)[COLOR]
-        alone = denoise(np.concatenate([noisy, image[..., 3:]], axis=-1)) if denoise and has_neighbors else start
+        alone = denoise_alone(np.concatenate([noisy, image[..., 3:]], axis=-1)) if denoise_alone else start
         target = evidence.limit_fireflies(independent, noisy)
         residual = evidence.residual_on_display(start, target, estimate)
         return ValidationSample(image, target, start, alone, residual, estimate, frame.held_out()[place])
@@ -141,7 +145,8 @@ class HeldOutJudge:
         patience: int = 0,
     ) -> "HeldOutJudge":
         """Of some of the frames; denoise: by the start, None from nothing."""
-        pairs = [validation_samples(frame, denoise) for frame in spaced(list(frames), MAX_CHECKED)]
+        alone = pictures_by(judge_model(model.features), device) if model.reach else None
+        pairs = [validation_samples(frame, denoise, alone) for frame in spaced(list(frames), MAX_CHECKED)]
         return cls(model, pairs, device, denoise is None, patience)
 
     @property

@@ -10,10 +10,8 @@ from ..denoise import Denoiser
 from ..engines.options import EngineOptions
 from ..errors import N2NError
 from ..frame.arrays import Array
-from ..frame.channels import FEATURES
 from ..frame.filters import box_mean
 from ..frame.frame import Frame
-from ..guides.accumulation import picture_model
 from ..network.checkpoint import Checkpoint
 from ..network.oidn_weights import init_archive, oidn_checkpoint
 from ..network.registry import open_model
@@ -64,19 +62,17 @@ class ShotStart:
     """What adapting to a shot begins with.
 
     Attributes:
-        checkpoint: Whose weights are adapted; None: from nothing.
-        baseline: What the adapted pictures are compared and blended with: the start itself, where it was made for single
-            frames; else Open Image Denoise's network; None from nothing.
+        checkpoint: Whose weights are adapted, and whose pictures the adapted ones are compared and blended with; None: from
+            nothing.
     """
 
     model: Specification
     checkpoint: Checkpoint | None
-    baseline: Checkpoint | None
 
     @property
     def features(self) -> tuple[str, ...]:
         """What is read of each frame."""
-        return features_of(self.model, self.baseline)
+        return self.model.features
 
     @property
     def learning_rate(self) -> float:
@@ -87,12 +83,6 @@ class ShotStart:
         return digest(self.checkpoint)
 
 
-def features_of(model: Specification, baseline: Checkpoint | None) -> tuple[str, ...]:
-    """What both networks are given, of what files hold."""
-    wanted = {*model.features, *(baseline.model.features if baseline else ())}
-    return tuple(feature for feature in FEATURES if feature in wanted)
-
-
 def open_shot_start(init: str, temporal: int = 0) -> ShotStart:
     """Raises N2NError for a model of display-referred images.
 
@@ -100,26 +90,25 @@ def open_shot_start(init: str, temporal: int = 0) -> ShotStart:
         init: As of `open_start`, or "nothing".
     """
     if init == NOTHING:
-        return ShotStart(Specification(features=("albedo", "normal"), clean_guides=True, reach=temporal), None, None)
+        return ShotStart(Specification(features=("albedo", "normal"), clean_guides=True, reach=temporal), None)
     model = None if init in OIDN_NETWORKS else open_model(init).model
     if model and model.output == "display":
         raise N2NError(f"--init {init} is a model of display-referred images", "Start from one of linear radiance.")
     start = open_start(init, hdr=True, temporal=temporal)
     assert start.checkpoint is not None
     checkpoint = replace(start.checkpoint, model=start.model)
-    trained_with_neighbors = model is not None and model.reach > 0
-    return ShotStart(checkpoint.model, checkpoint, picture_model(start.model) if trained_with_neighbors else checkpoint)
+    return ShotStart(checkpoint.model, checkpoint)
 
 
-def initial_estimate_maker(baseline: Checkpoint | None, engine: EngineOptions) -> Estimate:
-    """What denoises the mean of all seeds, guides cleaned: the baseline, or, from nothing, a blur."""
-    if baseline is None:
+def initial_estimate_maker(start: Checkpoint | None, engine: EngineOptions) -> Estimate:
+    """What denoises the mean of all seeds, guides cleaned: the start, or, from nothing, a blur."""
+    if start is None:
 
         def blur(frame: Frame) -> Array:
             return box_mean(frame.color, BLUR_PX, extend=True).astype(np.float32)
 
         return blur
-    return Denoiser.open(baseline, engine, prefilter=False).denoise
+    return Denoiser.open(start, engine, prefilter=False).denoise
 
 
 def digest(start: Checkpoint | None) -> str:
