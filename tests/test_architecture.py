@@ -23,7 +23,7 @@ ALLOWED = {
     "network": FREE | {"frame", "io", "network"},
     "engines": FREE | {"frame", "io", "network", "engines"},
     "ladder": FREE | {"frame", "network", "engines", "ladder"},
-    "guides": FREE | {"frame", "io", "network", "engines", "ladder", "guides"},
+    "guides": FREE | {"frame", "io", "network", "engines", "ladder", "judge", "guides"},
     "judge": FREE | {"frame", "judge"},
     # which of several pictures is best where, it asks the judge
     "denoise": FREE | {"frame", "io", "network", "engines", "ladder", "guides", "judge", "denoise"},

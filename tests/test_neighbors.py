@@ -12,7 +12,6 @@ from n2n_render.errors import N2NError
 from n2n_render.frame.frame import crop
 from n2n_render.guides.accumulation import Accumulator
 from n2n_render.io.sequence import find_windows
-from n2n_render.network.registry import open_model
 
 SIZE = (64, 80)
 PLANE = (120, 140)
@@ -48,7 +47,7 @@ def plane():
 
 
 def accumulator_of(groups):
-    return Accumulator.open(open_model("oidn"), groups, find_windows(groups, 1, []), options=EngineOptions("cpu", "oidn"))
+    return Accumulator.open(("albedo", "normal"), groups, find_windows(groups, 1, []), options=EngineOptions("cpu", "oidn"))
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (9, 5), (-12, 0), (6, -7)])
