@@ -16,7 +16,7 @@ from .arrays import Array
 from .filters import box_mean
 from .frame import Frame
 from .motion import nearest, same_surface, trace, warp
-from .transfer import encode_tonemap
+from .transfer import RADIANCE_MAX, encode_tonemap
 
 RINGS = (1, 3, 8)  # neighbours up to so many frames away are taken in one after the other
 PICTURES_APART = 0.06  # on T: how alike a neighbour's picture and the frame's own are where both show the same …
@@ -29,7 +29,7 @@ BAND_ROWS = 128  # are brought over at a time: in between they take a hundred by
 
 @dataclass(frozen=True)
 class Looked:
-    """One frame of a window as it was rendered and denoised, exposed by the factor of the frame in the middle.
+    """One frame of a window as it was rendered and denoised, in its own scale.
 
     Attributes:
         frame: its noisy colour, its `vector`, and clean guides as far as there are any.
@@ -55,20 +55,20 @@ class Version:
     weight: float
 
 
-def copies_noise(one: Looked, other: Looked) -> bool:
+def copies_noise(one: Looked, other: Looked, factor: np.float32) -> bool:
     """Whether two frames have the same noise in the same pixels, as renders of one seed have.
 
-    What a denoiser took away is compared, without what changes slowly: of independent noise the correlation was 0.00 to 0.04
-    on five scenes, still ones too.
+    factor: exposes both. What a denoiser took away is compared, without what changes slowly: of independent noise the
+    correlation was 0.00 to 0.04 on five scenes, still ones too.
     """
-    first, second = (_grain(looked) for looked in (one, other))
+    first, second = (_grain(looked, factor) for looked in (one, other))
     scale = float(np.sqrt((first**2).mean() * (second**2).mean()))
     return float((first * second).mean()) > SAME_NOISE * max(scale, 1e-12)
 
 
-def _grain(looked: Looked) -> Array:
+def _grain(looked: Looked, factor: np.float32) -> Array:
     """(H, W, 3): noise on T, without what changes slowly from pixel to pixel."""
-    taken: Array = encode_tonemap(looked.frame.color, np) - encode_tonemap(looked.picture, np)
+    taken: Array = encode_tonemap(looked.frame.color * factor, np) - encode_tonemap(looked.picture * factor, np)
     return taken - box_mean(taken, 3, extend=True)
 
 
@@ -78,7 +78,7 @@ def rings_of(reach: int) -> list[range]:
     return [range(start + 1, end + 1) for start, end in zip([0, *ends], ends, strict=False) if start < end]
 
 
-def bring(window: Sequence[Looked | None], versions: Sequence[Version], same_noise: bool = False) -> Array:
+def bring(window: Sequence[Looked | None], factor: np.float32, versions: Sequence[Version], same_noise: bool = False) -> Array:
     """What the neighbours show of the frame in the middle: (versions, rings, H, W, 4) float32.
 
     Three sums of noisy colours, exposed, times weights, and the sum of the weights. A weight is the trust in the motion, times
@@ -87,6 +87,7 @@ def bring(window: Sequence[Looked | None], versions: Sequence[Version], same_noi
 
     Args:
         window: an odd number of consecutive frames; None where there is none.
+        factor: exposes them.
         same_noise: all frames have the same noise in the same pixels, so that a pixel that did not move is no second sample.
     """
     middle = len(window) // 2
@@ -96,7 +97,7 @@ def bring(window: Sequence[Looked | None], versions: Sequence[Version], same_noi
     sums = np.zeros((len(versions), len(rings_of(middle)), height, width, 4), np.float32)
 
     def work(start: int) -> None:
-        _bring_band(window, versions, same_noise, sums, slice(start, min(height, start + BAND_ROWS)))
+        _bring_band(window, factor, versions, same_noise, sums, slice(start, min(height, start + BAND_ROWS)))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(work, range(0, height, BAND_ROWS)))
@@ -104,7 +105,12 @@ def bring(window: Sequence[Looked | None], versions: Sequence[Version], same_noi
 
 
 def _bring_band(
-    window: Sequence[Looked | None], versions: Sequence[Version], same_noise: bool, sums: Array, inner: slice
+    window: Sequence[Looked | None],
+    factor: np.float32,
+    versions: Sequence[Version],
+    same_noise: bool,
+    sums: Array,
+    inner: slice,
 ) -> None:
     """The rows `inner` of `bring`."""
     middle = len(window) // 2
@@ -127,8 +133,8 @@ def _bring_band(
             trust = trust * same_surface(center.frame, looked.frame, place, distance, band)
             if same_noise:
                 trust = trust * _moved(rows, columns, band)
-            color = nearest(looked.frame.color, rows, columns)
-            picture = warp(looked.picture, rows, columns)
+            color = np.minimum(nearest(looked.frame.color, rows, columns) * factor, RADIANCE_MAX)
+            picture = warp(looked.picture, rows, columns) * factor
             color = np.minimum(color, FIREFLY * np.maximum(picture.max(-1, keepdims=True), FLOOR))
             ring = next(index for index, steps in enumerate(rings_of(middle)) if distance in steps)
             for version, own in enumerate(shown):

@@ -137,19 +137,19 @@ class Accumulator:
         """
         center, beside = self.neighbors.beside(index, layer)
         factor = np.float32(exposure(center.frame.color))
-        window = [_expose(*looked, factor) if looked else None for looked in beside]
+        window = [Looked(*looked) if looked else None for looked in beside]
         here = window[len(window) // 2]
         assert here is not None
-        whole = Version(here.frame.color, here.picture, 1.0)
+        whole = Version(np.minimum(here.frame.color * factor, RADIANCE_MAX), here.picture * factor, 1.0)
         if self.fast and self._usual and self._unjudged < JUDGED_EVERY - 1:
             self._unjudged += 1
-            sums = bring(window, [whole], self._same_noise(window))
+            sums = bring(window, factor, [whole], self._same_noise(window, factor))
             return self._finish(center.frame, factor, [whole], sums, list(self._usual))
         splits = split([np.minimum(seed * factor, RADIANCE_MAX) for seed in center.seeds])
         own = [self._picture(center.frame, part.seen, factor) for part in splits]
         on_fraction(0.4)
         versions = [Version(part.seen, picture, part.weight) for part, picture in zip(splits, own, strict=True)]
-        sums = bring(window, [whole, *versions], self._same_noise(window))
+        sums = bring(window, factor, [whole, *versions], self._same_noise(window, factor))
         weights = self._weigh_rings(center.frame, factor, splits, versions, sums[1:])
         self._usual, self._unjudged = [float(np.mean(weight)) for weight in weights], 0
         on_fraction(1.0)
@@ -162,11 +162,11 @@ class Accumulator:
         whole, *others = versions
         return Accumulated(frame, factor, whole, others, np.asarray(taken, np.float32), self.neighbors.cleans)
 
-    def _same_noise(self, window: Sequence[Looked | None]) -> bool:
+    def _same_noise(self, window: Sequence[Looked | None], factor: np.float32) -> bool:
         """Whether the frame in the middle and the next one share their noise, which is said once."""
         middle = len(window) // 2
         here, beside = window[middle], window[middle + 1] or window[middle - 1]
-        if here is None or beside is None or not copies_noise(here, beside):
+        if here is None or beside is None or not copies_noise(here, beside, factor):
             return False
         if not self._told_of_same_noise:
             self._told_of_same_noise = True
@@ -196,7 +196,3 @@ class Accumulator:
         """(H, W, 3), exposed, of an exposed colour with the frame's guides."""
         picture: Array = self._ladder.denoise(frame.with_channels(color=color / factor)) * factor
         return picture
-
-
-def _expose(frame: Frame, picture: Array, factor: np.float32) -> Looked:
-    return Looked(frame.with_channels(color=np.minimum(frame.color * factor, RADIANCE_MAX)), picture * factor)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import N2NError, UnreadableFile, doubt
 from ..frame.arrays import Array
 from ..frame.channels import Kind, kind_of
@@ -46,6 +48,11 @@ class DenoisedFrame:
             return self.frame, self.picture
         frame = self.frame.map(lambda name, image: place(image, self.window, window, _beyond(name)))
         return frame, place(self.picture, self.window, window)
+
+
+def _smaller(name: str, image: Array) -> Array:
+    """Many frames are held: albedo and normal in half floats, which are fine enough for them."""
+    return image.astype(np.float16) if kind_of(name) in (Kind.UNIT_COLOR, Kind.DIRECTION) else image
 
 
 def _beyond(name: str) -> float:
@@ -145,7 +152,9 @@ class Neighbors:
             window, frames = self._read(self.groups[index], layer)
             mean = mean_frame(frames)
             clean = self._prefilter(mean) if self._prefilter else mean
-            self._denoised[key] = DenoisedFrame(window, [frame.color for frame in frames], clean, self._ladder.denoise(clean))
+            picture = self._ladder.denoise(clean)
+            colors = [frame.color for frame in frames] if len(frames) > 1 else [clean.color]
+            self._denoised[key] = DenoisedFrame(window, colors, clean.map(_smaller), picture)
         return self._denoised[key]
 
     def _read(self, paths: Sequence[Path], layer: str | None) -> tuple[Window, list[Frame]]:

@@ -7,7 +7,7 @@ from conftest import noisy_frame
 from n2n_render.frame.accumulate import FIREFLY, RINGS, Looked, Version, bring, copies_noise, rings_of, take_in
 from n2n_render.frame.frame import Frame
 
-SIZE = (40, 56)
+SIZE, ONE = (40, 56), np.float32(1)
 MARGIN = 9
 INSIDE = np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]
 
@@ -44,7 +44,7 @@ def whole_of(window):
 def taken(window, **options):
     """The middle with everything taken in, and how many frames' samples that is."""
     whole = whole_of(window)
-    sums = bring(window, [whole], **options)[0]
+    sums = bring(window, ONE, [whole], **options)[0]
     return take_in(whole, sums, [1.0] * len(sums))
 
 
@@ -74,7 +74,7 @@ def test_colours_come_from_where_the_surface_was_and_are_not_mixed_with_their_ne
     """Half a pixel beside each other: a pixel is one of the noisy ones, so that noise stays white."""
     window = shot((0, 0), (0, 0.4))
     window = [None, window[0], window[1]]
-    sums = bring(window, [whole_of(window)])[0, 0]
+    sums = bring(window, ONE, [whole_of(window)])[0, 0]
     brought = sums[..., :3] / sums[..., 3:]
     np.testing.assert_allclose(brought[INSIDE], window[2].frame.color[INSIDE], atol=1e-5)
 
@@ -117,12 +117,25 @@ def test_what_shows_something_else_in_a_part_brings_nothing_there():
     assert count[:, 42:].max() < 1.05 and count[:, :30].min() > 1.95
 
 
+def test_the_brightness_of_the_scene_changes_nothing():
+    """What is brought is exposed; which frames count does not depend on their scale."""
+    window = [None, *shot((0, 0), (1, 2))]
+    window[2] = Looked(window[2].frame, window[2].picture * np.float32(1.1))
+    bright = [
+        looked and Looked(looked.frame.with_channels(color=looked.frame.color * 1000), looked.picture * 1000)
+        for looked in window
+    ]
+    np.testing.assert_allclose(
+        bring(bright, np.float32(0.001), [whole_of(window)]), bring(window, ONE, [whole_of(window)]), rtol=1e-3, atol=1e-4
+    )
+
+
 def test_each_version_asks_its_own_picture():
     """A version whose picture is another one takes nothing in; its noise is nowhere else."""
     window = [None, *shot((0, 0), (0, 0))]
     whole = whole_of(window)
     other = Version(np.full_like(whole.color, np.nan), whole.picture + 3, 0.5)
-    sums = bring(window, [whole, other])
+    sums = bring(window, ONE, [whole, other])
     assert np.isfinite(sums).all() and sums[0, 0, ..., 3].min() > 0.95 and sums[1, 0, ..., 3].max() < 0.05
 
 
@@ -137,7 +150,7 @@ def test_fireflies_of_neighbours_are_limited_by_their_picture():
     window = [None, *shot((0, 0), (0, 0))]
     color = window[2].frame.color.copy()
     color[20, 20] = 1e4
-    sums = bring(changed(window, 2, color=color), [whole_of(window)])[0, 0]
+    sums = bring(changed(window, 2, color=color), ONE, [whole_of(window)])[0, 0]
     assert sums[20, 20, :3].max() <= FIREFLY * window[2].picture[20, 20].max() + 1e-3
 
 
@@ -158,11 +171,11 @@ def test_the_same_noise_is_no_second_sample():
 def test_the_same_noise_is_found_and_other_noise_is_not():
     one, other = shot((0, 0), (1, 3))
     noise = one.frame.color - one.picture
-    assert not copies_noise(one, other) and not copies_noise(*shot((0, 0), (0, 0), seed=5))
+    assert not copies_noise(one, other, ONE) and not copies_noise(*shot((0, 0), (0, 0), seed=5), ONE)
     again = np.maximum(other.picture + noise, 0)
-    assert copies_noise(one, Looked(other.frame.with_channels(color=again), other.picture))
+    assert copies_noise(one, Looked(other.frame.with_channels(color=again), other.picture), ONE)
     clean = Looked(one.frame.with_channels(color=one.picture), one.picture)
-    assert not copies_noise(clean, clean)
+    assert not copies_noise(clean, clean, ONE)
 
 
 def test_vectors_beyond_all_bounds_leave_everything_finite():
@@ -181,7 +194,7 @@ def test_it_makes_no_difference_how_many_rows_are_brought_over_at_a_time(monkeyp
     found = []
     for count in (7, 1000):
         monkeypatch.setattr("n2n_render.frame.accumulate.BAND_ROWS", count)
-        found.append(bring(window, [whole_of(window)]))
+        found.append(bring(window, ONE, [whole_of(window)]))
     np.testing.assert_allclose(*found, atol=1e-4)
     assert np.ptp(found[0][..., 3]) > 0.1
 
@@ -190,4 +203,4 @@ def test_real_noise_of_a_frame_is_not_its_neighbours():
     """Of renders with other seeds, whose noise is no Gaussian."""
     truth = Frame(color=wall_at((0, 0)))
     looked = [Looked(noisy_frame(truth, seed), truth.color) for seed in (1, 2)]
-    assert not copies_noise(*looked) and copies_noise(looked[0], looked[0])
+    assert not copies_noise(*looked, ONE) and copies_noise(looked[0], looked[0], ONE)
