@@ -33,7 +33,7 @@ def make_tuning(tmp_path, silent):
         start = Checkpoint(MODEL, UNet(MODEL).state_dict())
         schedule = Schedule(learning_rate, steps, warmup_steps=30, ema=0.99, looks=looks)
         crops = Crops(batch=2, size_px=48, seed=1)
-        start = ShotStart(MODEL, start, start)
+        start = ShotStart(MODEL, start)
         tuning = Tuning.open(frames, start, schedule, crops, "cpu", silent, lambda images: None, patience)
         made.append(tuning)
         return tuning
