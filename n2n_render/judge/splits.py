@@ -48,7 +48,7 @@ def _without_pixels(color: Array) -> Split:
     left_out = np.zeros((height, width), bool)
     left_out[GRID_PX // 2 :: GRID_PX, GRID_PX // 2 :: GRID_PX] = True
     sums, counts = box_sum(color, GRID_PX)
-    around = (sums - color) / np.maximum(counts - 1, 1)
+    around = np.maximum(sums - color, 0) / np.maximum(counts - 1, 1)  # around a lamp black is rounded to below nothing
     return Split(np.where(left_out[..., None], around, color).astype(np.float32), color, left_out, 1.0)
 
 

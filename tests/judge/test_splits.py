@@ -35,6 +35,14 @@ def test_a_single_render_is_judged_by_pixels_that_are_left_out():
     np.testing.assert_allclose(split([other])[0].seen, part.seen, atol=1e-3)
 
 
+def test_black_around_a_lamp_is_not_darker_than_black():
+    """Sums over squares are differences of running sums, which are rounded."""
+    color = np.zeros((*SIZE, 3), np.float32)
+    lamps = color[1::GRID_PX, 1::GRID_PX]
+    lamps[:] = 10 ** np.random.default_rng(1).uniform(-6, 4, lamps.shape)
+    assert split([color])[0].seen.min() == 0
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (2, 2), (5, 4)])
 def test_tiny_renders_can_be_split(size):
     for colors in ([np.ones((*size, 3), np.float32)], [np.ones((*size, 3), np.float32)] * 2):
