@@ -276,6 +276,9 @@ def adapt(
 @click.option("--size", metavar="WxH|P%", help="960x540, or 50% of the full resolution.  [default: as authored]")
 @click.option("--camera", metavar="NAME", help="Another camera than the scene's own.")
 @click.option("--init", default="oidn", metavar="MODEL", help="What to start from, as in `adapt`; or nothing.")
+@click.option(
+    "--temporal", type=click.IntRange(0, 8), default=4, metavar="K", help="Take in the K frames before each one; 0: none."
+)
 @click.option("--steps-per-frame", type=click.IntRange(1), default=8, help="Training steps after each frame.")
 @click.option("--newest", type=click.IntRange(1), default=4, help="Learn from so many newest frames.")
 @click.option("--batch", type=click.IntRange(1), default=4, help="Crops in a step.")

@@ -64,7 +64,7 @@ class Neighbors:
     """The frames beside each frame of an animation. Those that were read and denoised are kept as long as a window reaches.
 
     Attributes:
-        groups: The files of each frame, one for each seed.
+        groups: The files of each frame, one for each seed; frames that are still to come are added.
         windows: For each frame the indices of those to look at, see `io.sequence.find_windows`.
         layer: The view layer of those who do not name one.
     """
@@ -79,7 +79,7 @@ class Neighbors:
         sources: Sources = DETECT,
     ):
         """ladder: of the network that makes the pictures; prefilter: what cleans guides for it, if it wants that."""
-        self.groups, self.windows, self.layer = groups, windows, layer
+        self.groups, self.windows, self.layer = list(groups), windows, layer
         self._prefilter, self._ladder, self._sources = prefilter, ladder, sources
         self._told_of_zero_vectors = False
         self._denoised: dict[tuple[int, str | None], DenoisedFrame] = {}
@@ -93,6 +93,11 @@ class Neighbors:
     def frames_held(self) -> int:
         """In memory at a time: those of one window."""
         return len(self.windows[0])
+
+    def add(self, group: Sequence[Path]) -> int:
+        """One more frame has come, the next that there is a window for: its index."""
+        self.groups.append(group)
+        return len(self.groups) - 1
 
     def beside(self, index: int, layer: str | None = None) -> tuple[DenoisedFrame, list[tuple[Frame, Array] | None]]:
         """Frame `index`, and the means and pictures of its window, on its pixels. One that cannot be read is not there,
@@ -120,8 +125,9 @@ class Neighbors:
             return None
 
     def check(self, index: int, warn: Warn, layer: str | None = None) -> None:
-        """Raises N2NError where frame `index` and the next differ in size or share their noise."""
-        there = self.windows[index][len(self.windows[index]) // 2 + 1]
+        """Raises N2NError where frame `index` and the next, or else the one before, differ in size or share their noise."""
+        window, middle = self.windows[index], len(self.windows[index]) // 2
+        there = window[middle - 1] if window[middle + 1] is None else window[middle + 1]
         if there is None:
             return
         here, next_ones = ([self._vectors(path, layer) for path in self.groups[number]] for number in (index, there))
@@ -140,7 +146,7 @@ class Neighbors:
             raise N2NError(
                 f"{self.groups[index][0]} and {self.groups[there][0]} have the same noise",
                 "Render every frame with another seed (the clock beside Render Properties > Sampling > Advanced > "
-                "Seed), or leave --temporal out.",
+                "Seed), or pass --temporal 0.",
             )
 
     def _vectors(self, path: Path, layer: str | None) -> Frame:

@@ -245,7 +245,7 @@ def _how_to_get(feature: str) -> str:
     if feature == VECTOR:
         return (
             "Turn on View Layer > Passes > Data > Vector (and Motion Blur off) and render again (`sample`: into a new "
-            "folder), or leave out --temporal."
+            "folder), or pass --temporal 0."
         )
     return (
         "Turn on View Layer > Passes > Data > Denoising Data and render again, or use a model without the feature "

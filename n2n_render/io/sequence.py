@@ -183,7 +183,7 @@ def find_windows(groups: list[tuple[Path, ...]], reach: int, shots: list[tuple[i
     if all(window[reach - 1] is None and window[reach + 1] is None for window in windows):
         raise N2NError(
             "no frame has the one before or after it among the inputs, and neighbours are to be looked at",
-            "Pass every frame of an animation, or leave --temporal (or a model that was made with it) out.",
+            "Pass every frame of an animation, or --temporal 0.",
         )
     return windows
 

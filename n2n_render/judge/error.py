@@ -88,6 +88,10 @@ class SharedError:
         self.errors.append(_pair_errors(pictures, targets, initial_estimate, held_out) - own)
         self.differences.append(sum_cells(held_out * difference(alone[0], alone[1]), CELL_PX).ravel())
 
+    def forget_all_but(self, newest: int) -> None:
+        """Keeps the newest frames only."""
+        del self.errors[:-newest], self.differences[:-newest]
+
     def factor(self) -> float:
         return float(np.clip(_weighed(self.errors, self.differences, self.usual, SHARED_ERROR_SPREAD), 0.0, 3.0))
 

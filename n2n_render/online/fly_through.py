@@ -2,7 +2,8 @@
 
 After Noise2Noise §3.3.1 (Fig. 8): two seeds of every frame; both are denoised with the network as it is now and averaged;
 then it trains a few steps on the newest frames, each seed the other's target, and goes on. No frame is learned from before
-it is denoised, so the curve says what the network makes of frames that it has not seen.
+it is denoised, so the curve says what the network makes of frames that it has not seen. Unlike there, the samples of the
+frames just before each one are taken in where they show the same: then the picture is that of both seeds together.
 """
 
 import contextlib
@@ -41,11 +42,13 @@ from ..schema import check_items
 from ..version import __version__
 from .learner import Learner
 from .options import OnlineOptions
+from .past import reach_of
 from .points import CurveMeans, Point, compare, curve_means, estimate
 
 MODEL, REPORT, CACHE = "online.pt", "report.json", ".cache"
 WARMUP_STEPS = 30
 FREE = ("reference_spp", "blender", "render_device", "device", "engine")  # options that may differ when a run goes on
+BEFORE = {"temporal": 0}  # options that earlier versions' runs do not tell
 
 
 @dataclass(frozen=True)
@@ -93,9 +96,9 @@ def online(options: OnlineOptions, reporter: Reporter = silent) -> FlyThrough:
     with locked_folder(folder):
         _refuse_other_settings(settings, folder)
         shutil.rmtree(folder / CACHE, ignore_errors=True)
-        start = open_shot_start(options.init)
+        start = open_shot_start(options.init, reach_of(options.frames, options.temporal))
         schedule = _schedule(options, start.learning_rate)
-        learner = Learner.open(start, schedule, crops, options.newest, engine, folder / CACHE)
+        learner = Learner.open(start, schedule, crops, options.newest, engine, folder / CACHE, options.frames)
         alpha = AlphaDenoiser(engine)
         live = _Live(_Places(folder, dataset, options.frames), learner, alpha, options.steps_per_frame, settings)
         with reporter("rendering and learning") as progress:
@@ -126,8 +129,8 @@ def _refuse_other_settings(settings: Mapping[str, Any], folder: Path) -> None:
     hint = "Pass another folder with -o, or delete that file."
     earlier = read_json(folder / REPORT, hint)
     check_items(earlier, {"config": dict}, str(folder / REPORT), hint, required=("config",))
-    now = json.loads(json.dumps(settings))
-    different = [name for name, value in now.items() if name not in FREE and earlier["config"].get(name) != value]
+    now, then = json.loads(json.dumps(settings)), {**BEFORE, **earlier["config"]}
+    different = [name for name, value in now.items() if name not in FREE and then.get(name) != value]
     if different:
         raise N2NError(f"{folder} holds a run with another {different[0].replace('_', ' ')}", "Pass another folder with -o.")
 
@@ -176,16 +179,16 @@ class _Live:
     def _take(self, pair: Pair) -> None:
         """A frame without noise is finished, and nothing is learned from it."""
         files = pair.noisy[:2]
-        frame, seeds = self.learner.load(files), read_group(files, None, self.learner.loader.features)
+        frame, seeds = self.learner.read(files), read_group(files, None, self.learner.loader.features)
         mean = mean_frame(seeds)
         if frame is None:
             self._write(pair, seeds, mean, mean.color)
             self._tell(Point(pair.frame, None, None))
             return
-        pictures, ratio = self.learner.denoise(frame)
-        self._write(pair, seeds, mean, (pictures[0] + pictures[1]) / 2 / np.float32(exposure(mean.color)))
-        self._tell(estimate(pair.frame, frame, pictures, ratio))
-        self.learner.learn(frame, pair.name, self.steps_per_frame)
+        painted = self.learner.denoise(frame)
+        self._write(pair, seeds, mean, painted.picture / np.float32(exposure(mean.color)))
+        self._tell(estimate(pair.frame, frame.arrays, painted.squared_error))
+        self.learner.learn(frame.arrays, pair.name, self.steps_per_frame)
 
     def _write(self, pair: Pair, seeds: list[Frame], mean: Frame, color: Array) -> None:
         image = ExrImage.open(pair.noisy[0])

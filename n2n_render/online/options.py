@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..config import Batch, Count, Crop, Engine, Frames, Kept, Positive, RenderDevice, Samples, Seed, Size
+from ..config import Batch, Count, Crop, Engine, Frames, Kept, Positive, Reach, RenderDevice, Samples, Seed, Size
 from ..schema import Checked
 
 
@@ -18,6 +18,7 @@ class OnlineOptions(Checked):
     camera: str | None = None
     reference_spp: Samples | None = None  # of each half, for every frame, after all of them: for the curve only
     init: str = "oidn"
+    temporal: Reach = 4  # frames before each one that are taken in
     steps_per_frame: Count = 8
     newest: Count = 4  # frames that are learned from
     batch: Batch = 4

@@ -6,14 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..frame.arrays import Array
 from ..frame.frame import mean_frame
 from ..frame.metrics import psnr
 from ..frame.transfer import encode_tonemap, exposure
 from ..io.dataset import find_pairs
 from ..io.exr import ExrImage
 from ..io.renders import read_group
-from ..judge.error import difference
 from ..learn.shot import ShotFrame
 
 
@@ -56,16 +54,15 @@ def _means(values: Sequence[float]) -> CurveMeans:
     return CurveMeans(sum(values) / len(values), sum(values[:third]) / third, sum(values[-third:]) / third)
 
 
-def estimate(number: int, frame: ShotFrame, pictures: Sequence[Array], ratio: float) -> Point:
-    """Errors without references: of the mean of two seeds a quarter of their squared difference.
+def estimate(number: int, frame: ShotFrame, squared_error: float) -> Point:
+    """Errors without references: of the noisy mean of two seeds a quarter of their squared difference.
 
     Args:
-        ratio: Of the error of one seed's picture and half the squared difference of both; of that their mean is half a
-            difference better.
+        squared_error: That is expected of the picture, on T.
     """
     one, two = encode_tonemap(frame.colors.astype(np.float32), np)
     noisy = float(((one - two) ** 2).mean() / 4)
-    return Point(number, _decibels(noisy), _decibels((ratio - 0.5) * float(difference(*pictures).mean())))
+    return Point(number, _decibels(noisy), _decibels(squared_error))
 
 
 def _decibels(mse: float) -> float:
