@@ -1,6 +1,7 @@
 """Runs a network with OpenVINO on the CPU: in bfloat16 where the processor has it, else in float32."""
 
 import contextlib
+import functools
 import sys
 import warnings
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ def find_devices() -> dict[str, str]:
         openvino = load()
     except N2NError:
         return {}
-    core = openvino.Core()
+    core = _core(openvino)
     return {"cpu": core.get_property("CPU", "FULL_DEVICE_NAME").strip()} if "CPU" in core.available_devices else {}
 
 
@@ -56,6 +57,14 @@ def load() -> Any:
     return openvino
 
 
+@functools.cache
+def _core(openvino: Any) -> Any:
+    """The process's only one. Each gives the thread a stack for signals, and takes it away again when it goes, putting back
+    the one before it: with several that go in another order than backwards, the next Ctrl-C runs on memory that is no more.
+    """
+    return openvino.Core()
+
+
 @dataclass(eq=False)
 class OpenvinoEngine(Engine):
     """A compiled network; pixels go in and come out as (H, W, C), any size."""
@@ -82,7 +91,7 @@ class OpenvinoEngine(Engine):
         openvino = load()
         if device not in ("auto", "cpu"):
             raise N2NError(f"the OpenVINO engine does not run on {device!r}", "Pass --device cpu, or another --engine.")
-        core = openvino.Core()
+        core = _core(openvino)
         fast = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         precision = "bfloat16" if precision == "bfloat16" or (fast and precision != "float32") else "float32"
         network = fold(load_network(checkpoint))

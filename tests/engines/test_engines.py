@@ -289,3 +289,27 @@ def test_nobody_is_told_that_openvino_is_used():
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     stub = "openvino.tools.ovc.telemetry_stub"  # which does nothing; the package itself is hidden no longer than is needed
     assert answer.stdout.split(maxsplit=1) == [f"{{'{stub}'}}", "[]\n"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel where signals go")
+def test_signals_are_heard_after_openvino_engines_are_gone():
+    """In the order in which they came. Ctrl-C in `adapt`, which denoises before it trains, was a segmentation fault."""
+    program = """
+import ctypes, os, signal
+from n2n_render.engines.choice import make_engine
+from n2n_render.engines.options import EngineOptions
+from n2n_render.network.registry import open_model
+
+engines = [make_engine(open_model("oidn-small-color"), EngineOptions("cpu", "openvino")) for _ in range(2)]
+del engines[0]
+del engines[0]
+stack = (ctypes.c_void_p * 3)()
+assert ctypes.CDLL(None).sigaltstack(None, stack) == 0
+areas = [[int(end, 16) for end in line.split()[0].split("-")] for line in open("/proc/self/maps")]
+assert stack[0] is None or any(start <= stack[0] < end for start, end in areas)
+heard = []
+signal.signal(signal.SIGINT, lambda *_: heard.append(True))
+os.kill(os.getpid(), signal.SIGINT)
+assert heard
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
