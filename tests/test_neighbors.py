@@ -17,8 +17,8 @@ SIZE = (64, 80)
 PLANE = (120, 140)
 
 
-def write(path, plane, corner):
-    """A part of a still scene, rendered with a border whose corner is at (column, row)."""
+def write(path, plane, corner, without=()):
+    """A part of a still scene, rendered with a border whose corner is at (column, row); without some passes."""
     frame = crop(plane, (slice(corner[1], corner[1] + SIZE[0]), slice(corner[0], corner[0] + SIZE[1])))
     channels = {}
     for name, image, letters in (
@@ -27,6 +27,8 @@ def write(path, plane, corner):
         ("Denoising Normal", frame.normal, "XYZ"),
         ("Vector", np.zeros((*SIZE, 4)), "XYZW"),
     ):
+        if name in without:
+            continue
         channels.update(
             {
                 f"ViewLayer.{name}.{letter}": np.ascontiguousarray(image[..., index], np.float32)
@@ -76,6 +78,38 @@ def test_a_neighbor_that_cannot_be_read_is_not_there(tmp_path, plane, caplog):
     assert "f_0002.exr" in caplog.text and "do without it" in caplog.text
     with pytest.raises(N2NError, match="f_0002.exr"):
         accumulator.of(1)
+
+
+@pytest.mark.parametrize("lacking", ["Vector", "Denoising Normal"])
+def test_a_neighbor_that_lacks_a_pass_is_not_there(tmp_path, plane, caplog, lacking):
+    groups = [
+        write(tmp_path / f"f_000{number}.exr", plane(number), (20, 20), (lacking,) if number == 2 else ())
+        for number in (1, 2, 3)
+    ]
+    accumulator = accumulator_of(groups)
+    with caplog.at_level(logging.WARNING):
+        assert not accumulator.of(0).neighbors.any() and not accumulator.of(2).neighbors.any()
+    assert f"f_0002.exr: view layer 'ViewLayer' has no '{lacking}'" in caplog.text and "do without it" in caplog.text
+    with pytest.raises(N2NError, match=lacking):
+        accumulator.of(1)
+
+
+def test_vectors_that_are_zero_everywhere_are_said_once(tmp_path, plane, caplog):
+    groups = [write(tmp_path / f"f_000{number}.exr", plane(number), (20, 20)) for number in (1, 2)]
+    accumulator = accumulator_of(groups)
+    with caplog.at_level(logging.WARNING):
+        assert accumulator.of(0).neighbors.any() and accumulator.of(1).neighbors.any()
+    assert caplog.text.count("zero everywhere") == 1 and "motion blur" in caplog.text
+
+
+def test_in_a_hurry_each_layer_and_each_shot_has_a_frame_of_its_own_that_is_judged(tmp_path, plane):
+    """Of those that are judged there are the frame's versions, too."""
+    groups = [write(tmp_path / f"f_000{number}.exr", plane(number), (20, 20)) for number in range(1, 7)]
+    windows = find_windows(groups, 1, [(1, 3), (4, 6)])
+    options = EngineOptions("cpu", "oidn")
+    accumulator = Accumulator.open(("albedo", "normal"), groups, windows, options=options, fast=True)
+    judged = [[bool(accumulator.of(index, layer).versions) for layer in (None, "ViewLayer")] for index in range(6)]
+    assert judged == [[index in (0, 3)] * 2 for index in range(6)]
 
 
 def test_the_same_seed_in_every_frame_is_said_and_brings_nothing_where_nothing_moves(tmp_path, plane, caplog):

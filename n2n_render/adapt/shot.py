@@ -19,7 +19,7 @@ from ..io.sources import Sources
 from ..learn.arrays import Cleaner
 from ..learn.shot import FrameLoader, ShotFrame
 from ..learn.start import ShotStart, initial_estimate_maker
-from ..progress import Progress, Reporter
+from ..progress import Reporter
 from ..version import __version__
 from .report import facts
 
@@ -130,7 +130,7 @@ class Shot:
                 if len(frames) == len(chosen):
                     break
                 try:
-                    frame = load(subject, progress)
+                    frame = load(subject)
                     if frame is None:
                         finished.append(subject)
                     else:
@@ -148,7 +148,7 @@ class Shot:
                 )
         return frames
 
-    def _loader(self, cache: Path) -> Callable[[Subject, Progress], ShotFrame | None]:
+    def _loader(self, cache: Path) -> Callable[[Subject], ShotFrame | None]:
         """What turns a Subject into a ShotFrame."""
         prefilter: Cleaner | None
         prefilter, accumulator = self.guides()
@@ -161,10 +161,10 @@ class Shot:
             accumulator.name if accumulator else "",
         )
 
-        def load(subject: Subject, progress: Progress) -> ShotFrame | None:
+        def load(subject: Subject) -> ShotFrame | None:
             seen, look = [], None
             if accumulator:
-                accumulator.neighbors.check(subject.index, progress.warn, subject.layer)
+                accumulator.neighbors.check(subject.index, subject.layer)
                 window = accumulator.neighbors.windows[subject.index]
                 seen = [self._facts(there) if there is not None else None for there in window]
                 look = partial(accumulator.of, subject.index, subject.layer)

@@ -138,5 +138,5 @@ def raise_failures(failed: Failures, count: int) -> None:
         names = ", ".join(path.name for path, _ in failed[5:])
         raise N2NError(
             f"{len(failed)} of {count} frames could not be denoised: {shown}{f' (also {names})' if names else ''}",
-            f"The others are done. {failed[0][1].hint}".strip(),
+            f"{'The others are done. ' if len(failed) < count else ''}{failed[0][1].hint}".strip(),
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from ..config import Shots
 from ..errors import N2NError
 from ..guides.accumulation import Accumulator
 from ..guides.prefilter import Prefilter
@@ -45,13 +46,24 @@ class Denoised:
 
 @dataclass(frozen=True)
 class _Batch:
-    """The frames that one model is for: their files, where they go, and what is told of the work."""
+    """The frames that one model is for: which of all, their files, where they go, and what is told of the work."""
 
-    groups: list[list[Path]]
+    indices: list[int]
+    all_groups: list[list[Path]]
     outputs: list[Path]
     sources: Sources
     on_frame: OnFrame
     progress: Progress
+
+    @property
+    def groups(self) -> list[list[Path]]:
+        return [self.all_groups[index] for index in self.indices]
+
+    def windows(self, reach: int, shots: Shots) -> list[list[int | None]]:
+        """As `find_windows`, of all frames: what is for another model is not there."""
+        place_of = {index: place for place, index in enumerate(self.indices)}
+        windows = find_windows([tuple(group) for group in self.all_groups], reach, list(shots))
+        return [[None if there is None else place_of.get(there) for there in windows[index]] for index in self.indices]
 
 
 @dataclass(frozen=True)
@@ -84,8 +96,8 @@ def denoise(options: DenoiseOptions, reporter: Reporter = silent) -> Denoised:
         count = _FrameCount(progress, len(paths))
         failed: list[N2NError] = []
         for model, indices in by_model.items():
-            here, there = [groups[index] for index in indices], [outputs[index] for index in indices]
-            batch = _Batch(here, there, sources, partial(count.tell_of, indices), progress)
+            there = [outputs[index] for index in indices]
+            batch = _Batch(indices, groups, there, sources, partial(count.tell_of, indices), progress)
             try:
                 done = _denoise_batch(model, batch, options)
             except N2NError as error:  # what the other models are for is done all the same
@@ -123,7 +135,7 @@ def _denoise_means(checkpoint: Checkpoint, model: str, batch: _Batch, options: D
         options.picture,
         layer=options.layer,
         sources=batch.sources,
-        accumulator=open_accumulator(checkpoint, denoiser.prefilter, batch.groups, options, batch.sources),
+        accumulator=_open_accumulator(checkpoint, denoiser.prefilter, batch, options),
         on_frame=batch.on_frame,
     )
     return done
@@ -141,7 +153,7 @@ def _paint_pairs(palette: Palette, model: str, batch: _Batch, options: DenoiseOp
         painter,
         palette.adapted.provenance,
         AlphaDenoiser(options.engine, batch.progress.warn),
-        open_accumulator(palette.adapted, prefilter, batch.groups, options, batch.sources),
+        _open_accumulator(palette.adapted, prefilter, batch, options),
         options.picture,
         batch.sources,
     )
@@ -174,12 +186,8 @@ class _FrameCount:
             self._counted.add(index)
 
 
-def open_accumulator(
-    checkpoint: Checkpoint,
-    prefilter: Prefilter | None,
-    groups: Sequence[Sequence[Path]],
-    options: DenoiseOptions,
-    sources: Sources,
+def _open_accumulator(
+    checkpoint: Checkpoint, prefilter: Prefilter | None, batch: _Batch, options: DenoiseOptions
 ) -> Accumulator | None:
     """What takes the samples of neighbouring frames in; None where neither the user nor the model wants it.
 
@@ -190,14 +198,13 @@ def open_accumulator(
         if options.shots:
             raise N2NError("--shots is for --temporal, which was not given", "Pass --temporal 8 too, or leave --shots out.")
         return None
-    windows = find_windows([tuple(group) for group in groups], reach, list(options.shots))
     return Accumulator.open(
         checkpoint.model.features,
-        groups,
-        windows,
+        batch.groups,
+        batch.windows(reach, options.shots),
         options.layer,
         prefilter,
         options.engine,
-        sources=sources,
+        sources=batch.sources,
         fast=options.fast,
     )

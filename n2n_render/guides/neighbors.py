@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import N2NError, UnreadableFile, doubt
+from ..errors import N2NError, doubt
 from ..frame.arrays import Array
 from ..frame.channels import Kind, kind_of
 from ..frame.frame import Frame, mean_frame
@@ -15,7 +15,6 @@ from ..frame.windows import Window, place
 from ..io.exr import ExrImage
 from ..io.sources import DETECT, Sources
 from ..ladder.memory import ResilientLadder
-from ..progress import Warn
 from .prefilter import Prefilter
 
 BESIDE_PX = 1e5  # a motion vector that leads out of every picture
@@ -81,7 +80,7 @@ class Neighbors:
         """ladder: of the network that makes the pictures; prefilter: what cleans guides for it, if it wants that."""
         self.groups, self.windows, self.layer = list(groups), windows, layer
         self._prefilter, self._ladder, self._sources = prefilter, ladder, sources
-        self._told_of_zero_vectors = False
+        self._told_of_zero_vectors = self._told_of_other_size = False
         self._denoised: dict[tuple[int, str | None], DenoisedFrame] = {}
 
     @property
@@ -100,31 +99,46 @@ class Neighbors:
         return len(self.groups) - 1
 
     def beside(self, index: int, layer: str | None = None) -> tuple[DenoisedFrame, list[tuple[Frame, Array] | None]]:
-        """Frame `index`, and the means and pictures of its window, on its pixels. One that cannot be read is not there,
-        which is said.
+        """Frame `index`, and the means and pictures of its window, on its pixels. One that cannot be read, lacks a pass, or is
+        of another size is not there, which is said.
 
         Raises:
-            N2NError: The frame itself has no Vector pass, or its neighbours another size.
+            N2NError: The frame itself cannot be read, or has no Vector pass.
         """
         layer = layer or self.layer
         window = self.windows[index]
         self._denoised = {key: frame for key, frame in self._denoised.items() if key[0] in window}
         center = self._look_at(index, layer)
-        seen = [center if there == index else self._try_to_look_at(there, layer) for there in window]
-        if any(frame and _has_another_size(frame.window, center.window) for frame in seen):
-            raise N2NError(f"{self.groups[index][0]}: its neighbours have another size", "Pass frames of one animation.")
+        seen = [self._try_to_look_at(there, index, center, layer) for there in window]
+        self._doubt_zero_vectors(index, [frame for frame in seen if frame])
         return center, [frame.placed(center.window) if frame else None for frame in seen]
 
-    def _try_to_look_at(self, index: int | None, layer: str | None) -> DenoisedFrame | None:
-        if index is None:
-            return None
+    def _try_to_look_at(self, there: int | None, index: int, center: DenoisedFrame, layer: str | None) -> DenoisedFrame | None:
+        """A frame beside the frame `index`, if it can be of use to it."""
+        if there is None or there == index:
+            return None if there is None else center
         try:
-            return self._look_at(index, layer)
-        except UnreadableFile as error:
+            frame = self._look_at(there, layer)
+        except N2NError as error:
             doubt(f"{error.what}; the frames beside it do without it")
             return None
+        if not _has_another_size(frame.window, center.window):
+            return frame
+        if not self._told_of_other_size:
+            self._told_of_other_size = True
+            doubt(f"{self.groups[index][0]} and {self.groups[there][0]} differ in size: such frames do without each other")
+        return None
 
-    def check(self, index: int, warn: Warn, layer: str | None = None) -> None:
+    def _doubt_zero_vectors(self, index: int, frames: Sequence[DenoisedFrame]) -> None:
+        if self._told_of_zero_vectors or len(frames) < 2 or any(one.frame["vector"].any() for one in frames):
+            return
+        self._told_of_zero_vectors = True
+        doubt(
+            f"the Vector pass of {self.groups[index][0].name} is zero everywhere: right if nothing moves there, wrong if "
+            "it was rendered with motion blur"
+        )
+
+    def check(self, index: int, layer: str | None = None) -> None:
         """Raises N2NError where frame `index` and the next, or else the one before, differ in size or share their noise."""
         window, middle = self.windows[index], len(self.windows[index]) // 2
         there = window[middle - 1] if window[middle + 1] is None else window[middle + 1]
@@ -135,12 +149,6 @@ class Neighbors:
             raise N2NError(
                 f"{self.groups[index][0]} and {self.groups[there][0]}, or their seeds, differ in size",
                 "Pass renders of one animation.",
-            )
-        if not self._told_of_zero_vectors and not any(seed["vector"].any() for seed in (*here, *next_ones)):
-            self._told_of_zero_vectors = True
-            warn(
-                f"the Vector pass of {self.groups[index][0].name} is zero everywhere: right if nothing moves there, wrong if "
-                "it was rendered with motion blur"
             )
         if len(here) > 1 and len(next_ones) > 1 and share_noise(here, next_ones):
             raise N2NError(

@@ -6,7 +6,6 @@ from functools import cache, partial
 from pathlib import Path
 
 from ..engines.options import EngineOptions
-from ..errors import doubt
 from ..guides.accumulation import Accumulated, Accumulator
 from ..guides.neighbors import Windows
 from ..guides.prefilter import Prefilter
@@ -62,5 +61,5 @@ class Past:
         window = neighbors.windows[index]
         if window[len(window) // 2 - 1] is None:
             return None
-        neighbors.check(index, doubt)
+        neighbors.check(index)
         return cache(partial(self.accumulator.of, index))

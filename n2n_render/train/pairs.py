@@ -78,7 +78,7 @@ def load_pairs(
     for index, pair in enumerate(pairs):
         seen = None
         if accumulator:
-            accumulator.neighbors.check(index, progress.warn)
+            accumulator.neighbors.check(index)
             seen = SeenFrom(accumulator, pairs, index)
         cached[pair] = cache_pair(pair, model.features, prefilter, seen)
         progress.advance(1, f"decoding {pair.name}")

@@ -162,15 +162,31 @@ def test_frames_without_a_vector_pass_are_refused_by_the_model(done, tmp_path):
         plain = noisy(frame, frame)
         plain.vector = None
         write_frame(tmp_path / f"a_{frame:04d}.exr", plain)
-    assert_refused(denoise(tmp_path / "a_####.exr", done[1] / "adapted.pt", tmp_path / "out"), "'Vector' pass")
+    result = denoise(tmp_path / "a_####.exr", done[1] / "adapted.pt", tmp_path / "out")
+    assert_refused(result, "'Vector' pass")
+    assert "others are done" not in result.output
 
 
-def test_neighbors_of_another_size_are_refused(done, tmp_path):
+def test_a_frame_that_another_model_is_for_is_denoised_without_the_others(tmp_path):
+    """`auto` has oidn-color for the frame without guides, which has no neighbour that is for oidn-color too."""
+    for frame in (1, 2, 3):
+        found = noisy(frame, frame)
+        if frame == 3:
+            found.albedo = found.normal = None
+        write_frame(tmp_path / f"a_{frame:04d}.exr", found)
+    result = denoise(tmp_path / "a_####.exr", "auto", tmp_path / "out", "--temporal", "1")
+    assert result.exit_code == 0, result.output
+    assert len(list((tmp_path / "out").glob("*.exr"))) == 3
+
+
+def test_frames_of_another_size_do_without_each_other(done, tmp_path):
     shot, out = done
     for frame in FRAMES:
         found = noisy(frame, frame)
         write_frame(tmp_path / f"a_{frame:04d}.exr", crop(found, (slice(-8), slice(None))) if frame == 2 else found)
-    assert_refused(denoise(tmp_path / "a_####.exr", out / "adapted.pt", tmp_path / "out"), "another size")
+    result = denoise(tmp_path / "a_####.exr", out / "adapted.pt", tmp_path / "out")
+    assert result.exit_code == 0 and " ".join(result.output.split()).count("differ in size") == 1
+    assert read_frame(tmp_path / "out" / "a_0002.exr").height == SIZE[0] - 8
 
 
 def test_shots_are_refused_without_neighbours(done, start, tmp_path):
