@@ -18,6 +18,7 @@ from n2n_render.engines.options import EngineOptions
 from n2n_render.frame.frame import mean_frame
 from n2n_render.io.exr import ExrImage, read_frame, write_frame
 from n2n_render.io.sources import DETECT
+from n2n_render.judge.error import SHARED_ERROR
 from n2n_render.judge.held_out import held_out_pixels
 from n2n_render.network.checkpoint import read_checkpoint, write_checkpoint
 from n2n_render.network.mixture import can_mix, mixture
@@ -72,6 +73,13 @@ def test_of_one_render_it_says_what_is_missing_and_paints_what_is_best_for_the_s
     expected = Denoiser.open(between, QUICK).denoise(read_frame(noisy, ("albedo",)))
     np.testing.assert_array_equal(read_frame(tmp_path / "one.exr").color, expected)
     assert ERROR not in ExrImage.open(tmp_path / "one.exr").parts[0][1]
+
+
+def test_a_model_that_knows_no_neighbours_expects_that_halves_share_some_error_with_them(model):
+    """It was never measured."""
+    palette = Palette.find(read_checkpoint(model))
+    assert palette.adapted.provenance.shared_error == 0
+    assert palette.open(None, QUICK).usual.shared == SHARED_ERROR
 
 
 def test_fast_paints_the_mean_alone(model, tmp_path):

@@ -9,6 +9,7 @@ from ..errors import N2NError
 from ..guides.prefilter import Prefilter
 from ..io.dataset import frame_names
 from ..judge.blend import Usual
+from ..judge.error import SHARED_ERROR
 from ..network.checkpoint import Checkpoint
 from ..network.mixture import can_mix, mixture
 from ..network.oidn_weights import BUILTIN
@@ -83,7 +84,8 @@ class Palette:
         weight = 1.0 if self.start is None or checkpoint is not self.adapted else told.blend_weight or 0.0
         network = Denoiser.open(checkpoint, engine, False, average, warn)
         start = Denoiser.open(self.start, engine, False, warn=warn) if self.start and is_asked and not fast else None
-        usual = Usual(weight, told.error_ratio or 1.0, told.shared_error)
+        shared = told.shared_error if self.adapted.model.reach else SHARED_ERROR  # measured where neighbours were taken in
+        usual = Usual(weight, told.error_ratio or 1.0, shared)
         return Painter(network, start, prefilter, usual, share, fast)
 
 

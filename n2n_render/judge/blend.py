@@ -28,7 +28,7 @@ class Usual:
     Attributes:
         weight: the blend weight of the adapted network that is best for the whole shot.
         ratio: of error and difference, see `Calibration`.
-        shared: the factor of `SharedError`; 0 without neighbours.
+        shared: the factor of `SharedError`, of use with neighbours only.
     """
 
     weight: float
