@@ -94,7 +94,7 @@ class Painter:
         """The mean of all seeds and the picture: both halves of the seeds are painted too, and judge each other.
 
         The guides of a half are cleaned without the other's: noise of guides goes with that of colours, and a picture that
-        knows the other half's would be judged by what it has seen.
+        knows the other half's would be judged by what it has seen. (With neighbours they are cleaned once for all seeds.)
         """
         middle = len(frames) // 2
         parts = range(middle), range(middle, len(frames))

@@ -29,8 +29,7 @@ class Frame(Mapping[str, Array]):
 
     color: radiance [0, ∞), premultiplied by alpha. alpha: [0, 1]. albedo: [0, 1]. normal: camera space, length ≤ 1, zero
     where nothing was hit. depth: scene units along the ray, +inf where nothing was hit. vector: motion in pixels, see
-    frame/motion.py, which also makes neighbors_… from the frames before and after. Whoever is given a
-    frame does not change it: `with_channels` gives another one that shares the images.
+    frame/motion.py. Whoever is given a frame does not change it: `with_channels` gives another one that shares the images.
     """
 
     def __init__(self, color: Array, **images: Array | None):

@@ -83,19 +83,27 @@ class Accumulated:
         return 1.0 + float(self.neighbors[0, ..., 3].mean())
 
 
+@dataclass
+class _Judged:
+    """weights: of the rings, means over a frame. followers: how many frames took in as much since then."""
+
+    weights: list[float]
+    followers: int = 0
+
+
 class Accumulator:
     """Takes in neighbours' samples.
 
     Attributes:
         name: What it gives depends on this and on the files alone.
-        fast: Judges every eighth frame only; the others take in as much of each ring as that one did in the mean.
+        fast: Judges the first of eight frames of a view layer only; those after it in the same shot take in as much of each
+            ring as that one did in the mean.
     """
 
     def __init__(self, name: str, neighbors: Neighbors, ladder: ResilientLadder, fast: bool = False):
         """ladder: of the network whose pictures are judged."""
         self.name, self.neighbors, self._ladder, self.fast = name, neighbors, ladder, fast
-        self._usual: list[float] = []  # weights of the rings in the frame that was judged last
-        self._unjudged = 0  # frames since then
+        self._judged: dict[str | None, _Judged] = {}  # the frame of each view layer that was judged last
         self._told_of_same_noise = False
 
     @classmethod
@@ -133,7 +141,7 @@ class Accumulator:
         """Frame `index` with its neighbours taken in.
 
         Raises:
-            N2NError: The frame itself has no Vector pass, or its neighbours another size.
+            N2NError: The frame itself cannot be read, or has no Vector pass.
         """
         center, beside = self.neighbors.beside(index, layer)
         factor = np.float32(exposure(center.frame.color))
@@ -141,19 +149,28 @@ class Accumulator:
         here = window[len(window) // 2]
         assert here is not None
         whole = Version(np.minimum(here.frame.color * factor, RADIANCE_MAX), here.picture * factor, 1.0)
-        if self.fast and self._usual and self._unjudged < JUDGED_EVERY - 1:
-            self._unjudged += 1
+        if self.fast and (usual := self._usual(layer, window)):
             sums = bring(window, factor, [whole], self._same_noise(window, factor))
-            return self._finish(center.frame, factor, [whole], sums, list(self._usual))
+            return self._finish(center.frame, factor, [whole], sums, list(usual))
         splits = split([np.minimum(seed * factor, RADIANCE_MAX) for seed in center.seeds])
         own = [self._picture(center.frame, part.seen, factor) for part in splits]
         on_fraction(0.4)
         versions = [Version(part.seen, picture, part.weight) for part, picture in zip(splits, own, strict=True)]
         sums = bring(window, factor, [whole, *versions], self._same_noise(window, factor))
         weights = self._weigh_rings(center.frame, factor, splits, versions, sums[1:])
-        self._usual, self._unjudged = [float(np.mean(weight)) for weight in weights], 0
+        self._judged[layer] = _Judged([float(np.mean(weight)) for weight in weights])
         on_fraction(1.0)
         return self._finish(center.frame, factor, [whole, *versions], sums, weights)
+
+    def _usual(self, layer: str | None, window: Sequence[Looked | None]) -> list[float]:
+        """How much of each ring is taken in unjudged; [] where a frame is to be judged: none was, it is long ago, or a shot
+        begins.
+        """
+        judged = self._judged.get(layer)
+        if judged is None or judged.followers == JUDGED_EVERY - 1 or window[len(window) // 2 - 1] is None:
+            return []
+        judged.followers += 1
+        return judged.weights
 
     def _finish(
         self, frame: Frame, factor: np.float32, versions: Sequence[Version], sums: Array, weights: Sequence[Array | float]
