@@ -1,9 +1,11 @@
 """Adapting against more samples at equal time: does training pay, and from how many seconds of rendering a frame on?
 
 python tests/benchmarks/equal_time.py scene.blend --size 960x540 --out FOLDER                                  # a still
-python tests/benchmarks/equal_time.py scene.blend --size 960x540 --frames 1-24 --judge 12,13 --temporal 2 --out FOLDER
+python tests/benchmarks/equal_time.py scene.blend --size 960x540 --frames 1-24 --judge 12,13 --temporal 8 --out FOLDER
+python tests/benchmarks/equal_time.py scene.blend --size 960x540 --frames 1-24 --temporal 8 --untrained --out FOLDER
 
-Ours: every frame rendered by two seeds, `adapt` trained on all of them, pictures of all of them. The rival: Open Image Denoise
+Ours: every frame rendered by two seeds, `adapt` trained on all of them, pictures of all of them; --untrained: `denoise
+--temporal --fast` of one render of as many samples, without any training. The rival: Open Image Denoise
 at its best on one render a frame, with as many more samples as fit into the seconds that ours took. References cost nobody
 anything. The rival's frames are rendered and timed where they are judged only; the start of Blender is nobody's time; the
 Vector pass of scenes with motion blur is everybody's. FOLDER must be new: renders that are there already cannot be timed.
@@ -18,11 +20,13 @@ import click
 import numpy as np
 
 from n2n_render.adapt import AdaptOptions, adapt
+from n2n_render.denoise import DenoiseOptions, denoise
 from n2n_render.engines.oidn import denoise_best
 from n2n_render.evaluate.rival import find_more
 from n2n_render.evaluate.samples_worth import equal_samples, oidn_ladder
 from n2n_render.evaluate.scores import compare_view
 from n2n_render.evaluate.views import find_finished, find_views
+from n2n_render.io.dataset import parse_name
 from n2n_render.io.exr import read_frame
 from n2n_render.progress import Silent
 from n2n_render.sample import SampleOptions, plan, sample
@@ -92,6 +96,17 @@ class Trial:
         adapt(AdaptOptions((str(self.out / "pairs"),), str(self.out / "adapted"), **options))
         return time.perf_counter() - started
 
+    def denoise(self, temporal: int) -> float:
+        """Seconds of `denoise --temporal --fast`; its files get the names that `adapt` gives."""
+        started, pairs = time.perf_counter(), self.out / "pairs"
+        files = sorted(path for path in pairs.glob("*.exr") if parse_name(path.name).kind == "s")
+        options = DenoiseOptions(tuple(map(str, files)), str(self.out / "adapted"), "oidn-large", temporal=temporal, fast=True)
+        denoise(options)
+        seconds = time.perf_counter() - started
+        for path in (self.out / "adapted").glob("*.exr"):
+            path.rename(path.with_name(f"{parse_name(path.name).picture}.exr"))
+        return seconds
+
     def psnr(self) -> float:
         """Of the adapted pictures; the mean over the judged frames."""
         views = find_views([self.out / "pairs"])
@@ -122,22 +137,27 @@ class Trial:
 @click.option("--judge", help="Frames of the shot that get references.  [default: the middle two]")
 @click.option("--reference-spp", default=256)
 @click.option("--temporal", default=0)
+@click.option("--untrained", is_flag=True, help="With --temporal: no training, and one render a frame.")
 @click.option("--steps", type=int, help="Of training.  [default: --minutes]")
 @click.option("--minutes", type=float, help="[default: adapt's]")
 @click.option("--most-spp", default=1024, help="The rival gets no more, whatever the time.")
-def main(scene, out, size, spp, frames, judge, reference_spp, temporal, steps, minutes, most_spp):
+def main(scene, out, size, spp, frames, judge, reference_spp, temporal, untrained, steps, minutes, most_spp):
     if out.exists():
         raise click.UsageError(f"{out} exists: renders that are there already cannot be timed")
     numbers = tuple(plan.parse_frames(frames)) if frames else None
     middle = len(numbers) // 2 if numbers else 0
     judged = tuple(plan.parse_frames(judge)) if judge else numbers and numbers[max(0, middle - 1) : middle + 1]
     trial, count, total = Trial(scene, out, plan.parse_size(size), numbers, judged), len(numbers or (0,)), 2 * spp
-    rendering = trial.render("pairs", spp, 2, numbers) / count
-    adapting = trial.adapt(steps=steps, minutes=minutes, temporal=temporal) / count
-    trial.render("pairs", spp, 2, numbers, reference_spp=reference_spp, reference_frames=judged)
+    each, seeds, how = (total, 1, f"temporal, {total}") if untrained else (spp, 2, f"adapted, {spp} + {spp}")
+    rendering = trial.render("pairs", each, seeds, numbers) / count
+    if untrained:
+        adapting = trial.denoise(temporal) / count
+    else:
+        adapting = trial.adapt(steps=steps, minutes=minutes, temporal=temporal) / count
+    trial.render("pairs", each, 2, numbers if not untrained else judged, reference_spp=reference_spp, reference_frames=judged)
     ours = trial.psnr()
     print(f"{Path(scene).name}, {size}, {count} frame(s); a frame, PSNR on T: mean of {len(judged or (0,))} with references")
-    print(f"adapted, {spp} + {spp} samples: {rendering:.1f} s of rendering + {adapting:.1f} s of adapting, {ours:.2f} dB")
+    print(f"{how} samples: {rendering:.1f} s of rendering + {adapting:.1f} s of denoising, {ours:.2f} dB")
     rival, ladder, at = Rival({}, 0.0), {}, total
     while at <= most_spp and (len(ladder) < 2 or max(ladder.values()) < ours):
         ladder[at] = trial.rung(at, rival)
@@ -149,7 +169,7 @@ def main(scene, out, size, spp, frames, judge, reference_spp, temporal, steps, m
     if fits not in ladder:
         ladder[fits] = trial.rung(fits, rival)
     reached = "equal time" if fits < most_spp else "less than equal time"
-    tell(rival, fits, ladder[fits], f" ({reached}: adapted {ours - ladder[fits]:+.2f} dB)")
+    tell(rival, fits, ladder[fits], f" ({reached}: ours {ours - ladder[fits]:+.2f} dB)")
     conclude(total, adapting - rival.denoise_seconds, ladder, ours)
 
 
