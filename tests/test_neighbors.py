@@ -133,3 +133,13 @@ def test_one_seed_or_two_bring_the_frame_nearer_to_the_truth(tmp_path, plane):
         before, after = (np.abs(color - truth).mean() for color in (accumulated.frame.color, accumulated.color()))
         assert after < 0.8 * before and 1.5 < accumulated.frames_worth <= 3
         assert len(accumulated.versions) == len(groups[0])
+
+
+def test_when_it_is_to_be_fast_one_frame_in_eight_is_judged_and_each_shots_first(tmp_path, plane):
+    """Others have no versions of single seeds: nobody asked for them."""
+    groups = [write(tmp_path / f"f_{number:04d}.exr", plane(number), (20, 20)) for number in range(1, 12)]
+    windows = find_windows(groups, 1, [(1, 9), (10, 11)])
+    accumulator = Accumulator.open(("albedo", "normal"), groups, windows, options=EngineOptions("cpu", "oidn"), fast=True)
+    judged = [bool(accumulator.of(index).versions) for index in range(11)]
+    assert [index for index, was in enumerate(judged) if was] == [0, 8, 9]
+    assert accumulator.of(10).frames_worth > 1.2
