@@ -44,7 +44,7 @@ RenderDevice = Annotated[str, OneOf(("auto", "cpu", "cuda", "optix", "hip", "one
 
 
 class WithShots(Protocol):
-    """Options of a verb that looks at neighbouring frames."""
+    """Options of a verb that takes in neighbouring frames."""
 
     @property
     def shots(self) -> Shots: ...

@@ -40,7 +40,7 @@ class AdaptOptions(Checked):
     ema: Kept = 0.99  # weights that are judged and kept are this running mean
     checks: Steps = 0  # how often the held-out tiles are asked, evenly; 0: at the end of each round; from nothing 8 times
     patience: Steps = 2  # checks in a row without progress end the training; 0: they never do, as from nothing
-    temporal: Reach = 0  # frames before and after each one that are looked at too
+    temporal: Reach = 0  # frames before and after each one whose samples are taken in
     shots: Shots = ()  # first and last frame of each: beyond a cut there are no neighbours
     train_frames: Count = 48  # at most so many, evenly spaced, are trained on; all are denoised
     average: Orientations = PAINTED_AVERAGE  # orientations that the picture of all seeds is the mean of

@@ -27,7 +27,7 @@ def _temporal_options(command: Function) -> Function:
             type=click.IntRange(0, 8),
             default=0,
             metavar="K",
-            help="Animations with a Vector pass: look at K frames before and after each one too.",
+            help="Animations with a Vector pass: take in the samples of K frames before and after each one.",
         ),
     ):
         command = option(command)

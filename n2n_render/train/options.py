@@ -41,7 +41,7 @@ class TrainOptions(Checked):
     name: str | None = None  # None: the dataset's name
     hdr: bool = False  # relative L2 on linear radiance; else L2 on display-referred images
     features: tuple[Feature, ...] = ()
-    temporal: Reach = 0  # frames before and after each one that are looked at too
+    temporal: Reach = 0  # frames before and after each one whose samples are taken in
     shots: Shots = ()  # first and last frame of each: beyond a cut there are no neighbours
     network: Network = "paper"  # a model to start from decides for itself
     init: str | None = None  # model to start from: as `network`, a checkpoint, a .tza file; None: nothing
