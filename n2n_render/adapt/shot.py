@@ -12,11 +12,11 @@ from ..denoise.subjects import Subject, find_all_subjects
 from ..engines.options import EngineOptions
 from ..errors import N2NError, UnreadableFile
 from ..guides.accumulation import ACCUMULATION_VERSION, Accumulator
+from ..guides.decorrelator import DECORRELATION_VERSION, Decorrelator
 from ..guides.prefilter import Prefilter
 from ..io.dataset import spaced
 from ..io.sequence import find_windows
 from ..io.sources import Sources
-from ..learn.arrays import Cleaner
 from ..learn.shot import FrameLoader, ShotFrame
 from ..learn.start import ShotStart, initial_estimate_maker
 from ..progress import Reporter
@@ -90,6 +90,10 @@ class Shot:
         )
         return prefilter, accumulator
 
+    def decorrelator(self, prefilter: Prefilter | None) -> Decorrelator:
+        """What makes renders that are parts of one as good as independent ones; prefilter: of `guides`, to be shared."""
+        return Decorrelator(self.start.features, prefilter, self.engine)
+
     def names(self) -> str | None:
         """What is read of the first frame and by whose names, as a sentence; None where it cannot be read."""
         return tell_names(self.groups[0][0], self.layer, self.start.features, self.sources)
@@ -100,7 +104,7 @@ class Shot:
             there for index in self.chosen for there in (self.windows[index] if self.windows else [index]) if there is not None
         }
         files = [self._facts(index) for index in sorted(looked_at)]
-        made_by = __version__, ACCUMULATION_VERSION if self.windows is not None else 0
+        made_by = __version__, ACCUMULATION_VERSION if self.windows is not None else 0, DECORRELATION_VERSION
         return hashlib.sha256(
             repr((made_by, dict(settings), self.start.model, self.start.digest(), files)).encode()
         ).hexdigest()
@@ -150,10 +154,9 @@ class Shot:
 
     def _loader(self, cache: Path) -> Callable[[Subject], ShotFrame | None]:
         """What turns a Subject into a ShotFrame."""
-        prefilter: Cleaner | None
         prefilter, accumulator = self.guides()
         estimate = initial_estimate_maker(self.start.checkpoint, self.engine)
-        loader = FrameLoader(cache, self.start.features, estimate, prefilter, self.sources)
+        loader = FrameLoader(cache, self.start.features, estimate, prefilter, self.decorrelator(prefilter), self.sources)
         made_by = (
             self.start.digest(),
             self.start.model,

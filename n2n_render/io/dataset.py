@@ -56,7 +56,7 @@ def parse_name(filename: str) -> FrameName | None:
 
 @dataclass(frozen=True)
 class Pair:
-    """All renders of one view at one frame: `noisy` with independent seeds (two or more), `references` 0 or 2 files."""
+    """All renders of one view at one frame: `noisy` (two or more), independent or parts of one, `references` 0 or 2 files."""
 
     dataset: Path
     view: str
@@ -90,6 +90,7 @@ _MANIFEST = {
     "devices": list[str],
     "spp": Samples,
     "seeds": Count,
+    "parts": bool,
     "size": tuple[Pixels, Pixels],
     "fps": float,
     "frames": list[Number],
@@ -101,6 +102,7 @@ _LEFT_OUT = {
     "blender": "unknown",
     "devices": [],
     "seeds": 2,
+    "parts": False,
     "size": None,
     "frames": [],
     "views": {},

@@ -1,13 +1,16 @@
-"""The renders of one frame by several seeds → frames on the same pixels, known to be independent."""
+"""The renders of one frame → frames on the same pixels, known to differ in their noise; and whether they are parts of one."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ..errors import N2NError
 from ..frame.frame import Frame
 from ..frame.independence import check_independent, look_at
 from ..frame.windows import Window
 from .exr import ExrImage
+from .exr_parts import read_parts
 from .sources import DETECT, Sources
 
 
@@ -27,6 +30,25 @@ def read_group(paths: Sequence[Path], layer: str | None, features: tuple[str, ..
         looks.append(look_at(frames[-1], image.path))
         check_independent(looks)
     return frames
+
+
+def are_parts(paths: Sequence[Path]) -> bool:
+    """Whether they hold different samples of one render, by what `sample` writes into their headers."""
+    notes = [_note(path) for path in paths]
+    if len(notes) < 2 or any("first_sample" not in note for note in notes):
+        return False
+    seeds, firsts = ({note.get(key) for note in notes} for key in ("cycles_seed", "first_sample"))
+    return len(seeds) == 1 and len(firsts) == len(notes)
+
+
+def _note(path: Path) -> dict[str, Any]:
+    """What `sample` notes in a file; nothing in files of other programs."""
+    parts, _ = read_parts(path, header_only=True)
+    try:
+        note = json.loads(parts[0][0].get("Note", ""))
+    except (TypeError, ValueError):
+        return {}
+    return note if isinstance(note, dict) else {}
 
 
 def check_covered(here: Window, both: Window, path: Path) -> None:

@@ -17,10 +17,11 @@ from ..frame.channels import COLOR, FEATURES, NEIGHBORS, Layout
 from ..frame.frame import Frame, mean_frame
 from ..frame.transfer import depth_scale, expose, exposure
 from ..guides.accumulation import Accumulated, Accumulator
+from ..guides.decorrelator import DECORRELATION_VERSION, Decorrelator
 from ..io.atomic import Busy, first_line, locked_file, remove_abandoned, temporary_folder, write_beside
 from ..io.dataset import Pair, picture_name
 from ..io.exr import ExrImage
-from ..io.renders import read_group
+from ..io.renders import are_parts, read_group
 
 CACHE_VERSION = 3
 EXPOSED = Layout((COLOR, *FEATURES)), Layout((COLOR, *FEATURES, *NEIGHBORS))  # of cached arrays: without neighbours, and with
@@ -119,20 +120,28 @@ class SeenFrom:
 
 
 def cache_pair(
-    pair: Pair, features: tuple[str, ...], prefilter: Cleaner | None = None, seen: SeenFrom | None = None
+    pair: Pair,
+    features: tuple[str, ...],
+    prefilter: Cleaner | None = None,
+    seen: SeenFrom | None = None,
+    decorrelate: Decorrelator | None = None,
 ) -> CachedPair:
     """Decodes a pair unless it is cached. Features that are not wanted need not be in the files; they are zeros then.
 
     Args:
         prefilter: What cleans albedo and normal, if they are to be clean.
         seen: What its neighbours show, for networks that look at them.
+        decorrelate: What makes renders that are parts of one as good as independent ones; None: they stay as they are.
     """
-    kind = "-".join([*(feature[0] for feature in features), *(part.name for part in (prefilter, seen) if part)])
+    made_by = [part.name for part in (prefilter, seen) if part]
+    if decorrelate and not seen and are_parts(pair.noisy):
+        made_by.append(f"parts{DECORRELATION_VERSION}")
+    kind = "-".join([*(feature[0] for feature in features), *made_by])
     base = _cache_folder(pair) / f"{_place(pair)}-{kind}"
     places = [base.with_suffix(".npy")] + [base.with_suffix(".reference.npy")] * bool(pair.references)
     files = find_arrays(places)
     if not files:
-        images, reference = _decode(pair, features, prefilter, seen)
+        images, reference = _decode(pair, features, prefilter, seen, decorrelate)
         if reference is not None:
             save_array(places[-1], reference)
         save_array(places[0], images)
@@ -183,10 +192,18 @@ def _place(pair: Pair) -> str:
 
 
 def _decode(
-    pair: Pair, features: tuple[str, ...], prefilter: Cleaner | None, seen: SeenFrom | None
+    pair: Pair,
+    features: tuple[str, ...],
+    prefilter: Cleaner | None,
+    seen: SeenFrom | None,
+    decorrelate: Decorrelator | None,
 ) -> tuple[Array, Array | None]:
-    frames = read_group(pair.noisy, None, features)
-    images, factor = stack_seeds(frames, features, prefilter, seen.find() if seen else None)
+    frames, accumulated = read_group(pair.noisy, None, features), seen.find() if seen else None
+    if accumulated:
+        frames = accumulated.seeds(frames)
+    elif decorrelate:
+        frames = decorrelate(pair.noisy, frames)
+    images, factor = stack_seeds(frames, features, prefilter, accumulated)
     if not pair.references:
         return images, None
     return images, np.stack([ExrImage.open(path).frame().color * factor for path in pair.references])

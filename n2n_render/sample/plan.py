@@ -17,15 +17,33 @@ COMPRESSED_FRACTION = 0.75  # of the raw size; ZIP on noisy floats, measured on 
 
 @dataclass(frozen=True)
 class RenderJob:
-    """One file to render."""
+    """One file to render.
+
+    Attributes:
+        is_part: Whether it goes on with the samples of the frame's other noisy renders, or has a seed of its own.
+    """
 
     name: FrameName
+    is_part: bool = False
 
     @property
     def cycles_seed(self) -> int:
-        """Another seed for every file: also two frames of an animation never share their noise pattern."""
+        """Another one for every file, or for all parts of one render: two frames never share their noise pattern."""
         name = self.name
-        return zlib.crc32(f"{name.view}/{name.frame}/{name.kind}{name.seed}".encode()) & 0x7FFFFFFF
+        seed = 1 if self.is_part else name.seed
+        return zlib.crc32(f"{name.view}/{name.frame}/{name.kind}{seed}".encode()) & 0x7FFFFFFF
+
+    @property
+    def first_sample(self) -> int:
+        """The number of its first sample in Cycles' sequence.
+
+        Sample 0 goes through the pixel's centre, whatever the seed: all would alias alike, so no render holds it. Parts follow
+        each other from a power of two on, where the sequence begins anew to fill the pixel evenly.
+        """
+        name = self.name
+        if not self.is_part:
+            return name.spp
+        return int(2 ** (2 * name.spp - 1).bit_length()) + (name.seed - 1) * name.spp
 
     def request(self, path: str | None) -> dict[str, Any]:
         name = self.name
@@ -35,6 +53,7 @@ class RenderJob:
             "frame": name.frame,
             "seed": name.seed,
             "spp": name.spp,
+            "first_sample": self.first_sample,
             "cycles_seed": self.cycles_seed,
             "path": path,
         }
@@ -54,6 +73,7 @@ class VectorJob:
             "frame": self.frame,
             "seed": 0,
             "spp": VECTOR_SPP,
+            "first_sample": VECTOR_SPP,
             "cycles_seed": 1,
             "motion_blur": False,
             "path": path,
@@ -112,14 +132,16 @@ def make_jobs(
     reference_spp: int | None,
     reference_frames: Sequence[int] | None,
     chunk: tuple[int, int] = (1, 1),
+    parts: bool = False,
 ) -> list[RenderJob]:
     """All jobs of this chunk, noisy ones first. A chunk takes whole frames, so that a pair stays on one machine.
 
-    `reference_frames` are frame numbers of an animation, view numbers of a still with several; None is the first.
+    `reference_frames` are frame numbers of an animation, view numbers of a still with several; None is the first. parts:
+    the noisy renders of a frame are parts of one.
     """
     places = [(view, frame) for view in views for frame in frames]
     own = places[chunk[0] - 1 :: chunk[1]]
-    jobs = [RenderJob(FrameName(view, frame, "s", seed, spp)) for view, frame in own for seed in range(1, seeds + 1)]
+    jobs = [RenderJob(FrameName(view, frame, "s", seed, spp), parts) for view, frame in own for seed in range(1, seeds + 1)]
     if reference_spp:
         chosen = reference_places(views, frames, reference_frames)
         jobs += [
@@ -169,6 +191,7 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
         compare(f"scene {key}", old["scene"][key], new["scene"][key])
     for key in ("blender", "spp", "size"):
         compare(key, old[key], new[key])
+    compare("parts of one render", old["parts"], new["parts"])
     for key in sorted(set(old["settings"]) | set(new["settings"])):
         compare(f"setting {key}", old["settings"].get(key), new["settings"].get(key))
     if old["reference_spp"] and new["reference_spp"]:

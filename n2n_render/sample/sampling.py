@@ -89,7 +89,7 @@ def _sample(options: SampleOptions, scene: Path, folder: Path, worker: Worker, p
     if options.views > 1:
         progress.note(f"opening {scene.name} and placing {options.views - 1} cameras …")
     described = worker.ask(_open_request(options, scene, folder))
-    manifest = _manifest(options, scene, described)
+    manifest = _manifest(options, scene, described, _are_parts(options, folder))
     _tell_tries(described["view_tries"], progress)
     jobs = plan.make_jobs(
         list(described["views"]),
@@ -99,6 +99,7 @@ def _sample(options: SampleOptions, scene: Path, folder: Path, worker: Worker, p
         options.reference_spp,
         options.reference_frames,
         options.chunk,
+        manifest["parts"],
     )
     manifest = _reconcile(folder, manifest)
     missing = [job for job in jobs if not is_readable(folder / job.name.filename)]
@@ -138,7 +139,13 @@ def _tell_tries(tries: dict[str, int], progress: Progress) -> None:
         progress.note(f"{len(tries)} moved view(s): {sum(tries.values())} places were tried, most for {most} ({tries[most]})")
 
 
-def _manifest(options: SampleOptions, scene: Path, described: dict[str, Any]) -> dict[str, Any]:
+def _are_parts(options: SampleOptions, folder: Path) -> bool:
+    if options.parts is not None:
+        return options.parts
+    return bool(read_manifest(folder)["parts"]) if (folder / MANIFEST).exists() else True
+
+
+def _manifest(options: SampleOptions, scene: Path, described: dict[str, Any], parts: bool) -> dict[str, Any]:
     names = ("scene_name", "view_layer", "camera")
     return {
         "format": 1,
@@ -152,6 +159,7 @@ def _manifest(options: SampleOptions, scene: Path, described: dict[str, Any]) ->
         "devices": [described["device"]],
         "spp": options.spp,
         "seeds": options.seeds,
+        "parts": parts,
         "size": described["size"],
         "fps": described["fps"],
         "frames": described["frames"],

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..engines.options import EngineOptions
 from ..errors import N2NError, doubt
 from ..guides.accumulation import Accumulator
+from ..guides.decorrelator import Decorrelator
 from ..guides.prefilter import Prefilter
 from ..io.dataset import MANIFEST, Pair, find_datasets, find_pairs, read_manifest, split_pairs
 from ..io.sequence import find_windows
@@ -57,7 +58,7 @@ def load_pairs(
     """Decodes all pairs with the model's guides.
 
     Args:
-        engine: Of what makes the neighbours' pictures.
+        engine: Of what makes the pictures by which neighbours, and parts of one render, are judged.
         held: Until it is closed no other training removes anything from the caches.
     """
     folders = find_datasets([Path(root) for root in source.data])
@@ -74,13 +75,13 @@ def load_pairs(
         windows = find_windows(groups, source.temporal, list(source.shots))
         accumulator = Accumulator.open(model.features, groups, windows, None, prefilter, engine)
     held.enter_context(used_caches(pairs))
-    cached = {}
+    cached, decorrelate = {}, Decorrelator(model.features, prefilter, engine)
     for index, pair in enumerate(pairs):
         seen = None
         if accumulator:
             accumulator.neighbors.check(index)
             seen = SeenFrom(accumulator, pairs, index)
-        cached[pair] = cache_pair(pair, model.features, prefilter, seen)
+        cached[pair] = cache_pair(pair, model.features, prefilter, seen, decorrelate)
         progress.advance(1, f"decoding {pair.name}")
     training, validation = _split(source, pairs, cached)
     single = set(training) & set(validation)

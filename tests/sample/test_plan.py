@@ -17,6 +17,7 @@ MANIFEST = {
     "devices": ["CPU"],
     "spp": 8,
     "seeds": 2,
+    "parts": True,
     "size": [64, 36],
     "fps": 24.0,
     "frames": [1],
@@ -138,6 +139,24 @@ def test_every_file_has_its_own_cycles_seed():
     assert all(0 <= seed < 2**31 for seed in seeds)
 
 
+@pytest.mark.parametrize(("spp", "firsts"), [(8, [16, 24]), (6, [16, 22]), (1, [2, 3]), (4, [8, 12, 16])])
+def test_parts_of_a_frame_follow_each_other_in_one_sequence(spp, firsts):
+    """From a power of two on; references have seeds of their own, other frames other sequences."""
+    jobs = plan.make_jobs(["v000"], [1, 2], spp, len(firsts), 64, [1, 2], parts=True)
+    noisy = [job for job in jobs if job.name.kind == "s"]
+    for frame in (1, 2):
+        assert [job.first_sample for job in noisy if job.name.frame == frame] == firsts
+        assert len({job.cycles_seed for job in noisy if job.name.frame == frame}) == 1
+    others = [job for job in jobs if job.name.kind == "r"]
+    assert len({job.cycles_seed for job in jobs}) == 2 + len(others) == 6
+    assert all(job.first_sample == 64 for job in others)
+
+
+def test_independent_renders_begin_alike_with_seeds_of_their_own():
+    jobs = plan.make_jobs(["v000"], [1], 8, 3, None, None)
+    assert [job.first_sample for job in jobs] == [8, 8, 8] and len({job.cycles_seed for job in jobs}) == 3
+
+
 def test_a_cycles_seed_depends_on_the_name_alone():
     """So that a file can be rendered again, by any machine."""
     name = FrameName("v000", 1, "s", 1, 8)
@@ -157,6 +176,7 @@ def test_disk_estimate_grows_with_jobs_and_pixels():
         (changed(spp=16), "spp: there 8, now 16"),
         (changed(size=[32, 18]), "size"),
         (changed(blender="4.2.0"), "blender"),
+        (changed(parts=False), "parts of one render"),
         (changed(scene={**MANIFEST["scene"], "sha256": "cd"}), "sha256"),
         (changed(scene={**MANIFEST["scene"], "camera": "Other"}), "camera"),
         (changed(scene={**MANIFEST["scene"], "view_layer": "Other"}), "view_layer"),

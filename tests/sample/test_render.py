@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from n2n_render.errors import N2NError
 from n2n_render.io.dataset import FrameName, find_pairs, read_manifest
 from n2n_render.io.exr import ExrImage, read_frame
+from n2n_render.io.renders import are_parts
 from n2n_render.sample.plan import RenderJob
 
 pytestmark = pytest.mark.blender
@@ -67,7 +69,7 @@ def test_seeds_share_no_error(stack):
 def test_the_layers_own_sample_count_is_ignored(noisy):
     """The scene's layer asks for 2 samples; the run asked for 4."""
     image = ExrImage.open(noisy / "v000_f0001_s0001_0004spp.exr")
-    assert [value for key, value in image.parts[0][0].items() if key.endswith(".samples")][0] in ("4", "8")
+    assert [value for key, value in image.parts[0][0].items() if key.endswith(".samples")][0] in ("4", "12")
     assert json.loads(image.parts[0][0]["Note"])["spp"] == 4
 
 
@@ -143,16 +145,15 @@ def animation(scenes, run_sample, tmp_path_factory):
 def plain(scenes, animation, plain_render, tmp_path_factory):
     """The same frames of a plain Blender; "single": one part a file; "sharp" and "still": without an artist's switch."""
     folder = tmp_path_factory.mktemp("plain")
-    skip = 4 if read_manifest(animation)["settings"].get("skips_first_samples") else 0
 
     def wanted(name, frame, **options):
-        seed = RenderJob(FrameName("v000", frame, "s", 1, 4)).cycles_seed
+        job = RenderJob(FrameName("v000", frame, "s", 1, 4), read_manifest(animation)["parts"])
         return {
             "path": str(folder / f"{name}.exr"),
             "frame": frame,
-            "seed": seed,
+            "seed": job.cycles_seed,
             "spp": 4,
-            "skip": skip,
+            "skip": job.first_sample,
             "size": SIZE,
             **options,
         }
@@ -162,6 +163,7 @@ def plain(scenes, animation, plain_render, tmp_path_factory):
         [
             *[wanted(f"frame{frame}", frame) for frame in (1, 5, 10)],
             wanted("single", 5, interleave=True),
+            wanted("whole", 5, spp=8),
             wanted("still", 5, motion_blur=False),
             wanted("sharp", 5, motion_blur=True, depth_of_field=False),
         ],
@@ -173,6 +175,14 @@ def plain(scenes, animation, plain_render, tmp_path_factory):
 def test_pictures_equal_those_of_a_plain_blender(animation, plain, frame):
     """Motion blur, depth of field and the camera of the timeline's marker are as authored; compositing is off."""
     assert same(read(animation, frame=frame), read_frame(plain[f"frame{frame}"], FEATURES))
+
+
+def test_the_mean_of_two_parts_is_one_render_of_all_samples(animation, plain):
+    """Not one pixel differs from what a plain Blender makes of twice the samples."""
+    one, two = (read(animation, frame=5, seed=seed).color for seed in (1, 2))
+    whole = read_frame(plain["whole"], FEATURES).color
+    np.testing.assert_allclose((one + two) / 2, whole, rtol=1e-4, atol=1e-5)
+    assert np.abs(one - whole).max() > 0.05
 
 
 @pytest.mark.parametrize("name", ["still", "sharp"])
@@ -196,9 +206,29 @@ def test_animated_things_move(animation):
 
 
 def test_frames_do_not_share_their_noise(animation):
-    """The two seeds of one frame and the seeds of two frames are four different numbers in the files' notes."""
+    """Each frame has another seed in its files' notes; its two renders hold other samples."""
     notes = [json.loads(header_note(path)) for path in sorted(animation.glob("*.exr"))]
-    assert len({note["cycles_seed"] for note in notes}) == len(notes) == 6
+    assert len(notes) == 6 and len({note["cycles_seed"] for note in notes}) == 3
+    assert {(note["seed"], note["first_sample"]) for note in notes} == {(1, 8), (2, 12)}
+
+
+def test_seeds_of_their_own_are_independent_renders(scenes, run_sample, tmp_path):
+    """--independent, as before there were parts; the folder's renders stay what they are."""
+    run_sample(scenes.moving, 2, tmp_path / "own", frames=(5,), parts=False)
+    files = sorted((tmp_path / "own").glob("*.exr"))
+    notes = [json.loads(header_note(path)) for path in files]
+    assert len({note["cycles_seed"] for note in notes}) == 2 and {note["first_sample"] for note in notes} == {2}
+    assert not are_parts(files)
+    done, _ = run_sample(scenes.moving, 2, tmp_path / "own", frames=(5, 6))
+    assert not done.manifest["parts"] and done.jobs == 2
+    with pytest.raises(N2NError, match="parts of one render: there False, now True"):
+        run_sample(scenes.moving, 2, tmp_path / "own", frames=(5,), parts=True)
+
+
+def test_parts_are_recognised_by_their_headers(animation):
+    one, two = sorted(animation.glob("*f0005_s*.exr"))
+    other = next(animation.glob("*f0010_s0001*.exr"))
+    assert are_parts([one, two]) and not are_parts([one]) and not are_parts([one, one]) and not are_parts([one, other])
 
 
 def header_note(path):

@@ -146,7 +146,16 @@ def test_the_end_of_its_input_ends_a_rendering_worker(scenes, launcher):
     )
     requests = [
         {"do": "open", "scene": str(scenes.moving), "scene_name": "Other", "device": "cpu", "size": [32, 18]},
-        {"do": "render", "view": "v000", "frame": 1, "seed": 1, "spp": HOURS_SPP, "cycles_seed": 1, "path": None},
+        {
+            "do": "render",
+            "view": "v000",
+            "frame": 1,
+            "seed": 1,
+            "spp": HOURS_SPP,
+            "first_sample": 1,
+            "cycles_seed": 1,
+            "path": None,
+        },
     ]
     process.stdin.write("".join(json.dumps(request) + "\n" for request in requests))
     process.stdin.flush()

@@ -68,12 +68,12 @@ class Stage:
         if not self.camera_by_markers:
             scene.camera = self.cameras[request["view"]]
         scene.cycles.seed = request["cycles_seed"]
-        settings.use_samples(scene, request["spp"])
+        settings.use_samples(scene, request["spp"], request["first_sample"])
         scene.render.use_motion_blur = self.settings["use_motion_blur"] and request.get("motion_blur", True)
         scene.render.resolution_percentage = request.get("percentage", 100)
         self.wanted = {**settings.counting(scene, self.layer), **self.settings, "use_motion_blur": scene.render.use_motion_blur}
         matrix = views.rounded(scene.camera.matrix_world)
-        note = {key: request[key] for key in ("view", "frame", "seed", "spp", "cycles_seed")}
+        note = {key: request[key] for key in ("view", "frame", "seed", "spp", "first_sample", "cycles_seed")}
         scene.render.stamp_note_text = json.dumps({**note, "matrix": matrix})
         return matrix
 

@@ -157,15 +157,15 @@ def use_plain_output(render: Any) -> None:
     image.file_format, image.color_mode, image.color_depth = "OPEN_EXR", "RGBA", "32"
 
 
-def use_samples(scene: Any, spp: int) -> None:
-    """Cycles' sample number 0 goes through the pixel's centre, whatever the seed: skip it, or all seeds alias alike."""
+def use_samples(scene: Any, spp: int, first: int) -> None:
+    """So many samples of Cycles' sequence, from number `first` on."""
     cycles = scene.cycles
     if hasattr(cycles, "use_sample_subset"):  # 5.0
         cycles.use_sample_subset, cycles.sample_subset_length = True, spp
-        cycles.samples = 2 * spp
+        cycles.samples = first + spp
     else:
         cycles.samples = spp
-    cycles.sample_offset = spp
+    cycles.sample_offset = first
 
 
 def use_size(scene: Any, wanted: Any) -> None:
