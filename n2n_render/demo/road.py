@@ -1,12 +1,12 @@
 """The whole road on a scene of our own: build, sample, adapt, train from nothing, compare with Open Image Denoise."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..adapt import AdaptOptions, adapt
 from ..denoise import load_denoiser
 from ..evaluate.pictures import write_comparison
-from ..evaluate.rival import find_more, one_renders, total_samples
+from ..evaluate.rival import are_one_render
 from ..evaluate.scores import ViewScores, check_packages, compare_view
 from ..evaluate.views import find_finished, find_views
 from ..frame.channels import FEATURES
@@ -49,8 +49,8 @@ def demo(options: DemoOptions, reporter: Reporter = silent) -> Shown:
     find_blender(options.blender)  # before anything is written
     folder = Path(options.out)
     make_folder(folder, "Pass a writable folder with --out.")
-    dataset, one_render, adapted = (str(folder / name) for name in ("dataset", "one_render", "adapted"))
-    _sample(options, folder, dataset, one_render, reporter)
+    dataset, adapted = str(folder / "dataset"), str(folder / "adapted")
+    _sample(options, folder, dataset, reporter)
     adapt(AdaptOptions((dataset,), adapted, minutes=FOR_ADAPTING * options.minutes), _under("2/4", reporter))
     from_nothing = TrainOptions(
         data=(dataset,),
@@ -69,7 +69,7 @@ def demo(options: DemoOptions, reporter: Reporter = silent) -> Shown:
             {"from scratch": load_denoiser(str(run))},
             with_oidn=True,
             finished={"adapted": find_finished([adapted], [view])[adapted][view]},
-            one_render=one_renders(find_more([one_render], [view]), [view])[view],
+            parts=are_one_render([view]),
         )
     return Shown(compared.view, write_comparison(compared, folder), Path(adapted), run)
 
@@ -78,8 +78,7 @@ def _under(number: str, reporter: Reporter) -> Reporter:
     return lambda title: reporter(f"{number} {title}")
 
 
-def _sample(options: DemoOptions, folder: Path, dataset: str, one_render: str, reporter: Reporter) -> None:
-    """The pairs, and view 0, the authored one, once more with as many samples as a pair has."""
+def _sample(options: DemoOptions, folder: Path, dataset: str, reporter: Reporter) -> None:
     title = "1/4 sampling"
     scene = folder / "demo.blend"
     if not scene.exists():
@@ -96,9 +95,6 @@ def _sample(options: DemoOptions, folder: Path, dataset: str, one_render: str, r
         device=options.device,
     )
     sample(pairs, lambda _: reporter(title))
-    spp = total_samples(find_views([dataset])[0])
-    rival = replace(pairs, spp=spp, seeds=1, views=1, reference_spp=None, out=one_render)
-    sample(rival, lambda _: reporter(title))
 
 
 def _build(path: Path, blender: str | None, progress: Progress) -> None:

@@ -20,7 +20,7 @@ from ..progress import Progress, Reporter, silent
 from .flicker import change_errors, mean_change
 from .options import EvaluateOptions
 from .pictures import write_comparison
-from .rival import command_for_one_render, find_more, one_renders
+from .rival import are_one_render, command_for_one_render, find_more, one_renders
 from .samples_worth import oidn_ladder
 from .scores import ComparedView, Scores, ViewScores, check_packages, compare_view, means
 from .views import find_finished, find_views, follows, was_trained_on
@@ -70,12 +70,13 @@ def evaluate(options: EvaluateOptions, reporter: Reporter = silent) -> Evaluated
     pairs = find_views(options.data)
     more = find_more(options.more, pairs)
     rivals = one_renders(more, pairs) if options.oidn else {}
-    comparing = _Comparing(options, denoisers, checkpoints, find_finished(options.frames, pairs), rivals)
+    parts = are_one_render(pairs)
+    comparing = _Comparing(options, denoisers, checkpoints, find_finished(options.frames, pairs), rivals, parts)
     with reporter("evaluating") as progress:
         progress.start(len(pairs), len(pairs))
         comparing.compare(pairs, progress)
         ladder = oidn_ladder(pairs, more) if more else {}
-    missing = command_for_one_render(pairs) if options.oidn and not rivals else None
+    missing = command_for_one_render(pairs) if options.oidn and not (rivals or parts) else None
     evaluated = Evaluated(
         tuple(comparing.views), means(comparing.views), tuple(comparing.changes), ladder, Path(options.out), missing
     )
@@ -98,9 +99,10 @@ class _Comparing:
         checkpoints: list[Checkpoint],
         finished: dict[str, dict[Pair, Path]],
         rivals: dict[Pair, Path],
+        parts: bool,
     ):
         self.options, self.denoisers, self.checkpoints = options, denoisers, checkpoints
-        self.finished, self.rivals = finished, rivals
+        self.finished, self.rivals, self.parts = finished, rivals, parts
         self.views: list[ViewScores] = []
         self.changes: list[dict[str, float]] = []
         self.unwritten: list[N2NError] = []
@@ -118,7 +120,8 @@ class _Comparing:
     def _view(self, pair: Pair) -> ComparedView:
         files = {folder: files[pair] for folder, files in self.finished.items()}
         held_out = not was_trained_on(pair, self.checkpoints)
-        compared = compare_view(pair, self.denoisers, self.options.oidn, held_out, files, self.rivals.get(pair))
+        rival = self.rivals.get(pair)
+        compared = compare_view(pair, self.denoisers, self.options.oidn, held_out, files, rival, self.parts)
         try:
             write_comparison(compared, self.options.out)
         except N2NError as error:  # the numbers are told all the same

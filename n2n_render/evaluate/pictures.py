@@ -10,7 +10,7 @@ from ..frame.display import display, heat_map
 from ..frame.filters import window_sums
 from ..io.atomic import write_beside
 from ..io.images import pillow
-from .scores import ComparedView
+from .scores import ALONE, ComparedView
 
 CAPTION_PX = 18
 CROPS = 2  # magnified places in a comparison
@@ -22,7 +22,7 @@ def comparison(compared: ComparedView) -> Any:
     where the denoised ones are worst; every column is one image. Returns an image of Pillow.
     """
     image_module, draw_module = pillow()
-    names = [name for name in compared.images if name != "noisy, one seed"]
+    names = [name for name in compared.images if name not in ALONE]
     height, width = compared.images[names[0]].shape[:2]
     size = max(1, min(width // (CROPS * MAGNIFIED), height))
     denoised = [name for name in compared.errors if not name.startswith("noisy, ")]

@@ -1,8 +1,8 @@
 """One view with references → how good each method is there: noisy, models, finished frames and Open Image Denoise.
 
-All methods get the same samples: the mean of all seeds, and where there is one, Open Image Denoise also gets one render of
-as many. Images are compared after the exposure of the reference; squared errors use the product of two independent reference
-halves, SSIM, SMAPE and FLIP their mean.
+All methods get the same samples: the mean of all seeds, which of parts is one render; of independent seeds Open Image Denoise
+also gets one render of as many, where there is one. Images are compared after the exposure of the reference; squared errors
+use the product of two independent reference halves, SSIM, SMAPE and FLIP their mean.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,10 +21,12 @@ from ..frame.frame import mean_frame
 from ..io.dataset import Pair
 from ..io.exr import read_frame
 from ..io.renders import read_group
+from .rival import total_samples
 from .views import References, read_finished, read_references, samples_of
 
 METRICS = ("psnr_db", "ssim", "relmse", "smape", "flip")
 OIDN = "OIDN"  # its methods begin with this: "OIDN, mean of 2", "OIDN, one render of 16"
+ALONE = "noisy, one seed", "noisy, one part"  # of the noisy renders the one that is not shown in pictures
 Scores = dict[str, float]  # metric → value; NaN where the error is lost in the references' noise
 
 
@@ -73,6 +75,7 @@ def compare_view(
     held_out: bool = True,
     finished: Mapping[str, Path] | None = None,
     one_render: Path | None = None,
+    parts: bool = False,
 ) -> ComparedView:
     """All methods on one view.
 
@@ -83,8 +86,9 @@ def compare_view(
         held_out: see `ViewScores`.
         finished: name → a file that is denoised already.
         one_render: for Open Image Denoise, of as many samples as all seeds have together.
+        parts: the seeds are parts of one render, and their mean is that.
     """
-    images = _pictures(pair, denoisers, with_oidn, finished or {}, one_render)
+    images = _pictures(pair, denoisers, with_oidn, finished or {}, one_render, parts)
     references = read_references(pair)
     images = {name: image * references.factor for name, image in images.items()}
     scores, errors = {}, {}
@@ -95,7 +99,12 @@ def compare_view(
 
 
 def _pictures(
-    pair: Pair, denoisers: Mapping[str, Denoiser], with_oidn: bool, finished: Mapping[str, Path], one_render: Path | None
+    pair: Pair,
+    denoisers: Mapping[str, Denoiser],
+    with_oidn: bool,
+    finished: Mapping[str, Path],
+    one_render: Path | None,
+    parts: bool,
 ) -> dict[str, NDArray[np.float32]]:
     """Method → radiance (H, W, 3)."""
     features = {feature for denoiser in denoisers.values() for feature in denoiser.features}
@@ -103,11 +112,12 @@ def _pictures(
         features |= {"albedo", "normal"}
     frames = read_group(pair.noisy, None, tuple(feature for feature in FEATURES if feature in features))
     mean = mean_frame(frames)
-    images = {"noisy, one seed": frames[0].color, f"noisy, mean of {len(frames)}": mean.color}
+    all_of_them = f"one render of {total_samples(pair)}" if parts else f"mean of {len(frames)}"
+    images = {ALONE[parts]: frames[0].color, f"noisy, {all_of_them}": mean.color}
     images.update({name: denoiser.denoise(mean) for name, denoiser in denoisers.items()})
     if with_oidn:
-        images[f"{OIDN}, mean of {len(frames)}"] = oidn.denoise_best(mean)
-        if one_render:
+        images[f"{OIDN}, {all_of_them}"] = oidn.denoise_best(mean)
+        if one_render and not parts:
             one = read_frame(one_render, ("albedo", "normal"))
             images[f"{OIDN}, one render of {samples_of(one_render)}"] = oidn.denoise_best(one)
     images.update({name: read_finished(path) for name, path in finished.items()})

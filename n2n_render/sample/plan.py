@@ -11,6 +11,7 @@ from ..io.dataset import FrameName
 
 CHANNELS = 15  # colour 3, alpha, albedo 3, normal 3, depth, vector 4
 BYTES_PER_VALUE = 4
+MOST_SAMPLES = 2**24  # of a sequence
 VECTOR_SPP = 4  # motion at the first hit has little noise
 COMPRESSED_FRACTION = 0.75  # of the raw size; ZIP on noisy floats, measured on the demo scene (0.6 to 0.8)
 
@@ -20,30 +21,38 @@ class RenderJob:
     """One file to render.
 
     Attributes:
-        is_part: Whether it goes on with the samples of the frame's other noisy renders, or has a seed of its own.
+        parts: Of how many parts of one render it is one: it goes on with their samples. 0: it has a seed of its own.
     """
 
     name: FrameName
-    is_part: bool = False
+    parts: int = 0
 
     @property
     def cycles_seed(self) -> int:
         """Another one for every file, or for all parts of one render: two frames never share their noise pattern."""
         name = self.name
-        seed = 1 if self.is_part else name.seed
+        seed = 1 if self.parts else name.seed
         return zlib.crc32(f"{name.view}/{name.frame}/{name.kind}{seed}".encode()) & 0x7FFFFFFF
 
     @property
-    def first_sample(self) -> int:
-        """The number of its first sample in Cycles' sequence.
+    def samples(self) -> range:
+        """Numbers of its samples in Cycles' sequence.
 
         Sample 0 goes through the pixel's centre, whatever the seed: all would alias alike, so no render holds it. Parts follow
         each other from a power of two on, where the sequence begins anew to fill the pixel evenly.
         """
-        name = self.name
-        if not self.is_part:
-            return name.spp
-        return int(2 ** (2 * name.spp - 1).bit_length()) + (name.seed - 1) * name.spp
+        spp, number = self.name.spp, self.name.seed
+        first = self._begin + (number - 1) * spp if self.parts else spp
+        return range(first, first + spp)
+
+    @property
+    def sequence(self) -> int:
+        """Samples up to the end of all parts: Cycles lays blue noise out for so many."""
+        return self._begin + self.parts * self.name.spp if self.parts else 2 * self.name.spp
+
+    @property
+    def _begin(self) -> int:
+        return int(2 ** (2 * self.name.spp - 1).bit_length())
 
     def request(self, path: str | None) -> dict[str, Any]:
         name = self.name
@@ -53,7 +62,8 @@ class RenderJob:
             "frame": name.frame,
             "seed": name.seed,
             "spp": name.spp,
-            "first_sample": self.first_sample,
+            "first_sample": self.samples.start,
+            "sequence": self.sequence,
             "cycles_seed": self.cycles_seed,
             "path": path,
         }
@@ -74,6 +84,7 @@ class VectorJob:
             "seed": 0,
             "spp": VECTOR_SPP,
             "first_sample": VECTOR_SPP,
+            "sequence": 2 * VECTOR_SPP,
             "cycles_seed": 1,
             "motion_blur": False,
             "path": path,
@@ -141,7 +152,9 @@ def make_jobs(
     """
     places = [(view, frame) for view in views for frame in frames]
     own = places[chunk[0] - 1 :: chunk[1]]
-    jobs = [RenderJob(FrameName(view, frame, "s", seed, spp), parts) for view, frame in own for seed in range(1, seeds + 1)]
+    jobs = [
+        RenderJob(FrameName(view, frame, "s", seed, spp), seeds * parts) for view, frame in own for seed in range(1, seeds + 1)
+    ]
     if reference_spp:
         chosen = reference_places(views, frames, reference_frames)
         jobs += [
@@ -150,6 +163,10 @@ def make_jobs(
             if (view, frame) in chosen
             for half in (1, 2)
         ]
+    if any(job.sequence > MOST_SAMPLES for job in jobs):
+        raise N2NError(
+            f"so many samples are more than the {MOST_SAMPLES:,} that Cycles can number", "Sample with a lower --spp."
+        )
     return jobs
 
 

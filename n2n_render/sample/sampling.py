@@ -285,7 +285,7 @@ def _probe_seconds(worker: Worker, jobs: list[plan.RenderJob], progress: Progres
     request = jobs[0].request(None)
     timed: dict[int, float] = {}
     for spp in (1, 1, 4):  # the first one also loads the scene into Cycles
-        timed[spp] = worker.ask({**request, "spp": spp, "percentage": 25})["seconds"]
+        timed[spp] = worker.ask({**request, "spp": spp, "sequence": request["first_sample"] + spp, "percentage": 25})["seconds"]
     per_sample = max(0.0, timed[4] - timed[1]) / 3 * 16
     overhead = max(0.0, timed[1] - per_sample / 16)
     return sum(overhead + per_sample * job.name.spp for job in jobs)

@@ -14,7 +14,7 @@ def main(scene, worker, path, value, answer):
     from scene import Stage
 
     stage = Stage({"scene": scene, "scene_name": "still", "device": "cpu"}, print)
-    request = {"view": "v000", "frame": 1, "seed": 1, "spp": 2, "first_sample": 2, "cycles_seed": 7}
+    request = {"view": "v000", "frame": 1, "seed": 1, "spp": 2, "first_sample": 2, "sequence": 4, "cycles_seed": 7}
     stage.prepare(request)
     stage.render(None)
     stage.scene.driver_add(path).driver.expression = str(float(value))

@@ -1,7 +1,8 @@
 """Runs inside Blender: renders a scene the plain way, written apart from n2n_render. The last argument is JSON:
 
 {"scene": path, "renders": [{"path", "frame", "seed", "spp", "size", and if wanted "skip", "interleave",
-"motion_blur", "depth_of_field"}]}; "skip": how many samples of Cycles' sequence are left out at its start
+"motion_blur", "depth_of_field"}]}; "skip": how many samples of Cycles' sequence are left out at its start, "sequence": how
+many it has
 """
 
 import json
@@ -29,7 +30,7 @@ def render(scene, wanted):
     scene.render.resolution_x, scene.render.resolution_y = wanted["size"]
     scene.render.resolution_percentage = 100
     scene.render.filepath = wanted["path"]
-    use_samples(scene.cycles, wanted["seed"], wanted["spp"], wanted.get("skip", 0))
+    use_samples(scene.cycles, wanted["seed"], wanted["spp"], wanted.get("skip", 0), wanted.get("sequence"))
     image = scene.render.image_settings
     if hasattr(image, "use_exr_interleave"):
         image.use_exr_interleave = wanted.get("interleave", False)
@@ -41,10 +42,10 @@ def render(scene, wanted):
     bpy.ops.render.render(write_still=True)
 
 
-def use_samples(cycles, seed, spp, skip):
+def use_samples(cycles, seed, spp, skip, sequence):
     cycles.seed, cycles.samples, cycles.sample_offset = seed, spp, skip
     if hasattr(cycles, "use_sample_subset"):  # 5.0
-        cycles.samples, cycles.use_sample_subset, cycles.sample_subset_length = spp + skip, True, spp
+        cycles.samples, cycles.use_sample_subset, cycles.sample_subset_length = sequence or spp + skip, True, spp
 
 
 main(json.loads(sys.argv[-1]))

@@ -145,16 +145,25 @@ def test_parts_of_a_frame_follow_each_other_in_one_sequence(spp, firsts):
     jobs = plan.make_jobs(["v000"], [1, 2], spp, len(firsts), 64, [1, 2], parts=True)
     noisy = [job for job in jobs if job.name.kind == "s"]
     for frame in (1, 2):
-        assert [job.first_sample for job in noisy if job.name.frame == frame] == firsts
+        assert [job.samples.start for job in noisy if job.name.frame == frame] == firsts
         assert len({job.cycles_seed for job in noisy if job.name.frame == frame}) == 1
+    assert {job.sequence for job in noisy} == {firsts[-1] + spp}
     others = [job for job in jobs if job.name.kind == "r"]
     assert len({job.cycles_seed for job in jobs}) == 2 + len(others) == 6
-    assert all(job.first_sample == 64 for job in others)
+    assert all(job.samples == range(64, 128) and job.sequence == 128 for job in others)
+
+
+@pytest.mark.parametrize("parts", [True, False])
+def test_more_samples_than_cycles_numbers_are_refused(parts):
+    """It would take fewer without a word."""
+    assert plan.make_jobs(["v000"], [1], 2**21, 2, None, None, parts=parts)
+    with pytest.raises(N2NError, match="16,777,216"):
+        plan.make_jobs(["v000"], [1], 2**24, 2, None, None, parts=parts)
 
 
 def test_independent_renders_begin_alike_with_seeds_of_their_own():
     jobs = plan.make_jobs(["v000"], [1], 8, 3, None, None)
-    assert [job.first_sample for job in jobs] == [8, 8, 8] and len({job.cycles_seed for job in jobs}) == 3
+    assert {(job.samples, job.sequence) for job in jobs} == {(range(8, 16), 16)} and len({job.cycles_seed for job in jobs}) == 3
 
 
 def test_a_cycles_seed_depends_on_the_name_alone():

@@ -13,7 +13,7 @@ import pytest
 from n2n_render.io.owned import HOST, is_alive, owned_folder, remove_abandoned
 from n2n_render.sample.launch import KIND, WORKER
 
-HOURS_SPP = 10_000_000
+HOURS_SPP = 2_000_000
 SCENE = {"scene_name": "Other", "size": (32, 18)}
 
 

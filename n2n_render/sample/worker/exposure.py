@@ -44,7 +44,7 @@ def meter(scene: Any, layer: Any) -> Iterator[Any]:
         try:
             for owner, name, value in wanted:
                 setattr(owner, name, value)
-            settings.use_samples(scene, PROBE_SPP, PROBE_SPP)
+            settings.use_samples(scene, PROBE_SPP, PROBE_SPP, 2 * PROBE_SPP)
             settings.use_plain_output(render)
             yield lambda camera: _measure(scene, camera, os.path.join(folder, "probe.exr"))
         finally:

@@ -68,7 +68,7 @@ class Stage:
         if not self.camera_by_markers:
             scene.camera = self.cameras[request["view"]]
         scene.cycles.seed = request["cycles_seed"]
-        settings.use_samples(scene, request["spp"], request["first_sample"])
+        settings.use_samples(scene, request["first_sample"], request["spp"], request["sequence"])
         scene.render.use_motion_blur = self.settings["use_motion_blur"] and request.get("motion_blur", True)
         scene.render.resolution_percentage = request.get("percentage", 100)
         self.wanted = {**settings.counting(scene, self.layer), **self.settings, "use_motion_blur": scene.render.use_motion_blur}

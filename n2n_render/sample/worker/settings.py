@@ -157,12 +157,12 @@ def use_plain_output(render: Any) -> None:
     image.file_format, image.color_mode, image.color_depth = "OPEN_EXR", "RGBA", "32"
 
 
-def use_samples(scene: Any, spp: int, first: int) -> None:
-    """So many samples of Cycles' sequence, from number `first` on."""
+def use_samples(scene: Any, first: int, spp: int, sequence: int) -> None:
+    """So many samples of Cycles' sequence of so many, from number `first` on."""
     cycles = scene.cycles
     if hasattr(cycles, "use_sample_subset"):  # 5.0
         cycles.use_sample_subset, cycles.sample_subset_length = True, spp
-        cycles.samples = first + spp
+        cycles.samples = sequence
     else:
         cycles.samples = spp
     cycles.sample_offset = first
