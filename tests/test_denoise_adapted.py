@@ -129,7 +129,7 @@ def test_only_frames_of_the_training_are_judged_by_held_out_tiles(model, tmp_pat
     masks, told = [], read_checkpoint(model).provenance
 
     class Looking:
-        features = ("albedo",)
+        features, fast = ("albedo",), False
 
         def paint(self, frames, held_out, on_fraction):
             masks.append(held_out)
