@@ -113,7 +113,7 @@ def sample_command():
 def noisy(scenes, run_sample, tmp_path_factory) -> Path:
     """Plain geometry under open sky, 64×36: 16 independent seeds of 4 spp, two halves of 64 spp. Copy it before changing it."""
     folder = tmp_path_factory.mktemp("noisy") / "other"
-    run_sample(scenes.moving, 4, folder, scene_name="Other", seeds=16, parts=False, reference_spp=64)
+    run_sample(scenes.moving, 4, folder, scene_name="Other", seeds=16, reference_spp=64)
     return folder
 
 

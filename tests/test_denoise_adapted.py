@@ -16,7 +16,6 @@ from n2n_render.denoise.options import AS_DENOISED
 from n2n_render.denoise.subjects import find_subjects
 from n2n_render.engines.options import EngineOptions
 from n2n_render.frame.frame import mean_frame
-from n2n_render.guides.decorrelator import Decorrelator
 from n2n_render.io.exr import ExrImage, read_frame, write_frame
 from n2n_render.io.sources import DETECT
 from n2n_render.judge.error import SHARED_ERROR
@@ -129,14 +128,14 @@ def test_only_frames_of_the_training_are_judged_by_held_out_tiles(model, tmp_pat
     masks, told = [], read_checkpoint(model).provenance
 
     class Looking:
-        features, fast = ("albedo",), False
+        features = ("albedo",)
 
         def paint(self, frames, held_out, on_fraction):
             masks.append(held_out)
             return painter.paint(frames, held_out, on_fraction)
 
     painter = Palette.find(read_checkpoint(model)).open(None, QUICK)
-    artist = Artist(Looking(), told, AlphaDenoiser(QUICK), None, Decorrelator(("albedo",)), AS_DENOISED, DETECT)
+    artist = Artist(Looking(), told, AlphaDenoiser(QUICK), None, AS_DENOISED, DETECT)
     folder = model.parent.parent
     for seed in (1, 2):
         write_frame(tmp_path / f"new_{seed}.exr", noisy_frame(true_frame(*SIZE, 7), seed))

@@ -163,8 +163,7 @@ def _artist(
         painter = palette.open(prefilter, shot.engine, options.average, options.fast, progress.warn)
         progress.note(f"denoising with {painter.network.engine.description}")
     told = model.provenance if model else Provenance()
-    alpha, decorrelator = AlphaDenoiser(shot.engine, progress.warn), shot.decorrelator(prefilter)
-    return Artist(painter, told, alpha, neighbors, decorrelator, picture, shot.sources, on_picture)
+    return Artist(painter, told, AlphaDenoiser(shot.engine, progress.warn), neighbors, picture, shot.sources, on_picture)
 
 
 def _training(options: AdaptOptions, start: ShotStart) -> Training:

@@ -12,11 +12,12 @@ from ..denoise.subjects import Subject, find_all_subjects
 from ..engines.options import EngineOptions
 from ..errors import N2NError, UnreadableFile
 from ..guides.accumulation import ACCUMULATION_VERSION, Accumulator
-from ..guides.decorrelator import DECORRELATION_VERSION, Decorrelator
 from ..guides.prefilter import Prefilter
 from ..io.dataset import spaced
+from ..io.renders import are_parts
 from ..io.sequence import find_windows
 from ..io.sources import Sources
+from ..learn.arrays import Cleaner
 from ..learn.shot import FrameLoader, ShotFrame
 from ..learn.start import ShotStart, initial_estimate_maker
 from ..progress import Reporter
@@ -55,7 +56,9 @@ class Shot:
         subjects: What there is to denoise in each frame.
         failed: First file → why a frame cannot be denoised.
         windows: The numbers of the frames around each, see `find_windows`; None without neighbours.
-        chosen: The numbers of the frames to train on.
+        teaching: The numbers of the frames that can be trained on: of parts of one render, one says something of the other's
+            noise.
+        chosen: The numbers of those to train on.
         layer: The only view layer.
         sources: Where the channels lie that are not where they are recognised.
         engine: Of all denoisers.
@@ -66,6 +69,7 @@ class Shot:
     subjects: list[list[Subject]]
     failed: dict[Path, N2NError]
     windows: list[list[int | None]] | None
+    teaching: list[int]
     chosen: list[int]
     layer: str | None
     sources: Sources
@@ -76,8 +80,15 @@ class Shot:
         """Reads the headers of all files. Raises N2NError for what cannot be adapted to."""
         subjects, failed = find_all_subjects(groups, selection.layer, start.features, selection.sources)
         windows = find_windows(groups, selection.temporal, list(selection.shots)) if selection.temporal else None
-        chosen = spaced([index for index, layers in enumerate(subjects) if layers], selection.train_frames)
-        return cls(groups, start, subjects, failed, windows, chosen, selection.layer, selection.sources, engine)
+        teaching = [index for index, layers in enumerate(subjects) if layers and not are_parts(groups[index])]
+        if not teaching and any(subjects):
+            raise N2NError(
+                f"{groups[0][0]} and its other renders are parts of one render, and no other frame is there: one part says "
+                "something of the other's noise, so that nothing can be learned from them",
+                "Pass the other views too, or sample with --independent.",
+            )
+        chosen = spaced(teaching, selection.train_frames)
+        return cls(groups, start, subjects, failed, windows, teaching, chosen, selection.layer, selection.sources, engine)
 
     def guides(self) -> tuple[Prefilter | None, Accumulator | None]:
         """What cleans albedo and normal, and what takes in the frames beside one; they hold much memory."""
@@ -90,10 +101,6 @@ class Shot:
         )
         return prefilter, accumulator
 
-    def decorrelator(self, prefilter: Prefilter | None) -> Decorrelator:
-        """What makes renders that are parts of one as good as independent ones; prefilter: of `guides`, to be shared."""
-        return Decorrelator(self.start.features, prefilter, self.engine)
-
     def names(self) -> str | None:
         """What is read of the first frame and by whose names, as a sentence; None where it cannot be read."""
         return tell_names(self.groups[0][0], self.layer, self.start.features, self.sources)
@@ -104,7 +111,7 @@ class Shot:
             there for index in self.chosen for there in (self.windows[index] if self.windows else [index]) if there is not None
         }
         files = [self._facts(index) for index in sorted(looked_at)]
-        made_by = __version__, ACCUMULATION_VERSION if self.windows is not None else 0, DECORRELATION_VERSION
+        made_by = __version__, ACCUMULATION_VERSION if self.windows is not None else 0
         return hashlib.sha256(
             repr((made_by, dict(settings), self.start.model, self.start.digest(), files)).encode()
         ).hexdigest()
@@ -122,13 +129,15 @@ class Shot:
         """
         load = self._loader(cache)
         chosen = [subject for index in self.chosen for subject in self.subjects[index]]
-        others = [subject for index, layers in enumerate(self.subjects) if index not in self.chosen for subject in layers]
+        others = [subject for index in self.teaching if index not in self.chosen for subject in self.subjects[index]]
         frames: list[ShotFrame] = []
         finished: list[Subject] = []
         unreadable: list[UnreadableFile] = []
         with reporter("reading") as progress:
             if names := self.names():
                 progress.note(names)
+            if parts := [group[0] for index, group in enumerate(self.groups) if self.subjects[index] and index not in self.teaching]:
+                progress.note(f"denoised, not trained on: {parts[0].name} and its other renders are parts of one render")
             progress.start(len(chosen), len(chosen))
             for subject in (*chosen, *others):
                 if len(frames) == len(chosen):
@@ -154,9 +163,10 @@ class Shot:
 
     def _loader(self, cache: Path) -> Callable[[Subject], ShotFrame | None]:
         """What turns a Subject into a ShotFrame."""
+        prefilter: Cleaner | None
         prefilter, accumulator = self.guides()
         estimate = initial_estimate_maker(self.start.checkpoint, self.engine)
-        loader = FrameLoader(cache, self.start.features, estimate, prefilter, self.decorrelator(prefilter), self.sources)
+        loader = FrameLoader(cache, self.start.features, estimate, prefilter, self.sources)
         made_by = (
             self.start.digest(),
             self.start.model,

@@ -36,10 +36,10 @@ for learning in (train, adapt, online):
     help="Renders of each frame; any two are a pair, and one alone is for `evaluate --more`.",
 )
 @click.option(
-    "--parts/--independent",
-    default=None,
-    help="Renders of a frame go on with each other's samples, so that their mean is as good as one render of all; or each has "
-    "a seed of its own.  [default: parts, or as the folder's are]",
+    "--independent",
+    is_flag=True,
+    help="With --views: the authored view, too, has seeds of its own. Else its renders are parts of one, which denoises better; "
+    "the other views are for training.",
 )
 @click.option("--frames", metavar="1-100x5", help="Frames of an animation: 1-100, 1-100x5 or 1,7,20.")
 @click.option("--views", type=click.IntRange(1), default=1, help="Cameras around the authored one (view 0) of a still.")

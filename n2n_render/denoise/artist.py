@@ -13,9 +13,8 @@ from ..frame.arrays import Array, Mask
 from ..frame.frame import Frame, mean_frame
 from ..frame.independence import noise_free, still_alpha
 from ..guides.accumulation import Accumulator
-from ..guides.decorrelator import Decorrelator
 from ..io.exr import ExrImage
-from ..io.renders import read_group
+from ..io.renders import are_parts, read_group
 from ..io.sources import Sources
 from ..judge.blend import Blended
 from ..judge.error import psnr_of
@@ -57,7 +56,6 @@ class Artist:
         painter: None: no frame of the shot held any noise.
         told: Of the painter's model: what frames it was trained on.
         accumulator: What takes the samples of neighbouring frames in, if anything.
-        decorrelate: What makes renders that are parts of one as good as independent ones.
         picture: What is put into the files.
         sources: Where the channels lie that are not where they are recognised.
         on_error: Is given the file of each picture (of several view layers, a name for each) and its expected RMS error on T,
@@ -68,7 +66,6 @@ class Artist:
     told: Provenance
     alpha: AlphaDenoiser
     accumulator: Accumulator | None
-    decorrelate: Decorrelator
     picture: PictureOptions
     sources: Sources
     on_error: Callable[[Path, Array], None] = lambda path, error: None
@@ -107,16 +104,17 @@ class Artist:
         if self.painter is None:
             return finished_picture(frames)
         held_out = self._held_out(subject, frames[0])
-        if noise_free(frames).all():
-            return finished_picture(frames)
-        if not self.accumulator:
-            judging = frames if self.painter.fast else self.decorrelate(subject.paths, frames)
-            return self.painter.paint(judging, held_out, on_fraction)
+        if not self.accumulator or noise_free(frames).all():
+            return self.painter.paint(frames, held_out, on_fraction)
         accumulated = self.accumulator.of(subject.index, subject.layer, part(on_fraction, 0, 2))
-        return self.painter.paint(accumulated.seeds(frames), held_out, part(on_fraction, 1, 2), accumulated)
+        return self.painter.paint(frames, held_out, part(on_fraction, 1, 2), accumulated)
 
     def _held_out(self, subject: Subject, frame: Frame) -> Mask:
-        """Of frames that nobody was trained on, everything is."""
+        """Of frames that nobody was trained on, everything is. Of parts of one render nothing is: one says something of the
+        other's noise, and cannot judge what is made of it.
+        """
+        if are_parts(subject.paths):
+            return np.zeros((frame.height, frame.width), bool)
         if is_trained_on(self.told, subject.paths):
             return held_out_pixels(frame.height, frame.width)
         return np.ones((frame.height, frame.width), bool)

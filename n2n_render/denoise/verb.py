@@ -8,7 +8,6 @@ from pathlib import Path
 from ..config import Shots
 from ..errors import N2NError
 from ..guides.accumulation import Accumulator
-from ..guides.decorrelator import Decorrelator
 from ..guides.prefilter import Prefilter
 from ..io.beside import find_sources
 from ..io.sequence import are_named, check_overwrites, find_inputs, find_windows, match_pairs, plan_outputs
@@ -155,7 +154,6 @@ def _paint_pairs(palette: Palette, model: str, batch: _Batch, options: DenoiseOp
         palette.adapted.provenance,
         AlphaDenoiser(options.engine, batch.progress.warn),
         _open_accumulator(palette.adapted, prefilter, batch, options),
-        Decorrelator(painter.features, prefilter, options.engine, batch.progress.warn),
         options.picture,
         batch.sources,
     )

@@ -62,13 +62,3 @@ def _differences(padded: Array, size: int) -> Array:
     sums = padded.cumsum(0, dtype=np.float64).cumsum(1)
     squares: Array = sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
     return squares
-
-
-def high_pass(image: Array) -> Array:
-    """(…, h, w, C) → (…, h - 2, w - 2, C): second differences each way, scaled so that white noise keeps its variance.
-
-    Noise passes, for it differs from pixel to pixel; of a picture little does.
-    """
-    image = image[..., :-2, :, :] - 2 * image[..., 1:-1, :, :] + image[..., 2:, :, :]
-    passed: Array = (image[..., :-2, :] - 2 * image[..., 1:-1, :] + image[..., 2:, :]) / 6
-    return passed

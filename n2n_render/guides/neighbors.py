@@ -13,7 +13,6 @@ from ..frame.frame import Frame, mean_frame
 from ..frame.motion import share_noise
 from ..frame.windows import Window, place
 from ..io.exr import ExrImage
-from ..io.renders import are_parts
 from ..io.sources import DETECT, Sources
 from ..ladder.memory import ResilientLadder
 from .prefilter import Prefilter
@@ -31,14 +30,12 @@ class DenoisedFrame:
     Attributes:
         window: Its data window.
         seeds: The colours of its renders, (H, W, 3) each.
-        are_parts: Whether they are parts of one render.
         frame: Their mean, with clean guides where there is what cleans them.
         picture: (H, W, 3), what a denoiser makes of it alone.
     """
 
     window: Window
     seeds: list[Array]
-    are_parts: bool
     frame: Frame
     picture: Array
 
@@ -171,8 +168,7 @@ class Neighbors:
             clean = self._prefilter(mean) if self._prefilter else mean
             picture = self._ladder.denoise(clean)
             colors = [frame.color for frame in frames] if len(frames) > 1 else [clean.color]
-            parts = len(frames) > 1 and are_parts(self.groups[index])
-            self._denoised[key] = DenoisedFrame(window, colors, parts, clean.map(_smaller), picture)
+            self._denoised[key] = DenoisedFrame(window, colors, clean.map(_smaller), picture)
         return self._denoised[key]
 
     def _read(self, paths: Sequence[Path], layer: str | None) -> tuple[Window, list[Frame]]:

@@ -17,7 +17,6 @@ from ..frame.channels import COLOR, FEATURES, NEIGHBORS, Layout
 from ..frame.frame import Frame, mean_frame
 from ..frame.transfer import depth_scale, expose, exposure
 from ..guides.accumulation import Accumulated, Accumulator
-from ..guides.decorrelator import DECORRELATION_VERSION, Decorrelator
 from ..io.atomic import Busy, first_line, locked_file, remove_abandoned, temporary_folder, write_beside
 from ..io.dataset import Pair, picture_name
 from ..io.exr import ExrImage
@@ -58,12 +57,13 @@ class ArrayFile:
 
 @dataclass(frozen=True)
 class CachedPair:
-    """One pair as arrays on disk. columns: which part of the width to use."""
+    """One pair as arrays on disk. columns: which part of the width to use. are_parts: its renders are parts of one."""
 
     pair: Pair
     images_file: ArrayFile
     reference_file: ArrayFile | None
     columns: tuple[int, int]
+    are_parts: bool = False
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -120,33 +120,26 @@ class SeenFrom:
 
 
 def cache_pair(
-    pair: Pair,
-    features: tuple[str, ...],
-    prefilter: Cleaner | None = None,
-    seen: SeenFrom | None = None,
-    decorrelate: Decorrelator | None = None,
+    pair: Pair, features: tuple[str, ...], prefilter: Cleaner | None = None, seen: SeenFrom | None = None
 ) -> CachedPair:
     """Decodes a pair unless it is cached. Features that are not wanted need not be in the files; they are zeros then.
 
     Args:
         prefilter: What cleans albedo and normal, if they are to be clean.
         seen: What its neighbours show, for networks that look at them.
-        decorrelate: What makes renders that are parts of one as good as independent ones; None: they stay as they are.
     """
-    made_by = [part.name for part in (prefilter, seen) if part]
-    if decorrelate and not seen and are_parts(pair.noisy):
-        made_by.append(f"parts{DECORRELATION_VERSION}")
-    kind = "-".join([*(feature[0] for feature in features), *made_by])
+    kind = "-".join([*(feature[0] for feature in features), *(part.name for part in (prefilter, seen) if part)])
     base = _cache_folder(pair) / f"{_place(pair)}-{kind}"
     places = [base.with_suffix(".npy")] + [base.with_suffix(".reference.npy")] * bool(pair.references)
     files = find_arrays(places)
     if not files:
-        images, reference = _decode(pair, features, prefilter, seen, decorrelate)
+        images, reference = _decode(pair, features, prefilter, seen)
         if reference is not None:
             save_array(places[-1], reference)
         save_array(places[0], images)
         files = [ArrayFile.of(place) for place in places]
-    return CachedPair(pair, files[0], files[1] if pair.references else None, (0, files[0].shape[2]))
+    width = files[0].shape[2]
+    return CachedPair(pair, files[0], files[1] if pair.references else None, (0, width), are_parts(pair.noisy))
 
 
 def find_arrays(places: list[Path]) -> list[ArrayFile]:
@@ -192,18 +185,10 @@ def _place(pair: Pair) -> str:
 
 
 def _decode(
-    pair: Pair,
-    features: tuple[str, ...],
-    prefilter: Cleaner | None,
-    seen: SeenFrom | None,
-    decorrelate: Decorrelator | None,
+    pair: Pair, features: tuple[str, ...], prefilter: Cleaner | None, seen: SeenFrom | None
 ) -> tuple[Array, Array | None]:
-    frames, accumulated = read_group(pair.noisy, None, features), seen.find() if seen else None
-    if accumulated:
-        frames = accumulated.seeds(frames)
-    elif decorrelate:
-        frames = decorrelate(pair.noisy, frames)
-    images, factor = stack_seeds(frames, features, prefilter, accumulated)
+    frames = read_group(pair.noisy, None, features)
+    images, factor = stack_seeds(frames, features, prefilter, seen.find() if seen else None)
     if not pair.references:
         return images, None
     return images, np.stack([ExrImage.open(path).frame().color * factor for path in pair.references])

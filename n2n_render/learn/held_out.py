@@ -10,7 +10,7 @@ from ..errors import N2NError
 from ..frame.arrays import Array, Mask
 from ..frame.channels import COLOR
 from ..frame.tiles import middle
-from ..guides.judging import judge_model
+from ..guides.accumulation import judge_model
 from ..io.dataset import spaced
 from ..judge import error, evidence
 from ..network.checkpoint import Checkpoint, load_network
@@ -113,8 +113,6 @@ class HeldOutJudge:
 
     Attributes:
         pairs: Both directions of each checked frame.
-        are_parts: Whether they are parts of one render. Those are decorrelated well enough to say which picture is better, not
-            how good it is: the error is a hundredth of their noise, and must not hang on a hundredth of a correlation.
         checks: All that were made.
         blend_weight: How far to go from the start's picture to that of the best network, for the whole shot.
         patience: So many checks in a row without progress are enough; 0: never. Progress is a picture that is better than
@@ -129,11 +127,9 @@ class HeldOutJudge:
         device: torch.device,
         from_nothing: bool,
         patience: int = 0,
-        are_parts: bool = False,
     ):
         """from_nothing: the start is no picture at all, so that the first network is better."""
         self.model, self.pairs, self.device, self.from_nothing = model, pairs, device, from_nothing
-        self.are_parts = are_parts
         self.checks: list[Check] = []
         self.blend_weight = 0.0
         self.patience, self.idle = patience, 0
@@ -151,7 +147,7 @@ class HeldOutJudge:
         """Of some of the frames; denoise: by the start, None from nothing."""
         alone = pictures_by(judge_model(model.features), device) if model.reach else None
         pairs = [validation_samples(frame, denoise, alone) for frame in spaced(list(frames), MAX_CHECKED)]
-        return cls(model, pairs, device, denoise is None, patience, any(frame.are_parts for frame in frames))
+        return cls(model, pairs, device, denoise is None, patience)
 
     @property
     def _samples(self) -> list[ValidationSample]:
@@ -200,16 +196,16 @@ class HeldOutJudge:
             self.idle += 1
 
     def calibration(self) -> error.Calibration:
-        """Of error and difference, by the start's pictures; the usual one from nothing, and of parts of one render."""
+        """Of error and difference, by the start's pictures; without any from nothing."""
         calibration = error.Calibration()
-        for one, two in self.pairs if not (self.from_nothing or self.are_parts) else ():
+        for one, two in self.pairs if not self.from_nothing else ():
             calibrate(calibration, one, two)
         return calibration
 
     def shared_error(self, network: torch.nn.Module) -> float:
         """What pictures of both halves get wrong alike because they see the same neighbours: see `error.SharedError`."""
         shared = error.SharedError(0.0) if self.from_nothing else error.SharedError()
-        for one, two in self.pairs if not self.are_parts else ():
+        for one, two in self.pairs:
             pictures = [self._denoise(network, sample.image) for sample in (one, two)]
             shared.add(pictures, (one.alone, two.alone), (one.target, two.target), one.initial_estimate, one.held_out)
         return shared.factor()

@@ -13,8 +13,7 @@ from ..frame.frame import Frame
 from ..frame.independence import has_noise
 from ..frame.transfer import RADIANCE_MAX
 from ..guides.accumulation import Accumulated
-from ..guides.decorrelator import Decorrelator
-from ..io.renders import are_parts, read_group
+from ..io.renders import read_group
 from ..io.sources import DETECT, Sources
 from ..judge.held_out import held_out_pixels
 from .arrays import ArrayFile, Cleaner, clean_mean, save_array, split_exposed, stack_seeds
@@ -24,16 +23,11 @@ Estimate = Callable[[Frame], Array]  # the mean of all seeds, guides cleaned →
 
 @dataclass(frozen=True)
 class ShotFrame:
-    """One frame: the files of its seeds (two or more), and its arrays on disk.
-
-    Attributes:
-        are_parts: Whether its renders are parts of one: they were decorrelated, as well as that can be measured.
-    """
+    """One frame: the files of its seeds (two or more), and its arrays on disk."""
 
     paths: tuple[Path, ...]
     images_file: ArrayFile
     initial_estimate_file: ArrayFile
-    are_parts: bool = False
 
     @property
     def images(self) -> Array:
@@ -71,7 +65,6 @@ class FrameLoader:
         features: What is read of each file.
         estimate: What makes the initial estimate.
         prefilter: What cleans albedo and normal, if they are to be clean.
-        decorrelate: What makes renders that are parts of one as good as independent ones.
         sources: Where the channels lie that are not where they are recognised.
     """
 
@@ -79,7 +72,6 @@ class FrameLoader:
     features: tuple[str, ...]
     estimate: Estimate
     prefilter: Cleaner | None
-    decorrelate: Decorrelator
     sources: Sources = DETECT
 
     def load(
@@ -105,9 +97,8 @@ class FrameLoader:
             if not has_noise(frames):
                 return None
             accumulated = accumulate() if accumulate else None
-            frames = accumulated.seeds(frames) if accumulated else self.decorrelate(paths, frames)
             images, factor = stack_seeds(frames, self.features, self.prefilter, accumulated)
             estimate = self.estimate(clean_mean(frames, self.prefilter, accumulated)) * factor
             save_array(estimate_path, np.minimum(estimate, RADIANCE_MAX).astype(np.float16))
             save_array(images_path, images)
-        return ShotFrame(tuple(paths), ArrayFile.of(images_path), ArrayFile.of(estimate_path), are_parts(paths))
+        return ShotFrame(tuple(paths), ArrayFile.of(images_path), ArrayFile.of(estimate_path))

@@ -58,9 +58,10 @@ def validate(
 ) -> tuple[dict[str, float], list[Array]]:
     """Means over held-out pairs, and the images (noisy, denoised[, reference]) of the first for the preview strip.
 
-    Keys: pair_error always; psnr_db and relmse where references exist.
+    Keys: pair_error always, of parts of one render only if there is nothing else; psnr_db and relmse where references exist.
     """
     chosen = pairs[:: -(-len(pairs) // MAX_PAIRS)]
+    only_parts = all(pair.are_parts for pair in chosen)
     measured: dict[str, list[float]] = {"pair_error": []}
     strip: list[Array] = []
     for pair in chosen:
@@ -69,7 +70,8 @@ def validate(
         reference = pair.reference
         noisy = [split_exposed(image)[COLOR] for image in images]
         denoised = [denoise_array(network, model, image, device, precision) for image in images]
-        measured["pair_error"] += [pair_error(denoised[0], noisy[0], noisy[1]), pair_error(denoised[1], noisy[1], noisy[0])]
+        if only_parts or not pair.are_parts:
+            measured["pair_error"] += [pair_error(denoised[0], noisy[0], noisy[1]), pair_error(denoised[1], noisy[1], noisy[0])]
         if reference is not None:
             halves = {f"reference_{name}": np.array(half[window]) for name, half in zip("ab", reference, strict=True)}
             measured.setdefault("psnr_db", []).append(psnr(image=denoised[0], **halves))

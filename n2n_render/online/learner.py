@@ -9,7 +9,6 @@ import numpy as np
 from ..engines.options import EngineOptions
 from ..errors import N2NError
 from ..frame.arrays import Array
-from ..guides.decorrelator import Decorrelator
 from ..guides.prefilter import Prefilter
 from ..judge.error import DIFFERENCE_TO_ERROR, ERROR_OF_MEAN, Calibration, Pictures, SharedError, difference
 from ..judge.evidence import limit_fireflies
@@ -98,8 +97,7 @@ class Learner:
         """cache: the folder of the arrays. frames: the numbers of all that will come, in order."""
         prefilter = Prefilter.open(start.model, engine) if start.model.clean_guides else None
         features = start.model.features
-        decorrelate = Decorrelator(features, prefilter, engine)
-        loader = FrameLoader(cache, features, initial_estimate_maker(start.checkpoint, engine), prefilter, decorrelate)
+        loader = FrameLoader(cache, features, initial_estimate_maker(start.checkpoint, engine), prefilter)
         past = Past.open(start.model, frames, prefilter, engine) if start.model.reach else None
         return cls(start, loader, past, schedule, crops, count, engine.device)
 
@@ -130,14 +128,12 @@ class Learner:
         one, two = arrays.colors.astype(np.float32)
         targets, estimate = (limit_fireflies(two, one), limit_fireflies(one, two)), arrays.initial_estimate.astype(np.float32)
         if frame.alone is None:
-            if not arrays.are_parts:  # of which the usual ratio says more
-                self.calibration.add(halves, targets, estimate)
-                self.calibration.forget_all_but(CALIBRATED_BY)
+            self.calibration.add(halves, targets, estimate)
+            self.calibration.forget_all_but(CALIBRATED_BY)
             ratio = self.calibration.ratio() - 0.5  # than one half, the mean of both is half a difference better
             return Painted((halves[0] + halves[1]) / 2, ratio * _mean_difference(halves))
-        if not arrays.are_parts:
-            self.shared_error.add(halves, frame.alone, targets, estimate)
-            self.shared_error.forget_all_but(CALIBRATED_BY)
+        self.shared_error.add(halves, frame.alone, targets, estimate)
+        self.shared_error.forget_all_but(CALIBRATED_BY)
         own = DIFFERENCE_TO_ERROR * ERROR_OF_MEAN * _mean_difference(halves)
         squared_error = own + self.shared_error.factor() * _mean_difference(frame.alone)
         return Painted(self._picture(loop, combine(arrays.images, range(2))), squared_error)

@@ -14,7 +14,7 @@ class SampleOptions(Checked):
     spp: Samples
     out: str | None = None  # None: datasets/<scene's name>
     seeds: Seeds = 2  # any two of them are a training pair; one alone is for `evaluate --more`
-    parts: bool | None = None  # of one render, or seeds of their own; None: as the folder's renders are, else parts
+    independent: bool = False  # also the authored view of several has seeds of its own; else its renders are parts of one
     frames: Frames | None = None  # None: the frame that the scene was saved at
     views: Views = 1  # cameras around the authored one, which is view 0
     size: Size | None = None  # (width_px, height_px), a percentage, or as authored

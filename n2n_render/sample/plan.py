@@ -143,17 +143,19 @@ def make_jobs(
     reference_spp: int | None,
     reference_frames: Sequence[int] | None,
     chunk: tuple[int, int] = (1, 1),
-    parts: bool = False,
+    in_parts: Sequence[str] = (),
 ) -> list[RenderJob]:
     """All jobs of this chunk, noisy ones first. A chunk takes whole frames, so that a pair stays on one machine.
 
-    `reference_frames` are frame numbers of an animation, view numbers of a still with several; None is the first. parts:
-    the noisy renders of a frame are parts of one.
+    `reference_frames` are frame numbers of an animation, view numbers of a still with several; None is the first.
+    in_parts: views whose noisy renders are parts of one.
     """
     places = [(view, frame) for view in views for frame in frames]
     own = places[chunk[0] - 1 :: chunk[1]]
     jobs = [
-        RenderJob(FrameName(view, frame, "s", seed, spp), seeds * parts) for view, frame in own for seed in range(1, seeds + 1)
+        RenderJob(FrameName(view, frame, "s", seed, spp), seeds if view in in_parts else 0)
+        for view, frame in own
+        for seed in range(1, seeds + 1)
     ]
     if reference_spp:
         chosen = reference_places(views, frames, reference_frames)
@@ -208,7 +210,7 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
         compare(f"scene {key}", old["scene"][key], new["scene"][key])
     for key in ("blender", "spp", "size"):
         compare(key, old[key], new[key])
-    compare("parts of one render", old["parts"], new["parts"])
+    compare("views in parts of one render", old["in_parts"], new["in_parts"])
     for key in sorted(set(old["settings"]) | set(new["settings"])):
         compare(f"setting {key}", old["settings"].get(key), new["settings"].get(key))
     if old["reference_spp"] and new["reference_spp"]:

@@ -22,6 +22,7 @@ from . import plan
 from .launch import Worker
 from .options import SampleOptions
 
+AUTHORED = "v000"  # the view of the scene's own camera
 PARTIAL = ".partial-"  # in the dataset: where its files are until they are whole
 
 
@@ -89,7 +90,7 @@ def _sample(options: SampleOptions, scene: Path, folder: Path, worker: Worker, p
     if options.views > 1:
         progress.note(f"opening {scene.name} and placing {options.views - 1} cameras …")
     described = worker.ask(_open_request(options, scene, folder))
-    manifest = _manifest(options, scene, described, _are_parts(options, folder))
+    manifest = _manifest(options, scene, described, _in_parts(options, folder))
     _tell_tries(described["view_tries"], progress)
     jobs = plan.make_jobs(
         list(described["views"]),
@@ -99,7 +100,7 @@ def _sample(options: SampleOptions, scene: Path, folder: Path, worker: Worker, p
         options.reference_spp,
         options.reference_frames,
         options.chunk,
-        manifest["parts"],
+        manifest["in_parts"],
     )
     manifest = _reconcile(folder, manifest)
     missing = [job for job in jobs if not is_readable(folder / job.name.filename)]
@@ -139,13 +140,14 @@ def _tell_tries(tries: dict[str, int], progress: Progress) -> None:
         progress.note(f"{len(tries)} moved view(s): {sum(tries.values())} places were tried, most for {most} ({tries[most]})")
 
 
-def _are_parts(options: SampleOptions, folder: Path) -> bool:
-    if options.parts is not None:
-        return options.parts
-    return bool(read_manifest(folder)["parts"]) if (folder / MANIFEST).exists() else True
+def _in_parts(options: SampleOptions, folder: Path) -> list[str]:
+    """The authored view of several, which is not needed for training; a folder's renders stay what they are."""
+    if (folder / MANIFEST).exists():
+        return list(read_manifest(folder)["in_parts"])
+    return [AUTHORED] if options.views > 1 and options.seeds > 1 and not options.independent else []
 
 
-def _manifest(options: SampleOptions, scene: Path, described: dict[str, Any], parts: bool) -> dict[str, Any]:
+def _manifest(options: SampleOptions, scene: Path, described: dict[str, Any], in_parts: list[str]) -> dict[str, Any]:
     names = ("scene_name", "view_layer", "camera")
     return {
         "format": 1,
@@ -159,7 +161,7 @@ def _manifest(options: SampleOptions, scene: Path, described: dict[str, Any], pa
         "devices": [described["device"]],
         "spp": options.spp,
         "seeds": options.seeds,
-        "parts": parts,
+        "in_parts": in_parts,
         "size": described["size"],
         "fps": described["fps"],
         "frames": described["frames"],

@@ -9,7 +9,6 @@ from pathlib import Path
 from ..engines.options import EngineOptions
 from ..errors import N2NError, doubt
 from ..guides.accumulation import Accumulator
-from ..guides.decorrelator import Decorrelator
 from ..guides.prefilter import Prefilter
 from ..io.dataset import MANIFEST, Pair, find_datasets, find_pairs, read_manifest, split_pairs
 from ..io.sequence import find_windows
@@ -58,7 +57,7 @@ def load_pairs(
     """Decodes all pairs with the model's guides.
 
     Args:
-        engine: Of what makes the pictures by which neighbours, and parts of one render, are judged.
+        engine: Of what makes the neighbours' pictures.
         held: Until it is closed no other training removes anything from the caches.
     """
     folders = find_datasets([Path(root) for root in source.data])
@@ -75,13 +74,13 @@ def load_pairs(
         windows = find_windows(groups, source.temporal, list(source.shots))
         accumulator = Accumulator.open(model.features, groups, windows, None, prefilter, engine)
     held.enter_context(used_caches(pairs))
-    cached, decorrelate = {}, Decorrelator(model.features, prefilter, engine)
+    cached = {}
     for index, pair in enumerate(pairs):
         seen = None
         if accumulator:
             accumulator.neighbors.check(index)
             seen = SeenFrom(accumulator, pairs, index)
-        cached[pair] = cache_pair(pair, model.features, prefilter, seen, decorrelate)
+        cached[pair] = cache_pair(pair, model.features, prefilter, seen)
         progress.advance(1, f"decoding {pair.name}")
     training, validation = _split(source, pairs, cached)
     single = set(training) & set(validation)
@@ -105,6 +104,8 @@ def _split(source: Source, pairs: list[Pair], cached: Mapping[Pair, CachedPair])
         still = next(pair for pair in pairs if pair not in noisy)
         doubt(f"{len(pairs) - len(noisy)} of {len(pairs)} pairs hold no noise, like {still.name}: nothing is learned from them")
     training, validation = split_pairs(noisy, source.validation_fraction)
+    if not source.references_only:
+        training, validation = _without_parts(training, validation, [pair for pair in noisy if cached[pair].are_parts])
     if source.references_only:
         training = [pair for pair in training if pair.references]
         if not training:
@@ -112,6 +113,19 @@ def _split(source: Source, pairs: list[Pair], cached: Mapping[Pair, CachedPair])
                 "--target reference needs references of views that are not held out, and there are none",
                 "Sample with --reference-spp N --reference-frames 0,1,2,…",
             )
+    return training, validation
+
+
+def _without_parts(training: list[Pair], validation: list[Pair], parts: list[Pair]) -> tuple[list[Pair], list[Pair]]:
+    """Of parts of one render, one says something of the other's noise: none is trained on, and others judge besides."""
+    training = [pair for pair in training if pair not in parts]
+    if parts and all(pair in parts for pair in validation):
+        training, validation = training[1:], [*validation, *training[:1]]
+    if not training:
+        raise N2NError(
+            f"{parts[0].name}: its renders are parts of one render, and too few other views are there to train on",
+            "Sample more --views, or with --independent.",
+        )
     return training, validation
 
 

@@ -7,7 +7,6 @@ from conftest import noisy_frame, true_frame
 
 from n2n_render.frame.frame import mean_frame
 from n2n_render.frame.transfer import exposure
-from n2n_render.guides.decorrelator import Decorrelator
 from n2n_render.io.exr import read_frame, write_frame
 from n2n_render.io.renders import read_group
 from n2n_render.judge.held_out import TILE_PX, held_out_pixels
@@ -122,7 +121,7 @@ def test_large_frames_are_looked_at_more(tmp_path, make_crops):
 
 
 def loaded(paths, folder, key="key", estimate=lambda frame: frame.color * 0 + 0.25):
-    return FrameLoader(folder, ("albedo",), estimate, None, Decorrelator(("albedo",))).load(paths, None, key)
+    return FrameLoader(folder, ("albedo",), estimate, None).load(paths, None, key)
 
 
 def test_a_loaded_frame_holds_exposed_seeds_guides_and_an_initial_estimate(make_dataset, tmp_path):

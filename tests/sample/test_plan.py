@@ -17,7 +17,7 @@ MANIFEST = {
     "devices": ["CPU"],
     "spp": 8,
     "seeds": 2,
-    "parts": True,
+    "in_parts": [],
     "size": [64, 36],
     "fps": 24.0,
     "frames": [1],
@@ -142,7 +142,7 @@ def test_every_file_has_its_own_cycles_seed():
 @pytest.mark.parametrize(("spp", "firsts"), [(8, [16, 24]), (6, [16, 22]), (1, [2, 3]), (4, [8, 12, 16])])
 def test_parts_of_a_frame_follow_each_other_in_one_sequence(spp, firsts):
     """From a power of two on; references have seeds of their own, other frames other sequences."""
-    jobs = plan.make_jobs(["v000"], [1, 2], spp, len(firsts), 64, [1, 2], parts=True)
+    jobs = plan.make_jobs(["v000"], [1, 2], spp, len(firsts), 64, [1, 2], in_parts=["v000"])
     noisy = [job for job in jobs if job.name.kind == "s"]
     for frame in (1, 2):
         assert [job.samples.start for job in noisy if job.name.frame == frame] == firsts
@@ -153,12 +153,12 @@ def test_parts_of_a_frame_follow_each_other_in_one_sequence(spp, firsts):
     assert all(job.samples == range(64, 128) and job.sequence == 128 for job in others)
 
 
-@pytest.mark.parametrize("parts", [True, False])
-def test_more_samples_than_cycles_numbers_are_refused(parts):
+@pytest.mark.parametrize("in_parts", [["v000"], []])
+def test_more_samples_than_cycles_numbers_are_refused(in_parts):
     """It would take fewer without a word."""
-    assert plan.make_jobs(["v000"], [1], 2**21, 2, None, None, parts=parts)
+    assert plan.make_jobs(["v000"], [1], 2**21, 2, None, None, in_parts=in_parts)
     with pytest.raises(N2NError, match="16,777,216"):
-        plan.make_jobs(["v000"], [1], 2**24, 2, None, None, parts=parts)
+        plan.make_jobs(["v000"], [1], 2**24, 2, None, None, in_parts=in_parts)
 
 
 def test_independent_renders_begin_alike_with_seeds_of_their_own():
@@ -185,7 +185,7 @@ def test_disk_estimate_grows_with_jobs_and_pixels():
         (changed(spp=16), "spp: there 8, now 16"),
         (changed(size=[32, 18]), "size"),
         (changed(blender="4.2.0"), "blender"),
-        (changed(parts=False), "parts of one render"),
+        (changed(in_parts=["v000"]), "views in parts of one render"),
         (changed(scene={**MANIFEST["scene"], "sha256": "cd"}), "sha256"),
         (changed(scene={**MANIFEST["scene"], "camera": "Other"}), "camera"),
         (changed(scene={**MANIFEST["scene"], "view_layer": "Other"}), "view_layer"),

@@ -5,10 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from n2n_render.errors import N2NError
 from n2n_render.io.dataset import FrameName, find_pairs, read_manifest
 from n2n_render.io.exr import ExrImage, read_frame
-from n2n_render.io.renders import are_parts
 from n2n_render.sample.plan import RenderJob
 
 pytestmark = pytest.mark.blender
@@ -83,7 +81,7 @@ def test_reference_halves_are_independent(stack):
 
 def test_the_same_seed_gives_the_same_pixels(noisy, scenes, run_sample, tmp_path):
     """A file that is rendered again, in another folder, is the same in all features."""
-    run_sample(scenes.moving, 4, tmp_path / "again", scene_name="Other", parts=False)
+    run_sample(scenes.moving, 4, tmp_path / "again", scene_name="Other")
     for seed in (1, 2):
         assert same(read(noisy, seed=seed), read(tmp_path / "again", seed=seed))
     assert not np.array_equal(read(noisy, seed=1).color, read(noisy, seed=2).color)
@@ -147,14 +145,13 @@ def plain(scenes, animation, plain_render, tmp_path_factory):
     folder = tmp_path_factory.mktemp("plain")
 
     def wanted(name, frame, **options):
-        job = RenderJob(FrameName("v000", frame, "s", 1, 4), 2)
+        job = RenderJob(FrameName("v000", frame, "s", 1, 4))
         return {
             "path": str(folder / f"{name}.exr"),
             "frame": frame,
             "seed": job.cycles_seed,
             "spp": 4,
             "skip": job.samples.start,
-            "sequence": job.sequence,
             "size": SIZE,
             **options,
         }
@@ -164,7 +161,6 @@ def plain(scenes, animation, plain_render, tmp_path_factory):
         [
             *[wanted(f"frame{frame}", frame) for frame in (1, 5, 10)],
             wanted("single", 5, interleave=True),
-            wanted("whole", 5, spp=8),
             wanted("still", 5, motion_blur=False),
             wanted("sharp", 5, motion_blur=True, depth_of_field=False),
         ],
@@ -176,14 +172,6 @@ def plain(scenes, animation, plain_render, tmp_path_factory):
 def test_pictures_equal_those_of_a_plain_blender(animation, plain, frame):
     """Motion blur, depth of field and the camera of the timeline's marker are as authored; compositing is off."""
     assert same(read(animation, frame=frame), read_frame(plain[f"frame{frame}"], FEATURES))
-
-
-def test_the_mean_of_two_parts_is_one_render_of_all_samples(animation, plain):
-    """Not one pixel differs from what a plain Blender makes of twice the samples."""
-    one, two = (read(animation, frame=5, seed=seed).color for seed in (1, 2))
-    whole = read_frame(plain["whole"], FEATURES).color
-    np.testing.assert_allclose((one + two) / 2, whole, rtol=1e-4, atol=1e-5)
-    assert np.abs(one - whole).max() > 0.01
 
 
 @pytest.mark.parametrize("name", ["still", "sharp"])
@@ -207,29 +195,10 @@ def test_animated_things_move(animation):
 
 
 def test_frames_do_not_share_their_noise(animation):
-    """Each frame has another seed in its files' notes; its two renders hold other samples."""
+    """The two seeds of one frame and the seeds of two frames are six different numbers in the files' notes."""
     notes = [json.loads(header_note(path)) for path in sorted(animation.glob("*.exr"))]
-    assert len(notes) == 6 and len({note["cycles_seed"] for note in notes}) == 3
-    assert {(note["seed"], note["first_sample"]) for note in notes} == {(1, 8), (2, 12)}
-
-
-def test_seeds_of_their_own_are_independent_renders(scenes, run_sample, tmp_path):
-    """--independent, as before there were parts; the folder's renders stay what they are."""
-    run_sample(scenes.moving, 2, tmp_path / "own", frames=(5,), parts=False)
-    files = sorted((tmp_path / "own").glob("*.exr"))
-    notes = [json.loads(header_note(path)) for path in files]
-    assert len({note["cycles_seed"] for note in notes}) == 2 and {note["first_sample"] for note in notes} == {2}
-    assert not are_parts(files)
-    done, _ = run_sample(scenes.moving, 2, tmp_path / "own", frames=(5, 6))
-    assert not done.manifest["parts"] and done.jobs == 2
-    with pytest.raises(N2NError, match="parts of one render: there False, now True"):
-        run_sample(scenes.moving, 2, tmp_path / "own", frames=(5,), parts=True)
-
-
-def test_parts_are_recognised_by_their_headers(animation):
-    one, two = sorted(animation.glob("*f0005_s*.exr"))
-    other = next(animation.glob("*f0010_s0001*.exr"))
-    assert are_parts([one, two]) and not are_parts([one]) and not are_parts([one, one]) and not are_parts([one, other])
+    assert len({note["cycles_seed"] for note in notes}) == len(notes) == 6
+    assert {note["first_sample"] for note in notes} == {4}
 
 
 def header_note(path):
