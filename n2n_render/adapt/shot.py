@@ -136,7 +136,9 @@ class Shot:
         with reporter("reading") as progress:
             if names := self.names():
                 progress.note(names)
-            if parts := [group[0] for index, group in enumerate(self.groups) if self.subjects[index] and index not in self.teaching]:
+            if parts := [
+                group[0] for index, group in enumerate(self.groups) if self.subjects[index] and index not in self.teaching
+            ]:
                 progress.note(f"denoised, not trained on: {parts[0].name} and its other renders are parts of one render")
             progress.start(len(chosen), len(chosen))
             for subject in (*chosen, *others):

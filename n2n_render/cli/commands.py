@@ -38,8 +38,8 @@ for learning in (train, adapt, online):
 @click.option(
     "--independent",
     is_flag=True,
-    help="With --views: the authored view, too, has seeds of its own. Else its renders are parts of one, which denoises better; "
-    "the other views are for training.",
+    help="With --views: the authored view, too, has seeds of its own. Else its renders are parts of one: that denoises better, "
+    "and the other views are for training.",
 )
 @click.option("--frames", metavar="1-100x5", help="Frames of an animation: 1-100, 1-100x5 or 1,7,20.")
 @click.option("--views", type=click.IntRange(1), default=1, help="Cameras around the authored one (view 0) of a still.")

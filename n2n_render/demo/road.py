@@ -6,7 +6,7 @@ from pathlib import Path
 from ..adapt import AdaptOptions, adapt
 from ..denoise import load_denoiser
 from ..evaluate.pictures import write_comparison
-from ..evaluate.rival import are_one_render
+from ..evaluate.rival import name_of_one_render
 from ..evaluate.scores import ViewScores, check_packages, compare_view
 from ..evaluate.views import find_finished, find_views
 from ..frame.channels import FEATURES
@@ -69,7 +69,7 @@ def demo(options: DemoOptions, reporter: Reporter = silent) -> Shown:
             {"from scratch": load_denoiser(str(run))},
             with_oidn=True,
             finished={"adapted": find_finished([adapted], [view])[adapted][view]},
-            parts=are_one_render([view]),
+            parts=name_of_one_render([view]),
         )
     return Shown(compared.view, write_comparison(compared, folder), Path(adapted), run)
 

@@ -20,7 +20,7 @@ from ..progress import Progress, Reporter, silent
 from .flicker import change_errors, mean_change
 from .options import EvaluateOptions
 from .pictures import write_comparison
-from .rival import are_one_render, command_for_one_render, find_more, one_renders
+from .rival import command_for_one_render, find_more, name_of_one_render, one_renders
 from .samples_worth import oidn_ladder
 from .scores import ComparedView, Scores, ViewScores, check_packages, compare_view, means
 from .views import find_finished, find_views, follows, was_trained_on
@@ -70,7 +70,7 @@ def evaluate(options: EvaluateOptions, reporter: Reporter = silent) -> Evaluated
     pairs = find_views(options.data)
     more = find_more(options.more, pairs)
     rivals = one_renders(more, pairs) if options.oidn else {}
-    parts = are_one_render(pairs)
+    parts = name_of_one_render(pairs)
     comparing = _Comparing(options, denoisers, checkpoints, find_finished(options.frames, pairs), rivals, parts)
     with reporter("evaluating") as progress:
         progress.start(len(pairs), len(pairs))
@@ -99,7 +99,7 @@ class _Comparing:
         checkpoints: list[Checkpoint],
         finished: dict[str, dict[Pair, Path]],
         rivals: dict[Pair, Path],
-        parts: bool,
+        parts: str | None,
     ):
         self.options, self.denoisers, self.checkpoints = options, denoisers, checkpoints
         self.finished, self.rivals, self.parts = finished, rivals, parts

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..errors import N2NError, doubt
 from ..io.dataset import Pair, find_datasets, find_files, read_manifest
-from ..io.renders import are_parts
+from ..io.renders import are_one_render
 from .views import samples_of
 
 
@@ -62,9 +62,14 @@ def total_samples(pair: Pair) -> int:
     return sum(samples_of(path) for path in pair.noisy)
 
 
-def are_one_render(pairs: Sequence[Pair]) -> bool:
-    """Whether the renders of each view are parts of one: the rival is there already."""
-    return all(are_parts(pair.noisy) for pair in pairs)
+def name_of_one_render(pairs: Sequence[Pair]) -> str | None:
+    """What the mean of all renders of each view is called where they are parts of one, so that the rival is there already: the
+    same for all views. None: they are not.
+    """
+    if not all(are_one_render(pair.noisy) for pair in pairs):
+        return None
+    samples = {total_samples(pair) for pair in pairs}
+    return f"one render of {samples.pop()}" if len(samples) == 1 else "one render of all samples"
 
 
 def one_renders(more: Iterable[Renders], pairs: Sequence[Pair]) -> dict[Pair, Path]:

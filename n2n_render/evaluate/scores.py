@@ -21,7 +21,6 @@ from ..frame.frame import mean_frame
 from ..io.dataset import Pair
 from ..io.exr import read_frame
 from ..io.renders import read_group
-from .rival import total_samples
 from .views import References, read_finished, read_references, samples_of
 
 METRICS = ("psnr_db", "ssim", "relmse", "smape", "flip")
@@ -75,7 +74,7 @@ def compare_view(
     held_out: bool = True,
     finished: Mapping[str, Path] | None = None,
     one_render: Path | None = None,
-    parts: bool = False,
+    parts: str | None = None,
 ) -> ComparedView:
     """All methods on one view.
 
@@ -86,7 +85,7 @@ def compare_view(
         held_out: see `ViewScores`.
         finished: name → a file that is denoised already.
         one_render: for Open Image Denoise, of as many samples as all seeds have together.
-        parts: the seeds are parts of one render, and their mean is that.
+        parts: where the seeds are parts of one render, what their mean is called.
     """
     images = _pictures(pair, denoisers, with_oidn, finished or {}, one_render, parts)
     references = read_references(pair)
@@ -104,7 +103,7 @@ def _pictures(
     with_oidn: bool,
     finished: Mapping[str, Path],
     one_render: Path | None,
-    parts: bool,
+    parts: str | None,
 ) -> dict[str, NDArray[np.float32]]:
     """Method → radiance (H, W, 3)."""
     features = {feature for denoiser in denoisers.values() for feature in denoiser.features}
@@ -112,8 +111,8 @@ def _pictures(
         features |= {"albedo", "normal"}
     frames = read_group(pair.noisy, None, tuple(feature for feature in FEATURES if feature in features))
     mean = mean_frame(frames)
-    all_of_them = f"one render of {total_samples(pair)}" if parts else f"mean of {len(frames)}"
-    images = {ALONE[parts]: frames[0].color, f"noisy, {all_of_them}": mean.color}
+    all_of_them = parts or f"mean of {len(frames)}"
+    images = {ALONE[parts is not None]: frames[0].color, f"noisy, {all_of_them}": mean.color}
     images.update({name: denoiser.denoise(mean) for name, denoiser in denoisers.items()})
     if with_oidn:
         images[f"{OIDN}, {all_of_them}"] = oidn.denoise_best(mean)

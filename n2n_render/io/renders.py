@@ -33,12 +33,20 @@ def read_group(paths: Sequence[Path], layer: str | None, features: tuple[str, ..
 
 
 def are_parts(paths: Sequence[Path]) -> bool:
-    """Whether they hold different samples of one render, by what `sample` writes into their headers."""
+    """Whether two of them hold samples of one render, by what `sample` notes in their headers: one says something of the
+    other's noise.
+    """
+    seeds = [note["cycles_seed"] for note in map(_note, paths) if "cycles_seed" in note]
+    return len(set(seeds)) < len(seeds)
+
+
+def are_one_render(paths: Sequence[Path]) -> bool:
+    """Whether their mean is one render, by what `sample` notes in their headers: samples of one sequence, without a gap."""
     notes = [_note(path) for path in paths]
-    if len(notes) < 2 or any("first_sample" not in note for note in notes):
+    if len({(note.get("cycles_seed"), note.get("sequence"), note.get("spp")) for note in notes}) != 1 or len(notes) < 2:
         return False
-    seeds, firsts = ({note.get(key) for note in notes} for key in ("cycles_seed", "first_sample"))
-    return len(seeds) == 1 and len(firsts) == len(notes)
+    firsts = sorted(note.get("first_sample", 0) for note in notes)
+    return all(after - before == notes[0].get("spp") for before, after in zip(firsts, firsts[1:], strict=False))
 
 
 def _note(path: Path) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def _sample(options: SampleOptions, scene: Path, folder: Path, worker: Worker, p
     if options.views > 1:
         progress.note(f"opening {scene.name} and placing {options.views - 1} cameras …")
     described = worker.ask(_open_request(options, scene, folder))
-    manifest = _manifest(options, scene, described, _in_parts(options, folder))
+    manifest = _manifest(options, scene, described, _in_parts(options, folder, described["renders_parts"]))
     _tell_tries(described["view_tries"], progress)
     jobs = plan.make_jobs(
         list(described["views"]),
@@ -140,11 +140,12 @@ def _tell_tries(tries: dict[str, int], progress: Progress) -> None:
         progress.note(f"{len(tries)} moved view(s): {sum(tries.values())} places were tried, most for {most} ({tries[most]})")
 
 
-def _in_parts(options: SampleOptions, folder: Path) -> list[str]:
+def _in_parts(options: SampleOptions, folder: Path, renders_parts: bool) -> list[str]:
     """The authored view of several, which is not needed for training; a folder's renders stay what they are."""
     if (folder / MANIFEST).exists():
         return list(read_manifest(folder)["in_parts"])
-    return [AUTHORED] if options.views > 1 and options.seeds > 1 and not options.independent else []
+    wanted = options.views > 1 and options.seeds > 1 and not options.independent
+    return [AUTHORED] if wanted and renders_parts else []
 
 
 def _manifest(options: SampleOptions, scene: Path, described: dict[str, Any], in_parts: list[str]) -> dict[str, Any]:

@@ -153,6 +153,7 @@ def test_the_end_of_its_input_ends_a_rendering_worker(scenes, launcher):
             "seed": 1,
             "spp": HOURS_SPP,
             "first_sample": 1,
+            "sequence": 1 + HOURS_SPP,
             "cycles_seed": 1,
             "path": None,
         },
@@ -163,11 +164,11 @@ def test_the_end_of_its_input_ends_a_rendering_worker(scenes, launcher):
         assert process.poll() is None
     time.sleep(2)
     assert process.poll() is None
-    process.stdin.close()
     try:
-        process.wait(20)
+        said, _ = process.communicate(timeout=20)  # ends its input
     finally:
         process.kill()
+    assert '"event"' not in said  # it was rendering
 
 
 def test_folders_of_dead_processes_are_removed_and_no_others(tmp_path):

@@ -48,6 +48,7 @@ class Stage:
         """What the manifest records."""
         return {
             "blender": bpy.app.version_string,
+            "renders_parts": settings.renders_parts(self.scene),
             "device": self.device,
             "scene_name": self.scene.name,
             "view_layer": self.layer.name,
@@ -73,7 +74,7 @@ class Stage:
         scene.render.resolution_percentage = request.get("percentage", 100)
         self.wanted = {**settings.counting(scene, self.layer), **self.settings, "use_motion_blur": scene.render.use_motion_blur}
         matrix = views.rounded(scene.camera.matrix_world)
-        note = {key: request[key] for key in ("view", "frame", "seed", "spp", "first_sample", "cycles_seed")}
+        note = {key: request[key] for key in ("view", "frame", "seed", "spp", "first_sample", "sequence", "cycles_seed")}
         scene.render.stamp_note_text = json.dumps({**note, "matrix": matrix})
         return matrix
 

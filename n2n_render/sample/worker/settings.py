@@ -157,10 +157,17 @@ def use_plain_output(render: Any) -> None:
     image.file_format, image.color_mode, image.color_depth = "OPEN_EXR", "RGBA", "32"
 
 
+def renders_parts(scene: Any) -> bool:
+    """Whether some samples of a longer sequence can be rendered. Before 5.0 the sequence is as long as the render: with one
+    seed the next samples of a pixel are, with blue noise, those that a pixel beside it had before.
+    """
+    return hasattr(scene.cycles, "use_sample_subset")
+
+
 def use_samples(scene: Any, first: int, spp: int, sequence: int) -> None:
     """So many samples of Cycles' sequence of so many, from number `first` on."""
     cycles = scene.cycles
-    if hasattr(cycles, "use_sample_subset"):  # 5.0
+    if renders_parts(scene):
         cycles.use_sample_subset, cycles.sample_subset_length = True, spp
         cycles.samples = sequence
     else:
