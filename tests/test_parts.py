@@ -97,7 +97,7 @@ def test_parts_alone_teach_nothing(sky, tmp_path):
 
 
 def test_train_holds_it_out(sky, tmp_path):
-    """Another view judges besides; with too few others that is said."""
+    """Another view judges besides, unless there is only one to train on; without any that is said."""
 
     def train(folder):
         options = ["--steps", 2, "--crop", 32, "--levels", 2, "--widths", "8,8", "--batch", 1, "--device", "cpu"]
@@ -111,7 +111,12 @@ def test_train_holds_it_out(sky, tmp_path):
     shutil.copytree(sky / "views", few)
     for path in (*files(few, 2), *files(few, 3)):
         path.unlink()
-    assert_refused(train(few), "too few other views")
+    done = train(few)
+    assert done.exit_code == 0, done.output
+    assert read_checkpoint(tmp_path / "few run" / "best.pt").provenance.trained_on == ("few/v001_f0001",)
+    for path in files(few, 1):
+        path.unlink()
+    assert_refused(train(few), "no other views")
 
 
 def test_the_rival_of_parts_is_their_mean(sky, scenes, run_sample, tmp_path):

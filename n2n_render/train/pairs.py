@@ -117,13 +117,15 @@ def _split(source: Source, pairs: list[Pair], cached: Mapping[Pair, CachedPair])
 
 
 def _without_parts(training: list[Pair], validation: list[Pair], parts: list[Pair]) -> tuple[list[Pair], list[Pair]]:
-    """Of parts of one render, one says something of the other's noise: none is trained on, and others judge besides."""
+    """Of parts of one render, one says something of the other's noise: none is trained on, and where there are enough
+    others, one of them judges besides.
+    """
     training = [pair for pair in training if pair not in parts]
-    if parts and all(pair in parts for pair in validation):
+    if all(pair in parts for pair in validation) and len(training) > 1:
         training, validation = training[1:], [*validation, *training[:1]]
     if not training:
         raise N2NError(
-            f"{parts[0].name}: its renders are parts of one render, and too few other views are there to train on",
+            f"{parts[0].name}: its renders are parts of one render, and no other views are there to train on",
             "Sample more --views, or with --independent.",
         )
     return training, validation
