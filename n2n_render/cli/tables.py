@@ -45,7 +45,7 @@ def rival_lines(command: str | None) -> list[str]:
         return []
     folder = shlex.join(shlex.split(command)[-1:])
     return [
-        f"{OIDN} is up to 0.3 dB better on one render of as many samples than on the mean of several, and has to be "
+        f"{OIDN} is up to 0.9 dB better on one render of as many samples than on the mean of several, and has to be "
         f"beaten there: {command} (and what else the dataset was sampled with), then evaluate --more {folder}"
     ]
 
