@@ -1,8 +1,8 @@
 """The honest rival: Open Image Denoise on one render of as many samples as all seeds together.
 
 Samples of one render are spread better than those of two seeds. Where a pair is parts of one render, the mean of both is that
-render, but for rounding; of independent seeds it comes from the folders of `--more`: datasets of the same views with other samples a
-pixel. It was 0.02 to 0.93 dB better there than on the mean of two seeds, on six scenes.
+render, but for rounding; of independent seeds it comes from the folders of `--more`: datasets of the same views with other
+samples a pixel. It was 0.02 to 0.93 dB better there than on the mean of two seeds, on six scenes.
 """
 
 import shlex
