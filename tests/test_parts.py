@@ -138,8 +138,9 @@ def test_with_independent_every_view_has_seeds_of_its_own(scenes, run_sample, tm
     assert not are_parts(files(tmp_path / "own"))
     done, _ = run_sample(scenes.moving, 1, tmp_path / "own", **{**wanted, "views": 3})
     assert done.manifest["in_parts"] == [] and done.jobs == 2
-    with pytest.raises(N2NError, match="other settings"):
-        run_sample(scenes.moving, 2, tmp_path / "own", **wanted)
+    run_sample(scenes.moving, 1, tmp_path / "parts", **wanted)
+    with pytest.raises(N2NError, match=r"views in parts of one render: there \['v000'\], now \[\]"):
+        run_sample(scenes.moving, 1, tmp_path / "parts", independent=True, **wanted)
 
 
 def test_a_blender_that_renders_no_parts_gives_each_render_its_seed(scenes, run_sample, tmp_path, monkeypatch):

@@ -142,10 +142,11 @@ def _tell_tries(tries: dict[str, int], progress: Progress) -> None:
 
 def _in_parts(options: SampleOptions, folder: Path, renders_parts: bool) -> list[str]:
     """The authored view of several, which is not needed for training; a folder's renders stay what they are."""
+    if options.independent:
+        return []
     if (folder / MANIFEST).exists():
         return list(read_manifest(folder)["in_parts"])
-    wanted = options.views > 1 and options.seeds > 1 and not options.independent
-    return [AUTHORED] if wanted and renders_parts else []
+    return [AUTHORED] if options.views > 1 and options.seeds > 1 and renders_parts else []
 
 
 def _manifest(options: SampleOptions, scene: Path, described: dict[str, Any], in_parts: list[str]) -> dict[str, Any]:
