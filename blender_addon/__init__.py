@@ -1,8 +1,9 @@
-"""N2N Denoise, a Blender extension: the Denoise button. README.md beside this file says what each file is for."""
+"""Shot Denoise, a Blender extension: the Denoise button. README.md beside this file says what each file is for."""
 
 import bpy
 
-from . import animation, denoise, handlers, jobs, panel, programs, session, settings, training
+from .process import programs
+from .ui import animation, denoise, handlers, jobs, panel, session, settings, training
 
 CLASSES = (*settings.CLASSES, *denoise.CLASSES, *animation.CLASSES, *training.CLASSES, *panel.CLASSES)
 

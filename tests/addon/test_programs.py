@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parents[2] / "blender_addon"
 def programs():
     """The module without the package around it, which needs Blender."""
     sys.modules["n2n_addon"] = types.ModuleType("n2n_addon")
-    sys.modules["n2n_addon"].__path__ = [str(FOLDER)]
+    sys.modules["n2n_addon"].__path__ = [str(FOLDER / "process")]
     yield importlib.import_module("n2n_addon.programs")
     for name in [name for name in sys.modules if name.split(".")[0] == "n2n_addon"]:
         del sys.modules[name]

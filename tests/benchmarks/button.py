@@ -14,7 +14,7 @@ ROUNDS = 5
 
 def main(archive, size="1920x1080", model="oidn-large"):
     bpy.ops.extensions.package_install_files(filepath=archive, repo="user_default", enable_on_install=True)
-    from bl_ext.user_default.n2n_denoise import denoise
+    from bl_ext.user_default.n2n_denoise.ui import denoise
 
     scene = bpy.context.scene
     scene.render.engine, scene.cycles.samples = "CYCLES", 1

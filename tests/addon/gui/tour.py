@@ -172,7 +172,7 @@ def _hide_other_panels():
 
 
 def _addon(name):
-    return sys.modules[f"bl_ext.user_default.n2n_denoise.{name}"]
+    return sys.modules[f"bl_ext.user_default.n2n_denoise.ui.{name}"]
 
 
 def _window():

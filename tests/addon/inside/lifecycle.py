@@ -62,7 +62,7 @@ def disabling_leaves_no_trace(folder):
     assert room.same(room.composite(scene), noisy)
 
     addon_utils.enable(MODULE, default_set=True)
-    assert importlib.import_module(MODULE) is room.addon()
+    assert importlib.import_module(f"{MODULE}.ui") is room.addon()
     bpy.context.scene.n2n.model = "oidn-small"
     bpy.ops.render.render()
     assert bpy.ops.n2n.denoise() == {"FINISHED"}

@@ -14,7 +14,7 @@ SIZE = (96, 54)
 
 def addon():
     """The extension's own modules."""
-    return sys.modules["bl_ext.user_default.n2n_denoise"]
+    return sys.modules["bl_ext.user_default.n2n_denoise.ui"]
 
 
 def preferences():

@@ -7,10 +7,10 @@ import tempfile
 
 import bpy
 
-from . import runtime
-from .errors import Problem
+from ..process import runtime
+from ..process.errors import Problem
 from .settings import PACKAGE, preferences
-from .worker import Worker
+from ..process.worker import Worker
 
 STARTED = {}  # command → Worker
 KNOWN = {"models": [], "devices": {}}  # from the last `describe`

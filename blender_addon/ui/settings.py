@@ -5,7 +5,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, St
 
 from .versions import RELATIVE
 
-PACKAGE = __package__
+PACKAGE = __package__.rpartition(".")[0]  # the extension itself
 
 
 class Settings(bpy.types.PropertyGroup):

@@ -10,7 +10,7 @@ import traceback
 
 import bpy
 
-from .errors import Problem
+from ..process.errors import Problem
 
 TICK_S = 0.05
 BUSY_S = 0.02  # of a tick: steps are taken one after the other as long as there is something new

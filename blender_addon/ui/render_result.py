@@ -7,8 +7,9 @@ import uuid
 
 import bpy
 
-from . import jobs, runtime, session, versions
-from .errors import Problem
+from ..process import runtime
+from . import jobs, session, versions
+from ..process.errors import Problem
 
 DENOISED, RENDERED, COMPOSITE = "N2N Denoised", "N2N Rendered", "N2N Composite"
 

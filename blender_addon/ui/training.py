@@ -9,9 +9,10 @@ import uuid
 
 import bpy
 
-from . import jobs, programs, runtime, scenes, session
+from ..process import programs, runtime
+from . import jobs, scenes, session
 from .animation import output_folder
-from .errors import Problem
+from ..process.errors import Problem
 from .jobs import Job
 from .settings import preferences
 

@@ -8,7 +8,7 @@ import time
 import bpy
 
 from . import composite, compositor, jobs, render_result, scenes, session
-from .errors import Problem
+from ..process.errors import Problem
 from .jobs import Job, cancel, is_running
 from .settings import preferences
 

@@ -2,7 +2,7 @@
 
 import bpy
 
-from .errors import Problem
+from ..process.errors import Problem
 
 _files = {"opened": 0}  # since the extension was enabled
 

@@ -9,7 +9,7 @@ import bpy
 
 from . import composite, jobs, render_result, scenes, session
 from .denoise import ask_denoise
-from .errors import Problem
+from ..process.errors import Problem
 from .jobs import Job
 
 RECORD = "n2n.json"  # beside the denoised frames: what they were made with

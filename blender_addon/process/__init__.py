@@ -1,0 +1,1 @@
+"""What runs beside Blender and how it is asked. No bpy here."""
