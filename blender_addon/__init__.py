@@ -2,10 +2,9 @@
 
 import bpy
 
-from .process import programs
-from .ui import animation, denoise, handlers, jobs, panel, session, settings, training
+from .ui import animation, choices, denoise, handlers, jobs, panel, session, settings
 
-CLASSES = (*settings.CLASSES, *denoise.CLASSES, *animation.CLASSES, *training.CLASSES, *panel.CLASSES)
+CLASSES = (*settings.CLASSES, *denoise.CLASSES, *choices.CLASSES, *animation.CLASSES)
 
 
 def register():
@@ -20,12 +19,10 @@ def unregister():
     jobs.stop()
     handlers.unregister()
     panel.unregister()
-    training.forget_preview()
     session.stop()
-    programs.stop()
     if not settings.preferences().keep_nodes:
         for scene in bpy.data.scenes:
-            denoise.remove_from(scene)
+            choices.remove_from(scene)
     del bpy.types.Scene.n2n
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

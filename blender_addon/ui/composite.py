@@ -10,7 +10,7 @@ import shutil
 
 import bpy
 
-from . import compositor, render_result, scenes, versions
+from . import compositor, rendering, scenes, versions
 
 COPY = "n2n_copy"
 CANNOT = "The compositor was not run again: its tree renders another scene, or has Render Layers inside a group"
@@ -42,14 +42,16 @@ def run(context, place, frame: str, picture: str, exact: bool = False):
         copy = scene.copy()
         copy[COPY] = True
         stack.callback(forget_copies)
-        tree = versions.own_compositor_tree(copy)
+        tree = versions.own_compositor_tree(copy) if scene.render.use_compositing else None
+        tree = tree or versions.plain_compositor_tree(copy)
+        copy.render.use_compositing = True
         image = bpy.data.images.load(frame)
         tree[COPY] = image[COPY] = True
         if not _replace_render_layers(tree, (None, scene, copy), image):
             return False
         copy.n2n.after_render = False
         place_of_copy = scenes.Place(copy)
-        yield from render_result.render(context, place_of_copy)
+        yield from rendering.render(context, place_of_copy)
         _save(place_of_copy(), picture, exact)
         return True
 

@@ -1,82 +1,100 @@
-"""A node group "N2N Denoise" between each Render Layers node and all that follows it.
+"""A node group "Shot Denoise" between each Render Layers node and all that follows it.
 
-The group takes the denoised picture when what comes in is what was denoised, to the last bit of every pixel, and otherwise
-lets it through as it is: after a new render, on another frame or another machine the compositor never shows an old picture.
-Muted, it lets everything through.
+The group takes the denoised picture when what comes in is what was denoised (where two renders were learned from: either of
+them), to the last bit of every pixel, and otherwise lets it through as it is: after a new render, on another frame or another
+machine the compositor never shows an old picture. Muted, it lets everything through.
 """
 
 import json
+from typing import NamedTuple
 
 import bpy
 
 from . import versions
 
-GROUP = "N2N Denoise"
+GROUP = "Shot Denoise"
 GAP = 40  # between nodes
+PICTURES = ("Denoised", "Rendered", "First")  # nodes in the group, as the fields of Images
 SAME = 1e-12  # mean difference: a render that was saved and read again differs by nothing, another one by its noise
 
 
-def group_for(layer: str, denoised, rendered, several: bool):
+class Images(NamedTuple):
+    """Of a view layer. rendered: the last render; first: the other one that was learned from, else the same."""
+
+    denoised: bpy.types.Image
+    rendered: bpy.types.Image
+    first: bpy.types.Image
+
+
+def group_for(layer: str, images: Images, several: bool):
     """The node group of one view layer, made once and updated in place afterwards."""
     name = f"{GROUP}: {layer}" if several else GROUP
+    mine = images.denoised["n2n_scene"]
     group = next(
-        (
-            tree
-            for tree in bpy.data.node_groups
-            if tree.get("n2n_layer") == layer and tree.get("n2n_scene") == denoised["n2n_scene"]
-        ),
-        None,
+        (tree for tree in bpy.data.node_groups if tree.get("n2n_layer") == layer and tree.get("n2n_scene") == mine), None
     )
     if group is None:
-        group = _make_group(name)
-        group["n2n_layer"], group["n2n_scene"] = layer, denoised["n2n_scene"]
-    group.nodes["Denoised"].image, group.nodes["Rendered"].image = denoised, rendered
+        group = bpy.data.node_groups.new(name, "CompositorNodeTree")
+        group.interface.new_socket("Image", in_out="INPUT", socket_type="NodeSocketColor")
+        group.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+        group["n2n_layer"], group["n2n_scene"] = layer, mine
+    if not all(title in group.nodes for title in PICTURES):  # new, or of an earlier version
+        group.nodes.clear()
+        _fill(group)
+    for title, image in zip(PICTURES, images, strict=True):
+        group.nodes[title].image = image
     return group
 
 
-def _make_group(name):
-    group = bpy.data.node_groups.new(name, "CompositorNodeTree")
-    group.interface.new_socket("Image", in_out="INPUT", socket_type="NodeSocketColor")
-    group.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+def _fill(group):
     enter, leave = group.nodes.new("NodeGroupInput"), group.nodes.new("NodeGroupOutput")
     pictures = {}
-    for title, y in (("Denoised", -150), ("Rendered", 250)):
+    for title, y in zip(PICTURES, (-250, 350, 50), strict=True):
         pictures[title] = group.nodes.new("CompositorNodeImage")
         pictures[title].name = pictures[title].label = title
         pictures[title].location = (-600, y)
-    difference, factor, first, second, different = versions.new_mix(group, "DIFFERENCE")
-    factor.default_value = 1.0
-    brightness, levels = group.nodes.new("CompositorNodeRGBToBW"), group.nodes.new("CompositorNodeLevels")
-    same = versions.new_math(group, "LESS_THAN")
+    nearest, same = versions.new_math(group, "MINIMUM"), versions.new_math(group, "LESS_THAN")
     same.inputs[1].default_value = SAME
+    for socket, title, y in ((nearest.inputs[0], "Rendered", 350), (nearest.inputs[1], "First", 50)):
+        group.links.new(_difference(group, enter.outputs[0], pictures[title].outputs["Image"], y), socket)
     choice, share, noisy, clean, chosen = versions.new_mix(group, "MIX")
     for node, place in (
-        (enter, (-600, 50)),
-        (difference, (-300, 200)),
-        (brightness, (-120, 200)),
-        (levels, (50, 200)),
-        (same, (220, 200)),
-        (choice, (400, 50)),
-        (leave, (600, 50)),
+        (enter, (-900, 50)),
+        (nearest, (250, 200)),
+        (same, (420, 200)),
+        (choice, (600, 0)),
+        (leave, (800, 0)),
     ):
         node.location = place
     for source, target in (
-        (enter.outputs[0], first),
-        (pictures["Rendered"].outputs["Image"], second),
-        (different, brightness.inputs[0]),
-        (brightness.outputs[0], levels.inputs[0]),
-        (levels.outputs["Mean"], same.inputs[0]),
+        (nearest.outputs[0], same.inputs[0]),
         (same.outputs[0], share),
         (enter.outputs[0], noisy),
         (pictures["Denoised"].outputs["Image"], clean),
         (chosen, leave.inputs[0]),
     ):
         group.links.new(source, target)
-    return group
 
 
-def install(scene, found: dict[str, tuple]):
-    """`found`: view layer → (denoised image, rendered image). The artist's nodes and links are kept."""
+def _difference(group, first, second, y):
+    """The socket with the mean difference of two pictures."""
+    difference, factor, one, other, different = versions.new_mix(group, "DIFFERENCE")
+    factor.default_value = 1.0
+    brightness, levels = group.nodes.new("CompositorNodeRGBToBW"), group.nodes.new("CompositorNodeLevels")
+    for node, x in ((difference, -300), (brightness, -120), (levels, 50)):
+        node.location = (x, y)
+    for source, target in (
+        (first, one),
+        (second, other),
+        (different, brightness.inputs[0]),
+        (brightness.outputs[0], levels.inputs[0]),
+    ):
+        group.links.new(source, target)
+    return levels.outputs["Mean"]
+
+
+def install(scene, found: dict[str, Images]):
+    """`found`: view layer → its images. The artist's nodes and links are kept."""
     tree = versions.compositor_tree(scene)
     if tree is None:
         tree = versions.make_compositor_tree(scene)
@@ -84,7 +102,7 @@ def install(scene, found: dict[str, tuple]):
             return
         scene.n2n.made_tree = True
     for layer, images in found.items():
-        group = group_for(layer, *images, several=len(found) > 1)
+        group = group_for(layer, images, several=len(found) > 1)
         for source in [
             node for node in tree.nodes if node.type == "R_LAYERS" and node.layer == layer and node.scene in (scene, None)
         ]:

@@ -1,96 +1,173 @@
-"""The Denoise button: last render → denoised picture, shown and put into the compositor. And what belongs to it."""
+"""The Denoise button: last render → denoised picture, shown and put into the compositor."""
 
 import os
 import shutil
 import tempfile
 import time
+from dataclasses import dataclass
 
 import bpy
 
-from . import composite, compositor, jobs, render_result, scenes, session
 from ..process.errors import Problem
-from .jobs import Job, cancel, is_running
+from . import choices, composite, compositor, estimate, jobs, learning, looks, models, render_result, rendering, scenes, session
+from .jobs import Job
 from .settings import preferences
 
+PARTIAL = (models.COLOR_ONLY, "oidn-albedo")  # what fits renders without all of the passes
+FRAME = "frame.exr"
 LAST = {"seconds": {}}  # of the last picture, step by step; for benchmarks
 
 
+QUALITIES = [
+    ("SCENE", "As Chosen", "What is chosen in the panel"),
+    ("FAST", "Fast", "One pass over the finished render"),
+    ("BETTER", "Better", "The mean of four passes"),
+    ("BEST", "Best", "Renders once more with another seed, and learns this shot from both"),
+]
+SOFTER = "Softer than it could be: the render has no denoising passes. They are switched on now, for the next render"
+
+
 class N2N_OT_denoise(Job, bpy.types.Operator):
-    """Denoise the last render: no second rendering. The result is shown, and used by the compositor"""
+    """Denoise the last render. The result is shown, and used by the compositor"""
 
     bl_idname, bl_label, bl_options = "n2n.denoise", "Denoise", {"UNDO"}
     title = "Denoising"
+    quality: bpy.props.EnumProperty(name="Quality", items=QUALITIES, default="SCENE")
     write_still: bpy.props.BoolProperty(
         name="Write Still", description="Also write the picture to the scene's output path, as a render in background does"
     )
 
     def work(self, context):
         place, seconds = scenes.Place(context.scene), {}
+        quality = context.scene.n2n.quality if self.quality == "SCENE" else self.quality
         writes = self.write_still or (bpy.app.background and not self.properties.is_property_set("write_still"))
-        LAST["seconds"] = seconds
+        LAST["seconds"], lap = seconds, _clock()
         folder = tempfile.mkdtemp(prefix="n2n_", dir=bpy.app.tempdir)
         try:
             yield 0.0, "saving the render"
-            lap = _clock()
-            noisy = os.path.join(folder, "render.exr")
-            yield from _save_render(context, place, noisy)
-            seconds["save"] = lap()
-            yield 0.0, "starting"
+            work = _learned(context, place, folder) if quality == "BEST" else _denoised(context, place, folder, quality)
+            still = yield from work
+            seconds["worker"], seconds["inside"], seconds["save"] = lap(), still.seconds, still.saving
             scene = place()
-            model = session.model_path(scene.n2n.model)
-            composites = scene.n2n.composite and composite.does_something(scene)
-            whole = os.path.join(folder, "denoised.exr")
-            try:
-                answer = yield from ask_denoise(
-                    scene, input=noisy, pictures=folder, output=whole if composites or writes else None
-                )
-            except Problem as problem:
-                raise _about_the_render(problem, noisy) from None
-            seconds["worker"], seconds["inside"] = lap(), answer["seconds"]
-            scene = place()
-            images = _take_over(scene, folder, answer["layers"])
-            first = next(iter(images.values()))[0].name
-            compositor.install(scene, images)
+            scene.n2n.said = still.said
+            shown = _take_over(scene, folder, still.layers)
+            first = next(iter(shown.values()))[0].name
+            compositor.install(scene, shown)
             compositor.mute(scene, False)
             seconds["load"] = lap()
-            yield from _composite_again(context, place, whole if composites else None)
+            composites = scene.n2n.composite and composite.does_something(scene)
+            yield from _composite_again(context, place, still.whole if composites else None)
             seconds["composite"] = lap()
             if not bpy.app.background:
                 render_result.show(context, render_result.picture_to_show(place()))
             if writes:
-                path = yield from composite.write_still(context, place, whole, first)
+                path = yield from composite.write_still(context, place, still.whole, first)
                 self.report({"INFO"}, f"Wrote {path}")
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        total = seconds["save"] + seconds["worker"] + seconds["load"] + seconds["composite"]
-        self.report(
-            {"INFO"},
-            f"Denoised with {answer['engine']}: {total:.1f} s, of which the network {seconds['inside']['network']:.1f} s",
-        )
+        self.report({"INFO"}, still.said)
         if not bpy.app.background:
-            yield from jobs.each(session.get_to_know(model), lambda _: None)
+            yield from jobs.each(session.get_to_know(place().n2n.model), lambda _: None)
 
 
-def _about_the_render(problem, path):
-    """The worker's sentence, which names a file that the artist does not know, in words for Blender."""
-    text = str(problem)
-    if path in text and " pass" in text:
-        return Problem("The last render has no denoising passes", "Press Enable Passes, render again (F12), then press Denoise")
-    return Problem(text.replace(f"{path}: ", ""))
+@dataclass
+class Still:
+    """What became of a still: a denoised multilayer EXR, its view layers' numbers, and what is said of it."""
+
+    whole: str
+    layers: dict[str, int]
+    said: str
+    seconds: dict[str, float]  # of the process, by what they were spent on
+    saving: float = 0.0
+
+
+def _denoised(context, place, folder, quality):
+    """A generator: the last render, one or four passes; returns a Still."""
+    started = time.perf_counter()
+    noisy, whole = os.path.join(folder, "render.exr"), os.path.join(folder, "denoised.exr")
+    yield from _save_render(context, place, noisy)
+    saving = time.perf_counter() - started
+    scene = place()
+    jobs.plan(estimate.still(scene, quality))
+    yield 0.0, "starting"
+    model = models.path_of(scene.n2n.model)
+    rescue = None
+    if models.needs_passes(scene.n2n.model):
+        fitting = yield from fitting_model(noisy)
+        if fitting in PARTIAL:
+            rescue, model = SOFTER, fitting
+            jobs.warn(SOFTER)
+            choices.enable_passes(scene)
+    try:
+        answer = yield from ask_denoise(
+            scene, model=model, input=noisy, pictures=folder, output=whole, average=estimate.PASSES[quality]
+        )
+    except Problem as problem:
+        raise Problem(str(problem).replace(f"{noisy}: ", "")) from None
+    size = estimate.megapixels(place()) * estimate.PASSES[quality]
+    session.rates().tell(estimate.denoise_key(model), answer["seconds"]["network"], size)
+    took = sum(answer["seconds"].values())
+    said = rescue or f"Denoised with {answer['engine']}: {took:.1f} s"
+    return Still(whole, answer["layers"], said, answer["seconds"], saving)
+
+
+def fitting_model(path):
+    """A generator: the built-in model that makes the most of what an EXR file holds."""
+    answer = yield from jobs.each(
+        session.worker_for(models.BUILTIN[0]).ask("check", model="auto", inputs=[path]), lambda event: None
+    )
+    return answer["models"][0]
+
+
+def _learned(context, place, folder):
+    """A generator: the last render and one with another seed, both learned from; returns a Still."""
+    learning.check_program()
+    first, second = (os.path.join(folder, name, FRAME) for name in ("first", "second"))
+    for path in (first, second):
+        os.makedirs(os.path.dirname(path))
+    ready = yield from _first_render(place, first)
+    scene = place()
+    jobs.plan(estimate.still(scene, "BEST", renders=1 if ready else 2))
+    if not ready:
+        yield 0.0, "rendering"
+        yield from rendering.render_to(context, place, None, rendering.Variant(), first)
+        jobs.enter(1)
+    yield 0.0, "rendering with another seed"
+    yield from rendering.render_to(context, place, None, rendering.Variant(second=True), second)
+    show = looks.shown_for(context, place)
+    made = yield from learning.learn(place(), [first], [second], os.path.join(folder, "learned"), 0, show)
+    whole = made["frames"][0]["output"]
+    scene, worker = place(), session.worker_for(session.LEARNS)
+    pictures = yield from jobs.each(worker.ask("pictures", input=whole, rendered=second, folder=folder), lambda event: None)
+    before = os.path.join(folder, "before")
+    yield from jobs.each(worker.ask("pictures", input=whole, rendered=first, folder=before), lambda event: None)
+    for index in pictures["layers"].values():
+        os.replace(os.path.join(before, f"{index}.rendered.exr"), os.path.join(folder, f"{index}.first.exr"))
+    if made["kept"]:
+        scene.n2n.model = made["kept"]
+    return Still(whole, pictures["layers"], learning.sentence(scene, made), {})
+
+
+def _first_render(place, path):
+    """A generator: whether the last render can be learned from; it is then at `path`. Without passes it cannot."""
+    try:
+        rendering.save(place(), path)
+    except Problem:
+        return False
+    return (yield from fitting_model(path)) not in PARTIAL
 
 
 def _save_render(context, place, path):
-    """In background, where nothing has been rendered yet, the scene is rendered first."""
+    """In background, where nothing has been rendered yet, the scene is rendered first, with all that helps."""
     try:
-        render_result.save(place(), path)
+        rendering.save(place(), path)
     except Problem:
         if not bpy.app.background:
             raise
-        missing = render_result.what_is_missing(place())
+        missing = rendering.what_is_missing(place())
         if missing:
             raise Problem(*missing[:2]) from None
-        yield from render_result.render(context, place)
-        render_result.save(place(), path)
+        yield from rendering.render_to(context, place, None, rendering.Variant(), path)
 
 
 def _composite_again(context, place, whole):
@@ -118,16 +195,19 @@ def _take_over(scene, folder, layers):
     """The finished pictures move to where they stay; the ones before are replaced one by one."""
     kept = render_result.picture_folder(scene)
     for index in layers.values():
-        for kind in ("denoised", "rendered"):
+        for kind in ("denoised", "rendered", "first", "error"):
             name = f"{index}.{kind}.exr"
-            _replace(os.path.join(folder, name), os.path.join(kept, name))
+            if os.path.exists(os.path.join(folder, name)):
+                _replace(os.path.join(folder, name), os.path.join(kept, name))
+            elif os.path.exists(os.path.join(kept, name)):
+                os.unlink(os.path.join(kept, name))
     return render_result.load_pictures(scene, kept, layers)
 
 
-def ask_denoise(scene, **request):
-    """A generator: one request for the scene's model, with its progress; returns the worker's answer."""
+def ask_denoise(scene, model=None, **request):
+    """A generator: one request, for the scene's model or another, with its progress; returns the worker's answer."""
     settings = scene.n2n
-    model = session.model_path(settings.model)
+    model = model or models.path_of(settings.model)
     worker = session.worker_for(model)
     steps = worker.ask(
         "denoise",
@@ -139,12 +219,14 @@ def ask_denoise(scene, **request):
         **request,
     )
 
-    def told(event):
-        if event and event["event"] == "warning":
-            jobs.warn(event["message"])
-        return (event["share"], "denoising") if event and event["event"] == "progress" else None
-
     return (yield from jobs.each(steps, told))
+
+
+def told(event):
+    """An event of the process, as a job tells it."""
+    if event and event["event"] == "warning":
+        jobs.warn(event["message"])
+    return (event["share"], event.get("text") or "denoising") if event and event["event"] == "progress" else None
 
 
 def _clock():
@@ -157,165 +239,4 @@ def _clock():
     return lap
 
 
-class N2N_OT_toggle(bpy.types.Operator):
-    """Show the noisy render, or the denoised one again, in the Image Editor and the compositor"""
-
-    bl_idname, bl_label, bl_options = "n2n.toggle", "Noisy / Denoised", {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context):
-        return bool(render_result.pictures(context.scene))
-
-    def execute(self, context):
-        groups = compositor.nodes(context.scene)
-        to_noisy = not groups[0].mute if groups else not is_noisy_shown(context)
-        compositor.mute(context.scene, to_noisy)
-        image = (
-            bpy.data.images["Render Result"]
-            if to_noisy and "Render Result" in bpy.data.images
-            else render_result.picture_to_show(context.scene)
-        )
-        if not bpy.app.background:
-            render_result.show(context, image, fit=False)
-        return {"FINISHED"}
-
-
-def is_noisy_shown(context) -> bool:
-    return (
-        any(
-            area.type == "IMAGE_EDITOR" and getattr(area.spaces.active.image, "type", "") == "RENDER_RESULT"
-            for area in context.screen.areas
-        )
-        if context.screen
-        else False
-    )
-
-
-class N2N_OT_remove(bpy.types.Operator):
-    """Take the denoiser out of the compositor and remove its pictures; your own nodes and links stay"""
-
-    bl_idname, bl_label, bl_options = "n2n.remove", "Remove from Compositor", {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context):
-        return bool(compositor.nodes(context.scene) or render_result.pictures(context.scene))
-
-    def execute(self, context):
-        remove_from(context.scene)
-        return {"FINISHED"}
-
-
-def remove_from(scene):
-    """What belongs to another scene, of which this one is a copy, stays."""
-    if render_result.is_copy(scene):
-        scene.n2n.folder = ""
-    compositor.remove(scene)
-    for image in render_result.pictures(scene):
-        bpy.data.images.remove(image)
-
-
-class N2N_OT_enable_passes(bpy.types.Operator):
-    """Switch on the denoising passes (albedo, normal, depth) of every view layer; they come with the next render"""
-
-    bl_idname, bl_label, bl_options = "n2n.enable_passes", "Enable Passes", {"REGISTER", "UNDO"}
-
-    def execute(self, context):
-        for layer in context.scene.view_layers:
-            layer.cycles.denoising_store_passes = True
-        return {"FINISHED"}
-
-
-class N2N_OT_set_up(Job, bpy.types.Operator):
-    """Look for what can denoise here: the extension's own runtime, an installed n2n-render, devices and models"""
-
-    bl_idname, bl_label = "n2n.set_up", "Set Up"
-    title = "Looking for models and devices"
-
-    def work(self, context):
-        problems = yield from session.describe()
-        for problem in problems:
-            self.report({"INFO"}, str(problem))
-        names = ", ".join(session.KNOWN["devices"].values())
-        self.report({"INFO"}, f"{len(session.KNOWN['models'])} models; devices: {names}")
-
-
-def _models(operator, context):
-    """Blender wants the strings to be kept alive."""
-    N2N_OT_choose_model.kept = session.model_choices()
-    return N2N_OT_choose_model.kept
-
-
-class N2N_OT_choose_model(bpy.types.Operator):
-    """Choose what denoises: Open Image Denoise's weights, or what you have trained"""
-
-    bl_idname, bl_label, bl_options = "n2n.choose_model", "Model", {"REGISTER", "UNDO"}
-    kept = []
-    model: bpy.props.EnumProperty(name="Model", items=_models)
-
-    def execute(self, context):
-        context.scene.n2n.model = self.model
-        return {"FINISHED"}
-
-
-def _devices(operator, context):
-    N2N_OT_choose_device.kept = [
-        ("auto", "Automatic", "The fastest there is"),
-        *((kind, f"{kind}: {name}", f"Run the network on {name}") for kind, name in session.KNOWN["devices"].items()),
-    ]
-    return N2N_OT_choose_device.kept
-
-
-class N2N_OT_choose_device(bpy.types.Operator):
-    """Choose what the network runs on"""
-
-    bl_idname, bl_label = "n2n.choose_device", "Device"
-    kept = []
-    device: bpy.props.EnumProperty(name="Device", items=_devices)
-
-    def execute(self, context):
-        preferences(context).device = self.device
-        return {"FINISHED"}
-
-
-class N2N_OT_cancel(bpy.types.Operator):
-    """End what N2N Denoise is doing; finished frames stay"""
-
-    bl_idname, bl_label = "n2n.cancel", "Cancel"
-
-    @classmethod
-    def poll(cls, context):
-        return is_running()
-
-    def execute(self, context):
-        cancel()
-        return {"FINISHED"}
-
-
-class N2N_OT_clear_pictures(bpy.types.Operator):
-    """Delete the denoised pictures that the add-on keeps for your files; the compositor then shows the noisy renders"""
-
-    bl_idname, bl_label = "n2n.clear_pictures", "Delete Kept Pictures"
-
-    def invoke(self, context, event):
-        return context.window_manager.invoke_confirm(self, event)
-
-    def execute(self, context):
-        for scene in bpy.data.scenes:
-            compositor.mute(scene, True)
-        for image in render_result.pictures():
-            bpy.data.images.remove(image)
-        shutil.rmtree(session.user_folder("pictures", create=False), ignore_errors=True)
-        return {"FINISHED"}
-
-
-CLASSES = (
-    N2N_OT_denoise,
-    N2N_OT_toggle,
-    N2N_OT_remove,
-    N2N_OT_enable_passes,
-    N2N_OT_set_up,
-    N2N_OT_choose_model,
-    N2N_OT_choose_device,
-    N2N_OT_cancel,
-    N2N_OT_clear_pictures,
-)
+CLASSES = (N2N_OT_denoise,)

@@ -5,7 +5,7 @@ import os
 import bpy
 from bpy.app.handlers import persistent
 
-from . import composite, compositor, jobs, render_result, scenes
+from . import composite, compositor, estimate, jobs, render_result, rendering, scenes
 
 DELAY_S = 0.2
 
@@ -20,9 +20,26 @@ def _denoise():
     for window in bpy.context.window_manager.windows:
         if window.scene.name == _rendered["scene"]:
             with bpy.context.temp_override(window=window):  # timers have none
-                bpy.ops.n2n.denoise("INVOKE_DEFAULT")
+                bpy.ops.n2n.denoise("INVOKE_DEFAULT", quality=_by_itself(window.scene))
             break
     return None
+
+
+def _by_itself(scene) -> str:
+    """Best would render again after every render."""
+    return "BETTER" if scene.n2n.quality == "BEST" else scene.n2n.quality
+
+
+@persistent
+def frame_begins(scene, *_):
+    """In the interface this and the next one are called in the render's thread: they only look at the clock."""
+    rendering.measure_begin()
+
+
+@persistent
+def frame_ends(scene, *_):
+    if not scene.get(composite.COPY) and scene.render.engine == "CYCLES":
+        rendering.measure_end(estimate.render_key(scene), estimate.render_units(scene))
 
 
 @persistent
@@ -32,7 +49,8 @@ def after_render(scene, *_):
         return
     _rendered["scene"] = scene.name
     if bpy.app.background:
-        bpy.ops.n2n.denoise(write_still=False)  # after an animation the current frame is not the one that was rendered
+        # Not written: after an animation the current frame is not the one that was rendered.
+        bpy.ops.n2n.denoise(quality=_by_itself(scene), write_still=False)
     elif not bpy.app.timers.is_registered(_denoise):
         bpy.app.timers.register(_denoise, first_interval=DELAY_S)
 
@@ -48,7 +66,12 @@ def after_load(*_):
             compositor.mute(scene, True)
 
 
-HANDLERS = (("render_complete", after_render), ("load_post", after_load))
+HANDLERS = (
+    ("render_pre", frame_begins),
+    ("render_post", frame_ends),
+    ("render_complete", after_render),
+    ("load_post", after_load),
+)
 
 
 def register():

@@ -1,6 +1,7 @@
 """Work as a generator → a modal operator that leaves the interface free, or a loop where there is none.
 
-`work` yields (share, text), or None when there is nothing new, and is closed when the artist presses Esc or Cancel.
+`work` yields (share of the part in hand, text), or None when there is nothing new, and is closed when the artist presses Esc or
+Cancel. Work of several parts says so first (`plan`), and which one it is at (`enter`): the countdown is of all of them.
 """
 
 import contextlib
@@ -10,13 +11,14 @@ import traceback
 
 import bpy
 
+from ..process.countdown import Countdown, Part
 from ..process.errors import Problem
 
 TICK_S = 0.05
 BUSY_S = 0.02  # of a tick: steps are taken one after the other as long as there is something new
 REDRAW_S = 0.2
 
-IDLE = {"running": False, "wants_to_end": False, "blocking": False, "title": "", "share": 0.0, "text": "", "started": 0.0}
+IDLE = {"running": False, "wants_to_end": False, "blocking": False, "title": "", "text": "", "countdown": Countdown([Part("")])}
 status, warnings = dict(IDLE), []
 _steps = []  # of the job in hand
 
@@ -61,13 +63,26 @@ def _close(steps):
         traceback.print_exc()
 
 
-def time_left() -> str:
-    """ "1:05 left", or nothing when it cannot be told yet."""
-    share, passed = status["share"], time.monotonic() - status["started"]
-    if share < 0.02 or passed < 2.0:
-        return ""
-    left = round(passed / share * (1.0 - share))
-    return f"{left // 60}:{left % 60:02} left"
+def plan(parts: list[Part]):
+    """What the job in hand will do, in order, and how long that should take."""
+    status["countdown"] = Countdown(parts)
+
+
+def enter(index: int):
+    """The job in hand is at this part now."""
+    status["countdown"].enter(index)
+
+
+def share() -> float:
+    """Of all of the job in hand."""
+    return status["countdown"].whole()
+
+
+def headline() -> str:
+    """ "Learning the shot: second render, 1:05 left"."""
+    countdown = status["countdown"]
+    part = countdown.part.title if len(countdown.parts) > 1 else ""
+    return ", ".join(words for words in (part or status["title"], countdown.words()) if words)
 
 
 class Job:
@@ -78,7 +93,7 @@ class Job:
     @classmethod
     def poll(cls, context):
         if is_running():
-            cls.poll_message_set("Something of N2N Denoise is running; wait for it, or cancel it")
+            cls.poll_message_set("Shot Denoise is at work; wait for it, or cancel it")
         return not is_running()
 
     def execute(self, context):
@@ -128,7 +143,7 @@ class Job:
     def _begin(self, context, blocking=False):
         self._failed, self._timer, self._redrawn = False, None, 0.0
         warnings.clear()
-        status.update(IDLE, running=True, blocking=blocking, title=self.title, started=time.monotonic())
+        status.update(IDLE, running=True, blocking=blocking, title=self.title, countdown=Countdown([Part(self.title)]))
         _steps.append(self.work(context))
 
     def _is_done(self) -> bool:
@@ -136,9 +151,8 @@ class Job:
         until = time.monotonic() + BUSY_S
         try:
             while (found := next(_steps[-1])) is not None:
-                if found[0] < status["share"]:
-                    status["started"] = time.monotonic()  # another part begins
-                status["share"], status["text"] = found
+                status["countdown"].reach(found[0])
+                status["text"] = found[1]
                 if time.monotonic() > until:
                     break
         except StopIteration:

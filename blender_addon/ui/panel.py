@@ -1,9 +1,17 @@
-"""What the artist sees: a panel in Render Properties, and the button in the Image Editor's header."""
+"""What the artist sees: Shot Denoise in Render Properties > Sampling, and the button in the Image Editor's header.
+
+Rows keep their places whatever happens: nothing moves under the pointer when a job begins or ends.
+"""
 
 import bpy
 
-from . import compositor, jobs, render_result, session, training
+from ..process.countdown import total_words
+from . import compositor, estimate, jobs, models, render_result, rendering, session
 from .settings import preferences
+
+LINES = 3  # of the note under the button, always
+WIDTH = 46  # characters of a line at the default width
+PARENTS = ("CYCLES_RENDER_PT_sampling", "RENDER_PT_eevee_sampling", "RENDER_PT_eevee_next_sampling")
 
 
 class _Panel:
@@ -12,72 +20,70 @@ class _Panel:
 
 
 class N2N_PT_denoise(_Panel, bpy.types.Panel):
-    bl_label, bl_idname, bl_options = "N2N Denoise", "N2N_PT_denoise", set()
+    bl_label, bl_idname, bl_options = "Shot Denoise", "N2N_PT_denoise", set()
 
     def draw(self, context):
         layout, settings = self.layout, context.scene.n2n
-        layout.use_property_split, layout.use_property_decorate = True, False
-        _draw_status(layout)
-        missing = render_result.what_is_missing(context.scene)
-        if missing:
-            column = layout.column(align=True)
-            column.label(text=missing[0], icon="ERROR")
-            if missing[2]:
-                column.operator(missing[2])
-        row = layout.row(align=True)
-        row.scale_y = 1.4
-        row.operator("n2n.denoise", icon="IMAGE_DATA")
-        if render_result.pictures(context.scene):
-            row.operator("n2n.toggle", text="", icon=_eye(context.scene))
-            row.operator("n2n.remove", text="", icon="X")
-        column = layout.column()
-        _draw_choice(column, "Model", "n2n.choose_model", session.label(settings.model), "model")
-        note = session.note_on(settings.model)
-        if note:
-            _draw_note(column, note)
-        device = preferences(context).device
-        name = session.KNOWN["devices"].get(device, "")
-        _draw_choice(column, "Device", "n2n.choose_device", "Automatic" if device == "auto" else f"{device}: {name}", "device")
-        for name in ("strength", "prefilter", "composite", "after_render"):
-            column.prop(settings, name)
+        layout.row().prop(settings, "quality", expand=True)
+        _draw_button(layout, context.scene)
+        said, operator = _note(context.scene)
+        _draw_note(layout.column(align=True), said)
+        row = layout.row()
+        if operator:
+            row.operator(operator)
+        else:
+            row.label(text="")
+
+
+def _draw_button(layout, scene):
+    """Denoise and what belongs to it; while a job runs, how far it is and what ends it, in the same place."""
+    row = layout.row(align=True)
+    row.scale_y = 1.4
+    if jobs.is_running():
+        row.progress(factor=jobs.share(), text=jobs.headline())
+        row.operator("n2n.cancel", text="", icon="CANCEL")
+        return
+    row.operator("n2n.denoise", icon="IMAGE_DATA")
+    if render_result.pictures(scene):
+        row.operator("n2n.toggle", text="", icon=_eye(scene))
+        row.operator("n2n.remove", text="", icon="X")
+
+
+def _note(scene) -> tuple[str, str]:
+    """(what is said under the button, the operator that helps or "")."""
+    if jobs.is_running():
+        return jobs.status["text"], ""
+    missing = rendering.what_is_missing(scene)
+    if missing:
+        return f"{missing[0]}. {missing[1]}", missing[2]
+    quality = scene.n2n.quality
+    if quality == "BEST" and not session.can_learn():
+        return "Best needs n2n-render with PyTorch on this computer: Settings > Look Again once it is installed", "n2n.set_up"
+    if rendering.lacks_passes(scene):
+        return "Renders come without denoising passes: pictures are softer", "n2n.enable_passes"
+    if scene.n2n.said:
+        return scene.n2n.said, ""
+    return f"A still: {_lower(total_words(estimate.still(scene, quality, renders=1)))}", ""
+
+
+def _lower(words: str) -> str:
+    return words[0].lower() + words[1:]
 
 
 def _eye(scene) -> str:
     return "HIDE_ON" if any(node.mute for node in compositor.nodes(scene)) else "HIDE_OFF"
 
 
-def _draw_status(layout):
-    if not jobs.is_running():
-        return
-    row = layout.row(align=True)
-    text = ", ".join(part for part in (jobs.status["title"], jobs.time_left()) if part)
-    row.progress(factor=jobs.status["share"], text=text)
-    row.operator("n2n.cancel", text="", icon="CANCEL")
-    if jobs.status["text"]:
-        _draw_note(layout.column(), jobs.status["text"])
-
-
-def _draw_choice(column, title, operator, text, name):
-    split = column.split(factor=0.4)
-    split.alignment = "RIGHT"
-    split.label(text=title)
-    row = split.row(align=True)
-    row.operator_menu_enum(operator, name, text=text)
-    if name == "model":
-        row.operator("n2n.set_up", text="", icon="FILE_REFRESH")
-
-
 def _draw_note(column, note):
-    """Wrapped by hand: labels do not wrap."""
-    words, lines = note.split(), [""]
-    for word in words:
-        if len(lines[-1]) + len(word) > 48:
+    """Wrapped by hand, as labels do not wrap; always as many lines."""
+    lines = [""]
+    for word in note.split():
+        if len(lines[-1]) + len(word) > WIDTH:
             lines.append("")
-        lines[-1] += f" {word}"
-    box = column.column(align=True)
-    box.scale_y = 0.7
-    for line in lines[:5]:
-        box.label(text=line.strip())
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    column.scale_y = 0.8
+    for line in (lines + [""] * LINES)[:LINES]:
+        column.label(text=line)
 
 
 class N2N_PT_animation(_Panel, bpy.types.Panel):
@@ -89,28 +95,59 @@ class N2N_PT_animation(_Panel, bpy.types.Panel):
         layout.prop(settings, "source", expand=True)
         if settings.source == "EXISTING":
             layout.prop(settings, "frames")
+            if settings.quality == "BEST":
+                layout.prop(settings, "second_frames")
         layout.prop(settings, "output")
-        layout.prop(settings, "keep_noisy")
-        layout.operator("n2n.denoise_animation", icon="RENDER_ANIMATION")
+        layout.prop(settings, "to_output")
+        row = layout.row()
+        row.scale_y = 1.4
+        row.operator("n2n.denoise_animation", icon="RENDER_ANIMATION")
+        _draw_note(layout.column(align=True), _of_animation(context.scene))
 
 
-class N2N_PT_training(_Panel, bpy.types.Panel):
-    bl_label, bl_idname, bl_parent_id = "Train on This Scene", "N2N_PT_training", "N2N_PT_denoise"
+def _of_animation(scene) -> str:
+    """How long the range would take from the beginning."""
+    count = len(range(scene.frame_start, scene.frame_end + 1, scene.frame_step))
+    renders = 0 if scene.n2n.source == "EXISTING" else count * (2 if scene.n2n.quality == "BEST" else 1)
+    return f"{count} frames: {_lower(total_words(estimate.animation(scene, scene.n2n.quality, count, renders)))}"
+
+
+class N2N_PT_settings(_Panel, bpy.types.Panel):
+    bl_label, bl_idname, bl_parent_id = "Settings", "N2N_PT_settings", "N2N_PT_denoise"
 
     def draw(self, context):
         layout, settings = self.layout, context.scene.n2n
         layout.use_property_split, layout.use_property_decorate = True, False
         column = layout.column()
-        column.prop(settings, "spp")
-        column.prop(settings, "use_animation")
-        if not settings.use_animation:
-            column.prop(settings, "views")
-        column.operator("n2n.sample", icon="RENDER_STILL")
-        column.prop(settings, "minutes")
-        column.operator("n2n.train", icon="MOD_LINEART")
-        preview = training.preview()
-        if preview:
-            layout.template_icon(icon_value=preview, scale=9.0)
+        _draw_choice(column, "Model", "n2n.choose_model", models.label(settings.model), "model")
+        problem = models.problem_of(settings.model)
+        if problem:
+            _draw_note(column.column(align=True), f"Cannot be used: {problem}")
+        device = preferences(context).device
+        name = session.KNOWN["devices"].get(device, device)
+        _draw_choice(column, "Device", "n2n.choose_device", "Automatic" if device == "auto" else name, "device")
+        if settings.quality == "BEST":
+            column.prop(settings, "minutes")
+            row = column.row()
+            row.alignment = "RIGHT"
+            row.label(text=_learns_on())
+        for name in ("strength", "prefilter", "keep_noisy", "composite", "after_render"):
+            column.prop(settings, name)
+        column.operator("n2n.set_up", icon="FILE_REFRESH")
+
+
+def _learns_on() -> str:
+    training = session.KNOWN["training"]
+    if training is None:
+        return "Look Again tells what learning runs on" if session.can_learn() else "No n2n-render with PyTorch here"
+    return f"Learns on: {training['name']}" if training["device"] != "cpu" else "Learns on the CPU only: slow"
+
+
+def _draw_choice(column, title, operator, text, name):
+    split = column.split(factor=0.4)
+    split.alignment = "RIGHT"
+    split.label(text=title)
+    split.operator_menu_enum(operator, name, text=text)
 
 
 def draw_header(self, context):
@@ -123,12 +160,38 @@ def draw_header(self, context):
             row.operator("n2n.toggle", text="", icon=_eye(context.scene))
 
 
-CLASSES = (N2N_PT_denoise, N2N_PT_animation, N2N_PT_training)
+CLASSES = (N2N_PT_denoise, N2N_PT_animation, N2N_PT_settings)
+
+
+class N2N_PT_other_engine(_Panel, bpy.types.Panel):
+    """Under the sampling of an engine that has no passes for a denoiser."""
+
+    bl_label, bl_idname = "Shot Denoise", "N2N_PT_other_engine"
+
+    @classmethod
+    def poll(cls, context):
+        return context.engine != "CYCLES"
+
+    def draw(self, context):
+        _draw_note(self.layout.column(align=True), "Works on renders of Cycles, which has the passes that denoising needs")
+        self.layout.operator("n2n.use_cycles")
 
 
 def register():
+    """Sub-panels of Sampling; where Cycles is switched off, of nothing."""
+    found = [name for name in PARENTS if hasattr(bpy.types, name)]
+    for cls, wanted in ((N2N_PT_denoise, PARENTS[:1]), (N2N_PT_other_engine, PARENTS[1:])):
+        parent = next((name for name in found if name in wanted), "")
+        if parent:
+            cls.bl_parent_id = parent
+        elif hasattr(cls, "bl_parent_id"):
+            del cls.bl_parent_id
+    for cls in (*CLASSES, N2N_PT_other_engine):
+        bpy.utils.register_class(cls)
     bpy.types.IMAGE_HT_header.append(draw_header)
 
 
 def unregister():
     bpy.types.IMAGE_HT_header.remove(draw_header)
+    for cls in reversed((*CLASSES, N2N_PT_other_engine)):
+        bpy.utils.unregister_class(cls)

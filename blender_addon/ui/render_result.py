@@ -1,96 +1,15 @@
-"""The last render → a multilayer EXR; denoised pictures → images of Blender's. No second rendering."""
+"""Denoised pictures on disk → images of Blender's, and where they are shown."""
 
 import hashlib
 import os
-import shutil
 import uuid
 
 import bpy
 
-from ..process import runtime
-from . import jobs, session, versions
-from ..process.errors import Problem
+from . import compositor, session, versions
 
-DENOISED, RENDERED, COMPOSITE = "N2N Denoised", "N2N Rendered", "N2N Composite"
-
-
-def what_is_missing(scene) -> tuple[str, str, str] | None:
-    """(what, what to do, operator that does it or ""), or None when a render of the scene can be denoised with any model."""
-    if session.is_missing():
-        return "Nothing here can denoise", runtime.SET_UP_HINT, "n2n.set_up"
-    try:
-        session.model_path(scene.n2n.model)
-    except Problem:
-        return "The chosen model is not there", "Choose another one", ""
-    if scene.render.engine != "CYCLES":
-        return "The render engine is not Cycles", "Only Cycles renders the passes that denoising needs", ""
-    without = [layer.name for layer in scene.view_layers if layer.use and not layer.cycles.denoising_store_passes]
-    if without:
-        return (
-            f"No denoising passes: {', '.join(without)}",
-            "Press Enable Passes in the panel, save and render again",
-            "n2n.enable_passes",
-        )
-    return None
-
-
-def render(context, place, frame: int | None = None):
-    """A generator: renders the scene as F12 does, in the interface as a job of Blender's without a window of its own.
-    place: see scenes.py.
-    """
-    blocking = bpy.app.background or jobs.status["blocking"]
-    while not blocking and bpy.app.is_job_running("RENDER"):
-        yield None  # the artist's own
-    if frame is not None:
-        place().frame_set(frame)
-    try:
-        if blocking:
-            bpy.ops.render.render(scene=place().name)
-        else:
-            yield from _render_as_job(context, place())
-    except RuntimeError as error:
-        raise Problem(f"The scene cannot be rendered: {str(error).strip().removeprefix('Error: ')}") from None
-
-
-def _render_as_job(context, scene):
-    view, cancelled = context.preferences.view, []
-    display = view.render_display_type
-
-    def on_cancel(*_):
-        cancelled.append(True)
-
-    bpy.app.handlers.render_cancel.append(on_cancel)
-    view.render_display_type = "NONE"
-    try:
-        if bpy.ops.render.render("INVOKE_DEFAULT", scene=scene.name) != {"RUNNING_MODAL"}:
-            raise Problem("Blender does not render now", "Wait until what it does is over, and press the button again")
-        while bpy.app.is_job_running("RENDER"):
-            yield None
-    finally:
-        view.render_display_type = display
-        bpy.app.handlers.render_cancel.remove(on_cancel)
-    if cancelled:
-        raise Problem("The render was cancelled", "What was finished is kept; press the button again to go on")
-
-
-def save(scene, path: str):
-    """Writes the last render with all its view layers and passes. Raises Problem when there is none."""
-    image = bpy.data.images.get("Render Result")
-    hint = "Render the scene (F12), then press Denoise"
-    if image is None:
-        raise Problem("Nothing has been rendered yet", hint)
-    with versions.multilayer_settings(scene):
-        try:
-            image.save_render(path, scene=scene)
-        except RuntimeError:
-            if not os.path.isdir(os.path.dirname(path)) or shutil.disk_usage(os.path.dirname(path)).free < 2**20:
-                raise Problem(
-                    f"The render cannot be saved to {path}",
-                    "Check the disk that holds Blender's temporary folder (Preferences > File Paths)",
-                ) from None
-            raise Problem("There is no render to denoise", hint) from None
-    if not os.path.isfile(path):
-        raise Problem("There is no render to denoise", hint)
+DENOISED, RENDERED, COMPOSITE = "Denoised", "Rendered", "Composited"
+FIRST, ERROR = "First Render", "Error"
 
 
 def picture_folder(scene) -> str:
@@ -111,17 +30,17 @@ def is_copy(scene) -> bool:
     )
 
 
-def load_pictures(scene, folder: str, layers: dict[str, int]) -> dict[str, tuple]:
-    """View layer → (denoised image, rendered image); images of an earlier time are used again."""
-    several = len(layers) > 1
-    found = {
-        layer: tuple(
-            load(f"{title}: {layer}" if several else title, os.path.join(folder, f"{index}.{kind}.exr"), scene)
-            for title, kind in ((DENOISED, "denoised"), (RENDERED, "rendered"))
-        )
-        for layer, index in layers.items()
-    }
-    kept = [image for images in found.values() for image in images]
+def load_pictures(scene, folder: str, layers: dict[str, int]) -> dict[str, compositor.Images]:
+    """View layer → its images; those of an earlier time are used again. The error's is loaded where there is one."""
+    several, found, kept = len(layers) > 1, {}, []
+    for layer, index in layers.items():
+        images = {}
+        for title, kind in ((DENOISED, "denoised"), (RENDERED, "rendered"), (FIRST, "first"), (ERROR, "error")):
+            path = os.path.join(folder, f"{index}.{kind}.exr")
+            if os.path.exists(path):
+                images[title] = load(f"{title}: {layer}" if several else title, path, scene)
+        found[layer] = compositor.Images(images[DENOISED], images[RENDERED], images.get(FIRST, images[RENDERED]))
+        kept += images.values()
     for image in pictures(scene):
         if image not in kept and image["n2n"] != COMPOSITE:  # of view layers that are not rendered any more
             bpy.data.images.remove(image)

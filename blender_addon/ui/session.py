@@ -1,7 +1,7 @@
-"""The warm process and what it told: what is known until Blender ends. One process for each command line."""
+"""The warm process and what it told: what is known until Blender ends. One process at a time: two would hold two networks."""
 
 import contextlib
-import json
+import functools
 import os
 import tempfile
 
@@ -9,13 +9,15 @@ import bpy
 
 from ..process import runtime
 from ..process.errors import Problem
-from .settings import PACKAGE, preferences
+from ..process.rates import Rates
 from ..process.worker import Worker
+from .settings import PACKAGE, preferences
 
-STARTED = {}  # command → Worker
-KNOWN = {"models": [], "devices": {}}  # from the last `describe`
+STARTED = {}  # command → Worker; no more than one
+KNOWN = {"models": [], "devices": {}, "training": None}  # from the last `describe`
 _missing = {}
-BUILTIN = ("oidn-large", "oidn", "oidn-small")
+LEARNS = "learns.pt"  # stands for any model that needs PyTorch
+MODELS = "denoiser_models"  # a folder beside the .blend file
 
 
 def user_folder(name: str = "", create: bool = True) -> str:
@@ -23,13 +25,19 @@ def user_folder(name: str = "", create: bool = True) -> str:
     return bpy.utils.extension_path_user(PACKAGE, path=name, create=create)
 
 
+@functools.cache
+def rates() -> Rates:
+    """How long things took here."""
+    return Rates(os.path.join(user_folder(), "rates.json"))
+
+
 def worker_for(model: str) -> Worker:
-    """The process that denoises with `model`, started if need be. Raises Problem."""
+    """The process that denoises with `model`, started if need be, in the place of another one. Raises Problem."""
     chosen = preferences()
     command, environment = runtime.serve_command(model, bpy.path.abspath(chosen.program), chosen.engine)
     key = tuple(command)
-    if key in STARTED and not STARTED[key].alive:
-        STARTED.pop(key).stop()
+    for other in [other for other in STARTED if other != key or not STARTED[other].alive]:
+        STARTED.pop(other).stop()
     if key not in STARTED:
         handle, log = tempfile.mkstemp(prefix="n2n_worker_", suffix=".log", dir=bpy.app.tempdir)
         os.close(handle)
@@ -37,42 +45,69 @@ def worker_for(model: str) -> Worker:
     return STARTED[key]
 
 
-def is_missing() -> bool:
-    """Whether nothing here can denoise; looked up once for each setting."""
+def _can(model: str) -> bool:
+    """Whether something here runs `model`; looked up once for each setting."""
     chosen = preferences()
-    key = (chosen.program, chosen.engine)
+    key = (chosen.program, chosen.engine, model)
     if key not in _missing:
         try:
-            runtime.serve_command("", bpy.path.abspath(chosen.program), chosen.engine)
+            runtime.serve_command(model, bpy.path.abspath(chosen.program), chosen.engine)
             _missing[key] = False
         except Problem:
             _missing[key] = True
-    return _missing[key]
+    return not _missing[key]
+
+
+def is_missing() -> bool:
+    """Whether nothing here can denoise."""
+    return not _can("")
+
+
+def can_learn() -> bool:
+    """Whether an n2n-render is installed here; only the process itself knows whether it has PyTorch."""
+    return _can(LEARNS)
 
 
 def stop():
-    """Ends all processes."""
+    """Ends the process."""
     while STARTED:
         STARTED.popitem()[1].stop()
 
 
 def model_folders() -> list[str]:
-    named = bpy.path.abspath(preferences().models)
-    return [folder for folder in (user_folder("models", create=False), named) if folder and os.path.isdir(folder)]
+    """Where models are looked for: beside the file, in the library, and where earlier versions kept them."""
+    beside = os.path.join(os.path.dirname(bpy.data.filepath), MODELS) if bpy.data.filepath else ""
+    named = (beside, bpy.path.abspath(preferences().models), user_folder("models", create=False))
+    return [folder for folder in dict.fromkeys(named) if folder and os.path.isdir(folder)]
+
+
+def model_home() -> str:
+    """Where a new model goes: the chosen library, else beside the file, else the extension's own folder. It outlives the
+    extension in the first two.
+    """
+    library = bpy.path.abspath(preferences().models)
+    home = library or (os.path.join(os.path.dirname(bpy.data.filepath), MODELS) if bpy.data.filepath else user_folder("models"))
+    try:
+        os.makedirs(home, exist_ok=True)
+    except OSError as error:
+        raise Problem(
+            f"The folder for models {home} cannot be made ({error.strerror})", "Choose a library in the add-on's preferences"
+        ) from None
+    return home
 
 
 def describe():
     """A generator: asks what there is, into KNOWN. An installed n2n-render is asked too, where there is one."""
-    KNOWN["models"], KNOWN["devices"], problems, answered = [], {}, [], []
+    KNOWN["models"], KNOWN["devices"], KNOWN["training"], problems, answered = [], {}, None, [], []
     _missing.clear()
     outside = runtime.external(bpy.path.abspath(preferences().program))
     if not outside:
-        problems.append(Problem("No installed n2n-render was found; training needs one", runtime.SET_UP_HINT))
-    for model in ("oidn", "any.pt") if outside else ("oidn",):
+        problems.append(Problem("No installed n2n-render was found; learning a shot needs one", runtime.SET_UP_HINT))
+    for model in (LEARNS, "oidn") if outside else ("oidn",):  # the one that stays is the one that the next click needs
         try:
             worker = worker_for(model)
             if worker not in answered:
-                answer = yield from worker.ask("describe", folders=model_folders())
+                answer = yield from worker.ask("describe", folders=model_folders(), training=model == LEARNS)
                 runtime.check_version(answer["version"])
                 remember(answer)
                 answered.append(worker)
@@ -99,53 +134,4 @@ def remember(answer):
         if model["name"] not in known or known[model["name"]]["problem"]:
             known[model["name"]] = model
     KNOWN["models"] = list(known.values())
-
-
-def model_choices() -> list[tuple[str, str, str]]:
-    """(identifier, label, tooltip) of what can be chosen."""
-    return [(model["name"], label(model["name"]), model_note(model)) for model in KNOWN["models"] or _models_by_files()]
-
-
-def _models_by_files() -> list[dict]:
-    """What can be told without asking: the built-in ones, and what `n2n-render export` wrote beside archives."""
-    found = [
-        {"name": name, "features": ["albedo", "normal"], "origin": "Open Image Denoise's weights", "problem": ""}
-        for name in BUILTIN
-    ]
-    for path in [os.path.join(folder, name) for folder in model_folders() for name in sorted(os.listdir(folder))]:
-        if path.endswith(".tza"):
-            try:
-                with open(f"{path}.json", encoding="utf-8") as file:
-                    notes = json.load(file)
-                found.append({"name": path, "features": notes["model"]["features"], "origin": notes["origin"], "problem": ""})
-            except (OSError, ValueError, KeyError, TypeError):
-                found.append({"name": path, "features": [], "origin": "An archive without a description", "problem": ""})
-    return found
-
-
-def model_path(name: str) -> str:
-    """Raises Problem when the chosen model is not there any more."""
-    path = bpy.path.abspath(name)
-    if not name:
-        raise Problem("No model is chosen", "Choose one in Render Properties > N2N Denoise")
-    looks_like_a_file = os.sep in path or path.endswith((".tza", ".pt"))
-    if looks_like_a_file and not os.path.exists(path):
-        raise Problem(f"The model {path} is not there any more", "Choose another one in Render Properties > N2N Denoise")
-    return path if looks_like_a_file else name
-
-
-def label(name: str) -> str:
-    size = {"oidn": "base", "oidn-large": "large", "oidn-small": "small"}.get(name)
-    return f"OIDN weights, {size}" if size else os.path.basename(os.path.normpath(name))
-
-
-def model_note(model: dict) -> str:
-    if model["problem"]:
-        return f"Cannot be used: {model['problem']}"
-    return f"{model['origin']}. Features: {', '.join(model['features']) or 'color only'}"
-
-
-def note_on(name: str) -> str:
-    """For the panel: of what is known, and else of an archive of the artist's own."""
-    models = KNOWN["models"] or (_models_by_files() if name.endswith(".tza") else [])
-    return next((model_note(model) for model in models if model["name"] == name), "")
+    KNOWN["training"] = answer.get("training") or KNOWN["training"]

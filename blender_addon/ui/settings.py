@@ -1,16 +1,34 @@
 """What the artist can choose: with the scene, or for this machine."""
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 
 from .versions import RELATIVE
 
 PACKAGE = __package__.rpartition(".")[0]  # the extension itself
 
 
+def _forget_what_was_said(settings, context):
+    settings.said = ""
+
+
 class Settings(bpy.types.PropertyGroup):
     """Saved with the scene, as `scene.n2n`."""
 
+    quality: EnumProperty(
+        name="Quality",
+        description="How much is done for the picture",
+        items=[
+            ("FAST", "Fast", "One pass of the denoiser over the finished render"),
+            (
+                "BETTER",
+                "Better",
+                "A still: the mean of four passes. An animation: with the samples of the frames around",
+            ),
+            ("BEST", "Best", "Renders once more with another seed, and learns this shot from both"),
+        ],
+        update=_forget_what_was_said,
+    )
     model: StringProperty(
         name="Model",
         default="oidn-large",
@@ -35,13 +53,14 @@ class Settings(bpy.types.PropertyGroup):
     )
     keep_noisy: BoolProperty(name="Keep Noisy", description="Denoised frames on disk also hold the noisy picture, as a pass")
     composite: BoolProperty(
-        name="Composite Again",
+        name="Run the Compositor",
         default=True,
         description="Afterwards run the compositor on the denoised picture, without rendering: "
-        "image N2N Composite, and your File Output nodes",
+        "image Composited, and your File Output nodes",
     )
     after_render: BoolProperty(
-        name="Denoise after Every Render", description="Denoise each still as soon as it has been rendered"
+        name="After Every Render",
+        description="Denoise each still as soon as it has been rendered (Best needs a click: it renders again)",
     )
     source: EnumProperty(
         name="Frames",
@@ -62,21 +81,31 @@ class Settings(bpy.types.PropertyGroup):
         name="Output",
         subtype="DIR_PATH",
         options=RELATIVE,
-        default="//n2n/",
-        description="Folder for denoised frames, training renders and models",
+        default="//denoised/",
+        description="Folder for denoised frames and for what was learned",
     )
-    spp: IntProperty(name="Samples per Pixel", default=8, min=1, description="Of each of the two training renders")
-    views: IntProperty(
-        name="Views",
-        default=8,
-        min=1,
-        description="Of a still: so many views, from the camera and from around it. An animation uses its frames instead",
+    to_output: BoolProperty(
+        name="Write to the Scene's Output Path",
+        description="The finished frames also go where the scene's output goes, in its format, with its view transform",
     )
-    use_animation: BoolProperty(name="Use Animation Frames", description="Sample the frame range instead of a still's views")
-    minutes: FloatProperty(name="Minutes", default=10.0, min=0.1, precision=1, description="How long to train")
+    second_frames: StringProperty(
+        name="Second Seed",
+        subtype="FILE_PATH",
+        options=RELATIVE,
+        default="//frames_b/frame_####.exr",
+        description="The same frames rendered with another seed, which Best learns from",
+    )
+    minutes: FloatProperty(
+        name="Learn at Most",
+        default=10.0,
+        min=0.1,
+        soft_max=60.0,
+        precision=1,
+        description="Minutes. Learning ends by itself when parts of the picture that it has not seen get no better",
+    )
+    said: StringProperty(options={"HIDDEN"}, description="What was made last, in words")
     folder: StringProperty(options={"HIDDEN"}, description="Where the denoised pictures of this scene lie")
     owner: StringProperty(options={"HIDDEN"}, description="The scene's name then: a copy of the scene has another one")
-    pairs: StringProperty(options={"HIDDEN"}, description="Names the scene in the record beside its training renders")
     made_tree: BoolProperty(options={"HIDDEN"}, description="The compositor tree was made by the add-on")
 
 
@@ -100,7 +129,11 @@ class Preferences(bpy.types.AddonPreferences):
         subtype="FILE_PATH",
         description="An installed n2n-render, or the Python that has it; empty: the one on the PATH",
     )
-    models: StringProperty(name="Models", subtype="DIR_PATH", description="A folder with more models (.tza, .pt, runs)")
+    models: StringProperty(
+        name="Library",
+        subtype="DIR_PATH",
+        description="Folder where learned models are kept and found (.tza, .pt, runs). Empty: beside each .blend file",
+    )
     keep_nodes: BoolProperty(
         name="Keep Nodes and Pictures When Disabled",
         description="Disabling the add-on leaves its compositor nodes and pictures in the file",

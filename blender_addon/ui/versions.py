@@ -40,6 +40,19 @@ def make_compositor_tree(scene):
     return tree
 
 
+def plain_compositor_tree(scene_copy):
+    """A new tree of a copied scene that shows the first view layer as it is, whatever tree it has."""
+    if not COMPOSITOR_IS_A_GROUP:
+        scene_copy.use_nodes = True
+        tree = scene_copy.node_tree
+        tree.nodes.clear()
+        layers, output = tree.nodes.new("CompositorNodeRLayers"), tree.nodes.new("CompositorNodeComposite")
+        tree.links.new(layers.outputs["Image"], output.inputs[0])
+        return tree
+    scene_copy.compositing_node_group = None
+    return make_compositor_tree(scene_copy)
+
+
 def remove_compositor_tree(scene):
     """Undoes `make_compositor_tree`."""
     if COMPOSITOR_IS_A_GROUP:
@@ -52,7 +65,9 @@ def remove_compositor_tree(scene):
 
 
 def own_compositor_tree(scene_copy):
-    """The tree of a scene that was copied with `scene.copy()`, as a copy that nobody else uses."""
+    """The tree of a scene that was copied with `scene.copy()`, as a copy that nobody else uses; None where it has none."""
+    if compositor_tree(scene_copy) is None:
+        return None
     if COMPOSITOR_IS_A_GROUP:
         scene_copy.compositing_node_group = scene_copy.compositing_node_group.copy()
         return scene_copy.compositing_node_group

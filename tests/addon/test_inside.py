@@ -17,5 +17,5 @@ CLAIMS = [
 @pytest.mark.blender
 @pytest.mark.parametrize("script, claim", CLAIMS, ids=[f"{script[:-3]}-{claim}" for script, claim in CLAIMS])
 def test_in_blender(script, claim, extension, tmp_path):
-    program = [sys.executable] if script == "training.py" else []
+    program = [sys.executable] if script == "best.py" else []
     finish(start_inside(extension, script, claim, tmp_path, *program))

@@ -52,12 +52,12 @@ def nodes_and_links_of_the_artist_stay(folder):
         assert len(group.outputs[0].links) == 2 and len(_links(tree)) == len(links) + 1
         assert len(set(bpy.data.node_groups) - trees) == 1
         made = {image for image in bpy.data.images if image.name not in ("Render Result", "Viewer Node")}
-        assert made == (images or made) and {"N2N Denoised", "N2N Rendered"} <= {image.name for image in made}
+        assert made == (images or made) and {"Denoised", "Rendered"} <= {image.name for image in made}
         assert set(bpy.data.scenes) == scenes
         images = made
     assert bpy.ops.n2n.remove() == {"FINISHED"}
     assert (_nodes(tree), _links(tree), _places(tree)) == (nodes, links, places)
-    assert set(bpy.data.node_groups) == trees and not [image for image in bpy.data.images if image.name.startswith("N2N")]
+    assert set(bpy.data.node_groups) == trees and not [image for image in bpy.data.images if image.get("n2n")]
     assert not [image for image in bpy.data.images if image.name not in ("Render Result", "Viewer Node")]
 
 
@@ -68,10 +68,10 @@ def a_glare_node_downstream_sees_the_denoised_picture(folder):
     bpy.ops.n2n.denoise()
     found = composite(scene)
     picture = tree.nodes.new("CompositorNodeImage")
-    picture.image = bpy.data.images["N2N Denoised"]
+    picture.image = bpy.data.images["Denoised"]
     tree.links.new(picture.outputs[0], glare.inputs[0])
     assert same(found, composite(scene), 1e-4)
-    assert not same(found, noisy, 0.01) and not same(found, pixels("N2N Denoised"), 0.01)
+    assert not same(found, noisy, 0.01) and not same(found, pixels("Denoised"), 0.01)
 
 
 def what_the_artist_links_past_the_group_stays_so(folder):
@@ -115,14 +115,14 @@ def nodes_that_were_added_to_it_are_kept(folder):
 def muted_it_shows_the_noisy_picture(folder):
     scene = denoised_room()
     groups(scene)[0].mute = True
-    assert same(composite(scene), pixels("N2N Rendered"))
+    assert same(composite(scene), pixels("Rendered"))
     groups(scene)[0].mute = False
-    assert same(composite(scene), pixels("N2N Denoised"))
+    assert same(composite(scene), pixels("Denoised"))
 
 
 def the_toggle_goes_to_the_noisy_picture_and_back(folder):
     scene = denoised_room()
-    for expected in ("N2N Rendered", "N2N Denoised"):
+    for expected in ("Rendered", "Denoised"):
         assert bpy.ops.n2n.toggle() == {"FINISHED"}
         assert same(composite(scene), pixels(expected))
 
@@ -135,7 +135,7 @@ def a_new_render_is_never_replaced_by_the_old_picture(folder):
         box.location.x = x
         box.keyframe_insert("location", index=0, frame=frame)
     scene.frame_set(1)
-    assert same(composite(scene), pixels("N2N Denoised"))
+    assert same(composite(scene), pixels("Denoised"))
 
     def change(path, value):
         holder, _, name = path.rpartition(".")
@@ -152,12 +152,12 @@ def a_new_render_is_never_replaced_by_the_old_picture(folder):
     for path, value in (("cycles.seed", 5), ("cycles.samples", 3), ("render.resolution_percentage", 50), ("frame_current", 2)):
         through, noisy = change(path, value)
         assert same(through, noisy), path
-    assert same(composite(scene), pixels("N2N Denoised"))
+    assert same(composite(scene), pixels("Denoised"))
 
 
 def a_saved_file_shows_the_picture_again(folder):
     denoised_room()
-    kept = pixels("N2N Denoised")
+    kept = pixels("Denoised")
     bpy.ops.wm.save_as_mainfile(filepath=f"{folder}/kept.blend")
     bpy.ops.wm.open_mainfile(filepath=f"{folder}/kept.blend")
     assert same(composite(bpy.context.scene), kept)
@@ -165,7 +165,7 @@ def a_saved_file_shows_the_picture_again(folder):
 
 def without_its_pictures_a_saved_file_shows_the_noisy_one(folder):
     scene = denoised_room()
-    noisy = pixels("N2N Rendered")
+    noisy = pixels("Rendered")
     bpy.ops.wm.save_as_mainfile(filepath=f"{folder}/moved.blend")
     assert bpy.ops.n2n.clear_pictures() == {"FINISHED"}
     assert same(composite(scene), noisy)
@@ -173,4 +173,4 @@ def without_its_pictures_a_saved_file_shows_the_noisy_one(folder):
     scene = bpy.context.scene
     assert groups(scene)[0].mute and same(composite(scene), noisy)
     assert bpy.ops.n2n.denoise() == {"FINISHED"}
-    assert same(composite(scene), pixels("N2N Denoised"))
+    assert same(composite(scene), pixels("Denoised"))

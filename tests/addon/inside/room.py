@@ -21,10 +21,12 @@ def preferences():
     return bpy.context.preferences.addons["bl_ext.user_default.n2n_denoise"].preferences
 
 
-def work(operator):
+def work(operator, quality="SCENE"):
     """What the operator does, step by step."""
     properties = types.SimpleNamespace(is_property_set=lambda name: True)
-    return operator.work(types.SimpleNamespace(report=print, properties=properties, write_still=False), bpy.context)
+    return operator.work(
+        types.SimpleNamespace(report=print, properties=properties, write_still=False, quality=quality), bpy.context
+    )
 
 
 def build(*args, **options):
@@ -98,6 +100,11 @@ def pixels(image) -> np.ndarray:
     return found.reshape(image.size[1], image.size[0], 4)
 
 
+def roughness(picture) -> float:
+    """Mean difference of neighbouring pixels, where both are finite."""
+    return float(np.abs(np.diff(picture[..., :3], axis=1)).mean())
+
+
 def read(path) -> np.ndarray:
     image = bpy.data.images.load(str(path))
     try:
@@ -145,7 +152,9 @@ def glare(tree):
 def groups(scene) -> list:
     """The extension's nodes in the scene's compositor."""
     tree = scene.compositing_node_group if hasattr(scene, "compositing_node_group") else scene.node_tree
-    return [node for node in tree.nodes if node.type == "GROUP" and node.node_tree.name.startswith("N2N")] if tree else []
+    return (
+        [node for node in tree.nodes if node.type == "GROUP" and node.node_tree.name.startswith("Shot Denoise")] if tree else []
+    )
 
 
 def error(found, reference) -> float:
@@ -187,3 +196,33 @@ def children(parent=None) -> set[int]:
         if int(above) == (parent or os.getpid()) and state != "Z":
             found.add(int(pid))
     return found
+
+
+def vectors(path) -> np.ndarray:
+    """The Vector pass of an EXR file: its first two numbers as red and green."""
+    return _of_pass(path, ("Vector",))
+
+
+def combined(path) -> np.ndarray:
+    """The picture of a multilayer EXR file."""
+    return _of_pass(path, ("Combined", "Image"))
+
+
+def _of_pass(path, names):
+    scene = bpy.context.scene.copy()
+    tree, _, result = compositor(scene)
+    source = tree.nodes.new("CompositorNodeImage")
+    source.image = bpy.data.images.load(str(path))
+    tree.links.new(next(socket for socket in source.outputs if socket.name in names and socket.enabled), result)
+    try:
+        return composite(scene)
+    finally:
+        bpy.data.scenes.remove(scene)
+
+
+def curves(thing) -> list:
+    """The F-curves of an object's action, in every Blender."""
+    action = thing.animation_data.action
+    if hasattr(action, "fcurves"):
+        return list(action.fcurves)
+    return [curve for layer in action.layers for strip in layer.strips for bag in strip.channelbags for curve in bag.fcurves]

@@ -18,7 +18,7 @@ def the_compositor_gets_closer_to_the_reference(folder):
     denoised = composite(scene)
     assert error(noisy, reference) > 0.15
     assert error(denoised, reference) < 0.5 * error(noisy, reference), (error(denoised, reference), error(noisy, reference))
-    assert same(denoised, pixels("N2N Denoised")) and same(noisy, pixels("N2N Rendered"))
+    assert same(denoised, pixels("Denoised")) and same(noisy, pixels("Rendered"))
 
 
 def strength_0_is_the_noisy_picture(folder):
@@ -26,13 +26,13 @@ def strength_0_is_the_noisy_picture(folder):
     scene.n2n.strength = 0
     bpy.ops.render.render()
     bpy.ops.n2n.denoise()
-    assert same(pixels("N2N Denoised"), pixels("N2N Rendered"))
+    assert same(pixels("Denoised"), pixels("Rendered"))
     scene.n2n.strength = 0.5
     bpy.ops.n2n.denoise()
-    half = pixels("N2N Denoised") - pixels("N2N Rendered")
+    half = pixels("Denoised") - pixels("Rendered")
     scene.n2n.strength = 1
     bpy.ops.n2n.denoise()
-    assert same(pixels("N2N Denoised"), pixels("N2N Rendered") + 2 * half, 1e-3)
+    assert same(pixels("Denoised"), pixels("Rendered") + 2 * half, 1e-3)
 
 
 def alpha_is_kept(folder):
@@ -63,13 +63,13 @@ def every_view_layer_has_its_own_picture(folder):
         tree.links.new(node.outputs["Image"], result)
         noisy[node.layer] = composite(scene)
     bpy.ops.n2n.denoise()
-    assert len(room.groups(scene)) == 2 and len([image for image in bpy.data.images if image.name.startswith("N2N")]) == 4
+    assert len(room.groups(scene)) == 2 and len([image for image in bpy.data.images if image.name.get("n2n")]) == 4
     for node in (layers, other):
         (link,) = node.outputs["Image"].links
         tree.links.new(link.to_node.outputs[0], result)
-        assert same(composite(scene), pixels(f"N2N Denoised: {node.layer}"))
-        assert same(noisy[node.layer], pixels(f"N2N Rendered: {node.layer}"))
-    assert not same(pixels("N2N Denoised: Empty Room"), pixels(f"N2N Denoised: {first}"), 0.01)
+        assert same(composite(scene), pixels(f"Denoised: {node.layer}"))
+        assert same(noisy[node.layer], pixels(f"Rendered: {node.layer}"))
+    assert not same(pixels("Denoised: Empty Room"), pixels(f"Denoised: {first}"), 0.01)
 
 
 def _with_a_border(scene, crop):
@@ -86,12 +86,12 @@ def a_border_render_is_denoised_where_it_was_rendered(folder):
     for crop in (False, True):
         noisy, denoised, inside = _with_a_border(scene, crop)
         assert 0.9 < inside.mean() * (1 if crop else 4) <= 1.1
-        assert same(denoised[inside], pixels("N2N Denoised")[inside]) and not same(denoised, noisy, 0.01), crop
+        assert same(denoised[inside], pixels("Denoised")[inside]) and not same(denoised, noisy, 0.01), crop
 
 
 def nothing_appears_outside_a_border(folder):
     noisy, denoised, inside = _with_a_border(room.build(), False)
-    assert not denoised[~inside].any() and not pixels("N2N Denoised")[~inside].any()
+    assert not denoised[~inside].any() and not pixels("Denoised")[~inside].any()
 
 
 def the_image_settings_of_the_scene_stay(folder):
@@ -112,9 +112,9 @@ def denoise_after_every_render_does_so(folder):
     scene = room.build()
     scene.n2n.after_render = True
     noisy = composite(scene)
-    assert same(noisy, pixels("N2N Rendered"))
+    assert same(noisy, pixels("Rendered"))
     scene.n2n.after_render = False
-    assert same(composite(scene), pixels("N2N Denoised"))
+    assert same(composite(scene), pixels("Denoised"))
 
 
 def a_copy_of_the_scene_has_its_own_picture(folder):
@@ -134,11 +134,11 @@ def a_copy_of_the_scene_has_its_own_picture(folder):
 
 def the_prefilter_and_other_models_work(folder):
     scene = denoised_room()
-    before = pixels("N2N Denoised")
+    before = pixels("Denoised")
     for prefilter, model in (("OFF", "oidn-small"), ("ON", "oidn-small"), ("AUTO", "oidn-color")):
         scene.n2n.prefilter, scene.n2n.model = prefilter, model
         assert bpy.ops.n2n.denoise() == {"FINISHED"}
-        found = pixels("N2N Denoised")
+        found = pixels("Denoised")
         assert np.isfinite(found).all() and same(found, before) == (prefilter == "ON")
 
 
@@ -153,7 +153,7 @@ def without_a_window_the_denoised_still_is_written(folder):
     bpy.ops.render.render()
     assert bpy.ops.n2n.denoise(write_still=False) == {"FINISHED"} and not os.listdir(folder)
     assert bpy.ops.n2n.denoise() == {"FINISHED"} and os.listdir(folder) == ["still_0001.exr"]
-    assert same(room.read(f"{folder}/still_0001.exr"), pixels("N2N Denoised"))
+    assert same(room.read(f"{folder}/still_0001.exr"), pixels("Denoised"))
     bpy.ops.n2n.remove()
     tree, layers, result = room.compositor(scene)
     glare = room.glare(tree)
@@ -162,4 +162,4 @@ def without_a_window_the_denoised_still_is_written(folder):
     bpy.ops.render.render()
     bpy.ops.n2n.denoise()
     written = room.read(f"{folder}/still_0001.exr")
-    assert same(written, composite(scene), 1e-4) and not same(written, pixels("N2N Denoised"), 0.01)
+    assert same(written, composite(scene), 1e-4) and not same(written, pixels("Denoised"), 0.01)

@@ -22,18 +22,21 @@ def nothing_rendered_yet(folder):
         assert expected in said.lower() + said, said
         setattr(holder, name, before)
     assert bpy.ops.n2n.denoise() == {"FINISHED"}
-    assert room.same(room.composite(scene), room.pixels("N2N Denoised"))
+    assert room.same(room.composite(scene), room.pixels("Denoised"))
 
 
-def passes_are_missing(folder):
+def a_render_without_passes_is_denoised_by_its_color_and_the_next_one_has_them(folder):
     scene = room.build(passes=False)
-    bpy.ops.render.render()
-    said = sentence(bpy.ops.n2n.denoise)
-    assert "Denoising Data" in said or "Enable Passes" in said, said
-    assert bpy.ops.n2n.enable_passes() == {"FINISHED"}
+    noisy = room.composite(scene)
+    assert bpy.ops.n2n.denoise(write_still=False) == {"FINISHED"}
+    assert "no denoising passes" in scene.n2n.said and scene.n2n.model == "oidn-small"
+    softer = room.pixels("Denoised")
+    assert room.roughness(softer) < 0.5 * room.roughness(noisy)
     assert scene.view_layers[0].cycles.denoising_store_passes
     bpy.ops.render.render()
-    assert bpy.ops.n2n.denoise() == {"FINISHED"}
+    assert bpy.ops.n2n.denoise(write_still=False) == {"FINISHED"}
+    assert "no denoising passes" not in scene.n2n.said
+    assert not room.same(room.pixels("Denoised"), softer, 0.001)
 
 
 def a_model_without_auxiliaries_needs_no_passes(folder):
@@ -109,26 +112,27 @@ def an_output_folder_that_cannot_be_written(folder):
     assert "//n2n/" in said and "Save the file" in said, said
     (Path(folder) / "file").write_text("")
     scene.n2n.output = f"{folder}/file"
-    for operator in (bpy.ops.n2n.denoise_animation, bpy.ops.n2n.sample, bpy.ops.n2n.train):
-        said = sentence(operator)
-        assert f"{folder}/file" in said and "another folder" in said, said
+    said = sentence(bpy.ops.n2n.denoise_animation)
+    assert f"{folder}/file" in said and "another folder" in said, said
     (Path(folder) / "out").mkdir()
     (Path(folder) / "out" / "noisy").write_text("")
     scene.n2n.output = f"{folder}/out"
     assert f"{folder}/out/noisy" in sentence(bpy.ops.n2n.denoise_animation)
 
 
-def training_without_pairs_or_program(folder):
-    scene = room.build()
-    scene.n2n.output = folder
-    said = sentence(bpy.ops.n2n.train)
-    assert "Sample Pairs" in said, said
-    os.environ["PATH"] = folder
-    said = sentence(bpy.ops.n2n.sample)
-    assert "n2n-render" in said and "not found" in said, said
+def best_without_an_installed_program(folder):
+    """Before anything is rendered; the picture and the scene's settings stay."""
+    scene = room.denoised_room()
+    before, seed = room.pixels("Denoised"), scene.cycles.seed
+    scene.n2n.output, scene.n2n.quality = folder, "BEST"
+    os.environ["PATH"] = os.environ["HOME"] = folder
+    for operator in (bpy.ops.n2n.denoise, bpy.ops.n2n.denoise_animation):
+        said = sentence(operator)
+        assert "PyTorch" in said and "not found" in said and "Better" in said, said
     room.preferences().program = f"{folder}/none"
-    said = sentence(bpy.ops.n2n.sample)
+    said = sentence(bpy.ops.n2n.denoise)
     assert f"{folder}/none" in said, said
+    assert room.same(room.pixels("Denoised"), before) and scene.cycles.seed == seed
 
 
 def a_worker_that_was_killed_while_idle_is_replaced(folder):

@@ -1,8 +1,6 @@
-"""Undo, renaming and opened files while a job runs; pairs that are found again whatever scenes come."""
+"""Undo, renaming and opened files while a job runs."""
 
-import json
 import os
-from pathlib import Path
 
 import bpy
 import room
@@ -117,52 +115,3 @@ def a_setting_that_changes_meanwhile_does_not_mix_frames(folder):
     _, problem = _to_the_end(steps)
     assert "strength" in problem, problem
     assert not os.path.exists(f"{folder}/denoised/frame_0003.exr")
-
-
-def _pairs(folder, name, scene_name, record=None):
-    """As `n2n-render sample` leaves them, with the extension's record of later versions."""
-    place = Path(folder, "n2n", "samples", name)
-    place.mkdir(parents=True)
-    manifest = {"format": 1, "scene": {"file": f"{name}.blend", "scene_name": scene_name}}
-    (place / "manifest.json").write_text(json.dumps(manifest))
-    if record:
-        (place / "n2n.json").write_text(json.dumps(record))
-    return str(place)
-
-
-def pairs_are_found_whatever_scenes_come(folder):
-    """Also those of earlier versions, whose folders are named after the file, and the scene where there were several."""
-    scene = room.build()
-    scene.name = "Shot"
-    bpy.ops.wm.save_as_mainfile(filepath=f"{folder}/my file.blend")
-    training = room.addon().training
-    assert training.newest_samples(scene) is None
-    old = _pairs(folder, "my_file-1", "Shot")
-    other = _pairs(folder, "my_file_Other-1", "Other")
-    assert training.newest_samples(scene) == old
-    second = bpy.data.scenes.new("Other")
-    assert training.newest_samples(scene) == old and training.newest_samples(second) == other
-    bpy.data.scenes.remove(second)
-    record = training._record_of(scene)
-    assert training.newest_samples(scene) == old
-    new = _pairs(folder, "my_file-2", "Shot", record)
-    os.utime(old, (0, 0))
-    assert training.newest_samples(scene) == new
-    copy = scene.copy()
-    assert training.newest_samples(copy) != new
-    scene.name = "Renamed"
-    bpy.data.scenes.new("More")
-    assert training.newest_samples(scene) == new
-    bpy.ops.wm.save_as_mainfile(filepath=f"{folder}/second.blend")
-    bpy.ops.wm.open_mainfile(filepath=f"{folder}/second.blend")
-    assert training.newest_samples(bpy.data.scenes["Renamed"]) == new
-    renamed = bpy.data.scenes["Renamed"]
-    renamed.n2n.pairs = ""  # as if the file had not been saved after sampling
-    assert training.newest_samples(renamed) is None
-    for scene in bpy.data.scenes:
-        scene.n2n.pairs = ""
-    for scene in [scene for scene in bpy.data.scenes if scene != renamed]:
-        bpy.data.scenes.remove(scene)
-    renamed.name = "Shot"
-    bpy.ops.wm.save_as_mainfile(filepath=f"{folder}/my file.blend")
-    assert training.newest_samples(renamed) == new and training._record_of(renamed)["id"] == record["id"]

@@ -1,0 +1,187 @@
+"""The small operators beside Denoise: what is looked at, what is chosen, what is switched on."""
+
+import shutil
+
+import bpy
+
+from . import compositor, jobs, models, render_result, session
+from .jobs import Job
+from .settings import preferences
+
+
+class N2N_OT_toggle(bpy.types.Operator):
+    """Show the noisy render, or the denoised one again, in the Image Editor and the compositor"""
+
+    bl_idname, bl_label, bl_options = "n2n.toggle", "Noisy / Denoised", {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context):
+        return bool(render_result.pictures(context.scene))
+
+    def execute(self, context):
+        groups = compositor.nodes(context.scene)
+        to_noisy = not groups[0].mute if groups else not is_noisy_shown(context)
+        compositor.mute(context.scene, to_noisy)
+        image = (
+            bpy.data.images["Render Result"]
+            if to_noisy and "Render Result" in bpy.data.images
+            else render_result.picture_to_show(context.scene)
+        )
+        if not bpy.app.background:
+            render_result.show(context, image, fit=False)
+        return {"FINISHED"}
+
+
+def is_noisy_shown(context) -> bool:
+    return (
+        any(
+            area.type == "IMAGE_EDITOR" and getattr(area.spaces.active.image, "type", "") == "RENDER_RESULT"
+            for area in context.screen.areas
+        )
+        if context.screen
+        else False
+    )
+
+
+class N2N_OT_remove(bpy.types.Operator):
+    """Take the denoiser out of the compositor and remove its pictures; your own nodes and links stay"""
+
+    bl_idname, bl_label, bl_options = "n2n.remove", "Remove from Compositor", {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context):
+        return bool(compositor.nodes(context.scene) or render_result.pictures(context.scene))
+
+    def execute(self, context):
+        remove_from(context.scene)
+        return {"FINISHED"}
+
+
+def remove_from(scene):
+    """What belongs to another scene, of which this one is a copy, stays."""
+    if render_result.is_copy(scene):
+        scene.n2n.folder = ""
+    compositor.remove(scene)
+    for image in render_result.pictures(scene):
+        bpy.data.images.remove(image)
+
+
+class N2N_OT_enable_passes(bpy.types.Operator):
+    """Switch on the denoising passes (albedo, normal, depth) of every view layer; they come with the next render"""
+
+    bl_idname, bl_label, bl_options = "n2n.enable_passes", "Enable Passes", {"REGISTER", "UNDO"}
+
+    def execute(self, context):
+        enable_passes(context.scene)
+        return {"FINISHED"}
+
+
+def enable_passes(scene):
+    for layer in scene.view_layers:
+        layer.cycles.denoising_store_passes = True
+
+
+class N2N_OT_use_cycles(bpy.types.Operator):
+    """Render with Cycles: the denoiser works on its passes"""
+
+    bl_idname, bl_label, bl_options = "n2n.use_cycles", "Use Cycles", {"REGISTER", "UNDO"}
+
+    def execute(self, context):
+        context.scene.render.engine = "CYCLES"
+        return {"FINISHED"}
+
+
+class N2N_OT_set_up(Job, bpy.types.Operator):
+    """Look for what can denoise here: the extension's own runtime, an installed n2n-render, devices and models"""
+
+    bl_idname, bl_label = "n2n.set_up", "Look Again"
+    title = "Looking for models and devices"
+
+    def work(self, context):
+        problems = yield from session.describe()
+        for problem in problems:
+            self.report({"INFO"}, str(problem))
+        names = ", ".join(session.KNOWN["devices"].values())
+        self.report({"INFO"}, f"{len(session.KNOWN['models'])} models; devices: {names}")
+
+
+def _models(operator, context):
+    """Blender wants the strings to be kept alive."""
+    N2N_OT_choose_model.kept = models.choices()
+    return N2N_OT_choose_model.kept
+
+
+class N2N_OT_choose_model(bpy.types.Operator):
+    """Choose what denoises: Open Image Denoise's weights, or what you have trained"""
+
+    bl_idname, bl_label, bl_options = "n2n.choose_model", "Model", {"REGISTER", "UNDO"}
+    kept = []
+    model: bpy.props.EnumProperty(name="Model", items=_models)
+
+    def execute(self, context):
+        context.scene.n2n.model = self.model
+        return {"FINISHED"}
+
+
+def _devices(operator, context):
+    N2N_OT_choose_device.kept = [
+        ("auto", "Automatic", "The fastest there is"),
+        *((kind, f"{kind}: {name}", f"Run the network on {name}") for kind, name in session.KNOWN["devices"].items()),
+    ]
+    return N2N_OT_choose_device.kept
+
+
+class N2N_OT_choose_device(bpy.types.Operator):
+    """Choose what the network runs on"""
+
+    bl_idname, bl_label = "n2n.choose_device", "Device"
+    kept = []
+    device: bpy.props.EnumProperty(name="Device", items=_devices)
+
+    def execute(self, context):
+        preferences(context).device = self.device
+        return {"FINISHED"}
+
+
+class N2N_OT_cancel(bpy.types.Operator):
+    """End what Shot Denoise is doing; finished frames stay"""
+
+    bl_idname, bl_label = "n2n.cancel", "Cancel"
+
+    @classmethod
+    def poll(cls, context):
+        return jobs.is_running()
+
+    def execute(self, context):
+        jobs.cancel()
+        return {"FINISHED"}
+
+
+class N2N_OT_clear_pictures(bpy.types.Operator):
+    """Delete the denoised pictures that the add-on keeps for your files; the compositor then shows the noisy renders"""
+
+    bl_idname, bl_label = "n2n.clear_pictures", "Delete Kept Pictures"
+
+    def invoke(self, context, event):
+        return context.window_manager.invoke_confirm(self, event)
+
+    def execute(self, context):
+        for scene in bpy.data.scenes:
+            compositor.mute(scene, True)
+        for image in render_result.pictures():
+            bpy.data.images.remove(image)
+        shutil.rmtree(session.user_folder("pictures", create=False), ignore_errors=True)
+        return {"FINISHED"}
+
+
+CLASSES = (
+    N2N_OT_toggle,
+    N2N_OT_remove,
+    N2N_OT_enable_passes,
+    N2N_OT_use_cycles,
+    N2N_OT_set_up,
+    N2N_OT_choose_model,
+    N2N_OT_choose_device,
+    N2N_OT_cancel,
+    N2N_OT_clear_pictures,
+)

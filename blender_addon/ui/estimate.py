@@ -1,0 +1,70 @@
+"""A scene and what shall be done with it → the parts of the job and how long each should take, by what was measured here."""
+
+import os
+
+import bpy
+
+from ..process.countdown import Part
+from . import session
+from .settings import preferences
+
+MEGA = 1e6
+PASSES = {"FAST": 1, "BETTER": 4}  # of the network, for a still
+
+
+def render_key(scene) -> str:
+    """Rates of rendering are a scene's own."""
+    return f"render {os.path.basename(bpy.data.filepath)} {scene.name}"
+
+
+def megapixels(scene) -> float:
+    """Of a frame as it is rendered, all view layers and views together."""
+    render = scene.render
+    count = render.resolution_x * render.resolution_y * (render.resolution_percentage / 100.0) ** 2
+    if render.use_border:
+        count *= (render.border_max_x - render.border_min_x) * (render.border_max_y - render.border_min_y)
+    views = len([view for view in render.views if view.use]) if render.use_multiview else 1
+    return max(count / MEGA, 1e-6) * max(len([layer for layer in scene.view_layers if layer.use]), 1) * views
+
+
+def render_units(scene) -> float:
+    return megapixels(scene) * max(scene.cycles.samples, 1)
+
+
+def denoise_key(model: str) -> str:
+    return f"denoise {preferences().device or 'auto'} {os.path.basename(model)}"
+
+
+def work_key(kind: str) -> str:
+    """kind: "paint" or "neighbors", a megapixel of a frame."""
+    return f"{kind} {preferences().device or 'auto'}"
+
+
+def _render_seconds(scene, frames: int = 1) -> float | None:
+    return session.rates().seconds(render_key(scene), render_units(scene) * frames)
+
+
+def still(scene, quality: str, renders: int = 0) -> list[Part]:
+    """renders: how many of the two that Best takes are still to be made."""
+    size, rates = megapixels(scene), session.rates()
+    if quality != "BEST":
+        return [Part("denoising", rates.seconds(denoise_key(scene.n2n.model), size * PASSES[quality]))]
+    titles = ("first render", "second render")[2 - renders :]
+    return [*(Part(title, _render_seconds(scene)) for title in titles), *_learning(scene, "paint", size)]
+
+
+def _learning(scene, kind: str, size: float) -> list[Part]:
+    return [
+        Part("learning", scene.n2n.minutes * 60.0, most=True),
+        Part("painting", session.rates().seconds(work_key(kind), size)),
+    ]
+
+
+def animation(scene, quality: str, frames: int, renders: int) -> list[Part]:
+    """frames: that are still to be denoised; renders: that are still to be made for it, both seeds together."""
+    size, rates = megapixels(scene) * frames, session.rates()
+    rendering = [Part("rendering", _render_seconds(scene, renders))] if renders else []
+    if quality == "BEST":
+        return [*rendering, *_learning(scene, "paint with neighbors", size)]
+    key = denoise_key(scene.n2n.model) if quality == "FAST" else work_key("neighbors")
+    return [*rendering, Part("denoising", rates.seconds(key, size))]

@@ -1,0 +1,133 @@
+"""Two renders of the same frames with different seeds → what learning the shot made of them, and what to say of it."""
+
+import datetime
+import math
+import os
+import re
+import shutil
+import tempfile
+
+import bpy
+
+from ..process import runtime
+from ..process.errors import Problem
+from . import estimate, jobs, models, session
+from .settings import preferences
+
+LOOKS = "learning"  # the folder of pictures that show how far it is
+DOUBLING_DB = 1.4  # that twice the samples give a denoised picture: README, "Results"; docs/adapt.md
+WORTH_SAYING_DB = 0.1
+GOOD_DB = 40.0  # expected PSNR on T: hard to tell from a clean picture without flipping between both
+STAGES = {"reading": "reading the renders", "learning": "learning", "painting": "painting"}
+
+
+def check_program():
+    """Raises Problem where nothing here can learn."""
+    if not session.can_learn():
+        raise Problem(
+            "Best needs n2n-render with PyTorch on this computer, and it was not found",
+            f"{runtime.SET_UP_HINT}; Better works without it",
+        )
+
+
+def learn(scene, firsts: list[str], seconds: list[str], output: str, temporal: int, on_look=lambda look: None):
+    """A generator: the process's answer to `adapt`. The parts of the job in hand end with learning and painting.
+
+    firsts, seconds: the same frames with two seeds. on_look(event): three pictures of the same place are there to be shown.
+    """
+    model = models.path_of(scene.n2n.model)
+    start = model if model in models.BUILTIN or os.path.exists(model) else models.BUILTIN[0]
+    count = len(jobs.status["countdown"].parts)
+    learning, painting = count - 2, count - 1
+    jobs.enter(learning)
+    archive = os.path.join(tempfile.mkdtemp(prefix="n2n_", dir=bpy.app.tempdir), "learned.tza")
+    steps = session.worker_for(session.LEARNS).ask(
+        "adapt",
+        inputs=firsts,
+        pairs=seconds,
+        output=output,
+        temporal=temporal,
+        minutes=scene.n2n.minutes,
+        init=start,
+        device=preferences().device or "auto",
+        keep_noisy=scene.n2n.keep_noisy,
+        archive=archive,
+    )
+    painted = {"seconds": 0.0}
+
+    def told(event):
+        if not event:
+            return None
+        if event["event"] == "warning":
+            jobs.warn(event["message"])
+        elif event["event"] == "preview":
+            on_look(event)
+        elif event["event"] == "progress":
+            if event["stage"] == "painting":
+                jobs.enter(painting)
+                painted["seconds"] = jobs.status["countdown"].passed()
+            share = 0.0 if event["stage"] == "reading" else event["share"]
+            return share, " ".join((STAGES[event["stage"]], event["text"])) if event["text"] else STAGES[event["stage"]]
+        return None
+
+    try:
+        made = yield from jobs.each(steps, told)
+        keep_model(scene, made)
+    finally:
+        shutil.rmtree(os.path.dirname(archive), ignore_errors=True)
+    kind = "paint with neighbors" if temporal else "paint"
+    session.rates().tell(estimate.work_key(kind), painted["seconds"], estimate.megapixels(scene) * len(firsts))
+    return made
+
+
+def keep_model(scene, made: dict):
+    """The model goes where models are kept, with a name that says scene, date and gain; `made["model"]` is then its path, or ""
+    where it is no better than its start.
+    """
+    learned, archive = made.get("learned"), made.get("archive")
+    made["kept"] = ""
+    if not learned or learned["gain_db"] < WORTH_SAYING_DB or not archive:
+        return
+    stem = re.sub(r"[^\w. -]+", "_", os.path.splitext(os.path.basename(bpy.data.filepath))[0] or "untitled")
+    scene_name = f" {scene.name}" if len(bpy.data.scenes) > 1 else ""
+    bare = f"{stem}{scene_name} {datetime.date.today():%Y-%m-%d} +{learned['gain_db']:.1f} dB"
+    home, number = session.model_home(), 1
+    while os.path.exists(path := os.path.join(home, f"{bare}{f' ({number})' if number > 1 else ''}.tza")):
+        number += 1
+    for suffix in ("", ".json"):
+        if os.path.exists(archive + suffix):
+            shutil.copyfile(archive + suffix, f"{path}{suffix}.partial")
+            os.replace(f"{path}{suffix}.partial", path + suffix)
+    made["kept"] = path
+
+
+def worth_samples(gain_db: float) -> float:
+    """How many times the samples a gain is worth, as a rule of thumb."""
+    return 2.0 ** (gain_db / DOUBLING_DB)
+
+
+def sentence(scene, made: dict) -> str:
+    """What was gained, what is expected of the picture, and what more samples would give."""
+    learned = made.get("learned")
+    gain = learned["gain_db"] if learned else 0.0
+    if learned is None:
+        said = "No noise was found: the pictures are as they were rendered"
+    elif gain < WORTH_SAYING_DB:
+        said = "Learning made nothing better here; the start's own picture of both renders was kept"
+    else:
+        said = f"Learned: about +{gain:.1f} dB, worth {worth_samples(gain):.1f}× the samples"
+    expected = [frame["expected_psnr_db"] for frame in made["frames"] if frame["expected_psnr_db"] is not None]
+    if not expected:
+        return said
+    worst = min(expected)
+    which = "expected PSNR" if len(expected) == 1 else "expected PSNR of the worst frame"
+    said += f". {which[0].upper()}{which[1:]}: {worst:.1f} dB"
+    if worst < GOOD_DB:
+        said += f"; for {GOOD_DB:.0f} dB about {suggested_samples(scene, worst)} samples, see the error map for where"
+    return said
+
+
+def suggested_samples(scene, expected_db: float) -> int:
+    """A power of two, for `GOOD_DB`; no more than 16 times as many as now: a rule of thumb reaches no further."""
+    doublings = min(max(math.ceil((GOOD_DB - expected_db) / DOUBLING_DB), 1), 4)
+    return scene.cycles.samples * 2**doublings

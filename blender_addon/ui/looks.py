@@ -1,0 +1,67 @@
+"""Pictures of a learning network → an image that the artist can judge meanwhile: noisy, before and after, in true pixels."""
+
+import bpy
+import numpy as np
+
+from ..process.errors import Problem
+from . import render_result, versions
+
+TITLE = "Learning"
+GAP_PX = 4
+
+
+def shown_for(context, place):
+    """What `learning.learn` calls with each look. The first one opens the picture; what fails costs only the look."""
+    seen = []
+
+    def show(look):
+        try:
+            image = _side_by_side([look[name] for name in ("noisy", "before", "after")], place())
+        except (Problem, RuntimeError, OSError):
+            return
+        if not seen and not bpy.app.background:
+            render_result.show(context, image)
+        seen.append(image.name)
+
+    return show
+
+
+def _side_by_side(paths, scene):
+    pictures = [_pixels(path) for path in paths]
+    height = max(picture.shape[0] for picture in pictures)
+    width = sum(picture.shape[1] for picture in pictures) + GAP_PX * (len(pictures) - 1)
+    canvas = np.zeros((height, width, 4), np.float32)
+    x = 0
+    for picture in pictures:
+        canvas[height - picture.shape[0] :, x : x + picture.shape[1]] = picture
+        x += picture.shape[1] + GAP_PX
+    image = next((image for image in render_result.pictures(scene) if image["n2n"] == TITLE), None)
+    if image is not None and tuple(image.size) != (width, height):
+        bpy.data.images.remove(image)
+        image = None
+    if image is None:
+        image = bpy.data.images.new(TITLE, width, height, alpha=True, float_buffer=True)
+        image["n2n"], image["n2n_scene"] = TITLE, scene.n2n.folder
+        image.use_view_as_render, image.alpha_mode = True, "PREMUL"
+        versions.set_working_space(image)
+    image.pixels.foreach_set(canvas.ravel())
+    image.update()
+    return image
+
+
+def _pixels(path) -> np.ndarray:
+    """(H, W, 4), rows from below as Blender has them."""
+    image = bpy.data.images.load(path)
+    try:
+        versions.set_working_space(image)
+        found = np.empty(image.size[0] * image.size[1] * 4, np.float32)
+        image.pixels.foreach_get(found)
+        return found.reshape(image.size[1], image.size[0], 4)
+    finally:
+        bpy.data.images.remove(image)
+
+
+def forget(scene):
+    """The result is there: nobody looks at the learning any more."""
+    for image in [image for image in render_result.pictures(scene) if image["n2n"] == TITLE]:
+        bpy.data.images.remove(image)
