@@ -121,7 +121,7 @@ def _best(shot, todo):
     )
     scene = shot.place()
     looks.forget(scene)
-    scene.n2n.said = learning.sentence(scene, made)
+    learning.tell(scene, made)
 
 
 def _render_all(shot):

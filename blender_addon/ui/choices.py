@@ -81,6 +81,20 @@ def enable_passes(scene):
         layer.cycles.denoising_store_passes = True
 
 
+class N2N_OT_more_samples(bpy.types.Operator):
+    """Set the render samples to what would make the picture good, by what is expected of it now. The error map says where"""
+
+    bl_idname, bl_label, bl_options = "n2n.more_samples", "More Samples", {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context):
+        return context.scene.n2n.suggested > 0
+
+    def execute(self, context):
+        context.scene.cycles.samples, context.scene.n2n.suggested = context.scene.n2n.suggested, 0
+        return {"FINISHED"}
+
+
 class N2N_OT_use_cycles(bpy.types.Operator):
     """Render with Cycles: the denoiser works on its passes"""
 
@@ -178,6 +192,7 @@ CLASSES = (
     N2N_OT_toggle,
     N2N_OT_remove,
     N2N_OT_enable_passes,
+    N2N_OT_more_samples,
     N2N_OT_use_cycles,
     N2N_OT_set_up,
     N2N_OT_choose_model,

@@ -49,7 +49,8 @@ class N2N_OT_denoise(Job, bpy.types.Operator):
             still = yield from work
             seconds["worker"], seconds["inside"], seconds["save"] = lap(), still.seconds, still.saving
             scene = place()
-            scene.n2n.said = still.said
+            if still.said:
+                scene.n2n.said, scene.n2n.suggested = still.said, 0
             shown = _take_over(scene, folder, still.layers)
             first = next(iter(shown.values()))[0].name
             compositor.install(scene, shown)
@@ -65,14 +66,14 @@ class N2N_OT_denoise(Job, bpy.types.Operator):
                 self.report({"INFO"}, f"Wrote {path}")
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        self.report({"INFO"}, still.said)
+        self.report({"INFO"}, place().n2n.said)
         if not bpy.app.background:
             yield from jobs.each(session.get_to_know(place().n2n.model), lambda _: None)
 
 
 @dataclass
 class Still:
-    """What became of a still: a denoised multilayer EXR, its view layers' numbers, and what is said of it."""
+    """What became of a still: a denoised multilayer EXR, its view layers' numbers, and what is said of it ("": it was told)."""
 
     whole: str
     layers: dict[str, int]
@@ -145,7 +146,8 @@ def _learned(context, place, folder):
         os.replace(os.path.join(before, f"{index}.rendered.exr"), os.path.join(folder, f"{index}.first.exr"))
     if made["kept"]:
         scene.n2n.model = made["kept"]
-    return Still(whole, pictures["layers"], learning.sentence(scene, made), {})
+    learning.tell(scene, made)
+    return Still(whole, pictures["layers"], "", {})
 
 
 def _first_render(place, path):

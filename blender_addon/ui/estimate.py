@@ -5,7 +5,7 @@ import os
 import bpy
 
 from ..process.countdown import Part
-from . import session
+from . import models, session
 from .settings import preferences
 
 MEGA = 1e6
@@ -32,7 +32,8 @@ def render_units(scene) -> float:
 
 
 def denoise_key(model: str) -> str:
-    return f"denoise {preferences().device or 'auto'} {os.path.basename(model)}"
+    """A learned model is as large as what it was started from, most likely the large one."""
+    return f"denoise {preferences().device or 'auto'} {model if model in models.BUILTIN else models.BUILTIN[0]}"
 
 
 def work_key(kind: str) -> str:

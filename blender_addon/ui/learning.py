@@ -51,7 +51,7 @@ def learn(scene, firsts: list[str], seconds: list[str], output: str, temporal: i
         init=start,
         device=preferences().device or "auto",
         keep_noisy=scene.n2n.keep_noisy,
-        archive=archive,
+        archive=None if temporal else archive,  # what takes neighbours in does not denoise single frames
     )
     painted = {"seconds": 0.0}
 
@@ -106,25 +106,25 @@ def worth_samples(gain_db: float) -> float:
     return 2.0 ** (gain_db / DOUBLING_DB)
 
 
-def sentence(scene, made: dict) -> str:
-    """What was gained, what is expected of the picture, and what more samples would give."""
-    learned = made.get("learned")
-    gain = learned["gain_db"] if learned else 0.0
-    if learned is None:
-        said = "No noise was found: the pictures are as they were rendered"
-    elif gain < WORTH_SAYING_DB:
-        said = "Learning made nothing better here; the start's own picture of both renders was kept"
-    else:
-        said = f"Learned: about +{gain:.1f} dB, worth {worth_samples(gain):.1f}× the samples"
+def tell(scene, made: dict):
+    """What was gained, what is expected of the picture, and what more samples would give: for the panel."""
+    scene.n2n.said, scene.n2n.suggested = _gained(made), 0
     expected = [frame["expected_psnr_db"] for frame in made["frames"] if frame["expected_psnr_db"] is not None]
-    if not expected:
-        return said
-    worst = min(expected)
-    which = "expected PSNR" if len(expected) == 1 else "expected PSNR of the worst frame"
-    said += f". {which[0].upper()}{which[1:]}: {worst:.1f} dB"
-    if worst < GOOD_DB:
-        said += f"; for {GOOD_DB:.0f} dB about {suggested_samples(scene, worst)} samples, see the error map for where"
-    return said
+    if expected:
+        which = "Expected PSNR" if len(expected) == 1 else "Expected PSNR of the worst frame"
+        scene.n2n.said += f". {which}: {min(expected):.1f} dB"
+        if min(expected) < GOOD_DB:
+            scene.n2n.suggested = suggested_samples(scene, min(expected))
+
+
+def _gained(made: dict) -> str:
+    learned = made.get("learned")
+    if learned is None:
+        return "No noise was found: the pictures are as they were rendered"
+    gain = learned["gain_db"]
+    if gain < WORTH_SAYING_DB:
+        return "Learning gained nothing here: the start's picture of both renders was kept"
+    return f"Learned: about +{gain:.1f} dB, worth {worth_samples(gain):.1f}× the samples"
 
 
 def suggested_samples(scene, expected_db: float) -> int:

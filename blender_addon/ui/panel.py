@@ -29,7 +29,9 @@ class N2N_PT_denoise(_Panel, bpy.types.Panel):
         said, operator = _note(context.scene)
         _draw_note(layout.column(align=True), said)
         row = layout.row()
-        if operator:
+        if operator == "n2n.more_samples":
+            row.operator(operator, text=f"Render {context.scene.n2n.suggested} Samples Next Time")
+        elif operator:
             row.operator(operator)
         else:
             row.label(text="")
@@ -62,7 +64,7 @@ def _note(scene) -> tuple[str, str]:
     if rendering.lacks_passes(scene):
         return "Renders come without denoising passes: pictures are softer", "n2n.enable_passes"
     if scene.n2n.said:
-        return scene.n2n.said, ""
+        return scene.n2n.said, "n2n.more_samples" if scene.n2n.suggested else ""
     return f"A still: {_lower(total_words(estimate.still(scene, quality, renders=1)))}", ""
 
 

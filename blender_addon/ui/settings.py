@@ -1,7 +1,7 @@
 """What the artist can choose: with the scene, or for this machine."""
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from .versions import RELATIVE
 
@@ -9,7 +9,7 @@ PACKAGE = __package__.rpartition(".")[0]  # the extension itself
 
 
 def _forget_what_was_said(settings, context):
-    settings.said = ""
+    settings.said, settings.suggested = "", 0
 
 
 class Settings(bpy.types.PropertyGroup):
@@ -104,6 +104,7 @@ class Settings(bpy.types.PropertyGroup):
         description="Minutes. Learning ends by itself when parts of the picture that it has not seen get no better",
     )
     said: StringProperty(options={"HIDDEN"}, description="What was made last, in words")
+    suggested: IntProperty(options={"HIDDEN"}, description="Samples that would make the picture good; 0: not known")
     folder: StringProperty(options={"HIDDEN"}, description="Where the denoised pictures of this scene lie")
     owner: StringProperty(options={"HIDDEN"}, description="The scene's name then: a copy of the scene has another one")
     made_tree: BoolProperty(options={"HIDDEN"}, description="The compositor tree was made by the add-on")
