@@ -111,8 +111,9 @@ def _better(shot, todo):
 def _best(shot, todo):
     """A generator: all frames are rendered twice, learned from, and painted."""
     yield from _render_all(shot)
+    shot.scene()
     made = yield from learning.learn(
-        shot.scene(),
+        shot.place,
         [frame.noisy for frame in shot.plan],
         [frame.second for frame in shot.plan],
         os.path.dirname(shot.plan[0].denoised),

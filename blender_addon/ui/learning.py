@@ -30,11 +30,13 @@ def check_program():
         )
 
 
-def learn(scene, firsts: list[str], seconds: list[str], output: str, temporal: int, on_look=lambda look: None):
+def learn(place, firsts: list[str], seconds: list[str], output: str, temporal: int, on_look=lambda look: None):
     """A generator: the process's answer to `adapt`. The parts of the job in hand end with learning and painting.
 
-    firsts, seconds: the same frames with two seeds. on_look(event): three pictures of the same place are there to be shown.
+    place: see scenes.py. firsts, seconds: the same frames with two seeds. on_look(event): three pictures of the same place
+    are there to be shown.
     """
+    scene = place()
     model = models.path_of(scene.n2n.model)
     start = model if model in models.BUILTIN or os.path.exists(model) else models.BUILTIN[0]
     count = len(jobs.status["countdown"].parts)
@@ -53,7 +55,6 @@ def learn(scene, firsts: list[str], seconds: list[str], output: str, temporal: i
         keep_noisy=scene.n2n.keep_noisy,
         archive=None if temporal else archive,  # what takes neighbours in does not denoise single frames
     )
-    painted = {"seconds": 0.0}
 
     def told(event):
         if not event:
@@ -65,29 +66,28 @@ def learn(scene, firsts: list[str], seconds: list[str], output: str, temporal: i
         elif event["event"] == "progress":
             if event["stage"] == "painting":
                 jobs.enter(painting)
-                painted["seconds"] = jobs.status["countdown"].passed()
             share = 0.0 if event["stage"] == "reading" else event["share"]
             return share, " ".join((STAGES[event["stage"]], event["text"])) if event["text"] else STAGES[event["stage"]]
         return None
 
     try:
         made = yield from jobs.each(steps, told)
-        keep_model(scene, made)
+        scene, kind = place(), "paint with neighbors" if temporal else "paint"
+        size = estimate.megapixels(scene) * len(firsts)
+        session.rates().tell(estimate.work_key(kind), jobs.status["countdown"].passed(), size)
+        made["kept"] = keep_model(scene, made)
+        return made
     finally:
         shutil.rmtree(os.path.dirname(archive), ignore_errors=True)
-    kind = "paint with neighbors" if temporal else "paint"
-    session.rates().tell(estimate.work_key(kind), painted["seconds"], estimate.megapixels(scene) * len(firsts))
-    return made
 
 
-def keep_model(scene, made: dict):
-    """The model goes where models are kept, with a name that says scene, date and gain; `made["model"]` is then its path, or ""
-    where it is no better than its start.
+def keep_model(scene, made: dict) -> str:
+    """The model goes where models are kept, with a name that says scene, date and gain. Returns its path; "" where it is no
+    better than its start.
     """
-    learned, archive = made.get("learned"), made.get("archive")
-    made["kept"] = ""
+    learned, archive = made["learned"], made["archive"]
     if not learned or learned["gain_db"] < WORTH_SAYING_DB or not archive:
-        return
+        return ""
     stem = re.sub(r"[^\w. -]+", "_", os.path.splitext(os.path.basename(bpy.data.filepath))[0] or "untitled")
     scene_name = f" {scene.name}" if len(bpy.data.scenes) > 1 else ""
     bare = f"{stem}{scene_name} {datetime.date.today():%Y-%m-%d} +{learned['gain_db']:.1f} dB"
@@ -98,7 +98,7 @@ def keep_model(scene, made: dict):
         if os.path.exists(archive + suffix):
             shutil.copyfile(archive + suffix, f"{path}{suffix}.partial")
             os.replace(f"{path}{suffix}.partial", path + suffix)
-    made["kept"] = path
+    return path
 
 
 def worth_samples(gain_db: float) -> float:
@@ -118,7 +118,7 @@ def tell(scene, made: dict):
 
 
 def _gained(made: dict) -> str:
-    learned = made.get("learned")
+    learned = made["learned"]
     if learned is None:
         return "No noise was found: the pictures are as they were rendered"
     gain = learned["gain_db"]
