@@ -39,7 +39,7 @@ class Worker:
         except OSError as error:
             raise Problem(
                 f"The denoising process cannot be started: {command[0]} ({error.strerror or error})",
-                "Press Set Up, or name another program in the add-on's preferences",
+                "Press Look Again, or name another program in the add-on's preferences",
             ) from None
         threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True).start()
 

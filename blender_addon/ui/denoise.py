@@ -88,20 +88,18 @@ def _denoised(context, place, folder, quality):
     noisy, whole = os.path.join(folder, "render.exr"), os.path.join(folder, "denoised.exr")
     yield from _save_render(context, place, noisy)
     saving = time.perf_counter() - started
-    scene = place()
-    jobs.plan(estimate.still(scene, quality))
+    jobs.plan(estimate.still(place(), quality))
     yield 0.0, "starting"
-    model = models.path_of(scene.n2n.model)
-    rescue = None
-    if models.needs_passes(scene.n2n.model):
+    model, rescue = models.path_of(place().n2n.model), ""
+    if models.needs_passes(model):
         fitting = yield from fitting_model(noisy)
         if fitting in PARTIAL:
             rescue, model = SOFTER, fitting
             jobs.warn(SOFTER)
-            choices.enable_passes(scene)
+            choices.enable_passes(place())
     try:
         answer = yield from ask_denoise(
-            scene, model=model, input=noisy, pictures=folder, output=whole, average=estimate.PASSES[quality]
+            place(), model=model, input=noisy, pictures=folder, output=whole, average=estimate.PASSES[quality]
         )
     except Problem as problem:
         raise Problem(str(problem).replace(f"{noisy}: ", "")) from None

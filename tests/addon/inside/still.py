@@ -63,7 +63,7 @@ def every_view_layer_has_its_own_picture(folder):
         tree.links.new(node.outputs["Image"], result)
         noisy[node.layer] = composite(scene)
     bpy.ops.n2n.denoise()
-    assert len(room.groups(scene)) == 2 and len([image for image in bpy.data.images if image.name.get("n2n")]) == 4
+    assert len(room.groups(scene)) == 2 and len([image for image in bpy.data.images if image.get("n2n")]) == 4
     for node in (layers, other):
         (link,) = node.outputs["Image"].links
         tree.links.new(link.to_node.outputs[0], result)
