@@ -1,7 +1,8 @@
 """How a verb tells what it is doing, and when it doubts: the protocol. Silent by default; cli/console.py speaks to people."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Protocol
 
 
@@ -45,9 +46,46 @@ def ignore(told: object) -> None:
     """Does nothing with what it is told."""
 
 
+Check = Callable[[], None]  # raises where the work is not wanted any more
+_still_wanted: ContextVar[Check] = ContextVar("still_wanted", default=lambda: None)
+
+
+@contextlib.contextmanager
+def stopped_by(check: Check) -> Iterator[None]:
+    """Inside, work that takes long asks `check` now and then, also where it tells nobody of its progress; what that raises
+    ends the work. For this thread alone.
+    """
+    before = _still_wanted.set(check)
+    try:
+        yield
+    finally:
+        _still_wanted.reset(before)
+
+
+def still_wanted() -> Check:
+    """What work that takes long asks now and then, from any thread."""
+    return _still_wanted.get()
+
+
 def part(on_fraction: OnFraction, index: int, count: int) -> OnFraction:
     """For the piece of work `index` of `count` equal ones: its fraction becomes that of the whole."""
     return lambda fraction: on_fraction((index + fraction) / count)
+
+
+class Fractions:
+    """Fractions of one item of a stage → its progress."""
+
+    def __init__(self, progress: Progress):
+        self._progress, self._done = progress, 0.0
+
+    def tell(self, fraction: float) -> None:
+        """How much of it is done."""
+        self._progress.advance(fraction - self._done, finished=False)
+        self._done = fraction
+
+    def end(self, text: str) -> None:
+        """All of it."""
+        self._progress.advance(1 - self._done, text)
 
 
 # reporter(title of a stage) → a context that yields its Progress. Every verb takes one.

@@ -5,7 +5,7 @@ from pathlib import Path
 from ..denoise.artist import Artist, FrameResult
 from ..denoise.subjects import Subject
 from ..errors import N2NError, UnreadableFile
-from ..progress import Progress
+from ..progress import Fractions, Progress
 from .report import Report
 
 
@@ -24,21 +24,16 @@ def denoise_shot(
         if not layers or report.has(output, looked_at):
             progress.advance(1, f"{output.name}: {'was there' if layers else 'left out'}")
             continue
-        done = [0.0]
-
-        def on_fraction(fraction: float, done: list[float] = done) -> None:
-            progress.advance(fraction - done[0], finished=False)
-            done[0] = fraction
-
+        fraction = Fractions(progress)
         try:
-            result = artist.denoise(layers, output, on_fraction)
+            result = artist.denoise(layers, output, fraction.tell)
         except UnreadableFile as error:
             if len(subjects) == 1:
                 raise
             failed[layers[0].paths[0]] = error
-            progress.advance(1 - done[0], f"{output.name}: failed")
+            fraction.end(f"{output.name}: failed")
             continue
         report.add(result, looked_at)
         expected = "" if result.psnr_db is None else f": about {result.psnr_db:.1f} dB"
-        progress.advance(1 - done[0], f"{output.name}{expected}")
+        fraction.end(f"{output.name}{expected}")
     return [report.frames[output.name] for output in outputs if output.name in report.frames]

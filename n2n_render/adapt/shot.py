@@ -20,7 +20,7 @@ from ..io.sources import Sources
 from ..learn.arrays import Cleaner
 from ..learn.shot import FrameLoader, ShotFrame
 from ..learn.start import ShotStart, initial_estimate_maker
-from ..progress import Reporter
+from ..progress import Fractions, OnFraction, Reporter
 from ..version import __version__
 from .report import facts
 
@@ -144,8 +144,9 @@ class Shot:
             for subject in (*chosen, *others):
                 if len(frames) == len(chosen):
                     break
+                fraction = Fractions(progress)
                 try:
-                    frame = load(subject)
+                    frame = load(subject, fraction.tell)
                     if frame is None:
                         finished.append(subject)
                     else:
@@ -153,7 +154,7 @@ class Shot:
                 except UnreadableFile as error:
                     unreadable.append(error)
                     progress.warn(f"not trained on: {error.what}")
-                progress.advance(1, subject.paths[0].name)
+                fraction.end(subject.paths[0].name)
             if unreadable and not frames and not finished:
                 raise unreadable[0]
             if finished:
@@ -163,8 +164,8 @@ class Shot:
                 )
         return frames
 
-    def _loader(self, cache: Path) -> Callable[[Subject], ShotFrame | None]:
-        """What turns a Subject into a ShotFrame."""
+    def _loader(self, cache: Path) -> Callable[[Subject, OnFraction], ShotFrame | None]:
+        """What turns a Subject into a ShotFrame, and tells how much of that is done."""
         prefilter: Cleaner | None
         prefilter, accumulator = self.guides()
         estimate = initial_estimate_maker(self.start.checkpoint, self.engine)
@@ -176,13 +177,13 @@ class Shot:
             accumulator.name if accumulator else "",
         )
 
-        def load(subject: Subject) -> ShotFrame | None:
+        def load(subject: Subject, on_fraction: OnFraction) -> ShotFrame | None:
             seen, look = [], None
             if accumulator:
                 accumulator.neighbors.check(subject.index, subject.layer)
                 window = accumulator.neighbors.windows[subject.index]
                 seen = [self._facts(there) if there is not None else None for there in window]
                 look = partial(accumulator.of, subject.index, subject.layer)
-            return loader.load(subject.paths, subject.layer, repr((made_by, seen)), look)
+            return loader.load(subject.paths, subject.layer, repr((made_by, seen)), look, on_fraction)
 
         return load

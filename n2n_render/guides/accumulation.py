@@ -21,7 +21,7 @@ from ..judge.splits import Split, split, step_weight
 from ..ladder.memory import ResilientLadder
 from ..network.checkpoint import Checkpoint
 from ..network.registry import open_model
-from ..progress import OnFraction, Warn, ignore
+from ..progress import OnFraction, Warn, ignore, part
 from .neighbors import Neighbors, Windows
 from .prefilter import Prefilter
 
@@ -143,7 +143,7 @@ class Accumulator:
         Raises:
             N2NError: The frame itself cannot be read, or has no Vector pass.
         """
-        center, beside = self.neighbors.beside(index, layer)
+        center, beside = self.neighbors.beside(index, layer, part(on_fraction, 0, 2))
         factor = np.float32(exposure(center.frame.color))
         window = [Looked(*looked) if looked else None for looked in beside]
         here = window[len(window) // 2]
@@ -153,13 +153,11 @@ class Accumulator:
             sums = bring(window, factor, [whole], self._same_noise(window, factor))
             return self._finish(center.frame, factor, [whole], sums, list(usual))
         splits = split([np.minimum(seed * factor, RADIANCE_MAX) for seed in center.seeds])
-        own = [self._picture(center.frame, part.seen, factor) for part in splits]
-        on_fraction(0.4)
-        versions = [Version(part.seen, picture, part.weight) for part, picture in zip(splits, own, strict=True)]
+        own = [self._picture(center.frame, one.seen, factor) for one in splits]
+        versions = [Version(one.seen, picture, one.weight) for one, picture in zip(splits, own, strict=True)]
         sums = bring(window, factor, [whole, *versions], self._same_noise(window, factor))
-        weights = self._weigh_rings(center.frame, factor, splits, versions, sums[1:])
+        weights = self._weigh_rings(center.frame, factor, splits, versions, sums[1:], part(on_fraction, 1, 2))
         self._judged[layer] = _Judged([float(np.mean(weight)) for weight in weights])
-        on_fraction(1.0)
         return self._finish(center.frame, factor, [whole, *versions], sums, weights)
 
     def _usual(self, layer: str | None, window: Sequence[Looked | None]) -> list[float]:
@@ -194,7 +192,13 @@ class Accumulator:
         return True
 
     def _weigh_rings(
-        self, frame: Frame, factor: np.float32, splits: Sequence[Split], versions: Sequence[Version], sums: Array
+        self,
+        frame: Frame,
+        factor: np.float32,
+        splits: Sequence[Split],
+        versions: Sequence[Version],
+        sums: Array,
+        on_fraction: OnFraction,
     ) -> list[Array | float]:
         """How much of each ring pays, (H, W, 1) each: one ring more at a time, each time as far as what was held out says."""
         pictures = [version.picture for version in versions]
@@ -207,6 +211,7 @@ class Accumulator:
             weight = step_weight(splits, pictures, wider, np.mean(pictures, axis=0))
             pictures = [before + weight * (after - before) for before, after in zip(pictures, wider, strict=True)]
             weights.append(weight)
+            on_fraction(len(weights) / sums.shape[1])
         return weights
 
     def _picture(self, frame: Frame, color: Array, factor: np.float32) -> Array:

@@ -15,6 +15,7 @@ from ..frame.windows import Window, place
 from ..io.exr import ExrImage
 from ..io.sources import DETECT, Sources
 from ..ladder.memory import ResilientLadder
+from ..progress import OnFraction, ignore
 from .prefilter import Prefilter
 
 BESIDE_PX = 1e5  # a motion vector that leads out of every picture
@@ -98,7 +99,9 @@ class Neighbors:
         self.groups.append(group)
         return len(self.groups) - 1
 
-    def beside(self, index: int, layer: str | None = None) -> tuple[DenoisedFrame, list[tuple[Frame, Array] | None]]:
+    def beside(
+        self, index: int, layer: str | None = None, on_fraction: OnFraction = ignore
+    ) -> tuple[DenoisedFrame, list[tuple[Frame, Array] | None]]:
         """Frame `index`, and the means and pictures of its window, on its pixels. One that cannot be read, lacks a pass, or is
         of another size is not there, which is said.
 
@@ -109,7 +112,10 @@ class Neighbors:
         window = self.windows[index]
         self._denoised = {key: frame for key, frame in self._denoised.items() if key[0] in window}
         center = self._look_at(index, layer)
-        seen = [self._try_to_look_at(there, index, center, layer) for there in window]
+        seen = []
+        for number, there in enumerate(window):
+            seen.append(self._try_to_look_at(there, index, center, layer))
+            on_fraction((number + 1) / len(window))
         self._doubt_zero_vectors(index, [frame for frame in seen if frame])
         return center, [frame.placed(center.window) if frame else None for frame in seen]
 

@@ -18,7 +18,7 @@ from ..frame.channels import COLOR
 from ..frame.frame import Frame
 from ..frame.transfer import depth_scale, encode, expose, exposure, unexpose
 from ..network.specification import Specification, decode_output
-from ..progress import OnFraction, ignore, part
+from ..progress import OnFraction, ignore, part, still_wanted
 
 BAND_ROWS = 16
 LEAST_USUAL_TILE_PX = 768  # smaller ones are mostly overlap
@@ -88,11 +88,16 @@ class Ladder:
         output = np.empty((height, width, 3), np.float32)
         model, tile_px = self.model, self.largest_tile_px(height, width)
         plan = list(tiles.cut(height, width, tile_px, model.receptive_radius, model.alignment))
+        check = still_wanted()
+
+        def tell(fraction: float) -> None:
+            check()
+            on_fraction(fraction)
+
         for index, tile in enumerate(plan):
             shown = {name: images[name][tile.outer] for name in model.layout.names}
-            told = part(on_fraction, index, len(plan))
-            self._paint(shown, see, factor, tile.crop, output[tile.inner], told)
-            on_fraction((index + 1) / len(plan))
+            self._paint(shown, see, factor, tile.crop, output[tile.inner], part(tell, index, len(plan)))
+            tell((index + 1) / len(plan))
         return output
 
     def _paint(

@@ -21,6 +21,7 @@ from ..io.atomic import Busy, first_line, locked_file, remove_abandoned, tempora
 from ..io.dataset import Pair, picture_name
 from ..io.exr import ExrImage
 from ..io.renders import are_parts, read_group
+from ..progress import OnFraction, ignore
 
 CACHE_VERSION = 3
 EXPOSED = Layout((COLOR, *FEATURES)), Layout((COLOR, *FEATURES, *NEIGHBORS))  # of cached arrays: without neighbours, and with
@@ -199,6 +200,7 @@ def stack_seeds(
     features: tuple[str, ...],
     prefilter: Cleaner | None = None,
     accumulated: Accumulated | None = None,
+    on_fraction: OnFraction = ignore,
 ) -> tuple[Array, float]:
     """Renders of one view by several seeds → (seeds, H, W, C) float16 as in `CachedPair.images`, and the exposure in it.
 
@@ -206,6 +208,7 @@ def stack_seeds(
 
     Args:
         accumulated: What is taken in of the frames beside it, with two seeds or more.
+        on_fraction: Is told of each seed.
     """
     mean = mean_frame(frames)
     factor = exposure(mean.color)
@@ -221,6 +224,7 @@ def stack_seeds(
             taken = accumulated.neighbors[1 + index]
             images[index, ..., layout.places()[NEIGHBORS[0]]] = taken[..., :3] / np.maximum(taken[..., 3:], 1e-6)
             images[index, ..., layout.places()[NEIGHBORS[1]]] = taken[..., 3:]
+        on_fraction((index + 1) / len(frames))
     return images, factor
 
 

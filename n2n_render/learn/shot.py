@@ -16,18 +16,21 @@ from ..guides.accumulation import Accumulated
 from ..io.renders import read_group
 from ..io.sources import DETECT, Sources
 from ..judge.held_out import held_out_pixels
+from ..progress import OnFraction, ignore, part
 from .arrays import ArrayFile, Cleaner, clean_mean, save_array, split_exposed, stack_seeds
 
-Estimate = Callable[[Frame], Array]  # the mean of all seeds, guides cleaned → its denoised radiance (H, W, 3)
+# The mean of all seeds, guides cleaned, and what is told how much of it is done → its denoised radiance (H, W, 3).
+Estimate = Callable[[Frame, OnFraction], Array]
 
 
 @dataclass(frozen=True)
 class ShotFrame:
-    """One frame: the files of its seeds (two or more), and its arrays on disk."""
+    """One frame: the files of its seeds (two or more), and its arrays on disk. exposure: the factor in its radiance."""
 
     paths: tuple[Path, ...]
     images_file: ArrayFile
     initial_estimate_file: ArrayFile
+    exposure: float = 1.0
 
     @property
     def images(self) -> Array:
@@ -79,26 +82,37 @@ class FrameLoader:
         paths: Sequence[Path],
         layer: str | None,
         key: str,
-        accumulate: Callable[[], Accumulated] | None = None,
+        accumulate: Callable[[OnFraction], Accumulated] | None = None,
+        on_fraction: OnFraction = ignore,
     ) -> ShotFrame | None:
         """Decodes one frame unless that has been done; None for a frame without noise, which teaches nothing.
 
         Args:
             layer: The view layer; None: the first that has the features.
             key: Says what else the arrays depend on.
-            accumulate: Takes in the samples of the frames beside it.
+            accumulate: Takes in the samples of the frames beside it; is given what is told how much of that is done.
+            on_fraction: Is told how much of the frame is done.
         """
         files = [(path, path.stat()) for path in self.sources.all_files(paths)]
         facts = [*((str(path), stat.st_size, stat.st_mtime_ns) for path, stat in files), *self.sources.keys(paths)]
         name = hashlib.sha256(repr((key, layer, self.features, facts)).encode()).hexdigest()[:16]
-        images_path, estimate_path = self.folder / f"{name}.npy", self.folder / f"{name}.estimate.npy"
-        if not (images_path.exists() and estimate_path.exists()):
+        places = [self.folder / f"{name}{kind}.npy" for kind in ("", ".estimate", ".exposure")]
+        if not all(place.exists() for place in places):
             frames = read_group(paths, layer, self.features, self.sources)
             if not has_noise(frames):
                 return None
-            accumulated = accumulate() if accumulate else None
-            images, factor = stack_seeds(frames, self.features, self.prefilter, accumulated)
-            estimate = self.estimate(clean_mean(frames, self.prefilter, accumulated)) * factor
-            save_array(estimate_path, np.minimum(estimate, RADIANCE_MAX).astype(np.float16))
-            save_array(images_path, images)
-        return ShotFrame(tuple(paths), ArrayFile.of(images_path), ArrayFile.of(estimate_path))
+            count = 3 if accumulate else 2  # pieces of about equal length
+            accumulated = accumulate(part(on_fraction, 0, count)) if accumulate else None
+            told = part(on_fraction, count - 2, count), part(on_fraction, count - 1, count)
+            images, factor = stack_seeds(frames, self.features, self.prefilter, accumulated, told[0])
+            estimate = self.estimate(clean_mean(frames, self.prefilter, accumulated), told[1]) * factor
+            for place, array in zip(places, (images, _half(estimate), np.array(factor)), strict=True):
+                save_array(place, array)
+        images_file, estimate_file = (ArrayFile.of(place) for place in places[:2])
+        return ShotFrame(tuple(paths), images_file, estimate_file, float(np.load(places[2])))
+
+
+def _half(radiance: Array) -> Array:
+    """In half floats, of which the largest stands for all that is brighter."""
+    half: Array = np.minimum(radiance, RADIANCE_MAX).astype(np.float16)
+    return half

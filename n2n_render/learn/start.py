@@ -17,6 +17,7 @@ from ..network.oidn_weights import init_archive, oidn_checkpoint
 from ..network.registry import open_model
 from ..network.specification import OIDN_NETWORKS, Specification
 from ..network.widen import widen
+from ..progress import OnFraction
 from .shot import Estimate
 
 NOTHING = "nothing"
@@ -104,7 +105,7 @@ def initial_estimate_maker(start: Checkpoint | None, engine: EngineOptions) -> E
     """What denoises the mean of all seeds, guides cleaned: the start, or, from nothing, a blur."""
     if start is None:
 
-        def blur(frame: Frame) -> Array:
+        def blur(frame: Frame, on_fraction: OnFraction) -> Array:
             return box_mean(frame.color, BLUR_PX, extend=True).astype(np.float32)
 
         return blur

@@ -108,7 +108,7 @@ class Learner:
     def read(self, files: Sequence[Path]) -> Arrived | None:
         """The next frame, by its two seeds; None for one without noise."""
         take_in = self.past.add(files) if self.past else None
-        arrays = self.loader.load(files, None, "online", take_in)
+        arrays = self.loader.load(files, None, "online", (lambda _: take_in()) if take_in else None)
         if arrays is None:
             return None
         return Arrived(arrays, [take_in().alone([seed]) for seed in range(2)] if take_in else None)
