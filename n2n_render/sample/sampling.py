@@ -7,16 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..errors import N2NError, doubt
 from ..frame.independence import SPREAD_REFUSED, compare, look_at
 from ..io.atomic import make_folder
 from ..io.dataset import MANIFEST, FrameName, read_manifest, write_manifest
-from ..io.exr import ExrImage, is_readable, read_frame
+from ..io.exr import is_readable, read_frame
 from ..io.owned import owned_folder, remove_abandoned
+from ..io.vectors import put_vectors
 from ..progress import Progress, Reporter, silent
-from ..renderers.cycles import VECTORS
 from ..version import __version__
 from . import plan
 from .launch import Worker
@@ -236,22 +234,9 @@ def _render_into(
             vectors = path
             continue
         if blurred and job.name.kind == "s":
-            _put_vectors(vectors, path)
+            put_vectors(vectors, path)
         _keep(path, folder, job.name)
         progress.advance(job.name.spp, job.name.filename)
-
-
-def _put_vectors(source: Path, path: Path) -> None:
-    """The Vector pass of one file into another."""
-    image, vectors = ExrImage.open(path), ExrImage.open(source)
-    names = vectors.find(vectors.layer(None), "vector")
-    assert names is not None  # the worker turned the pass on
-    image.add_pass(
-        image.layer(None),
-        VECTORS,
-        {name[-1]: plane for (_, name), plane in zip(names, np.moveaxis(vectors.pixels(names), -1, 0), strict=True)},
-    )
-    image.write(path)
 
 
 def _keep(path: Path, folder: Path, name: FrameName) -> None:
