@@ -53,7 +53,7 @@ HOW_TO_PAINT = (
 )  # of the settings: weights stay the same
 
 
-def _draw_nothing(path: Path, picture: Any) -> None:
+def _draw_nothing(path: Path, *picture: Any) -> None:
     pass
 
 
@@ -64,12 +64,13 @@ class Pictures:
     Attributes:
         error_map: Is given the path of each denoised frame (of each of its view layers) and its expected RMS error on T
             (H, W), where that is known.
-        preview: Is given the path of a picture and what it shows whenever the held-out tiles were asked: noisy, start and
-            adapted, exposed radiance (h, w, 3) of a part of a frame.
+        preview: Is given the path of a picture, what it shows, and the exposure in that, whenever the held-out tiles were
+            asked: noisy (one half of the seeds), start and adapted (of that half), exposed radiance (h, w, 3) of the same
+            pixels: the middle of the frame that the start is worst at.
     """
 
     error_map: Callable[[Path, Array], None] = _draw_nothing
-    preview: Callable[[Path, Sequence[Array]], None] = _draw_nothing
+    preview: Callable[[Path, Sequence[Array], float], None] = _draw_nothing
 
 
 @dataclass(frozen=True)

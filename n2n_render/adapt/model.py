@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from ..errors import N2NError, doubt
 from ..frame.arrays import Array
 from ..io.atomic import make_folder
 from ..io.dataset import frame_names
+from ..io.scenes import scene_name
+from ..learn.held_out import gain_db
 from ..learn.loop import Schedule
 from ..learn.samplers import Crops
 from ..learn.shot import ShotFrame
@@ -32,13 +35,17 @@ class Learned:
     Attributes:
         steps: Of the best moment; 0: training made nothing better.
         blend_weight: How far the pictures go from the start's to the adapted network's, for the whole shot.
+        gain_db: What that gains on the start, on held-out tiles; 0: nothing.
         seconds: Of training until then.
+        stopped: Why the training ended before its time, in words; None: it did not.
         now: False where the model in the folder was that of an earlier run with the same frames and settings.
     """
 
     steps: int
     blend_weight: float
+    gain_db: float
     seconds: float
+    stopped: str | None
     now: bool
 
     @property
@@ -83,7 +90,15 @@ class Kept:
     @property
     def learned(self) -> Learned:
         told = self.checkpoint.provenance
-        return Learned(told.step or 0, told.blend_weight or 0.0, told.seconds or 0.0, self.now)
+        return Learned(told.step or 0, told.blend_weight or 0.0, _gain_db(told), told.seconds or 0.0, told.stopped, self.now)
+
+
+def _gain_db(told: Provenance) -> float:
+    """Models of before say it of the whole way only, which gains less than the way that is gone."""
+    if told.gain_db is not None:
+        return told.gain_db
+    change = next((change for step, change, _ in told.checks or () if step == told.step), 0.0)
+    return gain_db(min(change, 0.0)) if told.blend_weight else 0.0
 
 
 def earlier_model(path: Path, key: str) -> Kept | None:
@@ -102,7 +117,7 @@ def learn(
     folder: Path,
     told: Told,
     training: Training,
-    preview: Callable[[Sequence[Array]], None],
+    preview: Callable[[Sequence[Array], float], None],
     reporter: Reporter,
 ) -> Kept | None:
     """Trains, and keeps the model: in `folder`, if that is possible. None where no frame holds any noise."""
@@ -147,7 +162,10 @@ def _checkpoint(shot: Shot, frames: Sequence[ShotFrame], tuning: Tuning, tuned: 
         options=dict(told.settings),
         key=told.key,
         adapted_to=f"{len(chosen)} frame(s) of {chosen[0][0].resolve().parent.name}",
+        scene=scene_name(chosen[0][0]),
+        made=date.today().isoformat(),
         blend_weight=tuned.blend_weight,
+        gain_db=tuned.gain_db,
         error_ratio=tuning.calibration.ratio(),
         shared_error=tuning.shared_error,
         trained_on=tuple(frame_names(chosen)),

@@ -17,7 +17,7 @@ from ..network.device import Float32, describe_device, pick_device
 from ..progress import Progress
 
 ADVICE = Advice("Adapt with a lower --learning-rate.", "Adapt with a smaller --batch or --crop.")
-OnLook = Callable[[Sequence[Array]], None]
+OnLook = Callable[[Sequence[Array], float], None]
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,13 @@ class Tuned:
 
     Attributes:
         blend_weight: How far to go from the start's picture to theirs, for the whole shot.
+        gain_db: What that gains on the start, on held-out tiles.
         seconds: Of training until then.
     """
 
     weights: Weights
     blend_weight: float
+    gain_db: float
     steps: int
     seconds: float
 
@@ -54,7 +56,9 @@ class Tuning:
         progress: Progress,
         on_look: OnLook,
     ):
-        """on_look([noisy, start, adapted]), exposed radiance (h, w, 3), is called whenever tiles were judged."""
+        """on_look([noisy, start, adapted], exposure), exposed radiance (h, w, 3) and the factor in it, is called whenever
+        tiles were judged.
+        """
         self.loop, self.judge, self.progress, self.on_look = loop, judge, progress, on_look
         self.best, self.calibration = best, calibration
         self.shared_error = 0.0
@@ -82,7 +86,7 @@ class Tuning:
         loop = open_shot_loop(frames, start, schedule, crops, device, ADVICE)
         by_start = pictures_by(start.checkpoint, loop.device)
         judge = HeldOutJudge.open(start.model, frames, by_start, loop.device, patience if by_start else 0)
-        best = None if judge.from_nothing else Tuned(loop.weights(), 0.0, 0, 0.0)
+        best = None if judge.from_nothing else Tuned(loop.weights(), 0.0, 0.0, 0, 0.0)
         return cls(loop, judge, best, judge.calibration(), progress, on_look)
 
     @property
@@ -130,9 +134,9 @@ class Tuning:
         pass
 
     def judged(self, loop: Loop, verdict: Verdict) -> None:
-        self.on_look(verdict.images)
+        self.on_look(verdict.images, self.judge.shown.exposure)
         if verdict.is_best:
-            self.best = Tuned(loop.weights(), self.judge.blend_weight, loop.steps, loop.seconds)
+            self.best = Tuned(loop.weights(), self.judge.blend_weight, self.judge.gain_db, loop.steps, loop.seconds)
 
 
 def usual_seconds(device: str) -> float:

@@ -224,7 +224,10 @@ def adapt(
     _check_shots(options["temporal"], shots)
     pillow()
     wanted = AdaptOptions(inputs, out, pair, **options, shots=tuple(parse_shots(shots)))
-    pictures = Pictures(lambda path, error: write_error_map(path.with_suffix(".error.png"), error), write_strip)
+    pictures = Pictures(
+        lambda path, error: write_error_map(path.with_suffix(".error.png"), error),
+        lambda path, images, exposure: write_strip(path, images),
+    )
     done = run(wanted, make_reporter(ctx), pictures)
     learned = done.learned
     if learned and learned.now:
@@ -233,7 +236,8 @@ def adapt(
         else:
             way = f": {learned.blend_weight:.0%} of the way from the start to it is best for the shot"
             console.result(
-                f"best on held-out tiles after {learned.steps} steps" + (way if options["init"] != "nothing" else "")
+                f"best on held-out tiles after {learned.steps} steps, {learned.gain_db:+.1f} dB"
+                + (way if options["init"] != "nothing" else "")
             )
     made = {"folder": out, "outputs": [frame.output for frame in done.frames], "frames": len(done.frames), "model": done.model}
     worst = done.worst
@@ -256,6 +260,7 @@ def adapt(
         "steps": learned.steps,
         "share": learned.blend_weight,
         "learned": learned.anything,
+        "gain_db": learned.gain_db,
         "seconds": learned.seconds,
     }
 

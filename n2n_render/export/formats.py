@@ -22,6 +22,7 @@ from ..io.atomic import write_beside, write_text
 from ..network.archive import write_tza
 from ..network.build import fold
 from ..network.checkpoint import Checkpoint, load_network
+from ..network.provenance import TITLE
 from ..network.registry import open_model, read_sidecar, sidecar_path
 from ..network.specification import Specification
 from ..version import __version__
@@ -34,7 +35,7 @@ OPSET = 17
 
 def write_sidecar(path: Path, checkpoint: Checkpoint, kind: str, precision: str) -> None:
     """<file>.json: all that a program needs to feed the network; docs/engines.md explains the fields."""
-    model = checkpoint.model
+    model, told = checkpoint.model, checkpoint.provenance
     notes = {
         "n2n_render": __version__,
         "format": kind,
@@ -45,6 +46,7 @@ def write_sidecar(path: Path, checkpoint: Checkpoint, kind: str, precision: str)
         "alignment_px": model.alignment,
         "receptive_radius_px": model.receptive_radius,
         "origin": checkpoint.provenance.describe(),
+        **{name: getattr(told, name) for name in TITLE if getattr(told, name) is not None},
     }
     write_text(sidecar_path(path), json.dumps(notes, indent=1) + "\n")
 

@@ -40,6 +40,10 @@ class Evidence(Generic[Sums]):
     def __add__(self, other: "Evidence[Sums]") -> "Evidence[Sums]":
         return Evidence(self.gain + other.gain, self.reach + other.reach, self.noise + other.noise)
 
+    def change(self, weight: float) -> Sums:
+        """Of the squared error, going that fraction of the way."""
+        return weight**2 * self.reach - 2 * weight * self.gain
+
     def total(self) -> "Evidence[float]":
         return Evidence(*(float(np.sum(values)) for values in (self.gain, self.reach, self.noise)))
 

@@ -1,5 +1,6 @@
 """How good is a network on tiles of a shot that it was not trained on, compared with the one that it started from?"""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from .shot import ShotFrame
 
 CHECK_PX = 512  # of each frame that is looked at in between at most this much, in the middle
 MAX_CHECKED = 12  # frames
+LEAST_LEFT = 1e-3  # of the squared error: more than 30 dB nobody gains
 
 Denoise = Callable[[Array], Array]  # (h, w, 10) as of `arrays.combine` → exposed radiance (h, w, 3)
 
@@ -103,9 +105,39 @@ def validation_samples(
     return sample(one, noisy_one, noisy_two), sample(two, noisy_two, noisy_one)
 
 
+def gain_db(change: float) -> float:
+    """What a change of the squared error, relative to that before, is in PSNR; chance can make it look like more than all."""
+    return 10 * math.log10(1 / max(1 + change, LEAST_LEFT))
+
+
 def calibrate(calibration: error.Calibration, one: ValidationSample, two: ValidationSample) -> None:
     """Adds what the start's pictures of a frame say of error and difference; it was trained on none of its pixels."""
     calibration.add((one.start, two.start), (one.target, two.target), one.initial_estimate)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What people are shown while a network is trained: of what is checked the frame that the start is worst at, pixel by
+    pixel.
+
+    Attributes:
+        index: Of the frame's pair of validation samples.
+        noisy: (h, w, 3), one half of its seeds, exposed radiance.
+        exposure: The factor in its radiance.
+    """
+
+    index: int
+    noisy: Array
+    exposure: float
+
+    @classmethod
+    def of(cls, frames: Sequence[ShotFrame], pairs: Sequence[tuple[ValidationSample, ValidationSample]]) -> "Shown":
+        """frames: Those of the pairs."""
+        index = int(np.argmax([error.difference(one.start, two.start).mean() for one, two in pairs]))
+        frame = frames[index]
+        rows, columns = (middle(0, length, CHECK_PX) for length in frame.size)
+        half = frame.colors[: len(frame.colors) // 2, rows, columns]
+        return cls(index, half.mean(0, dtype=np.float32), frame.exposure)
 
 
 class HeldOutJudge:
@@ -115,6 +147,8 @@ class HeldOutJudge:
         pairs: Both directions of each checked frame.
         checks: All that were made.
         blend_weight: How far to go from the start's picture to that of the best network, for the whole shot.
+        gain_db: What is gained on the start that way, on the held-out tiles; 0: nothing.
+        shown: What verdicts show.
         patience: So many checks in a row without progress are enough; 0: never. Progress is a picture that is better than
             that of the last progress, at first the start's, by more than one standard error of the difference.
         idle: Checks in a row without progress.
@@ -124,14 +158,15 @@ class HeldOutJudge:
         self,
         model: Specification,
         pairs: Sequence[tuple[ValidationSample, ValidationSample]],
+        shown: Shown,
         device: torch.device,
         from_nothing: bool,
         patience: int = 0,
     ):
         """from_nothing: the start is no picture at all, so that the first network is better."""
-        self.model, self.pairs, self.device, self.from_nothing = model, pairs, device, from_nothing
+        self.model, self.pairs, self.shown, self.device, self.from_nothing = model, pairs, shown, device, from_nothing
         self.checks: list[Check] = []
-        self.blend_weight = 0.0
+        self.blend_weight = self.gain_db = 0.0
         self.patience, self.idle = patience, 0
         self._last_progress = [sample.start for sample in self._samples]
 
@@ -146,8 +181,9 @@ class HeldOutJudge:
     ) -> "HeldOutJudge":
         """Of some of the frames; denoise: by the start, None from nothing."""
         alone = pictures_by(judge_model(model.features), device) if model.reach else None
-        pairs = [validation_samples(frame, denoise, alone) for frame in spaced(list(frames), MAX_CHECKED)]
-        return cls(model, pairs, device, denoise is None, patience)
+        checked = spaced(list(frames), MAX_CHECKED)
+        pairs = [validation_samples(frame, denoise, alone) for frame in checked]
+        return cls(model, pairs, Shown.of(checked, pairs), device, denoise is None, patience)
 
     @property
     def _samples(self) -> list[ValidationSample]:
@@ -160,7 +196,7 @@ class HeldOutJudge:
         for sample, picture in zip(self._samples, pictures, strict=True):
             step_taken = evidence.step_on_display(sample.start, picture)
             total = total + evidence.find_evidence(step_taken, sample.residual, sample.held_out).total()
-        change = (total.reach - 2 * total.gain) / before
+        change = total.change(1.0) / before
         check = Check(step, change, 2 * total.noise**0.5 / before)
         if not np.isfinite(check.change):
             raise N2NError("the network's pictures are not finite any more", "Adapt with a lower --learning-rate.")
@@ -168,14 +204,15 @@ class HeldOutJudge:
         is_best = check.change < least or (self.from_nothing and not self.checks)
         if is_best:
             self.blend_weight = evidence.best_weight(total, 0.0 if self.from_nothing else 1.0)
+            self.gain_db = gain_db(total.change(self.blend_weight) / before)
         self.checks.append(check)
         if self.patience and step:
             self._look_for_progress(pictures)
-        first = self._samples[0]
+        place = 2 * self.shown.index
         return Verdict(
             is_best,
             {"change": check.change, "uncertainty": check.uncertainty},
-            (split_exposed(first.image)[COLOR], first.start, pictures[0]),
+            (self.shown.noisy, self._samples[place].start, pictures[place]),
             is_enough=0 < self.patience <= self.idle,
         )
 

@@ -20,6 +20,7 @@ from .specification import Specification
 if TYPE_CHECKING:
     from .build import Network
 
+IN_RUNS = ("best.pt", "last.pt", "adapted.pt", "online.pt")  # of a run's checkpoints the first that is there is used
 FORMAT = 2
 OLDEST_FORMAT = 1  # with other names in the provenance, and `reach` there
 HINT = "Pass a checkpoint that `n2n-render train` wrote, e.g. runs/<name>/best.pt."
@@ -171,7 +172,7 @@ def find_in_run(folder: Path) -> Path:
     """The checkpoint to denoise with inside a folder: of `train` the best one, or the last when none was validated; of `adapt`
     and `online` theirs.
     """
-    for name in ("best.pt", "last.pt", "adapted.pt", "online.pt"):
+    for name in IN_RUNS:
         if (folder / name).exists():
             return folder / name
     raise N2NError(f"{folder}: holds no checkpoint", "Wait for training to write one, or pass another run.")

@@ -13,6 +13,8 @@ Facts = dict[str, str | int | float]  # of a dataset: name, sha256, scene, spp, 
 # Field → its name in checkpoints of format 1.
 FORMER_NAMES = {"options": "config", "key": "adapt_key", "blend_weight": "share"}
 LINE_LENGTH = 1000
+SHOWN_GAIN_DB = 0.05  # less is rounded to nothing
+TITLE = ("scene", "made", "gain_db")  # of the fields: what the description of an exported file tells too
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,9 @@ class Provenance(Checked):
 
     origin: str | None = None  # in words: of the weights that the training started from, or of these
     adapted_to: str | None = None  # in words: the frames
+    scene: str | None = None  # its name, for people
+    made: str | None = None  # the day, as 2026-11-26
+    gain_db: float | None = None  # on the start, on held-out tiles, of the pictures that adapted weights are used for
     step: Steps | None = None  # optimiser steps
     seconds: Seconds | None = None  # of training
     stopped: str | None = None  # in words: why it ended before its time
@@ -82,6 +87,16 @@ class Provenance(Checked):
             return one_line(self.origin or "unknown")
         scenes = ", ".join(str(dataset.get("name", "a dataset")) for dataset in self.datasets)
         return one_line(f"trained on {scenes}{step}{start}")
+
+    def title(self, name: str) -> str:
+        """What people can tell it by in a list: scene, day and gain, as far as they are known. name: what stands for the scene
+        where that is not known.
+        """
+        scenes = [str(dataset["scene"]).removesuffix(".blend") for dataset in self.datasets or () if dataset.get("scene")]
+        parts = [self.scene or ", ".join(dict.fromkeys(scenes)) or name, self.made]
+        if self.gain_db is not None:
+            parts.append(f"{self.gain_db:+.1f} dB" if self.gain_db >= SHOWN_GAIN_DB else "no gain")
+        return one_line(", ".join(filter(None, parts)))
 
 
 def one_line(text: str) -> str:

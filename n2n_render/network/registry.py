@@ -9,13 +9,22 @@ from typing import Any
 
 from ..errors import N2NError, doubt
 from ..io.atomic import first_line, read_json
+from ..schema import check_items, field_types
 from .archive import read_tza
-from .checkpoint import Checkpoint, read_checkpoint
+from .checkpoint import IN_RUNS, Checkpoint, read_checkpoint
 from .oidn_weights import BUILTIN, oidn_checkpoint, recognise, weights_of
-from .provenance import Provenance, one_line
+from .provenance import TITLE, Provenance, one_line
 from .specification import Specification, oidn_specification
 
 SIDECAR_HINT = "Export the model again, or delete that file if the archive is of another program."
+# Part of a built-in model's name → the word for it in a list.
+VARIANTS = {
+    "small": "small",
+    "large": "large",
+    "noisy-aux": "noisy guides",
+    "albedo": "albedo only",
+    "color": "color only",
+}
 FEATURES_BY_CHANNELS = {3: (), 6: ("albedo",), 9: ("albedo", "normal")}
 
 
@@ -70,7 +79,8 @@ def _open_tza(path: Path) -> Checkpoint:
         model = replace(
             model, encoding=told.encoding, clean_guides=told.clean_guides, subject=told.subject, unit_normals=told.unit_normals
         )
-    return Checkpoint(model, weights, Provenance(origin=notes.get("origin") or f"archive {path.name}"))
+    titled = {name: notes[name] for name in TITLE if name in notes}
+    return Checkpoint(model, weights, Provenance(origin=notes.get("origin") or f"archive {path.name}", **titled))
 
 
 def sidecar_path(path: str | Path) -> Path:
@@ -89,16 +99,17 @@ def read_sidecar(path: str | Path) -> dict[str, Any]:
     if not isinstance(notes, dict) or "model" not in notes:
         doubt(f"{beside}: is not of n2n-render; the archive is used as if Open Image Denoise had written it")
         return {}
-    if not isinstance(notes.get("origin"), str | None):
-        raise N2NError(f"{beside}: its origin is not a text", SIDECAR_HINT)
+    kinds = {"origin": str | None, **{name: field_types(Provenance)[name] for name in TITLE}}
+    check_items(notes, kinds, str(beside), SIDECAR_HINT)
     return notes
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A line of `n2n-render models`. `problem`: why the model cannot be used, or empty."""
+    """A line of `n2n-render models`. title: what people can tell it by; problem: why it cannot be used, or empty."""
 
     name: str
+    title: str
     features: tuple[str, ...]
     parameters: int
     origin: str
@@ -127,15 +138,26 @@ def _is_run(path: Path) -> bool:
 
 
 def _list(name: str) -> Listed:
+    title = one_line(_builtin_title(name) if name in BUILTIN else _own_name(Path(name)))
     try:
         checkpoint = open_model(name)
     except N2NError as error:
-        return Listed(one_line(name), (), 0, "", one_line(error.what))
+        return Listed(one_line(name), title, (), 0, "", one_line(error.what))
     except Exception as error:  # one bad file never hides the others
-        return Listed(one_line(name), (), 0, "", one_line(f"{type(error).__name__}: {first_line(error)}"))
+        return Listed(one_line(name), title, (), 0, "", one_line(f"{type(error).__name__}: {first_line(error)}"))
     count = sum(math.prod(tensor.shape) for key, tensor in checkpoint.weights.items() if key.endswith(("weight", "bias")))
     guides = tuple(
         f"{feature} (prefiltered)" if checkpoint.model.clean_guides and feature in ("albedo", "normal") else feature
         for feature in checkpoint.model.features
     )
-    return Listed(one_line(name), guides, count, checkpoint.provenance.describe())
+    told = checkpoint.provenance
+    return Listed(one_line(name), title if name in BUILTIN else told.title(title), guides, count, told.describe())
+
+
+def _builtin_title(name: str) -> str:
+    return ", ".join(["Open Image Denoise", *(word for mark, word in VARIANTS.items() if f"-{mark}" in name)])
+
+
+def _own_name(path: Path) -> str:
+    """What a model was called, wherever it lies: a run's by its folder."""
+    return path.parent.name if path.name in IN_RUNS else path.name if path.is_dir() else path.stem

@@ -11,6 +11,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +217,8 @@ class _Live:
         told = Provenance(
             options=dict(self.settings),
             adapted_to=f"{len(self.points)} frame(s) of {Path(self.settings['scene']).name}, online",
+            scene=Path(self.settings["scene"]).stem,
+            made=date.today().isoformat(),
             step=learner.steps,
             origin=start.provenance.describe() if start else None,
             trained_on=tuple(learner.trained_on),

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,7 @@ class RunKeeper:
             seconds=loop.seconds,
             trained_on=background.trained_on,
             datasets=background.datasets,
+            made=date.today().isoformat(),
             torch=version("torch"),
             origin=background.origin,
         )

@@ -34,7 +34,7 @@ def make_tuning(tmp_path, silent):
         schedule = Schedule(learning_rate, steps, warmup_steps=30, ema=0.99, looks=looks)
         crops = Crops(batch=2, size_px=48, seed=1)
         start = ShotStart(MODEL, start)
-        tuning = Tuning.open(frames, start, schedule, crops, "cpu", silent, lambda images: None, patience)
+        tuning = Tuning.open(frames, start, schedule, crops, "cpu", silent, lambda images, exposure: None, patience)
         made.append(tuning)
         return tuning
 
