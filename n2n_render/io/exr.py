@@ -54,6 +54,11 @@ class ExrImage(ExrNames):
         color, alpha = self.shown_color(layer), self.find(layer, ALPHA)
         return np.concatenate([color, self.pixels(alpha) if alpha else np.ones_like(color[..., :1])], axis=-1)
 
+    def pass_pixels(self, layer: str, name: str) -> Array | None:
+        """(H, W, C) of the pass `<layer>.<name>`, its channels in alphabetical order; None where the layer has none."""
+        parts = self._index.passes.get((layer, name))
+        return self.pixels([place for _, place in sorted(parts[0].items())]) if parts else None
+
     def shown_color(self, layer: str) -> Array:
         """The colour (H, W, 3) of `picture`."""
         return self.pixels(self._places(layer, PICTURE))

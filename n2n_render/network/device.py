@@ -40,6 +40,15 @@ def describe_device(device: torch.device) -> str:
     return f"CPU ({torch.get_num_threads()} threads)" if device.type == "cpu" else "MPS"
 
 
+def training_device(name: str = "auto") -> dict[str, str]:
+    """What a training would run on: PyTorch's version, the kind of device, and its name in words.
+
+    Raises N2NError where that device cannot be used.
+    """
+    device = pick_device(name)
+    return {"version": str(torch.__version__), "device": device.type, "name": describe_device(device)}
+
+
 class Float32(contextlib.ContextDecorator):
     """Inside, float32 is float32: no TF32 on a GPU, no bfloat16 in its place on a CPU. Also as a decorator.
 

@@ -6,109 +6,108 @@ Every kind of request is a frozen dataclass; each of its fields bears the rule t
 import dataclasses
 import json
 import math
-import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from ..errors import N2NError
+from . import rules
+from .rules import Rule, Wrong
 
 LONGEST_LINE = 2**24  # bytes; a `check` of 50 000 files fits
+FARTHEST = 8  # frames before and after each one
+MOST_STEPS = 10**12
 
 Identity = str | int | float | None  # a request's id
-Rule = Callable[[Any], Any]  # a value of JSON → what the field holds; raises _Wrong
-
-
-class _Wrong(ValueError):
-    """Says what the value should be."""
-
-
-def _text(value: Any) -> str:
-    """One that may name a file: it has a character that is no space, and the system can encode it."""
-    if not isinstance(value, str) or not value.strip() or "\0" in value:
-        raise _Wrong("a text that is not empty")
-    try:
-        os.fsencode(value)
-    except UnicodeError:
-        raise _Wrong("a text that can be a file's name here") from None
-    return value
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise _Wrong("true or false")
-    return value
-
-
-def _weight(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise _Wrong("a number from 0 to 1")
-    return float(value)
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise _Wrong("a list of texts")
-    return tuple(_text(item) for item in value)
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    found = _texts(value)
-    if not found or len(set(found)) < len(found):
-        raise _Wrong("a list of at least one text, none of them twice")
-    return found
-
-
-def _engine(value: Any) -> str:
-    names = ("auto", "torch", "oidn", "openvino")
-    if not isinstance(value, str) or value not in names:
-        raise _Wrong(f"one of {', '.join(names)}")
-    return value
-
-
-def _or_null(rule: Rule) -> Rule:
-    def check(value: Any) -> Any:
-        try:
-            return None if value is None else rule(value)
-        except _Wrong as wrong:
-            raise _Wrong(f"{wrong}, or null") from None
-
-    return check
 
 
 def _field(rule: Rule, default: Any = dataclasses.MISSING) -> Any:
     return field(default=default, metadata={"rule": rule})
 
 
+def _engine() -> Any:
+    return _field(rules.one_of("auto", "torch", "oidn", "openvino"), "auto")
+
+
 @dataclass(frozen=True)
 class Describe:
-    """What is there: engines, devices, the built-in models and those in `folders`."""
+    """What is there: engines, devices, the built-in models and those in `folders`; what training would run on, if asked."""
 
-    folders: tuple[str, ...] = _field(_texts, ())
+    folders: tuple[str, ...] = _field(rules.texts, ())
+    training: bool = _field(rules.flag, False)
 
 
 @dataclass(frozen=True)
 class Check:
     """Whether all of `inputs` are there with every pass that `model` needs; "auto": with a picture."""
 
-    model: str = _field(_text)
-    inputs: tuple[str, ...] = _field(_texts)
+    model: str = _field(rules.text)
+    inputs: tuple[str, ...] = _field(rules.texts)
 
 
 @dataclass(frozen=True)
 class Denoise:
     """One file, every view layer of it or those that `layers` names. model "auto": the built-in one that fits the file."""
 
-    model: str = _field(_text)
-    input: str = _field(_text)
-    output: str | None = _field(_or_null(_text), None)
-    pictures: str | None = _field(_or_null(_text), None)
-    device: str = _field(_text, "auto")
-    engine: str = _field(_engine, "auto")
-    prefilter: bool | None = _field(_or_null(_flag), None)
-    strength: float = _field(_weight, 1.0)
-    keep_noisy: bool = _field(_flag, False)
-    layers: tuple[str, ...] | None = _field(_or_null(_names), None)
+    model: str = _field(rules.text)
+    input: str = _field(rules.text)
+    output: str | None = _field(rules.or_null(rules.text), None)
+    pictures: str | None = _field(rules.or_null(rules.text), None)
+    device: str = _field(rules.text, "auto")
+    engine: str = _engine()
+    prefilter: bool | None = _field(rules.or_null(rules.flag), None)
+    strength: float = _field(rules.weight, 1.0)
+    keep_noisy: bool = _field(rules.flag, False)
+    layers: tuple[str, ...] | None = _field(rules.or_null(rules.names), None)
+    average: int = _field(rules.one_of(1, 2, 4, 8), 1)
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Many files, or the frames of an animation with their neighbours, into a folder: the command `denoise`."""
+
+    inputs: tuple[str, ...] = _field(rules.names)
+    output: str = _field(rules.text)
+    model: str = _field(rules.text)
+    pairs: tuple[str, ...] = _field(rules.texts, ())
+    temporal: int | None = _field(rules.or_null(rules.whole(0, FARTHEST)), None)
+    device: str = _field(rules.text, "auto")
+    engine: str = _engine()
+    prefilter: bool | None = _field(rules.or_null(rules.flag), None)
+    strength: float = _field(rules.weight, 1.0)
+    keep_noisy: bool = _field(rules.flag, False)
+
+
+@dataclass(frozen=True)
+class Adapt:
+    """Two renders of each frame of a shot → a model for it, and its frames denoised, into a folder: the command `adapt`."""
+
+    inputs: tuple[str, ...] = _field(rules.names)
+    output: str = _field(rules.text)
+    pairs: tuple[str, ...] = _field(rules.texts, ())
+    temporal: int = _field(rules.whole(0, FARTHEST), 0)
+    minutes: float | None = _field(rules.or_null(rules.length), None)
+    steps: int | None = _field(rules.or_null(rules.whole(1, MOST_STEPS)), None)
+    init: str = _field(rules.text, "oidn-large")
+    device: str = _field(rules.text, "auto")
+    keep_noisy: bool = _field(rules.flag, False)
+    archive: str | None = _field(rules.or_null(rules.text), None)
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """The Vector pass of one file, into others."""
+
+    source: str = _field(rules.text)
+    into: tuple[str, ...] = _field(rules.names)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """A denoised file, and the one that was rendered → pictures of each view layer."""
+
+    input: str = _field(rules.text)
+    rendered: str = _field(rules.text)
+    folder: str = _field(rules.text)
 
 
 @dataclass(frozen=True)
@@ -121,8 +120,8 @@ class Quit:
     """Ends the process."""
 
 
-Request = Describe | Check | Denoise | Cancel | Quit
-KINDS: dict[str, type] = {kind.__name__.lower(): kind for kind in (Describe, Check, Denoise, Cancel, Quit)}
+Request = Describe | Check | Denoise | Frames | Adapt | Vectors | Pictures | Cancel | Quit
+KINDS: dict[str, type] = {kind.__name__.lower(): kind for kind in get_args(Request)}
 
 
 class BadRequest(N2NError):
@@ -190,7 +189,7 @@ def _request(identity: Identity, values: dict[str, Any]) -> Request:
     for name, value in values.items():
         try:
             checked[name] = fields[name].metadata["rule"](value)
-        except _Wrong as wrong:
+        except Wrong as wrong:
             raise N2NError(f"{do}: {name} is {_shown(value)}", f"It must be {wrong}.") from None
     request: Request = kind(**checked)
     return request
@@ -199,27 +198,3 @@ def _request(identity: Identity, values: dict[str, Any]) -> Request:
 def _shown(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def check_places(request: Denoise) -> None:
-    """Raises N2NError where what is written would replace what is read, by whatever spelling or link: when work begins."""
-    for name in ("input", "model"):
-        if request.output and is_same_file(request.output, getattr(request, name)):
-            lost = "the noisy original" if name == "input" else "it"
-            raise N2NError(f"denoise: output {request.output} is the {name}; {lost} would be lost", "Name another output.")
-    if request.output and os.path.isdir(request.model) and is_same_file(os.path.dirname(request.output) or ".", request.model):
-        raise N2NError(f"denoise: output {request.output} is in the model's own folder", "Name a file elsewhere.")
-    if request.output and not request.output.lower().endswith(".exr"):
-        raise N2NError(f"denoise: output {request.output} is no .exr, and EXR is what is written", "Name a .exr file.")
-    if request.output and os.path.isdir(request.output):
-        raise N2NError(f"denoise: output {request.output} is a folder", "Name a file.")
-    if request.pictures and os.path.lexists(request.pictures) and not os.path.isdir(request.pictures):
-        raise N2NError(f"denoise: pictures {request.pictures} is not a folder", "Name a folder.")
-
-
-def is_same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
-    """Whether both names lead to one file: through links and hard links, and also where it is not there yet."""
-    try:
-        return os.path.samefile(one, other)
-    except (OSError, ValueError):
-        return os.path.normcase(os.path.realpath(one)) == os.path.normcase(os.path.realpath(other))

@@ -1,20 +1,38 @@
 """Requests as JSON lines on stdin → denoised files; answers as JSON lines on stdout. The Blender extension's other half.
 
 A process of its own, so that neither a crash nor too little memory here reaches the program that asks, and warm, so that
-models are loaded once. Nothing but numpy, OpenEXR and one engine is needed: with Open Image Denoise's runtime no PyTorch.
+models are loaded once. Nothing but numpy, OpenEXR and one engine is needed, with Open Image Denoise's runtime no PyTorch;
+`adapt` alone needs PyTorch.
 
 A line is an object with `id` (a text or a number; every answer bears it) and `do`; request.py has every field and its rule,
 and what breaks one is refused before any work:
 
 - `describe`, `folders`: list of folders → `done` with `version`, `python`, `engines` ({name: {device kind: name}}) and
-  `models` (as `n2n-render models` lists them).
+  `models` (as `n2n-render models` lists them; `title`: scene, day and gain, for a list that people read). `training` true:
+  also with `training`, what PyTorch would train on (`version`, `device`: its kind, `name`: in words), null without PyTorch.
+- `check`, `inputs`: EXR files, `model` (also `auto`) → `done` when all are there with every pass that the model needs, with
+  `models`, one for each file.
 - `denoise`, `input`: an EXR of any renderer; `output`: where the same file goes with its pictures replaced, or null;
   `pictures`: a folder, or null, for `<n>.denoised.exr` and `<n>.rendered.exr`, RGBA, of the nth view layer; `model` (`auto`:
   the built-in one that fits the file), and as in `n2n-render denoise`: `device`, `engine`, `prefilter`, `strength`,
-  `keep_noisy`, `layers` (null: all) → any number of `progress` (`share` from 0 to 1) and `warning` (`message`), then `done`
-  with `layers` ({name: n}), `model`, `names` (what was read, and by whose names), `engine`, `seconds`.
-- `check`, `inputs`: EXR files, `model` (also `auto`) → `done` when all are there with every pass that the model needs, with
-  `models`, one for each file.
+  `keep_noisy`, `average`, `layers` (null: all) → any number of `progress` (`share` from 0 to 1) and `warning` (`message`),
+  then `done` with `layers` ({name: n}), `model`, `names` (what was read, and by whose names), `engine`, `seconds`.
+- `frames`, `inputs`: files, folders or patterns, `output`: a folder, and as in `n2n-render denoise`: `model`, `pairs`,
+  `temporal` (null: as the model was trained), `device`, `engine`, `prefilter`, `strength`, `keep_noisy` → `progress` (`share`
+  of all, `text`), `warning`, then `done` with `outputs`, `models` and `expected_psnr_db` (null: nothing is known), one for
+  each file, and `engine`. What could not be done of several is an `error` at the end; the others are there.
+- `adapt`, `inputs`, `output`: a folder, and as in `n2n-render adapt`: `pairs`, `temporal`, `minutes` or `steps`, `init`,
+  `device`, `keep_noisy`; `archive`: a .tza file that the shot's best network is written to, or null → `progress` (`stage`:
+  `reading`, `learning` or `painting`; `share` of the stage, `text`), `warning`, and `preview` whenever the held-out tiles
+  were asked: `noisy`, `before` and `after`, RGBA pictures of the same pixels, in the render's own scale, always under the same
+  names; they stay until the folder is adapted into again, unless the request fails. Then `done` with `frames` (`output`,
+  `expected_psnr_db`, `error`: a PNG, or null), `model`, `archive`, and `learned`: null where no frame held noise, else
+  `gain_db` (on the start, on held-out tiles; 0 where training made nothing better), `steps`, `seconds`, and `stopped`: why it
+  ended early, or null. Asked again after an end or a cancellation, it uses the weights and frames that were finished.
+- `vectors`, `source`, `into`: files that get the Vector pass of the source, which Cycles leaves empty in blurred frames.
+- `pictures`, `input`: a denoised file, `rendered`: the same frame as it was rendered, `folder`: for `<n>.denoised.exr`,
+  `<n>.rendered.exr`, and, where the layer has an Error pass, `<n>.error.exr` (grey) → `done` with `layers` ({name: n}) and
+  `errors`, the layers that have one.
 - `cancel`: the requests of that `id` that came before end with `cancelled`. `quit`, or the end of stdin: the process ends.
 
 Requests are answered in the order in which they came. What goes wrong is an `error` with `what` and `hint`; of a line that is
@@ -30,51 +48,31 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from ..errors import LOGGER, N2NError, sentence_of
-from ..version import __version__
-from .request import LONGEST_LINE, BadRequest, Cancel, Check, Denoise, Describe, Identity, Quit, Request, parse_request
-from .work import DenoiseWork, check
+from ..progress import stopped_by
+from .file_work import pictures, vectors
+from .job import Answer, Cancelled, Job
+from .request import (
+    LONGEST_LINE,
+    Adapt,
+    BadRequest,
+    Cancel,
+    Check,
+    Denoise,
+    Describe,
+    Frames,
+    Pictures,
+    Quit,
+    Vectors,
+    parse_request,
+)
+from .shot_work import adapt, frames
+from .work import DenoiseWork, check, describe
 
-PROGRESS_S = 0.1  # between two lines of progress
 GRACE_S = 5.0  # that a running request has to stop in when nobody listens any more
 CHUNK = 2**16
-
-Answer = Callable[[dict[str, Any]], None]  # is given one line
-
-
-class Cancelled(Exception):
-    """Raised inside the work that was cancelled."""
-
-
-class Job:
-    """A request in hand: its answers, and whether it is still wanted. Warnings of the library reach it, each once."""
-
-    def __init__(self, identity: Identity, request: Request, answer: Answer):
-        self.identity, self.request, self.is_cancelled = identity, request, False
-        self._answer, self._told = answer, 0.0
-        self._warned: set[str] = set()
-
-    def tell(self, event: str, **values: Any) -> None:
-        self._answer({"id": self.identity, "event": event, **values})
-
-    def warn(self, message: str) -> None:
-        if message not in self._warned:
-            self._warned.add(message)
-            self.tell("warning", message=message)
-
-    def check(self) -> None:
-        """Raises Cancelled in the work that nobody wants any more."""
-        if self.is_cancelled:
-            raise Cancelled
-
-    def on_fraction(self, fraction: float) -> None:
-        self.check()
-        if time.monotonic() > self._told + PROGRESS_S:
-            self._told = time.monotonic()
-            self.tell("progress", share=fraction)
 
 
 class _Doubts(logging.Handler):
@@ -84,6 +82,19 @@ class _Doubts(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._job.warn(record.getMessage())
+
+
+Work = Callable[[Any, Job], dict[str, Any]]  # raises what became of it; returns the values of `done`
+
+
+def _alone(work: Work, denoise: DenoiseWork) -> Work:
+    """Work that opens models of its own: the one that is kept for the next `denoise` goes, for large ones fill a GPU."""
+
+    def run(request: Any, job: Job) -> dict[str, Any]:
+        denoise.forget()
+        return work(request, job)
+
+    return run
 
 
 class Server:
@@ -96,10 +107,15 @@ class Server:
         self.answer = answer
         self._jobs: queue.Queue[Job | None] = queue.Queue()
         self._open: list[Job] = []  # waiting or at work, in order
-        self._work: dict[type, Callable[[Any, Job], dict[str, Any]]] = {
-            Describe: self._describe,
+        denoise = DenoiseWork()
+        self._work: dict[type, Work] = {
+            Describe: describe,
             Check: check,
-            Denoise: DenoiseWork(),
+            Denoise: denoise,
+            Frames: _alone(frames, denoise),
+            Adapt: _alone(adapt, denoise),
+            Vectors: vectors,
+            Pictures: pictures,
         }
 
     def take(self, line: bytes) -> bool:
@@ -137,7 +153,9 @@ class Server:
         LOGGER.addHandler(doubts)
         try:
             job.check()
-            job.tell("done", **self._work[type(job.request)](job.request, job))
+            with stopped_by(job.check):
+                done = self._work[type(job.request)](job.request, job)
+            job.tell("done", **done)
         except Cancelled:
             job.tell("cancelled")
         except Exception as error:
@@ -150,18 +168,6 @@ class Server:
             job.tell("error", what=told.what, hint=told.hint)
         finally:
             LOGGER.removeHandler(doubts)
-
-    def _describe(self, request: Describe, job: Job) -> dict[str, Any]:
-        from ..engines.choice import list_engines
-        from ..network.registry import list_models
-
-        models = list_models([Path(folder) for folder in request.folders])
-        return {
-            "version": __version__,
-            "python": sys.executable,
-            "engines": {name: devices for name, devices, _ in list_engines() if devices},
-            "models": [vars(model) for model in models],
-        }
 
 
 def _lines(descriptor: int) -> Iterator[bytes | None]:

@@ -1,14 +1,21 @@
-"""Requests about files, `check` and `denoise`, done. What is needed for that is imported when it is first asked for."""
+"""What is there, and one file at a time: `describe`, `check` and `denoise`, done.
 
+What is needed for each is imported when it is first asked for.
+"""
+
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ..errors import N2NError
 from ..progress import ignore
-from .request import Check, Denoise, check_places, is_same_file
+from ..version import __version__
+from .job import Job
+from .places import check_pictures, check_places
+from .request import Check, Denoise, Describe
 
 if TYPE_CHECKING:
     from ..denoise import Denoiser
@@ -18,12 +25,33 @@ if TYPE_CHECKING:
 PicturePaths = list[tuple[Path, Path]]  # (denoised, rendered) of each layer
 
 
-class Job(Protocol):
-    """What the work tells while it goes on; both raise where it is not wanted any more."""
+def describe(request: Describe, job: Job) -> dict[str, Any]:
+    """Engines, models, and what training would run on."""
+    from ..engines.choice import list_engines
+    from ..network.registry import list_models
 
-    def warn(self, message: str) -> None: ...
+    return {
+        "version": __version__,
+        "python": sys.executable,
+        "engines": {name: devices for name, devices, _ in list_engines() if devices},
+        "models": [vars(model) for model in list_models([Path(folder) for folder in request.folders])],
+        "training": _training(job) if request.training else None,
+    }
 
-    def on_fraction(self, fraction: float) -> None: ...
+
+def _training(job: Job) -> dict[str, str] | None:
+    """None where training cannot run here; why, unless PyTorch is simply not there, is a warning."""
+    from ..engines.choice import HAS_TORCH
+
+    if not HAS_TORCH:
+        return None
+    from ..network.device import training_device
+
+    try:
+        return training_device()
+    except N2NError as error:
+        job.warn(f"{error.what}. {error.hint}")
+        return None
 
 
 def check(request: Check, job: Job) -> dict[str, Any]:
@@ -106,6 +134,10 @@ class DenoiseWork:
             "seconds": clock.seconds,
         }
 
+    def forget(self) -> None:
+        """Gives the model's memory back, for work that opens its own."""
+        self._denoiser = None
+
     def _opened(self, request: Denoise, job: Job) -> "Denoiser":
         """The one of the last request, unless another is asked for or the file has changed since."""
         from ..denoise import load_denoiser
@@ -114,11 +146,14 @@ class DenoiseWork:
         path = Path(request.model)
         files = sorted(path.glob("*.pt")) if path.is_dir() else [path] if path.is_file() else []
         options = EngineOptions(request.device, request.engine)
-        key = request.model, tuple(file.stat().st_mtime_ns for file in files), options, request.prefilter
+        changed = tuple(file.stat().st_mtime_ns for file in files)
+        key = request.model, changed, options, request.prefilter, request.average
         self._warn = job.warn
         if self._denoiser is None or key != self._key:
             self._denoiser = None  # before the next one takes memory
-            self._denoiser = load_denoiser(request.model, options, request.prefilter, warn=lambda message: self._warn(message))
+            self._denoiser = load_denoiser(
+                request.model, options, request.prefilter, request.average, lambda message: self._warn(message)
+            )
             self._key = key
         return self._denoiser
 
@@ -180,9 +215,6 @@ def _picture_paths(request: Denoise, count: int) -> PicturePaths:
         return []
     folder = Path(request.pictures)
     paths = [(folder / f"{index}.denoised.exr", folder / f"{index}.rendered.exr") for index in range(count)]
-    places = {"input": request.input, "model": request.model, "output": request.output}
-    for path in (path for pair in paths for path in pair):
-        taken = next((name for name, place in places.items() if place and is_same_file(path, place)), None)
-        if taken:
-            raise N2NError(f"denoise: the picture {path} is the {taken}, too", "Name another folder for pictures.")
+    taken = {"input": request.input, "model": request.model, "output": request.output}
+    check_pictures("denoise", [path for pair in paths for path in pair], taken)
     return paths
