@@ -116,7 +116,7 @@ def a_model_that_was_learned_denoises_without_pytorch(folder, program):
     assert str(model) in [identifier for identifier, _, _ in room.addon().models.choices()]
     scene.n2n.quality = "FAST"
     room.preferences().engine = "BUNDLED"
-    bpy.ops.render.render()
+    scene.cycles.seed = 3
     noisy = room.composite(scene)
     assert bpy.ops.n2n.denoise(write_still=False) == {"FINISHED"}
     assert np.isfinite(room.pixels("Denoised")).all()
