@@ -1,46 +1,12 @@
-"""The small operators beside Denoise: what is looked at, what is chosen, what is switched on."""
+"""The small operators beside Denoise: what is chosen, what is switched on, what is removed."""
 
 import shutil
 
 import bpy
 
-from . import compositor, jobs, models, render_result, session
+from . import compositor, editors, images, jobs, models, session
 from .jobs import Job
 from .settings import preferences
-
-
-class N2N_OT_toggle(bpy.types.Operator):
-    """Show the noisy render, or the denoised one again, in the Image Editor and the compositor"""
-
-    bl_idname, bl_label, bl_options = "n2n.toggle", "Noisy / Denoised", {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context):
-        return bool(render_result.pictures(context.scene))
-
-    def execute(self, context):
-        groups = compositor.nodes(context.scene)
-        to_noisy = not groups[0].mute if groups else not is_noisy_shown(context)
-        compositor.mute(context.scene, to_noisy)
-        image = (
-            bpy.data.images["Render Result"]
-            if to_noisy and "Render Result" in bpy.data.images
-            else render_result.picture_to_show(context.scene)
-        )
-        if not bpy.app.background:
-            render_result.show(context, image, fit=False)
-        return {"FINISHED"}
-
-
-def is_noisy_shown(context) -> bool:
-    return (
-        any(
-            area.type == "IMAGE_EDITOR" and getattr(area.spaces.active.image, "type", "") == "RENDER_RESULT"
-            for area in context.screen.areas
-        )
-        if context.screen
-        else False
-    )
 
 
 class N2N_OT_remove(bpy.types.Operator):
@@ -50,7 +16,7 @@ class N2N_OT_remove(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        return bool(compositor.nodes(context.scene) or render_result.pictures(context.scene))
+        return bool(compositor.nodes(context.scene) or images.pictures(context.scene))
 
     def execute(self, context):
         remove_from(context.scene)
@@ -59,11 +25,11 @@ class N2N_OT_remove(bpy.types.Operator):
 
 def remove_from(scene):
     """What belongs to another scene, of which this one is a copy, stays."""
-    if render_result.is_copy(scene):
+    if images.is_copy(scene):
         scene.n2n.folder = ""
     compositor.remove(scene)
-    for image in render_result.pictures(scene):
-        bpy.data.images.remove(image)
+    editors.leave(bpy.context, scene)
+    images.remove(scene)
 
 
 class N2N_OT_enable_passes(bpy.types.Operator):
@@ -182,14 +148,13 @@ class N2N_OT_clear_pictures(bpy.types.Operator):
     def execute(self, context):
         for scene in bpy.data.scenes:
             compositor.mute(scene, True)
-        for image in render_result.pictures():
-            bpy.data.images.remove(image)
+        editors.leave(context)
+        images.remove()
         shutil.rmtree(session.user_folder("pictures", create=False), ignore_errors=True)
         return {"FINISHED"}
 
 
 CLASSES = (
-    N2N_OT_toggle,
     N2N_OT_remove,
     N2N_OT_enable_passes,
     N2N_OT_more_samples,

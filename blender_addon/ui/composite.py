@@ -6,15 +6,13 @@ that Blender only composites. File Output nodes write, too. The artist's scene a
 
 import contextlib
 import os
-import shutil
 
 import bpy
 
-from . import compositor, rendering, scenes, versions
+from . import compositor, rendering, saving, scenes, versions
 
 COPY = "n2n_copy"
 CANNOT = "The compositor was not run again: its tree renders another scene, or has Render Layers inside a group"
-STILLS = {"PNG": ".png", "JPEG": ".jpg", "TIFF": ".tif", "OPEN_EXR": ".exr", "WEBP": ".webp", "TARGA": ".tga", "BMP": ".bmp"}
 
 
 def does_something(scene) -> bool:
@@ -28,8 +26,8 @@ def does_something(scene) -> bool:
 
 
 def target(scene, bare: str) -> str:
-    """`bare` with the suffix of the scene's output format; movies become EXR pictures."""
-    return bare + STILLS.get(scene.render.image_settings.file_format, ".exr")
+    """`bare` with the suffix of what `run` writes there."""
+    return bare + saving.suffix(scene)
 
 
 def run(context, place, frame: str, picture: str, exact: bool = False):
@@ -63,22 +61,6 @@ def forget_copies():
             kind.remove(data)
 
 
-def write_still(context, place, frame: str, image: str):
-    """A generator: the denoised still goes where the scene's output goes, in its format, composited as a render would be.
-    Returns the path. place: see scenes.py; frame: the denoised multilayer EXR; image: the denoised picture's name.
-    """
-    scene = place()
-    bare = os.path.splitext(scene.render.frame_path(frame=scene.frame_current))[0]
-    os.makedirs(os.path.dirname(bare) or ".", exist_ok=True)
-    path = target(scene, bare)
-    if scene.render.image_settings.file_format == "OPEN_EXR_MULTILAYER":
-        shutil.copyfile(frame, f"{path}.partial")
-        os.replace(f"{path}.partial", path)
-    elif not does_something(scene) or not (yield from run(context, place, frame, path)):
-        bpy.data.images[image].save_render(path, scene=place())
-    return path
-
-
 def _replace_render_layers(tree, scenes, image) -> bool:
     """Render Layers of `scenes` → Image nodes of the same layer. False where something to render would be left."""
     nested = [inner for node in tree.nodes if node.type == "GROUP" and node.node_tree for inner in node.node_tree.nodes]
@@ -100,7 +82,7 @@ def _replace_render_layers(tree, scenes, image) -> bool:
 
 def _save(scene, path, exact):
     partial = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}")
-    own = scene.render.image_settings.file_format in STILLS and not exact
+    own = not exact and not scene.render.is_movie_format and scene.render.image_settings.file_format != saving.MULTILAYER
     with contextlib.nullcontext() if own else versions.multilayer_settings(scene):
         if not own:
             versions.set_format(scene, "OPEN_EXR")

@@ -147,6 +147,22 @@ def is_ours(node) -> bool:
     return node.type == "GROUP" and node.node_tree is not None and "n2n_layer" in node.node_tree
 
 
+def shown_layer(scene) -> str:
+    """The view layer that the compositor shows: of the Render Layers node that is nearest to the tree's output. Without one,
+    the first layer that is rendered.
+    """
+    tree = versions.compositor_tree(scene) if scene.render.use_compositing else None
+    waiting = (
+        [node for node in tree.nodes if node.bl_idname in versions.output_types() and node.type != "R_LAYERS"] if tree else []
+    )
+    for node in waiting:  # grows meanwhile
+        if node.type == "R_LAYERS" and node.scene in (scene, None):
+            return node.layer
+        sources = [link.from_node for socket in node.inputs for link in socket.links if not link.is_muted]
+        waiting += [source for source in dict.fromkeys(sources) if source not in waiting]
+    return next((layer.name for layer in scene.view_layers if layer.use), scene.view_layers[0].name)
+
+
 def nodes(scene) -> list:
     """The add-on's group nodes in the scene's compositor tree."""
     tree = versions.compositor_tree(scene)

@@ -9,7 +9,22 @@ from dataclasses import dataclass
 import bpy
 
 from ..process.errors import Problem
-from . import choices, composite, compositor, estimate, jobs, learning, looks, models, render_result, rendering, scenes, session
+from . import (
+    choices,
+    compare,
+    composite,
+    compositor,
+    estimate,
+    images,
+    jobs,
+    learning,
+    looks,
+    models,
+    rendering,
+    saving,
+    scenes,
+    session,
+)
 from .jobs import Job
 from .settings import preferences
 
@@ -51,19 +66,15 @@ class N2N_OT_denoise(Job, bpy.types.Operator):
             scene = place()
             if still.said:
                 scene.n2n.said, scene.n2n.suggested = still.said, 0
-            shown = _take_over(scene, folder, still.layers)
-            first = next(iter(shown.values()))[0].name
-            compositor.install(scene, shown)
+            compositor.install(scene, images.take_over(scene, folder, still.layers, still.whole))
             compositor.mute(scene, False)
             seconds["load"] = lap()
-            composites = scene.n2n.composite and composite.does_something(scene)
-            yield from _composite_again(context, place, still.whole if composites else None)
+            composites = (scene.n2n.composite or writes) and composite.does_something(scene)
+            yield from _composite_again(context, place, composites)
             seconds["composite"] = lap()
-            if not bpy.app.background:
-                render_result.show(context, render_result.picture_to_show(place()))
+            compare.show_result(context, place())
             if writes:
-                path = yield from composite.write_still(context, place, still.whole, first)
-                self.report({"INFO"}, f"Wrote {path}")
+                self.report({"INFO"}, f"Wrote {saving.write_output(place())}")
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         self.report({"INFO"}, place().n2n.said)
@@ -170,38 +181,18 @@ def _save_render(context, place, path):
         yield from rendering.render_to(context, place, None, rendering.Variant(), path)
 
 
-def _composite_again(context, place, whole):
-    """The image of an earlier time is replaced, or goes. whole: the denoised multilayer EXR; None: not this time."""
-    title = render_result.COMPOSITE
-    kept = os.path.join(render_result.picture_folder(place()), "composite.exr")
-    if whole:
+def _composite_again(context, place, wanted: bool):
+    """The image of an earlier time is replaced, or goes where it is not wanted this time."""
+    folder = images.picture_folder(place())
+    kept = os.path.join(folder, "composite.exr")
+    if wanted:
         yield 1.0, "compositing"
-        if (yield from composite.run(context, place, whole, kept, exact=True)):
-            render_result.load(title, kept, place())
+        if (yield from composite.run(context, place, os.path.join(folder, images.WHOLE), kept, exact=True)):
+            images.load(images.COMPOSITED, kept, place())
             return
         jobs.warn(composite.CANNOT)
-    for image in [image for image in render_result.pictures(place()) if image["n2n"] == title]:
+    for image in images.of_kind(place(), images.COMPOSITED):
         bpy.data.images.remove(image)
-
-
-def _replace(source, target):
-    """Over file systems, too: the target is complete or as it was."""
-    partial = os.path.join(os.path.dirname(target), f".{os.path.basename(target)}")
-    shutil.move(source, partial)
-    os.replace(partial, target)
-
-
-def _take_over(scene, folder, layers):
-    """The finished pictures move to where they stay; the ones before are replaced one by one."""
-    kept = render_result.picture_folder(scene)
-    for index in layers.values():
-        for kind in ("denoised", "rendered", "first", "error"):
-            name = f"{index}.{kind}.exr"
-            if os.path.exists(os.path.join(folder, name)):
-                _replace(os.path.join(folder, name), os.path.join(kept, name))
-            elif os.path.exists(os.path.join(kept, name)):
-                os.unlink(os.path.join(kept, name))
-    return render_result.load_pictures(scene, kept, layers)
 
 
 def ask_denoise(scene, model=None, **request):

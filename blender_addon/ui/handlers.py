@@ -5,7 +5,7 @@ import os
 import bpy
 from bpy.app.handlers import persistent
 
-from . import composite, compositor, estimate, jobs, render_result, rendering, scenes
+from . import composite, compositor, estimate, images, jobs, rendering, scenes
 
 DELAY_S = 0.2
 
@@ -61,8 +61,8 @@ def after_load(*_):
     scenes.another_file()
     composite.forget_copies()
     for scene in bpy.data.scenes:
-        images = render_result.pictures(scene)
-        if images and not all(os.path.isfile(bpy.path.abspath(image.filepath)) for image in images):
+        kept = images.of_kind(scene, images.DENOISED, images.RENDERED, images.FIRST)
+        if not all(os.path.isfile(bpy.path.abspath(image.filepath)) for image in kept):
             compositor.mute(scene, True)
 
 

@@ -4,7 +4,7 @@ import bpy
 import numpy as np
 
 from ..process.errors import Problem
-from . import render_result, versions
+from . import editors, images, versions
 
 TITLE = "Learning"
 GAP_PX = 4
@@ -19,8 +19,8 @@ def shown_for(context, place):
             image = _side_by_side([look[name] for name in ("noisy", "before", "after")], place())
         except (Problem, RuntimeError, OSError):
             return
-        if not seen and not bpy.app.background:
-            render_result.show(context, image)
+        if not seen:
+            editors.show(context, image)
         seen.append(image.name)
 
     return show
@@ -35,14 +35,14 @@ def _side_by_side(paths, scene):
     for picture in pictures:
         canvas[height - picture.shape[0] :, x : x + picture.shape[1]] = picture
         x += picture.shape[1] + GAP_PX
-    image = next((image for image in render_result.pictures(scene) if image["n2n"] == TITLE), None)
+    image = next(iter(images.of_kind(scene, TITLE)), None)
     if image is not None and tuple(image.size) != (width, height):
         bpy.data.images.remove(image)
         image = None
     if image is None:
         image = bpy.data.images.new(TITLE, width, height, alpha=True, float_buffer=True)
-        image["n2n"], image["n2n_scene"] = TITLE, scene.n2n.folder
-        image.use_view_as_render, image.alpha_mode = True, "PREMUL"
+        images.claim(image, TITLE, scene)
+        image.alpha_mode = "PREMUL"
         versions.set_working_space(image)
     image.pixels.foreach_set(canvas.ravel())
     image.update()
@@ -63,5 +63,5 @@ def _pixels(path) -> np.ndarray:
 
 def forget(scene):
     """The result is there: nobody looks at the learning any more."""
-    for image in [image for image in render_result.pictures(scene) if image["n2n"] == TITLE]:
+    for image in images.of_kind(scene, TITLE):
         bpy.data.images.remove(image)

@@ -6,7 +6,7 @@ Rows keep their places whatever happens: nothing moves under the pointer when a 
 import bpy
 
 from ..process.countdown import total_words
-from . import compositor, estimate, jobs, models, render_result, rendering, session
+from . import compare, editors, estimate, images, jobs, models, rendering, session, switches
 from .settings import preferences
 
 LINES = 3  # of the note under the button, always
@@ -25,7 +25,7 @@ class N2N_PT_denoise(_Panel, bpy.types.Panel):
     def draw(self, context):
         layout, settings = self.layout, context.scene.n2n
         layout.row().prop(settings, "quality", expand=True)
-        _draw_button(layout, context.scene)
+        _draw_button(layout, context)
         said, operator = _note(context.scene)
         _draw_note(layout.column(align=True), said)
         row = layout.row()
@@ -35,19 +35,22 @@ class N2N_PT_denoise(_Panel, bpy.types.Panel):
             row.operator(operator)
         else:
             row.label(text="")
+        row = layout.row(align=True)
+        row.operator("n2n.save_as", text="Save Denoised…", icon="FILE_TICK")
+        row.operator("n2n.write_output", text="Write to Output Path")
 
 
-def _draw_button(layout, scene):
+def _draw_button(layout, context):
     """Denoise and what belongs to it; while a job runs, how far it is and what ends it, in the same place."""
-    row = layout.row(align=True)
+    row, scene = layout.row(align=True), context.scene
     row.scale_y = 1.4
     if jobs.is_running():
         row.progress(factor=jobs.share(), text=jobs.headline())
         row.operator("n2n.cancel", text="", icon="CANCEL")
         return
     row.operator("n2n.denoise", icon="IMAGE_DATA")
-    if render_result.pictures(scene):
-        row.operator("n2n.toggle", text="", icon=_eye(scene))
+    if images.pictures(scene):
+        row.operator("n2n.toggle", text="", icon=compare.eye(editors.shown(context)))
         row.operator("n2n.remove", text="", icon="X")
 
 
@@ -58,6 +61,9 @@ def _note(scene) -> tuple[str, str]:
     missing = rendering.what_is_missing(scene)
     if missing:
         return f"{missing[0]}. {missing[1]}", missing[2]
+    off = switches.what_is_off(scene)
+    if off:
+        return off, "n2n.enable_compositing"
     quality = scene.n2n.quality
     if quality == "BEST" and not session.can_learn():
         return "Best needs n2n-render with PyTorch on this computer: Settings > Look Again once it is installed", "n2n.set_up"
@@ -70,10 +76,6 @@ def _note(scene) -> tuple[str, str]:
 
 def _lower(words: str) -> str:
     return words[0].lower() + words[1:]
-
-
-def _eye(scene) -> str:
-    return "HIDE_ON" if any(node.mute for node in compositor.nodes(scene)) else "HIDE_OFF"
 
 
 def _draw_note(column, note):
@@ -158,11 +160,10 @@ def draw_header(self, context):
     if image and (image.type == "RENDER_RESULT" or image.get("n2n")):
         row = self.layout.row(align=True)
         row.operator("n2n.denoise", text="Denoise")
-        if render_result.pictures(context.scene):
-            row.operator("n2n.toggle", text="", icon=_eye(context.scene))
+        compare.draw_in_header(row, context)
 
 
-CLASSES = (N2N_PT_denoise, N2N_PT_animation, N2N_PT_settings)
+CLASSES = (N2N_PT_denoise, compare.N2N_PT_compare, N2N_PT_animation, N2N_PT_settings)
 
 
 class N2N_PT_other_engine(_Panel, bpy.types.Panel):

@@ -26,7 +26,7 @@ def compositor_tree(scene):
 def make_compositor_tree(scene):
     """A tree that shows the first view layer as it is; None where the artist has one that is switched off."""
     if not COMPOSITOR_IS_A_GROUP:
-        if scene.node_tree and {node.bl_idname for node in scene.node_tree.nodes} - output_types():
+        if has_idle_tree(scene):
             return None
         scene.use_nodes = True  # a new tree comes with Render Layers → Composite
         return scene.node_tree
@@ -51,6 +51,19 @@ def plain_compositor_tree(scene_copy):
         return tree
     scene_copy.compositing_node_group = None
     return make_compositor_tree(scene_copy)
+
+
+def has_idle_tree(scene) -> bool:
+    """Whether the artist has nodes in a tree that is switched off."""
+    if COMPOSITOR_IS_A_GROUP or scene.use_nodes or scene.node_tree is None:
+        return False
+    return bool({node.bl_idname for node in scene.node_tree.nodes} - output_types())
+
+
+def use_tree(scene):
+    """Switches on what `has_idle_tree` tells of."""
+    if not COMPOSITOR_IS_A_GROUP:
+        scene.use_nodes = True
 
 
 def remove_compositor_tree(scene):

@@ -70,7 +70,7 @@ def tour(scene):
     _render(scene)
     yield from _shot("panel", "before")
     yield from _click(panel, "n2n.denoise", "panel", "during")
-    yield from _until(lambda: "N2N Denoised" in bpy.data.images and not _addon("jobs").is_running())
+    yield from _until(lambda: "Denoised" in bpy.data.images and not _addon("jobs").is_running())
     print("tour: seconds", _addon("denoise").LAST["seconds"])
     yield from _shot("panel", "after")
     yield from _header()
