@@ -1,6 +1,6 @@
 """What is installed → the command lines of n2n-render: inside the extension, or on this computer. No bpy here.
 
-The extension brings n2n-render itself, Open Image Denoise's runtime and OpenEXR as wheels, which denoise with any model of
+The extension brings n2n-render itself, and as wheels Open Image Denoise's runtime and OpenEXR: they denoise with any model of
 Open Image Denoise's topology. Training, and other models, need an installed n2n-render with PyTorch.
 """
 
@@ -12,23 +12,36 @@ from pathlib import Path
 
 from .errors import Problem
 
-BUNDLED = ("n2n_render", "OpenEXR", "pyoidn", "cffi", "_cffi_backend", "pycparser", "numpy")
+BESIDE = Path(__file__).resolve().parents[1] / "beside"  # the extension's own n2n_render, which runs beside Blender
+WHEELS = ("OpenEXR", "pyoidn", "cffi", "_cffi_backend", "pycparser", "numpy")
+PROGRAMS = ("bin/n2n-render", "Scripts/n2n-render.exe")  # in a virtual environment
+# Where else than on the PATH, which programs that were started from a dock or a menu often have none of: the environment of
+# docs/training-in-blender.md, and where pipx and uv put programs. Nothing beside the .blend: a scene must not name programs.
+USUAL_PLACES = (
+    "~/n2n/bin/n2n-render",
+    "~/n2n/Scripts/n2n-render.exe",
+    "~/.local/bin/n2n-render",
+    "~/.local/bin/n2n-render.exe",
+)
 NEEDS_VERSION = "0.1"
 ARCHIVE = ".tza"
-SET_UP_HINT = "Install n2n-render (docs/blender.md says how), press Set Up, or name its Python in the add-on's preferences"
+SET_UP_HINT = (
+    "Install n2n-render (docs/training-in-blender.md says how), and name it, its Python or its environment's folder in the "
+    "add-on's preferences"
+)
 
 
 def bundled() -> tuple[list[str], dict[str, str]] | None:
     """(command, environment) of the extension's own n2n-render, run by Blender's Python; None where wheels are missing."""
-    folders = []
-    for name in BUNDLED:
+    if not (BESIDE / "n2n_render").is_dir() or not is_python(sys.executable):
+        return None
+    folders = [str(BESIDE)]
+    for name in WHEELS:
         found = importlib.util.find_spec(name)
         if found is None or not found.origin:
             return None
         place = Path(found.origin).parent
         folders.append(str(place.parent if found.submodule_search_locations else place))
-    if not is_python(sys.executable):
-        return None
     return (
         [sys.executable, "-P", "-m", "n2n_render.serve"],  # -P: no module of the folder where Blender was started
         {"PYTHONPATH": os.pathsep.join(dict.fromkeys(folders)), "PYTHONNOUSERSITE": "1"},
@@ -36,14 +49,42 @@ def bundled() -> tuple[list[str], dict[str, str]] | None:
 
 
 def external(named: str) -> list[str] | None:
-    """The start of an installed n2n-render's command line: what the artist named, else the one on the PATH; else None."""
+    """The start of an installed n2n-render's command line; None: there is none.
+
+    Args:
+        named: by the artist: the program, the Python that has it, or the folder of its virtual environment; "": look for one,
+            on the PATH and in the usual places.
+
+    Raises:
+        Problem: there is no n2n-render where the artist named it.
+    """
     if named:
-        return [named, "-m", "n2n_render"] if is_python(named) else [named]
+        return _at(Path(named).expanduser())
     found = shutil.which("n2n-render")
-    return [found] if found else None
+    places = [found] if found else [place for place in map(os.path.expanduser, USUAL_PLACES) if os.path.isfile(place)]
+    return places[:1] or None
 
 
-def is_python(program: str) -> bool:
+def _at(place: Path) -> list[str]:
+    if place.is_dir():
+        programs = [place / name for name in PROGRAMS if (place / name).is_file()]
+        if not programs:
+            raise Problem(f"There is no n2n-render in {place}", SET_UP_HINT)
+        return [str(programs[0])]
+    if not place.is_file():
+        raise Problem(f"{place} is not there", SET_UP_HINT)
+    return [str(place), "-m", "n2n_render"] if is_python(place) else [str(place)]
+
+
+def is_installed(named: str) -> bool:
+    """Whether there is an n2n-render outside the extension, named or found; whether it works is seen when it is asked."""
+    try:
+        return external(named) is not None
+    except Problem:
+        return False
+
+
+def is_python(program: str | Path) -> bool:
     return Path(program or "").stem.lower().startswith("python")
 
 

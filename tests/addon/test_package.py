@@ -32,27 +32,25 @@ def test_the_wheels_are_those_of_the_manifest(manifest):
     found, names = manifest
     assert sorted(found["wheels"]) == sorted(f"./{name}" for name in names if name.endswith(".whl"))
     packages = {name.split("/")[-1].split("-")[0].lower() for name in found["wheels"]}
-    assert packages == {"n2n_render", "pyoidn", "cffi", "pycparser", "openexr"}
+    assert packages == {"pyoidn", "cffi", "pycparser", "openexr"}
     assert len(found["platforms"]) == 1
 
 
 def test_nothing_is_in_the_archive_that_does_not_belong_there(manifest):
     _, names = manifest
     addon = REPOSITORY / "blender_addon"
-    modules = {str(path.relative_to(addon)) for path in addon.rglob("*.py")} - {"build.py"}
-    found = {name for name in names if not name.startswith("wheels/") and not name.endswith("/")}
-    assert found - {"LICENSE"} == modules | {"blender_manifest.toml"}
+    modules = {str(path.relative_to(addon)) for folder in ("ui", "process") for path in (addon / folder).rglob("*.py")}
+    found = {name for name in names if not name.startswith(("wheels/", "beside/")) and not name.endswith("/")}
+    assert found == modules | {"__init__.py", "blender_manifest.toml", "edition.json", "LICENSE"}
 
 
-def test_the_wheel_of_n2n_render_is_what_this_repository_holds(extension, tmp_path):
+def test_n2n_render_is_what_this_repository_holds(extension):
+    """As plain files, and no wheel: Blender does not replace an installed wheel by another one of the same version."""
     with zipfile.ZipFile(extension.archive) as archive:
-        (wheel,) = (name for name in archive.namelist() if "n2n_render-" in name)
-        archive.extract(wheel, tmp_path)
-    with zipfile.ZipFile(tmp_path / wheel) as packed:
-        names = {name for name in packed.namelist() if name.startswith("n2n_render/") and name.endswith(".py")}
-        ours = {str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "n2n_render").rglob("*.py")}
-        assert names == ours
-        assert all(packed.read(name) == (REPOSITORY / name).read_bytes() for name in names)
+        found = {name.removeprefix("beside/") for name in archive.namelist() if name.startswith("beside/") and name[-1] != "/"}
+        ours = {str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "n2n_render").rglob("*") if path.is_file()}
+        assert found == {name for name in ours if "__pycache__" not in name}
+        assert all(archive.read(f"beside/{name}") == (REPOSITORY / name).read_bytes() for name in found)
 
 
 def test_blender_itself_accepts_it(extension):
