@@ -1,53 +1,44 @@
 """Shot Denoise, a Blender extension: the Denoise button. README.md beside this file says what each file is for."""
 
+import contextlib
+
 import bpy
 
-from .ui import (
-    animation,
-    choices,
-    compare,
-    denoise,
-    editors,
-    handlers,
-    images,
-    jobs,
-    panel,
-    saving,
-    session,
-    settings,
-    switches,
-)
+from .process.errors import Problem
+from .ui import animation, choices, compare, denoise, editors, handlers, images, jobs, panel, saving, session, settings, switches
 
-CLASSES = (
-    *settings.CLASSES,
-    *denoise.CLASSES,
-    *choices.CLASSES,
-    *animation.CLASSES,
-    *saving.CLASSES,
-    *switches.CLASSES,
-    *compare.CLASSES,
-)
+MODULES = (settings, denoise, choices, animation, saving, switches, compare)
+CLASSES = tuple(cls for module in MODULES for cls in module.CLASSES)
+SETTINGS = {"n2n": settings.Settings, "n2n_compare": compare.Settings}  # of every scene
 PARTS = (panel, handlers, images, editors, compare)
+REGISTERED = contextlib.ExitStack()  # what takes it all away again, in reverse
 
 
 def register():
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-    bpy.types.Scene.n2n = bpy.props.PointerProperty(type=settings.Settings)
-    bpy.types.Scene.n2n_compare = bpy.props.PointerProperty(type=compare.Settings)
-    for part in PARTS:
-        part.register()
+    """All of it or nothing: what fails half-way takes back what it has done. Raises Problem."""
+    try:
+        with contextlib.ExitStack() as done:
+            for cls in CLASSES:
+                bpy.utils.register_class(cls)
+                done.callback(bpy.utils.unregister_class, cls)
+            for name, cls in SETTINGS.items():
+                setattr(bpy.types.Scene, name, bpy.props.PointerProperty(type=cls))
+                done.callback(delattr, bpy.types.Scene, name)
+            for part in PARTS:
+                done.callback(part.unregister)
+                part.register()
+            REGISTERED.push(done.pop_all())
+    except Exception as error:
+        raise Problem(
+            f"Shot Denoise cannot be switched on in Blender {bpy.app.version_string} ({error})",
+            "Nothing of it was left behind; install its newest version, and restart Blender",
+        ) from error
 
 
 def unregister():
-    jobs.stop()
-    for part in reversed(PARTS):
-        part.unregister()
-    session.stop()
-    if not settings.preferences().keep_nodes:
-        for scene in bpy.data.scenes:
-            choices.remove_from(scene)
-    del bpy.types.Scene.n2n_compare
-    del bpy.types.Scene.n2n
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+    with REGISTERED:  # whatever goes wrong here, nothing stays registered
+        jobs.stop()
+        session.stop()
+        if not settings.preferences().keep_nodes:
+            for scene in bpy.data.scenes:
+                choices.remove_from(scene)
