@@ -4,6 +4,7 @@ import contextlib
 
 import bpy
 
+from .process import runtime
 from .process.errors import Problem
 from .ui import animation, choices, compare, denoise, editors, handlers, images, jobs, panel, saving, session, settings, switches
 
@@ -16,6 +17,12 @@ REGISTERED = contextlib.ExitStack()  # what takes it all away again, in reverse
 
 def register():
     """All of it or nothing: what fails half-way takes back what it has done. Raises Problem."""
+    missing = runtime.missing()
+    if missing:
+        raise Problem(
+            f"Shot Denoise was not installed whole ({', '.join(missing)} missing), most likely for want of disk space",
+            "Remove it, make room, and install it again",
+        )
     try:
         with contextlib.ExitStack() as done:
             for cls in CLASSES:

@@ -31,20 +31,31 @@ SET_UP_HINT = (
 )
 
 
+def missing() -> list[str]:
+    """What a built extension brings and is not there: Blender goes on when it could not unpack a wheel, as on a full disk."""
+    if not BESIDE.is_dir():
+        return []  # a checkout
+    importlib.invalidate_caches()  # it may just have been unpacked
+    return [name for name in WHEELS if not _origin(name)]
+
+
+def _origin(name: str) -> str:
+    """The file of a module; "" where it is missing, or an empty folder is all that was left of it."""
+    found = importlib.util.find_spec(name)
+    return (found and found.origin) or ""
+
+
 def bundled() -> tuple[list[str], dict[str, str]] | None:
     """(command, environment) of the extension's own n2n-render, run by Blender's Python; None where wheels are missing."""
     if not (BESIDE / "n2n_render").is_dir() or not is_python(sys.executable):
         return None
-    folders = [str(BESIDE)]
-    for name in WHEELS:
-        found = importlib.util.find_spec(name)
-        if found is None or not found.origin:
-            return None
-        place = Path(found.origin).parent
-        folders.append(str(place.parent if found.submodule_search_locations else place))
+    places = [Path(_origin(name)) for name in WHEELS]
+    if Path("") in places:
+        return None
+    folders = [BESIDE, *(place.parents[1] if place.stem == "__init__" else place.parent for place in places)]
     return (
         [sys.executable, "-P", "-m", "n2n_render.serve"],  # -P: no module of the folder where Blender was started
-        {"PYTHONPATH": os.pathsep.join(dict.fromkeys(folders)), "PYTHONNOUSERSITE": "1"},
+        {"PYTHONPATH": os.pathsep.join(map(str, dict.fromkeys(folders))), "PYTHONNOUSERSITE": "1"},
     )
 
 
