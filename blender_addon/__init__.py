@@ -6,7 +6,21 @@ import bpy
 
 from .process import runtime
 from .process.errors import Problem
-from .ui import animation, choices, compare, denoise, editors, handlers, images, jobs, panel, saving, session, settings, switches
+from .ui import (
+    animation,
+    choices,
+    compare,
+    denoise,
+    editors,
+    handlers,
+    images,
+    jobs,
+    panel,
+    saving,
+    session,
+    settings,
+    switches,
+)
 
 MODULES = (settings, denoise, choices, animation, saving, switches, compare)
 CLASSES = tuple(cls for module in MODULES for cls in module.CLASSES)

@@ -5,6 +5,7 @@ Rows keep their places whatever happens: nothing moves under the pointer when a 
 
 import bpy
 
+from ..process import edition
 from ..process.countdown import total_words
 from . import compare, editors, estimate, images, jobs, models, rendering, session, switches
 from .settings import preferences
@@ -24,7 +25,10 @@ class N2N_PT_denoise(_Panel, bpy.types.Panel):
 
     def draw(self, context):
         layout, settings = self.layout, context.scene.n2n
-        layout.row().prop(settings, "quality", expand=True)
+        row = layout.row(align=True)
+        for quality in ("FAST", "BETTER", "BEST"):
+            if quality != "BEST" or edition.offers_best(session.can_learn()):
+                row.prop_enum(settings, "quality", quality)
         _draw_button(layout, context)
         said, operator = _note(context.scene)
         _draw_note(layout.column(align=True), said)
