@@ -1,31 +1,27 @@
 """What Fast, Better and Best give in Blender, and how long they take, beside Cycles' own denoiser at the same samples.
 
-BLENDER_USER_RESOURCES=$(mktemp -d) python tests/benchmarks/qualities.py ZIP scene.blend --size 384x216 --spp 8 --out FOLDER
-BLENDER_USER_RESOURCES=$(mktemp -d) python tests/benchmarks/qualities.py ZIP scene.blend --frames 1-12 --judge 6 --out FOLDER
+python tests/benchmarks/qualities.py ZIP scene.blend --size 384x216 --spp 8 --out FOLDER
+python tests/benchmarks/qualities.py ZIP scene.blend --frames 1-12 --judge 6 --out FOLDER
 
-With the bpy wheel and n2n-render in one Python. Noisy, Cycles, Fast and Better get one render of twice --spp; Best gets two of
---spp. Cycles' denoiser is at its best (accurate prefiltering, quality high). PSNR on T against two independent halves.
+In a Python of its own that has the bpy wheel alone, with the zip installed; Best is learned by the n2n-render of this Python.
+Noisy, Cycles, Fast and Better get one render of twice --spp; Best gets two of --spp. Cycles' denoiser is at its best (accurate
+prefiltering, quality high). PSNR on T against two independent halves.
 """
 
+import json
+import os
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
-
-import bpy
-import click
-import numpy as np
-
-from n2n_render.evaluate.views import read_finished
-from n2n_render.frame.metrics import psnr
-from n2n_render.frame.transfer import exposure
-from n2n_render.io.exr import ExrImage
-from n2n_render.sample.plan import parse_frames, parse_size
 
 REFERENCE_SEEDS = (1001, 2002)
 
 
-def prepare(archive, blend, size):
-    """The scene, with the settings that all renders share."""
+def prepare(chosen):
+    """The scene, with the settings that all renders share. Inside Blender, as all until `inside`."""
+    archive, blend, size = chosen["archive"], chosen["blend"], chosen["size"]
     bpy.ops.extensions.package_install_files(filepath=str(archive), repo="user_default", enable_on_install=True)
     bpy.ops.wm.open_mainfile(filepath=str(blend), use_scripts=False)
     scene = bpy.context.scene
@@ -36,7 +32,7 @@ def prepare(archive, blend, size):
     for layer in scene.view_layers:
         layer.cycles.denoising_store_passes = True
     preferences = bpy.context.preferences.addons["bl_ext.user_default.n2n_denoise"].preferences
-    preferences.device, preferences.program = "cpu", sys.executable
+    preferences.device, preferences.program = "cpu", chosen["program"]
     return scene
 
 
@@ -111,41 +107,84 @@ def shot(scene, out, spp, frames, judged):
     return seconds
 
 
+def inside(chosen):
+    """What Blender does; the seconds go to a file."""
+    out, spp, frames, judge = Path(chosen["out"]), chosen["spp"], chosen["frames"], chosen["judge"]
+    scene = prepare(chosen)
+    scene.n2n.minutes = chosen["minutes"]
+    seconds = shot(scene, out, spp, frames, judge) if frames else still(scene, out, spp)
+    for number, seed in enumerate(REFERENCE_SEEDS):
+        render(scene, out / f"reference_{number}.exr", chosen["reference_spp"], seed, judge)
+    (out / "seconds.json").write_text(json.dumps({"seconds": seconds, "said": scene.n2n.said}))
+
+
 def picture(path):
+    from n2n_render.evaluate.views import read_finished
+
     if path.with_suffix(".npy").exists():
         return np.maximum(np.load(path.with_suffix(".npy")), 0)
     return read_finished(path)
 
 
-@click.command()
-@click.argument("archive", type=click.Path(path_type=Path, exists=True))
-@click.argument("blend", type=click.Path(path_type=Path, exists=True))
-@click.option("--size", default="384x216")
-@click.option("--spp", default=8)
-@click.option("--frames", help="1-12: an animation.  [default: the still that the scene was saved at]")
-@click.option("--judge", type=int, help="The frame that is compared.")
-@click.option("--minutes", default=3.0)
-@click.option("--reference-spp", default=256)
-@click.option("--out", required=True, type=click.Path(path_type=Path))
-def main(archive, blend, size, spp, frames, judge, minutes, reference_spp, out):
-    out = out.resolve()
-    scene = prepare(archive.resolve(), blend.resolve(), parse_size(size))
-    scene.n2n.minutes = minutes
-    names = ["noisy", "cycles", "fast", "better", "best"]
-    if frames:
-        seconds = shot(scene, out, spp, list(parse_frames(frames)), judge)
-    else:
-        seconds = still(scene, out, spp)
-    for number, seed in enumerate(REFERENCE_SEEDS):
-        render(scene, out / f"reference_{number}.exr", reference_spp, seed, judge)
+def judge(out):
+    """Name → PSNR on T in dB."""
+    from n2n_render.frame.metrics import psnr
+    from n2n_render.frame.transfer import exposure
+    from n2n_render.io.exr import ExrImage
+
     halves = [ExrImage.open(out / f"reference_{number}.exr").frame().color for number in (0, 1)]
     factor = np.float32(exposure((halves[0] + halves[1]) / 2))
-    print(f"{blend.name}, {size}, {spp} + {spp} or {2 * spp} samples; seconds of rendering, seconds after it, PSNR on T")
-    for name in names:
-        image = picture(out / f"{name}.exr") * factor
-        told = psnr(image=image, reference_a=halves[0] * factor, reference_b=halves[1] * factor)
-        rendering, after = seconds.get(f"{name} again", seconds.get(name, (0.0, 0.0)))
-        print(f"{name:>8} {rendering:8.1f} {after:8.1f} {told:8.2f} dB")
+    a, b = (half * factor for half in halves)
+    return {
+        name: psnr(image=picture(out / f"{name}.exr") * factor, reference_a=a, reference_b=b)
+        for name in ("noisy", "cycles", "fast", "better", "best")
+    }
 
 
-main()
+def main():
+    import click
+
+    @click.command()
+    @click.argument("archive", type=click.Path(exists=True, resolve_path=True))
+    @click.argument("blend", type=click.Path(exists=True, resolve_path=True))
+    @click.option("--size", default="384x216")
+    @click.option("--spp", default=8)
+    @click.option("--frames", help="1-12: an animation.  [default: the still that the scene was saved at]")
+    @click.option("--judge", "judged", type=int, help="The frame that is compared.")
+    @click.option("--minutes", default=3.0)
+    @click.option("--reference-spp", default=256)
+    @click.option("--out", required=True, type=click.Path(resolve_path=True))
+    def command(judged, size, frames, **chosen):
+        from n2n_render.sample.plan import parse_frames
+
+        numbers = list(parse_frames(frames)) if frames else None
+        chosen.update(judge=judged, size=[int(side) for side in size.split("x")], frames=numbers, program=sys.executable)
+        sys.path.insert(0, str(Path(__file__).parents[1]))
+        from addon_fixtures import python_with_bpy_alone
+
+        out = Path(chosen["out"])
+        with tempfile.TemporaryDirectory() as folder:
+            python = python_with_bpy_alone(Path(folder) / "python")
+            environment = {**os.environ, "BLENDER_USER_RESOURCES": f"{folder}/resources"}
+            subprocess.run([python, __file__, "--inside", json.dumps(chosen)], env=environment, check=True)
+        told, found = json.loads((out / "seconds.json").read_text()), judge(out)
+        print(told["said"])
+        spp = chosen["spp"]
+        print(f"{Path(chosen['blend']).name}, {size}, {spp} + {spp} or {2 * spp} samples")
+        print("seconds of rendering, seconds after it (the shot's: of everything), PSNR on T")
+        for name, psnr_db in found.items():
+            rendering, after = told["seconds"].get(f"{name} again") or told["seconds"].get(name) or (0.0, 0.0)
+            print(f"{name:>8} {rendering:8.1f} {after:8.1f} {psnr_db:8.2f} dB")
+
+    command()
+
+
+if __name__ == "__main__":
+    import numpy as np
+
+    if sys.argv[1] == "--inside":
+        import bpy
+
+        inside(json.loads(sys.argv[2]))
+    else:
+        main()
