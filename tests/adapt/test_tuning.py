@@ -1,5 +1,7 @@
 """Training on a shot: held-out tiles are for judging only, and the best moment is kept."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from adapt_fixtures import make_frame
 
 from n2n_render.adapt.tuning import Tuning
 from n2n_render.judge import evidence
+from n2n_render.learn.held_out import Shown, gain_db
 from n2n_render.learn.loop import Loop, Schedule
 from n2n_render.learn.samplers import Crops
 from n2n_render.learn.start import ShotStart
@@ -88,8 +91,10 @@ def test_the_weights_of_the_best_check_are_kept(make_tuning, monkeypatch):
         return evidence.Evidence(*(np.array([value]) for value in (gain, 1.5 * gain, 0.0)))
 
     monkeypatch.setattr(evidence, "find_evidence", gains)
+    monkeypatch.setattr(tuning.judge, "_error_of_start", lambda: 100.0)
     tuned = tuning.run()
     assert tuned.steps == 2 and len(tuning.checks) == 4 and tuned.blend_weight == pytest.approx(2 / 3)
+    assert tuned.gain_db == pytest.approx(10 * np.log10(100 / 92))  # two thirds of the way take 8 of the start's 100
     assert all(torch.equal(tensor, seen[1][name]) for name, tensor in tuned.weights.items())
     assert any(not torch.equal(tensor, seen[3][name]) for name, tensor in tuned.weights.items())
 
@@ -108,7 +113,7 @@ def test_a_training_that_only_spoils_leaves_the_start(make_tuning):
     for sample in samples(tuning):
         sample.residual = np.zeros_like(sample.residual)  # the start is right already
     tuned = tuning.run()
-    assert tuned.steps == 0 and tuned.blend_weight == 0.0 and len(tuning.checks) == 2
+    assert tuned.steps == 0 and tuned.blend_weight == tuned.gain_db == 0.0 and len(tuning.checks) == 2
     assert all(torch.equal(tensor, before[name]) for name, tensor in tuned.weights.items())
 
 
@@ -157,3 +162,19 @@ def test_progress_is_a_picture_surely_better_than_the_last_such_one(make_tuning)
         judge._look_for_progress(pictures)
         idle.append(judge.idle)
     assert idle == [0, 1, 0, 1]
+
+
+def test_the_frame_that_the_start_is_worst_at_is_shown(make_tuning):
+    """With one half of its seeds, as rendered, and its exposure."""
+    tuning = make_tuning()
+    judge, factors = tuning.judge, (2.0, 3.0)
+    frames = [replace(one, exposure=factor) for one, factor in zip(tuning.loop.sampler.frames, factors, strict=True)]
+    for worst in (0, 1):
+        pairs = [(replace(one, start=one.start + 0.5 * (index == worst)), two) for index, (one, two) in enumerate(judge.pairs)]
+        shown = Shown.of(frames, pairs)
+        assert (shown.index, shown.exposure) == (worst, factors[worst])
+        np.testing.assert_array_equal(shown.noisy, frames[worst].colors[0].astype(np.float32))
+
+
+def test_chance_does_not_make_a_gain_of_everything():
+    assert gain_db(0.0) == 0.0 and gain_db(-0.5) == pytest.approx(3.01, abs=0.01) and gain_db(-1.2) == pytest.approx(30)

@@ -14,6 +14,7 @@ from n2n_render.learn import shot
 from n2n_render.learn.arrays import split_exposed
 from n2n_render.learn.samplers import Crops, Prefetch, ShotSampler
 from n2n_render.learn.shot import FrameLoader, ShotFrame
+from n2n_render.progress import ignore
 
 HELD_OUT_VALUE = 100.0
 
@@ -120,15 +121,21 @@ def test_large_frames_are_looked_at_more(tmp_path, make_crops):
     assert 0.8 < large < 0.98  # 9 of 10 pixels are its
 
 
-def loaded(paths, folder, key="key", estimate=lambda frame: frame.color * 0 + 0.25):
-    return FrameLoader(folder, ("albedo",), estimate, None).load(paths, None, key)
+def loaded(paths, folder, key="key", on_fraction=ignore):
+    def estimate(frame, on_fraction):
+        on_fraction(1.0)
+        return frame.color * 0 + 0.25
+
+    return FrameLoader(folder, ("albedo",), estimate, None).load(paths, None, key, on_fraction=on_fraction)
 
 
 def test_a_loaded_frame_holds_exposed_seeds_guides_and_an_initial_estimate(make_dataset, tmp_path):
     paths = sorted(make_dataset(views=1).glob("*.exr"))
-    frame, renders = loaded(paths, tmp_path), [read_frame(path, ("albedo",)) for path in paths]
+    told = []
+    frame, renders = loaded(paths, tmp_path, on_fraction=told.append), [read_frame(path, ("albedo",)) for path in paths]
     factor = exposure(mean_frame(renders).color)
-    assert frame.images.shape == (2, 48, 64, 10)
+    assert frame.images.shape == (2, 48, 64, 10) and told == [0.25, 0.5, 1.0]  # each seed, the estimate
+    assert frame.exposure == loaded(paths, tmp_path).exposure == factor
     np.testing.assert_array_equal(frame.held_out(), held_out_pixels(48, 64))
     np.testing.assert_allclose(frame.initial_estimate, 0.25 * factor, rtol=1e-3)
     for image, render in zip(frame.images, renders, strict=True):
