@@ -5,6 +5,7 @@ import importlib.util
 from ..errors import N2NError
 from ..network.checkpoint import Checkpoint
 from ..network.specification import Specification
+from ..progress import still_wanted
 from . import oidn, runtime
 from .options import ANY_ENGINE, EngineOptions
 from .protocol import Engine
@@ -18,6 +19,7 @@ def make_engine(checkpoint: Checkpoint, options: EngineOptions = ANY_ENGINE) -> 
     Raises:
         N2NError: When what was asked for cannot run the model here; it says why.
     """
+    still_wanted()()  # some compile a network for seconds
     engine, device, precision = options.engine, options.device, options.precision
     if engine == "auto":
         engine = _fastest(checkpoint.model, device)

@@ -13,9 +13,11 @@ import torch
 from ..errors import N2NError
 from ..network.build import fold
 from ..network.checkpoint import Checkpoint, load_network
+from ..progress import ignore
 from .protocol import Engine, Image, OnProgress
 
 EXAMPLE_PX = 64
+LOOK_MS = 100  # between two looks at whether a picture is still wanted
 TELEMETRY = "openvino_telemetry"
 
 
@@ -109,12 +111,25 @@ class OpenvinoEngine(Engine):
 
     def run(self, encoded: Image, on_progress: OnProgress | None = None) -> Image:
         try:
-            output: Image = self.request.infer([encoded[None]], share_inputs=True)[0][0]
+            self.request.start_async([encoded[None]], share_inputs=True)
+            self._wait(on_progress or ignore)
+            output: Image = self.request.get_output_tensor(0).data[0].copy()
         except RuntimeError as error:
             if "alloc" in str(error).lower():
                 raise MemoryError(str(error).strip().splitlines()[-1]) from None
             raise
         return output
+
+    def _wait(self, on_progress: OnProgress) -> None:
+        """Until the output is there. How much of it is done nobody knows; whoever is told may stop it all the same."""
+        try:
+            while not self.request.wait_for(LOOK_MS):
+                on_progress(0.0)
+        except BaseException:
+            self.request.cancel()
+            with contextlib.suppress(RuntimeError):  # which says that it was cancelled
+                self.request.wait()
+            raise
 
 
 def round_weights(network: torch.nn.Module) -> None:

@@ -1,6 +1,7 @@
 """Which device torch computes on, and how: what is set for that is put back."""
 
 import contextlib
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -47,6 +48,14 @@ def training_device(name: str = "auto") -> dict[str, str]:
     """
     device = pick_device(name)
     return {"version": str(torch.__version__), "device": device.type, "name": describe_device(device)}
+
+
+def give_back_memory() -> None:
+    """To other programs, what PyTorch keeps of a GPU for tensors that are gone."""
+    gc.collect()  # what failed may hold some in circles
+    torch.cuda.empty_cache()  # nothing where CUDA was not used
+    if torch.backends.mps.is_available():
+        torch.mps.empty_cache()
 
 
 class Float32(contextlib.ContextDecorator):

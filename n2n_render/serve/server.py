@@ -28,7 +28,8 @@ and what breaks one is refused before any work:
   names; they stay until the folder is adapted into again, unless the request fails. Then `done` with `frames` (`output`,
   `expected_psnr_db`, `error`: a PNG, or null), `model`, `archive`, and `learned`: null where no frame held noise, else
   `gain_db` (on the start, on held-out tiles; 0 where training made nothing better), `steps`, `seconds`, and `stopped`: why it
-  ended early, or null. Asked again after an end or a cancellation, it uses the weights and frames that were finished.
+  ended early, or null. Asked again after an end or a cancellation, it uses the weights and frames that were finished, and
+  what was read: until it has learned, that lies in `.adapt-cache` in the folder, some 100 MB for each frame of 1920×1080.
 - `vectors`, `source`, `into`: files that get the Vector pass of the source, which Cycles leaves empty in blurred frames.
 - `pictures`, `input`: a denoised file, `rendered`: the same frame as it was rendered, `folder`: for `<n>.denoised.exr`,
   `<n>.rendered.exr`, and, where the layer has an Error pass, `<n>.error.exr` (grey) → `done` with `layers` ({name: n}) and
@@ -68,7 +69,7 @@ from .request import (
     Vectors,
     parse_request,
 )
-from .shot_work import adapt, frames
+from .shot_work import adapt, frames, give_back_memory
 from .work import DenoiseWork, check, describe
 
 GRACE_S = 5.0  # that a running request has to stop in when nobody listens any more
@@ -168,6 +169,8 @@ class Server:
             job.tell("error", what=told.what, hint=told.hint)
         finally:
             LOGGER.removeHandler(doubts)
+            if isinstance(job.request, Frames | Adapt):
+                give_back_memory()
 
 
 def _lines(descriptor: int) -> Iterator[bytes | None]:

@@ -85,6 +85,14 @@ def adapt(request: Adapt, job: Job) -> dict[str, Any]:
     }
 
 
+def give_back_memory() -> None:
+    """Of a GPU, to the program that asks, which renders on it; where PyTorch was used."""
+    if sys.modules.get("torch"):
+        from ..network.device import give_back_memory as give_back
+
+        give_back()
+
+
 def _check(request: Adapt) -> None:
     """Before anything that takes long."""
     from ..engines.choice import HAS_TORCH

@@ -96,6 +96,22 @@ def test_stopping_stops_open_image_denoise():
     np.testing.assert_array_equal(denoiser.denoise(frame), whole)
 
 
+def test_stopping_stops_openvino(monkeypatch):
+    """In the middle of a picture, though it tells nobody how much of it is done; the engine goes on working."""
+    monkeypatch.setattr(openvino_engine, "LOOK_MS", 1)
+    engine = OpenvinoEngine.open(open_model("oidn-noisy-aux"), "cpu", "float32")
+    encoded = np.random.default_rng(1).random((256, 320, 9), np.float32)
+    whole = engine.run(encoded)
+
+    def stop(share):
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            engine.run(encoded, stop)
+    np.testing.assert_array_equal(engine.run(encoded), whole)
+
+
 def test_the_runtime_says_why_it_cannot_run_a_model():
     """Topology, guides, their encoding; and what it can run."""
     change = dataclasses.replace
