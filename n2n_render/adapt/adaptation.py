@@ -64,9 +64,9 @@ class Pictures:
     Attributes:
         error_map: Is given the path of each denoised frame (of each of its view layers) and its expected RMS error on T
             (H, W), where that is known.
-        preview: Is given the path of a picture, what it shows, and the exposure in that, whenever the held-out tiles were
-            asked: noisy (one half of the seeds), start and adapted (of that half), exposed radiance (h, w, 3) of the same
-            pixels: the middle of the frame that the start is worst at.
+        preview: Is given the path of a picture, what it shows, and the exposure in that, when the training begins and
+            whenever the held-out tiles were asked: noisy (one half of the seeds), start and adapted (of that half), exposed
+            radiance (h, w, 3) of the same pixels: the middle of the frame that the start is worst at.
     """
 
     error_map: Callable[[Path, Array], None] = _draw_nothing

@@ -56,8 +56,8 @@ class Tuning:
         progress: Progress,
         on_look: OnLook,
     ):
-        """on_look([noisy, start, adapted], exposure), exposed radiance (h, w, 3) and the factor in it, is called whenever
-        tiles were judged.
+        """on_look([noisy, start, adapted], exposure), exposed radiance (h, w, 3) and the factor in it, is called at the
+        beginning, with the start twice, and whenever tiles were judged.
         """
         self.loop, self.judge, self.progress, self.on_look = loop, judge, progress, on_look
         self.best, self.calibration = best, calibration
@@ -103,6 +103,7 @@ class Tuning:
         length = f"{schedule.steps} steps" if schedule.steps else f"{schedule.seconds / 60:g} minutes"
         self.progress.note(f"training on {describe_device(loop.device)}, {loop.precision}, {length}")
         looks_around = loop.model.reach > 0
+        self.on_look(self.judge.show(), self.judge.shown.exposure)  # the first check may be minutes away
         if looks_around and not self.judge.from_nothing:
             loop.look(self.judge, self)
         try:

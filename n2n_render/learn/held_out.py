@@ -208,13 +208,17 @@ class HeldOutJudge:
         self.checks.append(check)
         if self.patience and step:
             self._look_for_progress(pictures)
-        place = 2 * self.shown.index
         return Verdict(
             is_best,
             {"change": check.change, "uncertainty": check.uncertainty},
-            (self.shown.noisy, self._samples[place].start, pictures[place]),
+            self.show(pictures[2 * self.shown.index]),
             is_enough=0 < self.patience <= self.idle,
         )
+
+    def show(self, picture: Array | None = None) -> tuple[Array, Array, Array]:
+        """Noisy, the start's picture, and a network's of the same pixels; None: the start's again."""
+        start = self.pairs[self.shown.index][0].start
+        return self.shown.noisy, start, start if picture is None else picture
 
     def _look_for_progress(self, pictures: list[Array]) -> None:
         """Counts `idle`. Slow progress adds up, because pictures are compared with those of the last progress.

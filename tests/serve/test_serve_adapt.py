@@ -76,8 +76,9 @@ def test_a_still_is_learned_painted_and_told_of(served, pair, tmp_path):
 def test_previews_are_the_same_pixels_in_the_renders_own_scale(served, pair, tmp_path):
     served.ask(id=1, **adapt([str(pair[0])], [str(pair[1])], tmp_path / "shot"))
     done, before = served.last(1)
-    (told,) = [one for one in before if one["event"] == "preview"]
-    pictures = {kind: picture(told[kind]) for kind in ("noisy", "before", "after")}
+    told = [one for one in before if one["event"] == "preview"]
+    assert len(told) == 2 and told[0] == told[1]  # at the beginning, after the only check: under the same names
+    pictures = {kind: picture(told[0][kind]) for kind in ("noisy", "before", "after")}
     assert all(one.shape == (*SIZE, 4) and (one[..., 3] == 1).all() for one in pictures.values()) and done["event"] == "done"
     np.testing.assert_allclose(pictures["noisy"][..., :3], read_frame(pair[0]).color, rtol=2e-3, atol=1e-3)
     truth = true_frame(*SIZE).color
