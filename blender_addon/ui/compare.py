@@ -19,7 +19,7 @@ KEEP_AFTER_S = 1.0  # without a change the image is saved, so that Blender does 
 FILE = "compare.exr"
 WHITE_AT = 0.1  # error on the display scale at which the map is at its brightest, as in the PNG of `adapt`
 DIMMED = 0.25  # what is left of the picture under the map
-WIDTH = 44  # characters of a line in the panel
+WIDTH = 36  # characters of a line in the panel
 SIDES = {"left": images.RENDERED, "right": images.DENOISED}
 
 
@@ -89,10 +89,10 @@ def refresh(scene) -> bool:
     except Problem:
         _forget(scene)
         return False
+    if error is not None:
+        _lay_over(pixels, _read(error)[..., 0], 2.0**-scene.view_settings.exposure)
     if left is not None:
         _wipe(pixels, left, scene.n2n_compare.wipe)
-    if error is not None:
-        _lay_over(pixels, _read(error)[..., 0])
     image = _image(scene, base)
     image.pixels.foreach_set(pixels.ravel())
     image.update()
@@ -151,16 +151,16 @@ def _wipe(pixels, left, position):
         pixels[:, max(line - thick, 0) : line] = (0.0, 0.0, 0.0, 1.0)  # to be seen on white, too
 
 
-def _lay_over(pixels, error):
+def _lay_over(pixels, error, full):
     """The error as heat over the dimmed picture, in place: black, red, yellow, white at WHITE_AT or more on the display scale.
 
-    error: (H, W), expected RMS error of the radiance.
+    error: (H, W), expected RMS error of the radiance. full: the radiance that is displayed as a full color.
     """
     bright = np.maximum(pixels[..., :3].mean(axis=-1), 0.0)
     heat = np.clip((_display(bright + np.maximum(error, 0.0)) - _display(bright)) / WHITE_AT, 0.0, 1.0)
     pixels[..., :3] *= DIMMED
     for channel in range(3):
-        pixels[..., channel] += np.clip(heat * 3.0 - channel, 0.0, 1.0)
+        pixels[..., channel] += full * np.clip(heat * 3.0 - channel, 0.0, 1.0)
     np.maximum(pixels[..., 3], heat, out=pixels[..., 3])
 
 
@@ -175,7 +175,7 @@ def _image(scene, base):
         return old
     image = bpy.data.images.new(images.COMPARE, *base.size, alpha=True, float_buffer=True)
     if old is not None:
-        old.user_remap(image)
+        editors.replace(bpy.context, old, image)
         bpy.data.images.remove(old)
     images.claim(image, images.COMPARE, scene)
     image.alpha_mode = "PREMUL"
@@ -187,7 +187,7 @@ def _forget(scene):
     for image in images.of_kind(scene, images.COMPARE):
         shown = images.picture_to_show(scene)
         if shown is not None:
-            image.user_remap(shown)
+            editors.replace(bpy.context, image, shown)
         bpy.data.images.remove(image)
 
 

@@ -12,7 +12,7 @@ import bpy
 from . import compositor, rendering, saving, scenes, versions
 
 COPY = "n2n_copy"
-CANNOT = "The compositor was not run again: its tree renders another scene, or has Render Layers inside a group"
+CANNOT = "The compositor was not run again: its tree renders another scene, has Render Layers inside a group, or is stereo"
 
 
 def does_something(scene) -> bool:
@@ -33,8 +33,10 @@ def target(scene, bare: str) -> str:
 def run(context, place, frame: str, picture: str, exact: bool = False):
     """A generator. place: see scenes.py; frame: a denoised multilayer EXR of the scene; picture: the composited picture that
     it becomes, in the scene's own format, or with `exact` an EXR that keeps every bit. Returns False where the tree renders
-    something else, too, and nothing was done.
+    something else, too, or both eyes, and nothing was done.
     """
+    if place().render.use_multiview:
+        return False
     with contextlib.ExitStack() as stack:
         scene = place()
         copy = scene.copy()

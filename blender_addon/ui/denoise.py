@@ -68,6 +68,8 @@ class N2N_OT_denoise(Job, bpy.types.Operator):
                 scene.n2n.said, scene.n2n.suggested = still.said, 0
             compositor.install(scene, images.take_over(scene, folder, still.layers, still.whole))
             compositor.mute(scene, False)
+            if scene.render.use_multiview:
+                jobs.warn("Each eye has its denoised picture; the compositor of a stereo scene stays noisy")
             seconds["load"] = lap()
             composites = (scene.n2n.composite or writes) and composite.does_something(scene)
             yield from _composite_again(context, place, composites)

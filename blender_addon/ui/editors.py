@@ -41,17 +41,37 @@ def show(context, image):
     if found is None:
         return
     window, area = found
-    space = area.spaces.active
-    before = tuple(space.image.size) if space.image else None
-    if space.image != image:
-        space.image = image
-        if before != tuple(image.size):
-            region = next(region for region in area.regions if region.type == "WINDOW")
-            with context.temp_override(window=window, area=area, region=region):
-                bpy.ops.image.view_all(fit_view=True)
+    if area.spaces.active.image != image:
+        _put(context, window, area, image)
     area.tag_redraw()
     _showing.add(area.as_pointer())
     _note(context)
+
+
+def _put(context, window, area, image):
+    """Zoom and position are carried over: Blender 5.2 keeps them for each image. What has another size is fitted."""
+    space = area.spaces.active
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    sizes = [tuple(one.size) for one in (space.image, image) if one and one.type != "RENDER_RESULT"]  # that has none
+    stays = space.image is not None and len(set(sizes)) == 1
+    center, zoom = region.view2d.region_to_view(region.width / 2, region.height / 2), space.zoom_percentage
+    space.image = image
+    with context.temp_override(window=window, area=area, region=region):
+        if stays:
+            offset = [(place - 0.5) * pixels for place, pixels in zip(center, sizes[0], strict=True)]
+            bpy.ops.image.view_all()
+            bpy.ops.image.view_pan(offset=offset)
+            space.zoom_percentage = zoom
+        elif image.type != "RENDER_RESULT":
+            bpy.ops.image.view_all(fit_view=True)
+
+
+def replace(context, old, new):
+    """Whatever uses the image `old` uses `new`; editors keep their zoom and position."""
+    for window, area in [] if bpy.app.background else _image_editors(context):
+        if area.spaces.active.image == old:
+            _put(context, window, area, new)
+    old.user_remap(new)
 
 
 def leave(context, scene=None):
@@ -60,7 +80,11 @@ def leave(context, scene=None):
     for window, area in _image_editors(context):
         image = area.spaces.active.image
         if images.kind_of(image) and (scene is None or image in images.pictures(scene)):
-            area.spaces.active.image = _render_result()
+            render = _render_result()
+            if render is None:
+                area.spaces.active.image = None
+            else:
+                _put(context, window, area, render)
             left.append(window)
     return left
 

@@ -39,9 +39,9 @@ class N2N_PT_denoise(_Panel, bpy.types.Panel):
             row.operator(operator)
         else:
             row.label(text="")
-        row = layout.row(align=True)
-        row.operator("n2n.save_as", text="Save Denoised…", icon="FILE_TICK")
-        row.operator("n2n.write_output", text="Write to Output Path")
+        column = layout.column(align=True)
+        column.operator("n2n.save_as", text="Save Denoised…")
+        column.operator("n2n.write_output")
 
 
 def _draw_button(layout, context):

@@ -12,7 +12,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..process.errors import Problem
-from . import images, versions
+from . import compositor, images, versions
 
 MULTILAYER = "OPEN_EXR_MULTILAYER"
 
@@ -102,15 +102,31 @@ def free_path(scene, image) -> str:
 
 
 def write_output(scene) -> str:
-    """The result goes where the scene's output goes. Returns the path. Raises Problem."""
+    """The result goes where the scene's output goes, each eye of a stereo scene to a file. Returns the (last) path.
+
+    Raises Problem.
+    """
     image = images.picture_to_show(scene)
     if image is None:
         raise Problem("Nothing has been denoised yet", "Press Denoise first")
-    path = output_path(scene, image)
-    if os.path.lexists(path) and not scene.render.use_overwrite:
-        raise Problem(f"{path} is there already", "Switch on Output > Overwrite, or choose another output path")
-    save(scene, image, path)
+    bare, ending = os.path.splitext(output_path(scene, image))
+    files = {bare + ending: image}
+    if scene.render.use_multiview and scene.render.image_settings.file_format != MULTILAYER:
+        files = {bare + eye + ending: picture for eye, picture in _eyes(scene).items()} or files
+    for path in files:
+        if os.path.lexists(path) and not scene.render.use_overwrite:
+            raise Problem(f"{path} is there already", "Switch on Output > Overwrite, or choose another output path")
+    for path, picture in files.items():
+        save(scene, picture, path)
     return path
+
+
+def _eyes(scene) -> dict:
+    """The suffix of each eye's file → its picture, of the compositor's view layer."""
+    found = {image.get("n2n_layer"): image for image in images.of_kind(scene, images.DENOISED)}
+    layer = compositor.shown_layer(scene)
+    views = {view.file_suffix: f"{layer}.{view.name}" for view in scene.render.views if view.use}
+    return {eye: found[name] for eye, name in views.items() if name in found}
 
 
 class _Saves:
@@ -184,7 +200,8 @@ class N2N_OT_save_as(_Saves, bpy.types.Operator):
             column.label(text="All view layers and passes")
         else:
             column.prop(self, "picture")
-        column.label(text=f"{settings.file_format.replace('_', ' ').title()}, as in Output Properties")
+        formats = settings.bl_rna.properties["file_format"].enum_items
+        column.label(text=f"{formats[settings.file_format].name}, as in Output Properties")
 
 
 class N2N_OT_write_output(_Saves, bpy.types.Operator):

@@ -13,7 +13,16 @@ import bpy
 RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (5, 0, 0) else set()  # paths that may start with //
 COMPOSITOR_IS_A_GROUP = bpy.app.version >= (5, 0, 0)
 MEDIA_TYPES = bpy.app.version >= (5, 0, 0)
-SETTINGS = ("media_type", "file_format", "color_mode", "color_depth", "exr_codec", "use_exr_interleave", "use_preview")
+SETTINGS = (
+    "media_type",
+    "file_format",
+    "color_mode",
+    "color_depth",
+    "exr_codec",
+    "use_exr_interleave",
+    "use_preview",
+    "views_format",
+)
 
 
 def compositor_tree(scene):
@@ -125,6 +134,8 @@ def set_format(scene, file_format: str):
     settings.color_depth, settings.exr_codec = "32", "NONE"
     if file_format == "OPEN_EXR":
         settings.color_mode = "RGBA"
+    else:
+        settings.views_format = "MULTIVIEW"  # both eyes in one file
 
 
 @contextlib.contextmanager

@@ -121,6 +121,22 @@ def the_composited_picture_goes_to_the_output_path(folder):
     assert "still_0001.exr is there already" in said, said
 
 
+def both_eyes_of_a_stereo_scene_are_written(folder):
+    scene = room.build()
+    scene.render.use_multiview, scene.render.filepath = True, f"{folder}/eyes_"
+    bpy.ops.render.render()
+    assert bpy.ops.n2n.denoise(write_still=False) == {"FINISHED"}
+    _set_format(scene, "OPEN_EXR", color_mode="RGBA", color_depth="32")
+    assert bpy.ops.n2n.write_output() == {"FINISHED"}
+    assert sorted(os.listdir(folder)) == ["eyes_0001_L.exr", "eyes_0001_R.exr"]
+    layer = scene.view_layers[0].name
+    for eye, suffix in (("left", "L"), ("right", "R")):
+        assert room.same(room.read(f"{folder}/eyes_0001_{suffix}.exr"), pixels(f"Denoised: {layer}.{eye}"))
+    assert scene.render.image_settings.views_format == "INDIVIDUAL"
+    scene.n2n_compare.use_wipe = True
+    assert not room.addon().compare.what_is_wrong(scene)
+
+
 def a_movie_format_becomes_a_picture(folder):
     scene = denoised_room()
     if hasattr(scene.render.image_settings, "media_type"):
