@@ -15,7 +15,7 @@ import n2n_render as n2n
 from n2n_render.sample.worker import demo_scene
 
 SIZE, ICON = (1920, 1080), 256
-SPHERES = (1290, 560)  # the icon's middle in the picture, from the left and from above
+SPHERES = (1400, 600)  # the middle of the icon in the picture, from the left and from above
 SLANT, LINE = 0.18, 3.0  # of the line between the two: its lean, and its half width in pixels of the featured picture
 WHITE = 0.9
 
