@@ -80,6 +80,15 @@ def hide_other_panels(keep=()):
             bpy.utils.unregister_class(cls)
 
 
+def open_panels():
+    """The panels below Shot Denoise, in editors that are made from now on. An artist clicks on their heads."""
+    for cls in addon("panel").CLASSES:
+        if getattr(cls, "bl_parent_id", "") == "N2N_PT_denoise":
+            bpy.utils.unregister_class(cls)
+            cls.bl_options = set()
+            bpy.utils.register_class(cls)
+
+
 # The window
 
 
@@ -182,15 +191,11 @@ def choose(area, setting, value):
     items = [item.identifier for item in holder.bl_rna.properties[name].enum_items]
     if getattr(holder, name) == value:
         return
-    place = yield from _find(area, setting, False)
+    x, y = yield from _find(area, setting, False)
     before = items.index(getattr(holder, name))
-    for x in range(place[0], place[0] + area.width, STEP):  # side by side: the buttons to the right of the first
-        _move(x, place[1])
-        yield 0.05
-        if setting not in _under_pointer(area, _region(area, "WINDOW")):
-            break
-    last = x - STEP
-    _move(place[0] + round((last - place[0]) * items.index(value) / max(len(items) - 1, 1)), place[1])
+    left = yield from _end_of(area, setting, x, y, -STEP)
+    right = yield from _end_of(area, setting, x, y, STEP)
+    _move(round(left + (right - left) * (items.index(value) + 0.5) / len(items)), y)
     yield 0.2
     yield from _press("click", "1")
     if getattr(holder, name) != value:  # it is a menu: its current choice is under the pointer
@@ -199,6 +204,17 @@ def choose(area, setting, value):
         yield from _press("key", "Return")
     if getattr(holder, name) != value:
         raise LookupError(f"{setting} cannot be set to {value} by the mouse")
+
+
+def _end_of(area, button, x, y, step):
+    """How far the button, or what belongs to the same setting beside it, goes from x in the direction of `step`."""
+    _move(x, y)
+    yield 0.05
+    while button in _under_pointer(area, _region(area, "WINDOW")):
+        x += step
+        _move(x, y)
+        yield 0.05
+    return x - step
 
 
 def key(name):
@@ -239,7 +255,7 @@ def _find(area, button, across):
     else:
         places = [
             (region.x + int(region.width * share), y)
-            for share in (0.55, 0.9, 0.2)
+            for share in (0.55, 0.9, 0.2, 0.14)  # the last: switches in the head of a panel
             for y in range(region.y + region.height - STEP, region.y, -STEP)
         ]
     for place in places:

@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+import _cycles
 import bpy
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -16,23 +17,26 @@ import hand
 PROGRAM = os.environ.get("N2N_PROGRAM", "")
 PATIENCE_S = 900.0
 FRAMES = 3
+MINUTES = 0.5  # of learning
 # Of Blender's own panels the one that Shot Denoise stands in, and Cycles' own switch.
 PANELS = ("CYCLES_RENDER_PT_sampling", "CYCLES_RENDER_PT_sampling_render", "CYCLES_RENDER_PT_sampling_render_denoise")
 
 
 def walk(scene):
     _settings(scene)
+    hand.open_panels()
     yield from hand.show_workspace("Rendering")
     yield from hand.keep_only("IMAGE_EDITOR")
     panel = yield from hand.add_panel()
-    yield from _cycles(scene, panel)
+    if _cycles.with_openimagedenoise:  # else Blender 4.3 does not render, and 5.2 does not denoise
+        yield from _cycles_denoiser(scene, panel)
     for quality in ("FAST", "BETTER", *(["BEST"] if PROGRAM else [])):
         yield from _still(scene, panel, quality)
         yield from _animation(scene, panel, quality)
     yield from _compare_and_save(panel)
 
 
-def _cycles(scene, panel):
+def _cycles_denoiser(scene, panel):
     """Cycles' denoiser works only while it renders, so that the noisy render is made again."""
     yield from _render(scene)
     hand.count_anew()
@@ -49,14 +53,14 @@ def _still(scene, panel, quality):
     yield from _render(scene)
     hand.count_anew()
     yield from hand.choose(panel, "n2n.quality", quality)
-    yield from hand.click(panel, "n2n.denoise", "quality", quality.lower(), "during")
+    yield from hand.click(panel, "n2n.denoise", *(["quality", "best", "during"] if quality == "BEST" else []))
     yield from _until_idle()
     _tell(f"STILL {quality}")
     yield from hand.shot("quality", quality.lower())
 
 
 def _animation(scene, panel, quality):
-    """The range is rendered by the job itself: what is counted starts at nothing."""
+    """The range is rendered by the job itself: what is counted starts at nothing. The panel Animation is open."""
     scene.n2n.output = f"/tmp/animation/{quality.lower()}/"
     hand.count_anew()
     yield from hand.choose(panel, "n2n.quality", quality)
@@ -89,15 +93,14 @@ def _render(scene):
 
 
 def _settings(scene):
-    import _cycles
-
     print("walk: Blender", bpy.app.version_string, "with Open Image Denoise:", _cycles.with_openimagedenoise)
     scene.cycles.device, scene.cycles.samples = "CPU", 8
     scene.cycles.use_denoising = scene.cycles.use_adaptive_sampling = False
     scene.render.resolution_x, scene.render.resolution_y = 480, 270
     scene.frame_start, scene.frame_end = 1, FRAMES
     scene.view_layers[0].cycles.denoising_store_passes = True
-    hand.preferences().program = PROGRAM
+    scene.n2n.minutes = MINUTES
+    hand.preferences().program, hand.preferences().device = PROGRAM, "cpu"
 
 
 hand.start(walk, PANELS)

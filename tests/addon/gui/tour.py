@@ -48,12 +48,8 @@ def _header():
 
 
 def _open_panels():
-    """The panels below the panel, open: in a new editor, as an open one remembers which are closed."""
-    for cls in hand.addon("panel").CLASSES:
-        if getattr(cls, "bl_parent_id", "") == "N2N_PT_denoise":
-            bpy.utils.unregister_class(cls)
-            cls.bl_options = set()
-            bpy.utils.register_class(cls)
+    """In a new editor, as an open one remembers which are closed."""
+    hand.open_panels()
     hand.call(hand.largest("PROPERTIES"), bpy.ops.screen.area_close)
     yield 1.0
     yield from hand.add_panel()
