@@ -14,16 +14,20 @@ from ..process.errors import Problem
 from . import estimate, jobs, models, session
 from .settings import preferences
 
-LOOKS = "learning"  # the folder of pictures that show how far it is
 DOUBLING_DB = 1.4  # that twice the samples give a denoised picture: README, "Results"; docs/adapt.md
 WORTH_SAYING_DB = 0.1
 GOOD_DB = 40.0  # expected PSNR on T: hard to tell from a clean picture without flipping between both
-STAGES = {"reading": "reading the renders", "learning": "learning", "painting": "painting"}
+STAGES = {
+    "reading": "Reading the renders",
+    "learning": "Learning: the image of that name shows noisy, before and after",
+    "painting": "Painting with what was learned",
+}
 
 
 def check_program():
     """Raises Problem where nothing here can learn."""
-    if not session.can_learn():
+    chosen = preferences()
+    if chosen.engine == "BUNDLED" or runtime.external(bpy.path.abspath(chosen.program)) is None:
         raise Problem(
             "Best needs n2n-render with PyTorch on this computer, and it was not found",
             f"{runtime.SET_UP_HINT}; Better works without it",
@@ -66,8 +70,7 @@ def learn(place, firsts: list[str], seconds: list[str], output: str, temporal: i
         elif event["event"] == "progress":
             if event["stage"] == "painting":
                 jobs.enter(painting)
-            share = 0.0 if event["stage"] == "reading" else event["share"]
-            return share, " ".join((STAGES[event["stage"]], event["text"])) if event["text"] else STAGES[event["stage"]]
+            return 0.0 if event["stage"] == "reading" else event["share"], STAGES[event["stage"]]
         return None
 
     try:

@@ -3,6 +3,8 @@
 Rows keep their places whatever happens: nothing moves under the pointer when a job begins or ends.
 """
 
+import textwrap
+
 import bpy
 
 from ..process import edition
@@ -10,8 +12,9 @@ from ..process.countdown import total_words
 from . import compare, editors, estimate, images, jobs, models, rendering, session, switches
 from .settings import preferences
 
-LINES = 3  # of the note under the button, always
-WIDTH = 46  # characters of a line at the default width
+LINES = 4  # of the note under the button, always
+CHARACTER_PX = 6.0  # wide, at a resolution scale of 1
+MARGINS_PX = 50
 PARENTS = ("CYCLES_RENDER_PT_sampling", "RENDER_PT_eevee_sampling", "RENDER_PT_eevee_next_sampling")
 
 
@@ -31,7 +34,7 @@ class N2N_PT_denoise(_Panel, bpy.types.Panel):
                 row.prop_enum(settings, "quality", quality)
         _draw_button(layout, context)
         said, operator = _note(context.scene)
-        _draw_note(layout.column(align=True), said)
+        draw_note(context, layout.column(align=True), said)
         row = layout.row()
         if operator == "n2n.more_samples":
             row.operator(operator, text=f"Render {context.scene.n2n.suggested} Samples Next Time")
@@ -70,7 +73,7 @@ def _note(scene) -> tuple[str, str]:
         return off, "n2n.enable_compositing"
     quality = scene.n2n.quality
     if quality == "BEST" and not session.can_learn():
-        return "Best needs n2n-render with PyTorch on this computer: Settings > Look Again once it is installed", "n2n.set_up"
+        return "Best needs n2n-render with PyTorch on this computer. Once it is installed:", "n2n.set_up"
     if rendering.lacks_passes(scene):
         return "Renders come without denoising passes: pictures are softer", "n2n.enable_passes"
     if scene.n2n.said:
@@ -82,15 +85,12 @@ def _lower(words: str) -> str:
     return words[0].lower() + words[1:]
 
 
-def _draw_note(column, note):
-    """Wrapped by hand, as labels do not wrap; always as many lines."""
-    lines = [""]
-    for word in note.split():
-        if len(lines[-1]) + len(word) > WIDTH:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
+def draw_note(context, column, note, lines=LINES):
+    """Wrapped by hand to the panel's width, as labels do not wrap; always as many lines."""
+    width = (context.region.width / context.preferences.system.ui_scale - MARGINS_PX) / CHARACTER_PX
     column.scale_y = 0.8
-    for line in (lines + [""] * LINES)[:LINES]:
+    wrapped = textwrap.wrap(note, max(int(width), 20))
+    for line in (wrapped + [""] * lines)[:lines]:
         column.label(text=line)
 
 
@@ -110,7 +110,7 @@ class N2N_PT_animation(_Panel, bpy.types.Panel):
         row = layout.row()
         row.scale_y = 1.4
         row.operator("n2n.denoise_animation", icon="RENDER_ANIMATION")
-        _draw_note(layout.column(align=True), _of_animation(context.scene))
+        draw_note(context, layout.column(align=True), _of_animation(context.scene))
 
 
 def _of_animation(scene) -> str:
@@ -130,7 +130,7 @@ class N2N_PT_settings(_Panel, bpy.types.Panel):
         _draw_choice(column, "Model", "n2n.choose_model", models.label(settings.model), "model")
         problem = models.problem_of(settings.model)
         if problem:
-            _draw_note(column.column(align=True), f"Cannot be used: {problem}")
+            draw_note(context, column.column(align=True), f"Cannot be used: {problem}")
         device = preferences(context).device
         name = session.KNOWN["devices"].get(device, device)
         _draw_choice(column, "Device", "n2n.choose_device", "Automatic" if device == "auto" else name, "device")
@@ -180,7 +180,8 @@ class N2N_PT_other_engine(_Panel, bpy.types.Panel):
         return context.engine != "CYCLES"
 
     def draw(self, context):
-        _draw_note(self.layout.column(align=True), "Works on renders of Cycles, which has the passes that denoising needs")
+        said = "Works on renders of Cycles, which has the passes that denoising needs"
+        draw_note(context, self.layout.column(align=True), said)
         self.layout.operator("n2n.use_cycles")
 
 

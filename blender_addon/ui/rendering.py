@@ -34,7 +34,7 @@ class Variant:
 def _settings(scene, variant: Variant) -> list[tuple]:
     """(owner, name, value) of what is set while a frame is rendered. Owners are names: undo replaces what they stand for."""
     cycles = scene.cycles
-    found = [("cycles", "use_denoising", False)]
+    found = [("cycles", "use_denoising", False), ("render", "use_compositing", False)]  # both are done afterwards
     for layer in scene.view_layers:
         found.append((f"cycles of {layer.name}", "denoising_store_passes", True))
         if variant.vectors:
@@ -48,7 +48,6 @@ def _settings(scene, variant: Variant) -> list[tuple]:
             ("cycles", "samples", VECTOR_SAMPLES),
             ("cycles", "use_adaptive_sampling", False),
             ("render", "use_motion_blur", False),
-            ("render", "use_compositing", False),
         ]
     return found
 

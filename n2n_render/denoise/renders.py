@@ -13,6 +13,8 @@ from ..io.exr import ExrImage
 from ..io.sources import DETECT, Sources
 from ..network.registry import choose
 
+LEFT_COMPOSITE = "the layer Composite, Blender's composited picture, is left as it is"
+
 
 @dataclass(frozen=True)
 class LayerRender:
@@ -65,7 +67,7 @@ def layers_to_denoise(image: ExrImage, wanted: str | None, features: tuple[str, 
                 "Data > Denoising Data)"
             )
         if len(lacking) < len(left):
-            doubt("the layer Composite, Blender's composited picture, is left as it is")
+            doubt(LEFT_COMPOSITE)
     return layers
 
 

@@ -28,6 +28,10 @@ class Job:
     def tell(self, event: str, **values: Any) -> None:
         self._answer({"id": self.identity, "event": event, **values})
 
+    def expect(self, message: str) -> None:
+        """That doubt is none to who asks."""
+        self._warned.add(message)
+
     def warn(self, message: str) -> None:
         if message not in self._warned:
             self._warned.add(message)

@@ -26,10 +26,12 @@ def frames(request: Frames, job: Job) -> dict[str, Any]:
     """Raises N2NError as the verb does."""
     from ..denoise import DenoiseOptions, PictureOptions
     from ..denoise import denoise as run
+    from ..denoise.renders import LEFT_COMPOSITE
     from ..engines.options import EngineOptions
     from ..io.sequence import check_output_name
 
     check_output_name(request.output, folder=True)
+    job.expect(LEFT_COMPOSITE)
     options = DenoiseOptions(
         request.inputs,
         request.output,
@@ -55,11 +57,13 @@ def adapt(request: Adapt, job: Job) -> dict[str, Any]:
     try:
         from ..adapt import AdaptOptions, Pictures
         from ..adapt import adapt as run
+        from ..denoise.renders import LEFT_COMPOSITE
     except (ImportError, OSError) as error:
         raise N2NError(
             f"what learning needs cannot be loaded by {sys.executable} ({str(error).splitlines()[0]})",
             "Install PyTorch there again, in the build for this computer.",
         ) from None
+    job.expect(LEFT_COMPOSITE)
     options = AdaptOptions(
         request.inputs,
         request.output,

@@ -92,9 +92,10 @@ class DenoiseWork:
     def __call__(self, request: Denoise, job: Job) -> dict[str, Any]:
         from ..denoise import PictureOptions
         from ..denoise.layers import denoise_layers
-        from ..denoise.renders import LayerRender, layers_to_denoise
+        from ..denoise.renders import LEFT_COMPOSITE, LayerRender, layers_to_denoise
         from ..io.exr import ExrImage
 
+        job.expect(LEFT_COMPOSITE)
         clock = _Clock()
         request = _with_model(request)
         clock.lap("read")

@@ -93,7 +93,7 @@ def cancelling_leaves_no_process_and_the_settings_as_they_were(folder, program):
     before = _rendering_settings(scene)
     steps = room.work(room.addon().denoise.N2N_OT_denoise)
     for found in steps:
-        if found and "learning" in found[1]:
+        if found and "Learning" in found[1]:
             break
     steps.close()
     assert _rendering_settings(scene) == before
