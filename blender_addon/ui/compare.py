@@ -13,7 +13,7 @@ from bpy.app.handlers import persistent
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 
 from ..process.errors import Problem
-from . import editors, images
+from . import editors, images, versions
 
 KEEP_AFTER_S = 1.0  # without a change the image is saved, so that Blender does not ask for it when it is closed
 FILE = "compare.exr"
@@ -169,18 +169,19 @@ def _display(radiance):
 
 
 def _image(scene, base):
-    """The image "Compare" in the size of `base`; editors that show one of another size show the new one."""
+    """The image "Compare" in the size of `base`. It is read from a file: others are displayed without the view transform."""
     old = next(iter(images.of_kind(scene, images.COMPARE)), None)
     if old is not None and tuple(old.size) == tuple(base.size):
         return old
-    image = bpy.data.images.new(images.COMPARE, *base.size, alpha=True, float_buffer=True)
-    if old is not None:
-        editors.replace(bpy.context, old, image)
-        bpy.data.images.remove(old)
-    images.claim(image, images.COMPARE, scene)
-    image.alpha_mode = "PREMUL"
-    image.colorspace_settings.name = base.colorspace_settings.name
-    return image
+    path = os.path.join(images.picture_folder(scene), FILE)
+    _store(base, path, scene)
+    return images.load(images.COMPARE, path, scene)
+
+
+def _store(image, path, scene):
+    with versions.multilayer_settings(scene):
+        versions.set_format(scene, "OPEN_EXR")
+        image.save_render(path, scene=scene)
 
 
 def _forget(scene):
@@ -196,9 +197,9 @@ def _keep():
     for scene in bpy.data.scenes:
         for image in images.of_kind(scene, images.COMPARE):
             if image.is_dirty:
-                image.filepath_raw, image.file_format = os.path.join(images.picture_folder(scene), FILE), "OPEN_EXR"
                 with contextlib.suppress(RuntimeError):  # a full disk: it is only asked for
-                    image.save()
+                    _store(image, bpy.path.abspath(image.filepath), scene)
+                    image.reload()
     return None
 
 

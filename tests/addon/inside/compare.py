@@ -24,14 +24,12 @@ def _lines(width):
 
 def _put_error(scene, values):
     """An error picture, as learning leaves one. values: (H, W)."""
-    _, images, _ = _parts()
+    compare, images, _ = _parts()
     height, width = values.shape
-    made = bpy.data.images.new("made", width, height, alpha=True, float_buffer=True)
-    grey = np.dstack((values, values, values, np.ones_like(values))).astype(np.float32)
-    made.pixels.foreach_set(grey.ravel())
     path = os.path.join(images.picture_folder(scene), "0.error.exr")
-    made.filepath_raw, made.file_format = path, "OPEN_EXR"
-    made.save()
+    made = bpy.data.images.new("made", width, height, alpha=True, float_buffer=True)
+    made.pixels.foreach_set(np.dstack((values, values, values, np.ones_like(values))).astype(np.float32).ravel())
+    compare._store(made, path, scene)
     bpy.data.images.remove(made)
     return images.load(images.ERROR, path, scene, scene.view_layers[0].name)
 
@@ -129,7 +127,8 @@ def the_error_map_is_hot_where_the_error_is(folder):
     _put_error(scene, mild)
     compare.refresh(scene)
     red = pixels("Compare")[..., :3] - clean[..., :3] * compare.DIMMED
-    assert red[..., 0].max() > 0 and (red[..., 0] >= red[..., 2] - 1e-6).all()
+    assert np.allclose(pixels("Error")[..., 0], 0.02, atol=1e-6)
+    assert 0 < red[..., 0].max() <= 1 + 1e-6 and (red[..., 0] >= red[..., 2] - 1e-6).all()
     assert bpy.ops.n2n.denoise() == {"FINISHED"}
     assert not images.of_kind(scene, images.ERROR), "an error map of another result is still there"
 
@@ -231,6 +230,7 @@ def a_file_that_is_opened_again_compares_as_before(folder):
     compare, _, _ = _parts()
     compare._keep()
     assert not bpy.data.images["Compare"].is_dirty, "Blender would ask whether to save it"
+    assert np.array_equal(pixels("Compare"), before)
     bpy.ops.wm.save_as_mainfile(filepath=f"{folder}/kept.blend")
     bpy.ops.wm.open_mainfile(filepath=f"{folder}/kept.blend")
     scene = bpy.context.scene
@@ -254,13 +254,14 @@ def two_scenes_have_their_own(folder):
     scene = denoised_room()
     scene.n2n_compare.use_wipe, scene.n2n_compare.wipe = True, 1.0
     mine = pixels("Compare")
+    compare, images, _ = _parts()
+    compare._keep()  # a render frees what is not kept
     bpy.ops.scene.new(type="FULL_COPY")
     copy = bpy.context.scene
     copy.cycles.seed = 9
     bpy.ops.render.render(scene=copy.name)
     assert bpy.ops.n2n.denoise() == {"FINISHED"}
     copy.n2n_compare.wipe = 0.0
-    _, images, _ = _parts()
     (theirs,) = images.of_kind(copy, images.COMPARE)
     (first,) = images.of_kind(scene, images.COMPARE)
     assert first != theirs and np.array_equal(pixels(first), mine)
