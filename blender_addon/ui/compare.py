@@ -13,7 +13,7 @@ from bpy.app.handlers import persistent
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 
 from ..process.errors import Problem
-from . import editors, images, versions
+from . import editors, images
 
 KEEP_AFTER_S = 1.0  # without a change the image is saved, so that Blender does not ask for it when it is closed
 FILE = "compare.exr"
@@ -174,14 +174,8 @@ def _image(scene, base):
     if old is not None and tuple(old.size) == tuple(base.size):
         return old
     path = os.path.join(images.picture_folder(scene), FILE)
-    _store(base, path, scene)
+    images.store(base, path, scene)
     return images.load(images.COMPARE, path, scene)
-
-
-def _store(image, path, scene):
-    with versions.multilayer_settings(scene):
-        versions.set_format(scene, "OPEN_EXR")
-        image.save_render(path, scene=scene)
 
 
 def _forget(scene):
@@ -198,7 +192,7 @@ def _keep():
         for image in images.of_kind(scene, images.COMPARE):
             if image.is_dirty:
                 with contextlib.suppress(RuntimeError):  # a full disk: it is only asked for
-                    _store(image, bpy.path.abspath(image.filepath), scene)
+                    images.store(image, bpy.path.abspath(image.filepath), scene)
                     image.reload()
     return None
 

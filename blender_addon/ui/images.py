@@ -106,6 +106,13 @@ def load_pictures(scene, folder: str, layers: dict[str, int]) -> dict[str, compo
     }
 
 
+def store(image, path: str, scene):
+    """An image's numbers as they are, to an EXR file. Only what is read from a file is displayed with the view transform."""
+    with versions.multilayer_settings(scene):
+        versions.set_format(scene, "OPEN_EXR")
+        image.save_render(path, scene=scene)
+
+
 def load(title: str, path: str, scene, layer: str = ""):
     """A picture of ours; the image of that title is used again."""
     image = next((image for image in pictures(scene) if image["n2n"] == title), None)

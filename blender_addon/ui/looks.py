@@ -1,12 +1,14 @@
 """Pictures of a learning network → an image that the artist can judge meanwhile: noisy, before and after, in true pixels."""
 
+import os
+
 import bpy
 import numpy as np
 
 from ..process.errors import Problem
 from . import editors, images, versions
 
-TITLE = "Learning"
+TITLE, FILE = "Learning", "learning.exr"
 GAP_PX = 4
 
 
@@ -35,18 +37,14 @@ def _side_by_side(paths, scene):
     for picture in pictures:
         canvas[height - picture.shape[0] :, x : x + picture.shape[1]] = picture
         x += picture.shape[1] + GAP_PX
-    image = next(iter(images.of_kind(scene, TITLE)), None)
-    if image is not None and tuple(image.size) != (width, height):
-        bpy.data.images.remove(image)
-        image = None
-    if image is None:
-        image = bpy.data.images.new(TITLE, width, height, alpha=True, float_buffer=True)
-        images.claim(image, TITLE, scene)
-        image.alpha_mode = "PREMUL"
-        versions.set_working_space(image)
-    image.pixels.foreach_set(canvas.ravel())
-    image.update()
-    return image
+    path = os.path.join(images.picture_folder(scene), FILE)
+    drawn = bpy.data.images.new(TITLE, width, height, alpha=True, float_buffer=True)
+    try:
+        drawn.pixels.foreach_set(canvas.ravel())
+        images.store(drawn, path, scene)
+    finally:
+        bpy.data.images.remove(drawn)
+    return images.load(TITLE, path, scene)
 
 
 def _pixels(path) -> np.ndarray:

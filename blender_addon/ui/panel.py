@@ -8,7 +8,7 @@ import textwrap
 import bpy
 
 from ..process import edition
-from ..process.countdown import total_words
+from ..process.countdown import duration_words, total_words
 from . import compare, editors, estimate, images, jobs, models, rendering, session, switches
 from .settings import preferences
 
@@ -138,17 +138,20 @@ class N2N_PT_settings(_Panel, bpy.types.Panel):
             column.prop(settings, "minutes")
             row = column.row()
             row.alignment = "RIGHT"
-            row.label(text=_learns_on())
+            row.label(text=_learns_on(context.scene))
         for name in ("strength", "prefilter", "keep_noisy", "composite", "after_render"):
             column.prop(settings, name)
         column.operator("n2n.set_up", icon="FILE_REFRESH")
 
 
-def _learns_on() -> str:
+def _learns_on(scene) -> str:
     training = session.KNOWN["training"]
     if training is None:
-        return "Look Again tells what learning runs on" if session.can_learn() else "No n2n-render with PyTorch here"
-    return f"Learns on: {training['name']}" if training["device"] != "cpu" else "Learns on the CPU only: slow"
+        return "Look Again tells what it runs on" if session.can_learn() else "No n2n-render with PyTorch here"
+    if training["device"] != "cpu":
+        return f"Learns on: {training['device'].upper()} ({training['name']})"
+    known = [part.seconds for part in estimate.still(scene, "BEST", renders=1)]
+    return f"CPU only: about {duration_words(sum(second or 0.0 for second in known))}"
 
 
 def _draw_choice(column, title, operator, text, name):

@@ -119,7 +119,7 @@ def describe():
 
 
 def get_to_know(model: str):
-    """A generator: asks the process that has just denoised, once, so that the lists are full without Set Up."""
+    """A generator: asks the process that has just denoised, once, so that the lists are full without Look Again."""
     if not KNOWN["models"]:
         with contextlib.suppress(Problem):
             remember((yield from worker_for(model).ask("describe", folders=model_folders())))
