@@ -121,7 +121,7 @@ def _best(shot, todo):
         looks.shown_for(shot.context, shot.place),
     )
     scene = shot.place()
-    looks.forget(scene)
+    looks.forget(shot.context, scene)
     learning.tell(scene, made)
 
 

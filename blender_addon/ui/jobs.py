@@ -82,7 +82,8 @@ def headline() -> str:
     """ "Learning the shot: second render, 1:05 left"."""
     countdown = status["countdown"]
     part = countdown.part.title if len(countdown.parts) > 1 else ""
-    return ", ".join(words for words in (part or status["title"], countdown.words()) if words)
+    words = ", ".join(words for words in (part or status["title"], countdown.words()) if words)
+    return words[:1].upper() + words[1:]
 
 
 class Job:

@@ -59,7 +59,10 @@ def _pixels(path) -> np.ndarray:
         bpy.data.images.remove(image)
 
 
-def forget(scene):
-    """The result is there: nobody looks at the learning any more."""
+def forget(context, scene):
+    """Nobody looks at the learning any more: who did sees the last result of a still, or the render."""
     for image in images.of_kind(scene, TITLE):
+        instead = images.picture_to_show(scene) or bpy.data.images.get("Render Result")
+        if instead is not None:
+            editors.replace(context, image, instead)
         bpy.data.images.remove(image)

@@ -85,7 +85,7 @@ class Settings(bpy.types.PropertyGroup):
         description="Folder for denoised frames and for what was learned",
     )
     to_output: BoolProperty(
-        name="Write to the Scene's Output Path",
+        name="Also to Output Path",
         description="The finished frames also go where the scene's output goes, in its format, with its view transform",
     )
     second_frames: StringProperty(

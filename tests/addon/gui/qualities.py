@@ -33,6 +33,8 @@ def walk(scene):
     for quality in ("FAST", "BETTER", *(["BEST"] if PROGRAM else [])):
         yield from _still(scene, panel, quality)
         yield from _animation(scene, panel, quality)
+    if PROGRAM:
+        yield from _look_at_the_error(scene)
     yield from _compare_and_save(panel)
 
 
@@ -53,7 +55,10 @@ def _still(scene, panel, quality):
     yield from _render(scene)
     hand.count_anew()
     yield from hand.choose(panel, "n2n.quality", quality)
-    yield from hand.click(panel, "n2n.denoise", *(["quality", "best", "during"] if quality == "BEST" else []))
+    yield from hand.click(panel, "n2n.denoise", *(["quality", "best", "rendering"] if quality == "BEST" else []))
+    if quality == "BEST":
+        yield from hand.until(lambda: "Learning" in bpy.data.images, PATIENCE_S)
+        yield from hand.shot("quality", "best", "learning")
     yield from _until_idle()
     _tell(f"STILL {quality}")
     yield from hand.shot("quality", quality.lower())
@@ -68,6 +73,14 @@ def _animation(scene, panel, quality):
     yield from _until_idle()
     _tell(f"ANIMATION {quality}, {FRAMES} frames")
     yield from hand.shot("quality", quality.lower(), "animation")
+
+
+def _look_at_the_error(scene):
+    """Of the last still, which Best has made; and both pictures beside each other."""
+    for name in ("show_error", "use_wipe"):
+        setattr(scene.n2n_compare, name, True)
+        yield from hand.shot("quality", "best", name)
+        setattr(scene.n2n_compare, name, False)
 
 
 def _compare_and_save(panel):
