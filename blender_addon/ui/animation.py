@@ -112,17 +112,11 @@ def _best(shot, todo):
     """A generator: all frames are rendered twice, learned from, and painted."""
     yield from _render_all(shot)
     shot.scene()
-    made = yield from learning.learn(
-        shot.place,
-        [frame.noisy for frame in shot.plan],
-        [frame.second for frame in shot.plan],
-        os.path.dirname(shot.plan[0].denoised),
-        REACH if len(shot.plan) > 1 else 0,
-        looks.shown_for(shot.context, shot.place),
-    )
-    scene = shot.place()
-    looks.forget(shot.context, scene)
-    learning.tell(scene, made)
+    firsts, seconds = zip(*(frame.renders for frame in shot.plan), strict=True)
+    folder, reach = os.path.dirname(shot.plan[0].denoised), REACH if len(shot.plan) > 1 else 0
+    with looks.shown(shot.context, shot.place) as show:
+        made = yield from learning.learn(shot.place, firsts, seconds, folder, reach, show)
+    learning.tell(shot.place(), made)
 
 
 def _render_all(shot):

@@ -146,8 +146,8 @@ def _learned(context, place, folder):
         jobs.enter(1)
     yield 0.0, "rendering with another seed"
     yield from rendering.render_to(context, place, None, rendering.Variant(second=True), second)
-    show = looks.shown_for(context, place)
-    made = yield from learning.learn(place, [first], [second], os.path.join(folder, "learned"), 0, show)
+    with looks.shown(context, place) as show:
+        made = yield from learning.learn(place, [first], [second], os.path.join(folder, "learned"), 0, show)
     whole = made["frames"][0]["output"]
     scene, worker = place(), session.worker_for(session.LEARNS)
     pictures = yield from jobs.each(worker.ask("pictures", input=whole, rendered=second, folder=folder), lambda event: None)

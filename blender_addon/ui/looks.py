@@ -1,5 +1,6 @@
 """Pictures of a learning network → an image that the artist can judge meanwhile: noisy, before and after, in true pixels."""
 
+import contextlib
 import os
 
 import bpy
@@ -12,8 +13,11 @@ TITLE, FILE = "Learning", "learning.exr"
 GAP_PX = 4
 
 
-def shown_for(context, place):
-    """What `learning.learn` calls with each look. The first one opens the picture; what fails costs only the look."""
+@contextlib.contextmanager
+def shown(context, place):
+    """Yields what `learning.learn` calls with each look. The first one opens the picture; what fails costs only the look.
+    At the end, however it comes, the picture goes.
+    """
     seen = []
 
     def show(look):
@@ -25,7 +29,11 @@ def shown_for(context, place):
             editors.show(context, image)
         seen.append(image.name)
 
-    return show
+    try:
+        yield show
+    finally:
+        with contextlib.suppress(Problem):  # a scene that is gone has no pictures
+            _forget(context, place())
 
 
 def _side_by_side(paths, scene):
@@ -59,7 +67,7 @@ def _pixels(path) -> np.ndarray:
         bpy.data.images.remove(image)
 
 
-def forget(context, scene):
+def _forget(context, scene):
     """Nobody looks at the learning any more: who did sees the last result of a still, or the render."""
     for image in images.of_kind(scene, TITLE):
         instead = images.picture_to_show(scene) or bpy.data.images.get("Render Result")
