@@ -31,9 +31,9 @@ def shown(context):
     return found[1].spaces.active.image if found else None
 
 
-def show(context, image):
+def show(context, image, fit: bool = False):
     """In an Image Editor, one that is there or a new one as for a render. Zoom and position stay, where the picture before had
-    the same size. Without a window nothing is shown.
+    the same size; with `fit` all of it is seen. Without a window nothing is shown.
     """
     if bpy.app.background or image is None:
         return
@@ -42,18 +42,18 @@ def show(context, image):
         return
     window, area = found
     if area.spaces.active.image != image:
-        _put(context, window, area, image)
+        _put(context, window, area, image, fit)
     area.tag_redraw()
     _showing.add(area.as_pointer())
     _note(context)
 
 
-def _put(context, window, area, image):
+def _put(context, window, area, image, fit=False):
     """Zoom and position are carried over: Blender 5.2 keeps them for each image. What has another size is fitted."""
     space = area.spaces.active
     region = next(region for region in area.regions if region.type == "WINDOW")
     sizes = [tuple(one.size) for one in (space.image, image) if one and one.type != "RENDER_RESULT"]  # that has none
-    stays = space.image is not None and len(set(sizes)) == 1
+    stays = space.image is not None and len(set(sizes)) == 1 and not fit
     center, zoom = region.view2d.region_to_view(region.width / 2, region.height / 2), space.zoom_percentage
     space.image = image
     with context.temp_override(window=window, area=area, region=region):

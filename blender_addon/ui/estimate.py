@@ -37,7 +37,7 @@ def denoise_key(model: str) -> str:
 
 
 def work_key(kind: str) -> str:
-    """kind: "paint" or "neighbors", a megapixel of a frame."""
+    """kind: "paint", "read to paint" or "neighbors", a megapixel of a frame; the first two also "… with neighbors"."""
     return f"{kind} {preferences().device or 'auto'}"
 
 
@@ -56,6 +56,7 @@ def still(scene, quality: str, renders: int = 0) -> list[Part]:
 
 def _learning(scene, kind: str, size: float) -> list[Part]:
     return [
+        Part("reading", session.rates().seconds(work_key(f"read to {kind}"), size)),
         Part("learning", scene.n2n.minutes * 60.0, most=True),
         Part("painting", session.rates().seconds(work_key(kind), size)),
     ]

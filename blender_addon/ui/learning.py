@@ -35,7 +35,7 @@ def check_program():
 
 
 def learn(place, firsts: list[str], seconds: list[str], output: str, temporal: int, on_look=lambda look: None):
-    """A generator: the process's answer to `adapt`. The parts of the job in hand end with learning and painting.
+    """A generator: the process's answer to `adapt`. The parts of the job in hand end with reading, learning and painting.
 
     place: see scenes.py. firsts, seconds: the same frames with two seeds. on_look(event): three pictures of the same place
     are there to be shown.
@@ -43,9 +43,8 @@ def learn(place, firsts: list[str], seconds: list[str], output: str, temporal: i
     scene = place()
     model = models.path_of(scene.n2n.model)
     start = model if model in models.BUILTIN or os.path.exists(model) else models.BUILTIN[0]
-    count = len(jobs.status["countdown"].parts)
-    learning, painting = count - 2, count - 1
-    jobs.enter(learning)
+    reading = len(jobs.status["countdown"].parts) - len(STAGES)
+    jobs.enter(reading)
     archive = os.path.join(tempfile.mkdtemp(prefix="n2n_", dir=bpy.app.tempdir), "learned.tza")
     steps = session.worker_for(session.LEARNS).ask(
         "adapt",
@@ -60,6 +59,8 @@ def learn(place, firsts: list[str], seconds: list[str], output: str, temporal: i
         archive=None if temporal else archive,  # what takes neighbours in does not denoise single frames
     )
 
+    took = {}
+
     def told(event):
         if not event:
             return None
@@ -68,9 +69,11 @@ def learn(place, firsts: list[str], seconds: list[str], output: str, temporal: i
         elif event["event"] == "preview":
             on_look(event)
         elif event["event"] == "progress":
-            if event["stage"] == "painting":
-                jobs.enter(painting)
-            return 0.0 if event["stage"] == "reading" else event["share"], STAGES[event["stage"]]
+            stage = list(STAGES).index(event["stage"])
+            if jobs.status["countdown"].at != reading + stage:
+                took[jobs.status["countdown"].part.title] = jobs.status["countdown"].passed()
+                jobs.enter(reading + stage)
+            return event["share"], STAGES[event["stage"]]
         return None
 
     try:
@@ -78,6 +81,7 @@ def learn(place, firsts: list[str], seconds: list[str], output: str, temporal: i
         scene, kind = place(), "paint with neighbors" if temporal else "paint"
         size = estimate.megapixels(scene) * len(firsts)
         session.rates().tell(estimate.work_key(kind), jobs.status["countdown"].passed(), size)
+        session.rates().tell(estimate.work_key(f"read to {kind}"), took.get("reading", 0.0), size)
         made["kept"] = keep_model(scene, made)
         return made
     finally:

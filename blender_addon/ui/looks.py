@@ -26,7 +26,7 @@ def shown(context, place):
         except (Problem, RuntimeError, OSError):
             return
         if not seen:
-            editors.show(context, image)
+            editors.show(context, image, fit=True)
         seen.append(image.name)
 
     try:
