@@ -11,7 +11,7 @@ from bpy.app.handlers import persistent
 from . import composite, images, jobs
 
 TOO_SMALL = ("OUTLINER", "DOPESHEET_EDITOR")  # the Timeline is one of the latter; a picture in them helps nobody
-_areas = {}  # pointer of each area → its type, when a picture was last shown
+_areas = {}  # pointer of each area → its type in the interface, when a picture was last shown
 _showing = set()  # pointers of areas that a picture was shown in
 _begun = {"scene": ""}
 
@@ -137,7 +137,7 @@ def _size(one) -> int:
 def _note(context):
     _areas.clear()
     for window in context.window_manager.windows:
-        _areas.update({area.as_pointer(): area.type for area in window.screen.areas})
+        _areas.update({area.as_pointer(): area.ui_type for area in window.screen.areas})
 
 
 def _show_the_render():
@@ -153,10 +153,12 @@ def _show_the_render():
 def _give_back(window):
     """What Blender has taken since a picture was shown becomes what it was, as with Esc."""
     for area in window.screen.areas:
-        if area.type == "IMAGE_EDITOR" and _areas.get(area.as_pointer(), "IMAGE_EDITOR") != "IMAGE_EDITOR":
+        before = _areas.get(area.as_pointer(), area.ui_type)
+        if area.type == "IMAGE_EDITOR" and before not in ("IMAGE_EDITOR", "UV"):
             region = next(region for region in area.regions if region.type == "WINDOW")
             with bpy.context.temp_override(window=window, area=area, region=region):
-                bpy.ops.render.view_cancel()
+                if bpy.ops.render.view_cancel() == {"FINISHED"}:
+                    area.ui_type = before  # Blender 4.3 makes a Dope Sheet of a Timeline
 
 
 @persistent
