@@ -1,8 +1,10 @@
 """Which engine runs a model on this machine: the fastest that can, or the one that was asked for."""
 
+import functools
 import importlib.util
 
 from ..errors import N2NError
+from ..io.atomic import first_line
 from ..network.checkpoint import Checkpoint
 from ..network.specification import Specification
 from ..progress import still_wanted
@@ -10,7 +12,19 @@ from . import oidn, runtime
 from .options import ANY_ENGINE, EngineOptions
 from .protocol import Engine
 
-HAS_TORCH = importlib.util.find_spec("torch") is not None  # OpenVINO's engine needs it too, to read a network
+NOT_INSTALLED = "is not installed here"
+
+
+@functools.cache
+def torch_problem() -> str | None:
+    """Why PyTorch cannot be used, as the end of a sentence; None: it can. OpenVINO's engine needs it too, to read a network."""
+    if importlib.util.find_spec("torch") is None:
+        return NOT_INSTALLED
+    try:
+        from . import torch_engine  # noqa: F401
+    except (ImportError, OSError) as error:  # a library of its own is missing, or is for another system
+        return f"cannot be loaded ({first_line(error)})"
+    return None
 
 
 def make_engine(checkpoint: Checkpoint, options: EngineOptions = ANY_ENGINE) -> Engine:
@@ -25,9 +39,9 @@ def make_engine(checkpoint: Checkpoint, options: EngineOptions = ANY_ENGINE) -> 
         engine = _fastest(checkpoint.model, device)
     if engine == "oidn":
         return oidn.OidnEngine.open(checkpoint, device)
-    if engine in ("openvino", "torch") and not HAS_TORCH:
+    if engine in ("openvino", "torch") and (problem := torch_problem()):
         raise N2NError(
-            f"the {engine} engine needs PyTorch, which is not installed here",
+            f"the {engine} engine needs PyTorch, which {problem}",
             "Install n2n-render from its repository (README); only the OIDN runtime (--engine oidn) works without.",
         )
     if engine == "openvino":
@@ -41,7 +55,7 @@ def make_engine(checkpoint: Checkpoint, options: EngineOptions = ANY_ENGINE) -> 
 
 def _fastest(model: Specification, device: str) -> str:
     """A GPU before any CPU; on the CPU OpenVINO, the OIDN runtime, torch: docs/engines.md has the measurements."""
-    if not HAS_TORCH:
+    if torch_problem():
         return "oidn"
     kind = device.partition(":")[0]
     torch_devices, oidn_devices = find_torch_devices(), find_oidn_devices()
@@ -61,7 +75,7 @@ def _fastest(model: Specification, device: str) -> str:
 
 def find_torch_devices() -> dict[str, str]:
     """Kind → name of what torch can use; {} when it is not installed."""
-    if not HAS_TORCH:
+    if torch_problem():
         return {}
     from . import torch_engine
 
@@ -70,7 +84,7 @@ def find_torch_devices() -> dict[str, str]:
 
 def find_openvino_devices() -> dict[str, str]:
     """{"cpu": its name} when OpenVINO can be used, else {}."""
-    if not HAS_TORCH:
+    if torch_problem():
         return {}
     from . import openvino_engine
 

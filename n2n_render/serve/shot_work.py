@@ -54,15 +54,10 @@ def frames(request: Frames, job: Job) -> dict[str, Any]:
 def adapt(request: Adapt, job: Job) -> dict[str, Any]:
     """Raises N2NError as the verb does, and where PyTorch is missing."""
     _check(request)
-    try:
-        from ..adapt import AdaptOptions, Pictures
-        from ..adapt import adapt as run
-        from ..denoise.renders import LEFT_COMPOSITE
-    except (ImportError, OSError) as error:
-        raise N2NError(
-            f"what learning needs cannot be loaded by {sys.executable} ({str(error).splitlines()[0]})",
-            "Install PyTorch there again, in the build for this computer.",
-        ) from None
+    from ..adapt import AdaptOptions, Pictures
+    from ..adapt import adapt as run
+    from ..denoise.renders import LEFT_COMPOSITE
+
     job.expect(LEFT_COMPOSITE)
     options = AdaptOptions(
         request.inputs,
@@ -99,7 +94,7 @@ def give_back_memory() -> None:
 
 def _check(request: Adapt) -> None:
     """Before anything that takes long."""
-    from ..engines.choice import HAS_TORCH
+    from ..engines.choice import torch_problem
     from ..engines.oidn import why_not
     from ..io.sequence import check_output_name
     from ..network.registry import open_model
@@ -108,10 +103,10 @@ def _check(request: Adapt) -> None:
         raise N2NError("adapt: steps and minutes both say when to stop", "Send one of them.")
     check_output_name(request.output, folder=True)
     check_archive(request)
-    if not HAS_TORCH:
+    if missing := torch_problem():
         raise N2NError(
-            f"learning needs PyTorch, which is not installed for {sys.executable}",
-            "Install n2n-render with PyTorch for a Python of your own, and run `serve` with that one.",
+            f"learning needs PyTorch, which {missing} ({sys.executable})",
+            "Install n2n-render with PyTorch, the build for this computer, into a Python of your own, and run that.",
         )
     if request.archive:
         problem = "it would be of another topology" if request.init == "nothing" else why_not(open_model(request.init).model)

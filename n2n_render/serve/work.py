@@ -41,9 +41,11 @@ def describe(request: Describe, job: Job) -> dict[str, Any]:
 
 def _training(job: Job) -> dict[str, str] | None:
     """None where training cannot run here; why, unless PyTorch is simply not there, is a warning."""
-    from ..engines.choice import HAS_TORCH
+    from ..engines.choice import NOT_INSTALLED, torch_problem
 
-    if not HAS_TORCH:
+    if problem := torch_problem():
+        if problem != NOT_INSTALLED:
+            job.warn(f"PyTorch {problem}")
         return None
     from ..network.device import training_device
 

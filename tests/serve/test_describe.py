@@ -1,6 +1,7 @@
 """serve: `describe`, and what runs where only the runtime of the extension is."""
 
 import json
+import os
 
 import pytest
 from conftest import noisy_frame, true_frame
@@ -106,3 +107,21 @@ def test_the_extensions_own_runtime_does_all_but_learning(bare, noisy, tmp_path)
     found, _ = bare.last("adapt")
     assert found["event"] == "error" and "PyTorch" in found["what"] and "Install" in found["hint"]
     assert not (tmp_path / "shot").exists()
+
+
+def test_a_pytorch_that_cannot_be_loaded_is_told_of_and_all_else_works(noisy, start_serving, tmp_path, monkeypatch):
+    """As where a library of its own is missing."""
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "torch.py").write_text("raise ImportError('c10.dll was not found')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "broken"), prepend=os.pathsep)
+    served = start_serving()
+    served.ask(id=1, do="describe", training=True)
+    found, before = served.last(1)
+    assert found["event"] == "done" and found["training"] is None, found
+    assert found["engines"] and "torch" not in found["engines"]
+    assert "c10.dll" in before[0]["message"]
+    served.ask(id=2, **denoise(noisy, output=str(tmp_path / "out.exr")))
+    assert served.last(2)[0]["event"] == "done"
+    served.ask(id=3, do="adapt", inputs=[str(noisy)], pairs=[str(noisy)], output=str(tmp_path / "shot"))
+    found, _ = served.last(3)
+    assert found["event"] == "error" and "c10.dll" in found["what"] and "Install" in found["hint"]
