@@ -24,12 +24,12 @@ def _lines(width):
 
 def _put_error(scene, values):
     """An error picture, as learning leaves one. values: (H, W)."""
-    compare, images, _ = _parts()
+    _, images, _ = _parts()
     height, width = values.shape
     path = os.path.join(images.picture_folder(scene), "0.error.exr")
     made = bpy.data.images.new("made", width, height, alpha=True, float_buffer=True)
     made.pixels.foreach_set(np.dstack((values, values, values, np.ones_like(values))).astype(np.float32).ravel())
-    compare._store(made, path, scene)
+    images.store(made, path, scene)
     bpy.data.images.remove(made)
     return images.load(images.ERROR, path, scene, scene.view_layers[0].name)
 
