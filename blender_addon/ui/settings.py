@@ -128,7 +128,7 @@ class Preferences(bpy.types.AddonPreferences):
     program: StringProperty(
         name="Installed n2n-render",
         subtype="FILE_PATH",
-        description="An installed n2n-render, or the Python that has it; empty: the one on the PATH",
+        description="An installed n2n-render, its Python, or its environment's folder; empty: on the PATH, or in ~/n2n",
     )
     models: StringProperty(
         name="Library",
