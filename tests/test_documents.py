@@ -20,7 +20,7 @@ def is_there(name: str, document: Path) -> bool:
     """From the document's folder, from the repository's or from the package's; a bare name may lie anywhere."""
     if any((start / name).exists() for start in (document.parent, *STARTS)):
         return True
-    return "/" not in name and any((ROOT / "n2n_render").rglob(name))
+    return "/" not in name and any(any((ROOT / folder).rglob(name)) for folder in ("n2n_render", "blender_addon"))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
