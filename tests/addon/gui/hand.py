@@ -22,17 +22,26 @@ VERSION = "{}.{}".format(*bpy.app.version)
 PANEL_WIDTH = 0.25  # of the window
 PATIENCE_S = 180.0
 STEP = 10  # pixels from one place to the next where a button is looked for
+# The choice of the engine, what Shot Denoise stands in, and the switch of Cycles' own denoiser.
+KEPT_PANELS = (
+    "RENDER_PT_context",
+    "CYCLES_RENDER_PT_sampling",
+    "CYCLES_RENDER_PT_sampling_render",
+    "CYCLES_RENDER_PT_sampling_render_denoise",
+    "RENDER_PT_eevee_sampling",
+    "RENDER_PT_eevee_next_sampling",
+)
 _counted = {"clicks": 0, "since": 0.0}
 
 
-def start(walk, keep_panels=()):
-    """Opens the project's own scene, installs the extension and walks: walk(scene). keep_panels: see hide_other_panels."""
+def start(walk):
+    """Opens the project's own scene, installs the extension and walks: walk(scene)."""
     bpy.ops.wm.open_mainfile(filepath=_build_room(), load_ui=False)
     bpy.app.driver_namespace["gui_wait"] = True  # the picture at the end is taken when GUI_READY is there
     view = bpy.context.preferences.view
     view.show_splash = view.show_tooltips = False
     bpy.ops.extensions.package_install_files(filepath=ARCHIVE, repo="user_default", enable_on_install=True)
-    hide_other_panels(keep_panels)
+    hide_other_panels()
     steps = walk(bpy.context.scene)
     bpy.app.timers.register(lambda: _next(steps), first_interval=3.0)
 
@@ -67,23 +76,28 @@ def preferences():
     return bpy.context.preferences.addons[MODULE].preferences
 
 
-def hide_other_panels(keep=()):
-    """Of the render tab, so that the whole of ours is in the picture. The choice of the engine stays. keep: names to keep."""
+def engines():
+    """The names of the render engines: those that are built in, and those that were added."""
+    return [item.identifier for item in bpy.types.RenderSettings.bl_rna.properties["engine"].enum_items]
+
+
+def hide_other_panels():
+    """Of the render tab, so that the whole of ours is in the picture."""
     for cls in bpy.types.Panel.__subclasses__():
         if (
             getattr(cls, "bl_space_type", "") == "PROPERTIES"
             and getattr(cls, "bl_context", "") == "render"
             and cls.is_registered
             and "n2n" not in cls.__module__
-            and cls.__name__ not in ("RENDER_PT_context", *keep)
+            and cls.__name__ not in KEPT_PANELS
         ):
             bpy.utils.unregister_class(cls)
 
 
 def open_panels():
-    """The panels below Shot Denoise, in editors that are made from now on. An artist clicks on their heads."""
-    for cls in addon("panel").CLASSES:
-        if getattr(cls, "bl_parent_id", "") == "N2N_PT_denoise":
+    """All of the extension's, in editors that are made from now on. An artist clicks on their heads."""
+    for cls in bpy.types.Panel.__subclasses__():
+        if MODULE in cls.__module__ and "DEFAULT_CLOSED" in getattr(cls, "bl_options", set()):
             bpy.utils.unregister_class(cls)
             cls.bl_options = set()
             bpy.utils.register_class(cls)
@@ -180,8 +194,7 @@ def click(area, button, *during, across=False):
     yield from _press("click", "1")
     if during:
         yield from shot(*during)
-    _move(window().width // 3, 60)
-    yield 0.5
+    yield from _rest()
 
 
 def choose(area, setting, value):
@@ -196,8 +209,9 @@ def choose(area, setting, value):
     left = yield from _end_of(area, setting, x, y, -STEP)
     right = yield from _end_of(area, setting, x, y, STEP)
     _move(round(left + (right - left) * (items.index(value) + 0.5) / len(items)), y)
-    yield 0.2
+    yield 0.4
     yield from _press("click", "1")
+    yield 0.5
     if getattr(holder, name) != value:  # it is a menu: its current choice is under the pointer
         for _ in range(abs(items.index(value) - before)):
             yield from _press("key", "Down" if items.index(value) > before else "Up", counts=False)
@@ -209,17 +223,23 @@ def choose(area, setting, value):
 def _end_of(area, button, x, y, step):
     """How far the button, or what belongs to the same setting beside it, goes from x in the direction of `step`."""
     _move(x, y)
-    yield 0.05
+    yield 0.4
     while button in _under_pointer(area, _region(area, "WINDOW")):
         x += step
         _move(x, y)
-        yield 0.05
+        yield 0.1
     return x - step
 
 
 def key(name):
-    """A key of the keyboard, with the pointer where it is."""
     yield from _press("key", name)
+
+
+def close_dialog():
+    """A file browser in a window of its own: the keyboard belongs to the window under the pointer."""
+    _move(window().width // 3, window().height // 2)
+    yield 0.5
+    yield from _press("key", "Escape", counts=False)
 
 
 def close_message():
@@ -243,12 +263,19 @@ def _press(*what, counts=True):
     yield 0.5
 
 
+def _rest():
+    """The pointer on no button, until Blender has forgotten which it was on."""
+    _move(window().width // 3, 60)
+    yield 0.5
+
+
 def _move(x, y):
     subprocess.run(["xdotool", "mousemove", str(x), str(window().height - y)], check=True)
 
 
 def _find(area, button, across):
     """Puts the pointer on the first button of that operator or setting, from above, or from the left; returns the place."""
+    yield from _rest()
     region = _region(area, "HEADER" if across else "WINDOW")
     if across:
         places = [(x, region.y + region.height // 2) for x in range(region.x + STEP, region.x + region.width, STEP)]

@@ -18,8 +18,6 @@ PROGRAM = os.environ.get("N2N_PROGRAM", "")
 PATIENCE_S = 900.0
 FRAMES = 3
 MINUTES = 0.5  # of learning
-# Of Blender's own panels the one that Shot Denoise stands in, and Cycles' own switch.
-PANELS = ("CYCLES_RENDER_PT_sampling", "CYCLES_RENDER_PT_sampling_render", "CYCLES_RENDER_PT_sampling_render_denoise")
 
 
 def walk(scene):
@@ -86,7 +84,7 @@ def _look_at_the_error(scene):
 def _compare_and_save(panel):
     yield from hand.click(panel, "n2n.toggle", "quality", "compared")
     yield from hand.click(panel, "n2n.save_as", "quality", "save-as")
-    yield from hand.close_message()
+    yield from hand.close_dialog()
 
 
 def _until_idle():
@@ -116,4 +114,4 @@ def _settings(scene):
     hand.preferences().program, hand.preferences().device = PROGRAM, "cpu"
 
 
-hand.start(walk, PANELS)
+hand.start(walk)

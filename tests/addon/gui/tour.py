@@ -11,29 +11,35 @@ import hand
 
 def tour(scene):
     _settings(scene)
+    hand.open_panels()
     yield from hand.show_workspace("Rendering")
     yield from hand.keep_only("IMAGE_EDITOR")
     panel = yield from hand.add_panel()
-    yield from hand.click(panel, "n2n.denoise", "panel", "nothing-rendered")
+    yield from _denoise(panel, "nothing-rendered")
     yield from hand.close_message()
-    _render(scene)
-    yield from hand.show_render()
-    yield from hand.shot("panel", "passes-off")
-    yield from hand.click(panel, "n2n.denoise")
-    yield from hand.until(lambda: not hand.addon("jobs").is_running())
-    yield from hand.shot("panel", "passes-missing")
-    yield from hand.close_message()
-    yield from hand.click(panel, "n2n.enable_passes")
-    _render(scene)
+    yield from _render(scene)
+    yield from _denoise(panel, "softer")
+    yield from _render(scene)
     yield from hand.shot("panel", "before")
     yield from hand.click(panel, "n2n.denoise", "panel", "during")
-    yield from hand.until(lambda: "N2N Denoised" in bpy.data.images and not hand.addon("jobs").is_running())
+    yield from hand.until(_is_idle)
     print("walk: seconds", hand.addon("denoise").LAST["seconds"])
     yield from hand.shot("panel", "after")
     yield from _header()
-    yield from _open_panels()
+    yield from _compare(panel)
+    yield from _other_states(scene, panel)
     yield from _compositor()
     yield from _preferences()
+
+
+def _denoise(panel, name):
+    yield from hand.click(panel, "n2n.denoise")
+    yield from hand.until(_is_idle)
+    yield from hand.shot("panel", name)
+
+
+def _is_idle():
+    return not hand.addon("jobs").is_running()
 
 
 def _header():
@@ -47,13 +53,26 @@ def _header():
     yield from hand.click(editor, "n2n.toggle", across=True)
 
 
-def _open_panels():
-    """In a new editor, as an open one remembers which are closed."""
-    hand.open_panels()
-    hand.call(hand.largest("PROPERTIES"), bpy.ops.screen.area_close)
-    yield 1.0
-    yield from hand.add_panel()
-    yield from hand.shot("panel", "open")
+def _compare(panel):
+    yield from hand.click(panel, "n2n_compare.use_wipe")
+    yield from hand.shot("panel", "wipe")
+    yield from hand.click(panel, "n2n_compare.use_wipe")
+    yield from hand.click(panel, "n2n.save_as", "panel", "save")
+    yield from hand.close_dialog()
+
+
+def _other_states(scene, panel):
+    """What may be in the way, and the button that mends it."""
+    scene.render.use_compositing = False
+    yield from hand.shot("panel", "compositing-off")
+    yield from hand.click(panel, "n2n.enable_compositing")
+    scene.render.engine = next(name for name in hand.engines() if "EEVEE" in name)
+    yield from hand.shot("panel", "eevee")
+    yield from hand.click(panel, "n2n.use_cycles")
+    for quality in ("BETTER", "BEST"):
+        yield from hand.choose(panel, "n2n.quality", quality)
+        yield from hand.shot("panel", quality.lower())
+    yield from hand.choose(panel, "n2n.quality", "FAST")
 
 
 def _preferences():
@@ -109,6 +128,7 @@ def _insert_exposure(tree):
 
 def _render(scene):
     bpy.ops.render.render(scene=scene.name)
+    yield from hand.show_render()
 
 
 hand.start(tour)
