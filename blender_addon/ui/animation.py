@@ -115,7 +115,7 @@ def _best(shot, todo):
     firsts, seconds = zip(*(frame.renders for frame in shot.plan), strict=True)
     folder, reach = os.path.dirname(shot.plan[0].denoised), REACH if len(shot.plan) > 1 else 0
     with looks.shown(shot.context, shot.place) as show:
-        made = yield from learning.learn(shot.place, firsts, seconds, folder, reach, show)
+        made = yield from learning.learn(shot.place, firsts, seconds, folder, show, temporal=reach)
     learning.tell(shot.place(), made)
 
 

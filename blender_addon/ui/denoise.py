@@ -146,8 +146,12 @@ def _learned(context, place, folder):
         jobs.enter(1)
     yield 0.0, "rendering with another seed"
     yield from rendering.render_to(context, place, None, rendering.Variant(second=True), second)
+    views = []
+    if place().n2n.views:
+        jobs.enter(1 if ready else 2)
+        views = [(yield from learning.sample_views(place(), folder))]
     with looks.shown(context, place) as show:
-        made = yield from learning.learn(place, [first], [second], os.path.join(folder, "learned"), 0, show)
+        made = yield from learning.learn(place, [first], [second], os.path.join(folder, "learned"), show, views=views)
     whole = made["frames"][0]["output"]
     scene, worker = place(), session.worker_for(session.LEARNS)
     pictures = yield from jobs.each(worker.ask("pictures", input=whole, rendered=second, folder=folder), lambda event: None)

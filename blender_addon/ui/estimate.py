@@ -51,7 +51,10 @@ def still(scene, quality: str, renders: int = 0) -> list[Part]:
     if quality != "BEST":
         return [Part("denoising", rates.seconds(denoise_key(scene.n2n.model), size * PASSES[quality]))]
     titles = ("first render", "second render")[2 - renders :]
-    return [*(Part(title, _render_seconds(scene)) for title in titles), *_learning(scene, "paint", size)]
+    parts = [Part(title, _render_seconds(scene)) for title in titles]
+    if scene.n2n.views:
+        parts.append(Part("other views", _render_seconds(scene, 2 * (scene.n2n.views + 1))))
+    return [*parts, *_learning(scene, "paint", size * (scene.n2n.views + 1))]
 
 
 def _learning(scene, kind: str, size: float) -> list[Part]:

@@ -14,6 +14,7 @@ from ..process.errors import Problem
 from . import estimate, jobs, models, session
 from .settings import preferences
 
+TRAINS_ON = ("cpu", "cuda", "mps")  # of the devices that can be chosen; others are Open Image Denoise's own
 DOUBLING_DB = 1.4  # that twice the samples give a denoised picture: README, "Results"; docs/adapt.md
 WORTH_SAYING_DB = 0.1
 GOOD_DB = 40.0  # expected PSNR on T: hard to tell from a clean picture without flipping between both
@@ -34,11 +35,37 @@ def check_program():
         )
 
 
-def learn(place, firsts: list[str], seconds: list[str], output: str, temporal: int, on_look=lambda look: None):
+def sample_views(scene, folder: str):
+    """A generator: views around the camera, each with two seeds, rendered by a Blender of its own from a copy of the file, as
+    many samples as the scene's; returns their folder.
+    """
+    copy, out = os.path.join(folder, "views.blend"), os.path.join(folder, "views")
+    bpy.ops.wm.save_as_mainfile(filepath=copy, copy=True, check_existing=False)
+    steps = session.worker_for(session.LEARNS).ask(
+        "sample",
+        scene=copy,
+        out=out,
+        spp=scene.cycles.samples,
+        views=scene.n2n.views + 1,
+        scene_name=scene.name,
+        blender=bpy.app.binary_path or None,
+        device="cpu" if scene.cycles.device == "CPU" else "auto",
+    )
+
+    def told(event):
+        if event and event["event"] == "warning":
+            jobs.warn(event["message"])
+        return (event["share"], f"Other views: {event['text']}") if event and event["event"] == "progress" else None
+
+    answer = yield from jobs.each(steps, told)
+    return answer["folder"]
+
+
+def learn(place, firsts: list[str], seconds: list[str], output: str, on_look, temporal: int = 0, views: list[str] = ()):
     """A generator: the process's answer to `adapt`. The parts of the job in hand end with reading, learning and painting.
 
     place: see scenes.py. firsts, seconds: the same frames with two seeds. on_look(event): three pictures of the same place
-    are there to be shown.
+    are there to be shown. views: folders of `sample_views`.
     """
     scene = place()
     model = models.path_of(scene.n2n.model)
@@ -50,11 +77,12 @@ def learn(place, firsts: list[str], seconds: list[str], output: str, temporal: i
         "adapt",
         inputs=firsts,
         pairs=seconds,
+        learn_from=list(views),
         output=output,
         temporal=temporal,
         minutes=scene.n2n.minutes,
         init=start,
-        device=preferences().device or "auto",
+        device=preferences().device if preferences().device in TRAINS_ON else "auto",
         keep_noisy=scene.n2n.keep_noisy,
         archive=None if temporal else archive,  # what takes neighbours in does not denoise single frames
     )

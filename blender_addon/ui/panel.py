@@ -136,6 +136,7 @@ class N2N_PT_settings(_Panel, bpy.types.Panel):
         _draw_choice(column, "Device", "n2n.choose_device", "Automatic" if device == "auto" else name, "device")
         if settings.quality == "BEST":
             column.prop(settings, "minutes")
+            column.prop(settings, "views")
             row = column.row()
             row.alignment = "RIGHT"
             row.label(text=_learns_on(context.scene))

@@ -103,6 +103,14 @@ class Settings(bpy.types.PropertyGroup):
         precision=1,
         description="Minutes. Learning ends by itself when parts of the picture that it has not seen get no better",
     )
+    views: IntProperty(
+        name="Other Views",
+        default=0,
+        min=0,
+        soft_max=15,
+        description="Of a still: so many places around the camera are rendered twice, too, and learned from. "
+        "Takes as many renders, and gains more than the frame alone",
+    )
     said: StringProperty(options={"HIDDEN"}, description="What was made last, in words")
     suggested: IntProperty(options={"HIDDEN"}, description="Samples that would make the picture good; 0: not known")
     folder: StringProperty(options={"HIDDEN"}, description="Where the denoised pictures of this scene lie")

@@ -41,7 +41,7 @@ from .tuning import usual_seconds
 REPORT, PREVIEW = "report.json", "preview.png"
 ROUND_STEPS = 80  # of the first round
 CHECKS_FROM_NOTHING = 8
-PLACES = ("inputs", "output", "pairs", "sources")  # of the options: no settings, and nobody else's business
+PLACES = ("inputs", "output", "pairs", "learn_from", "sources")  # of the options: no settings, and nobody else's business
 HOW_TO_PAINT = (
     "average",
     "fast",
@@ -114,14 +114,15 @@ def adapt(options: AdaptOptions, reporter: Reporter = silent, pictures: Pictures
         KeyboardInterrupt: After Ctrl-C; what was learned until then is kept beside the frames.
     """
     groups, names = find_groups(options.inputs, options.pairs)
+    others = find_groups(options.learn_from, ())[0] if options.learn_from else []
     folder = Path(options.output)
     outputs = [folder / name for name in names]
-    sources = find_sources(groups, options.sources)
-    _check(folder, [sources.all_files(group) for group in groups], outputs)
+    sources = find_sources([*groups, *others], options.sources)
+    _check(folder, [sources.all_files(group) for group in (*groups, *others)], outputs)
     settings = _settings(options)
     engine = EngineOptions(options.device, options.engine, options.precision)
     selection = Selection(options.layer, options.train_frames, options.temporal, options.shots, sources)
-    shot = Shot.open(groups, open_shot_start(options.init, options.temporal), selection, engine)
+    shot = Shot.open([*groups, *others], open_shot_start(options.init, options.temporal), selection, engine)
     if not (folder / MODEL).exists():
         _check_devices(shot.start.model, engine)
     key = shot.key({name: value for name, value in settings.items() if name not in HOW_TO_PAINT})
@@ -137,14 +138,14 @@ def adapt(options: AdaptOptions, reporter: Reporter = silent, pictures: Pictures
             if kept and not kept.now and (said := shot.names()):  # else it is told before the training
                 progress.note(said)
             artist = _artist(model, shot, options, error_map, progress)
-            frames = denoise_shot(artist, shot.subjects, outputs, report, shot.failed, progress)
+            frames = denoise_shot(artist, shot.subjects[: len(outputs)], outputs, report, shot.failed, progress)
         report.finish()
     if kept and kept.path != folder / MODEL:
         raise N2NError(
             f"{folder / MODEL} could not be written; the model is kept as {kept.path}",
             f"Free some space and move it to {folder / MODEL}: the frames are finished.",
         )
-    raise_failures(list(shot.failed.items()), len(groups))
+    raise_failures(list(shot.failed.items()), len(shot.groups))
     return Adapted(folder, kept.path if kept else None, kept.learned if kept else None, frames)
 
 

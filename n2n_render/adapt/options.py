@@ -30,6 +30,7 @@ class AdaptOptions(Checked):
     inputs: tuple[str, ...]  # datasets of `sample`, or files, folders and patterns of frames
     output: str  # folder of the denoised frames, error maps, report and model
     pairs: tuple[str, ...] = ()  # the same frames with other seeds; datasets hold them already
+    learn_from: tuple[str, ...] = ()  # datasets of `sample`, of other views of the shot: trained on, not denoised
     init: str = "oidn-large"  # model to start from: built-in, checkpoint, run, .tza file; "nothing"
     minutes: Positive | None = None  # of training; None: 20 on a CPU, 5 on a GPU
     steps: Count | None = None  # optimiser steps instead of minutes
@@ -57,4 +58,6 @@ class AdaptOptions(Checked):
     def contradiction(self) -> str | None:
         if self.steps and self.minutes:
             return "steps and minutes both say when to stop"
+        if self.learn_from and self.temporal:
+            return "learn_from is for stills: there are no frames before and after other views"
         return wrong_shots(self)

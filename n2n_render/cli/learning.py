@@ -175,6 +175,12 @@ def train(
     help="The same frames with another seed; repeatable. Datasets of `sample` need none.",
 )
 @click.option(
+    "--learn-from",
+    multiple=True,
+    metavar="DATASET",
+    help="Of `sample`: other views of the shot, trained on and not denoised; repeatable.",
+)
+@click.option(
     "--init",
     default="oidn-large",
     metavar="MODEL",

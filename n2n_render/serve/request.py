@@ -16,6 +16,7 @@ from .rules import Rule, Wrong
 LONGEST_LINE = 2**24  # bytes; a `check` of 50 000 files fits
 FARTHEST = 8  # frames before and after each one
 MOST_STEPS = 10**12
+MOST_SAMPLES, MOST_VIEWS = 2**24, 1000  # a pixel, as Cycles takes; around a camera
 
 Identity = str | int | float | None  # a request's id
 
@@ -84,6 +85,7 @@ class Adapt:
     inputs: tuple[str, ...] = _field(rules.names)
     output: str = _field(rules.text)
     pairs: tuple[str, ...] = _field(rules.texts, ())
+    learn_from: tuple[str, ...] = _field(rules.texts, ())
     temporal: int = _field(rules.whole(0, FARTHEST), 0)
     minutes: float | None = _field(rules.or_null(rules.length), None)
     steps: int | None = _field(rules.or_null(rules.whole(1, MOST_STEPS)), None)
@@ -91,6 +93,19 @@ class Adapt:
     device: str = _field(rules.text, "auto")
     keep_noisy: bool = _field(rules.flag, False)
     archive: str | None = _field(rules.or_null(rules.text), None)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A .blend file → noisy pairs of views around its camera, in a folder, rendered by a Blender of its own: `sample`."""
+
+    scene: str = _field(rules.text)
+    out: str = _field(rules.text)
+    spp: int = _field(rules.whole(1, MOST_SAMPLES))
+    views: int = _field(rules.whole(1, MOST_VIEWS), 1)
+    scene_name: str | None = _field(rules.or_null(rules.text), None)
+    blender: str | None = _field(rules.or_null(rules.text), None)
+    device: str = _field(rules.text, "auto")
 
 
 @dataclass(frozen=True)
@@ -120,7 +135,7 @@ class Quit:
     """Ends the process."""
 
 
-Request = Describe | Check | Denoise | Frames | Adapt | Vectors | Pictures | Cancel | Quit
+Request = Describe | Check | Denoise | Frames | Adapt | Sample | Vectors | Pictures | Cancel | Quit
 KINDS: dict[str, type] = {kind.__name__.lower(): kind for kind in get_args(Request)}
 
 

@@ -21,16 +21,18 @@ and what breaks one is refused before any work:
   `temporal` (null: as the model was trained), `device`, `engine`, `prefilter`, `strength`, `keep_noisy` → `progress` (`share`
   of all, `text`), `warning`, then `done` with `outputs`, `models` and `expected_psnr_db` (null: nothing is known), one for
   each file, and `engine`. What could not be done of several is an `error` at the end; the others are there.
-- `adapt`, `inputs`, `output`: a folder, and as in `n2n-render adapt`: `pairs`, `temporal`, `minutes` or `steps`, `init`,
-  `device`, `keep_noisy`; `archive`: a .tza file that the shot's best network is written to, or null → `progress` (`stage`:
-  `reading`, `learning` or `painting`; `share` of the stage, `text`), `warning`, and `preview` when it begins to learn and
-  whenever the held-out tiles were asked: `noisy`, `before` and `after`, RGBA pictures of the same pixels, in the render's own
-  scale, always under the same names; they stay until the folder is adapted into again, unless the request fails. Then `done`
-  with `frames` (`output`, `expected_psnr_db`, `error`: a PNG, or null), `model`, `archive`, and `learned`: null where no frame
-  held noise, else `gain_db` (on the start, on held-out tiles; 0 where training made nothing better), `steps`, `seconds`, and
-  `stopped`: why it ended early, or null. Asked again after an end or a cancellation, it uses the weights and frames that were
-  finished, and what was read: until it has learned, that lies in `.adapt-cache` in the folder, some 100 MB for each frame of
-  1920×1080.
+- `sample`, `scene`: a .blend file; `out`: a folder; `spp`, and as in `n2n-render sample`: `views`, `scene_name`, `blender`,
+  `device` → `progress`, `warning`, then `done` with `folder`, which `learn_from` of `adapt` takes. All seeds are independent.
+- `adapt`, `inputs`, `output`: a folder, and as in `n2n-render adapt`: `pairs`, `learn_from`, `temporal`, `minutes` or `steps`,
+  `init`, `device`, `keep_noisy`; `archive`: a .tza file that the shot's best network is written to, or null → `progress`
+  (`stage`: `reading`, `learning` or `painting`; `share` of the stage, `text`), `warning`, and `preview` when it begins to learn
+  and whenever the held-out tiles were asked: `noisy`, `before` and `after`, RGBA pictures of the same pixels, in the render's
+  own scale, always under the same names; they stay until the folder is adapted into again, unless the request fails. Then
+  `done` with `frames` (`output`, `expected_psnr_db`, `error`: a PNG, or null), `model`, `archive`, and `learned`: null where no
+  frame held noise, else `gain_db` (on the start, on held-out tiles; 0 where training made nothing better), `steps`, `seconds`,
+  and `stopped`: why it ended early, or null. Asked again after an end or a cancellation, it uses the weights and frames that
+  were finished, and what was read: until it has learned, that lies in `.adapt-cache` in the folder, some 100 MB for each frame
+  of 1920×1080.
 - `vectors`, `source`, `into`: files that get the Vector pass of the source, which Cycles leaves empty in blurred frames.
 - `pictures`, `input`: a denoised file, `rendered`: the same frame as it was rendered, `folder`: for `<n>.denoised.exr`,
   `<n>.rendered.exr`, and, where the layer has an Error pass, `<n>.error.exr` (grey) → `done` with `layers` ({name: n}) and
@@ -67,10 +69,11 @@ from .request import (
     Frames,
     Pictures,
     Quit,
+    Sample,
     Vectors,
     parse_request,
 )
-from .shot_work import adapt, frames, give_back_memory
+from .shot_work import adapt, frames, give_back_memory, sample
 from .work import DenoiseWork, check, describe
 
 GRACE_S = 5.0  # that a running request has to stop in when nobody listens any more
@@ -116,6 +119,7 @@ class Server:
             Denoise: denoise,
             Frames: _alone(frames, denoise),
             Adapt: _alone(adapt, denoise),
+            Sample: sample,
             Vectors: vectors,
             Pictures: pictures,
         }

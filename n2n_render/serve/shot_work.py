@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import N2NError
 from .job import Job, reporter_of
 from .places import check_archive
-from .request import Adapt, Frames
+from .request import Adapt, Frames, Sample
 
 if TYPE_CHECKING:
     from ..adapt import Adapted
@@ -51,6 +51,24 @@ def frames(request: Frames, job: Job) -> dict[str, Any]:
     }
 
 
+def sample(request: Sample, job: Job) -> dict[str, Any]:
+    """The seeds of all views are independent: the authored view too is to be learned from. Raises N2NError as the verb does."""
+    from ..sample import SampleOptions
+    from ..sample import sample as run
+
+    options = SampleOptions(
+        request.scene,
+        request.spp,
+        out=request.out,
+        independent=True,
+        views=request.views,
+        scene_name=request.scene_name,
+        blender=request.blender,
+        device=request.device,
+    )
+    return {"folder": str(run(options, reporter_of(job)).folder)}
+
+
 def adapt(request: Adapt, job: Job) -> dict[str, Any]:
     """Raises N2NError as the verb does, and where PyTorch is missing."""
     _check(request)
@@ -63,6 +81,7 @@ def adapt(request: Adapt, job: Job) -> dict[str, Any]:
         request.inputs,
         request.output,
         request.pairs,
+        learn_from=request.learn_from,
         init=request.init,
         minutes=request.minutes,
         steps=request.steps,

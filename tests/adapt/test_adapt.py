@@ -6,7 +6,7 @@ import numpy as np
 import OpenEXR
 import pytest
 import torch
-from adapt_fixtures import COMBINED, ERROR, NAMES, SIZE, adapted, report
+from adapt_fixtures import COMBINED, ERROR, NAMES, SIZE, adapt, adapted, report
 from click.testing import CliRunner
 from conftest import noisy_frame, true_frame
 
@@ -255,3 +255,18 @@ def test_what_a_run_gave_names_the_frame_that_is_worst():
     assert (done.expected_psnr_db, done.worst) == (28.0, frames[2])
     done = Adapted(Path("out"), None, None, frames[1:2])
     assert (done.expected_psnr_db, done.worst) == (None, None)
+
+
+def test_other_views_are_trained_on_and_not_denoised(loose, make_dataset, start, tmp_path):
+    """The weights are others than those of the frames alone; the frames are painted, and nothing of the views."""
+    views = make_dataset("views", views=2, size=SIZE)
+    alone = (loose / "a_####.exr", tmp_path / "alone", start, "--pair", loose / "b_####.exr")
+    adapted(*alone, "--learning-rate", "1e-3", steps=8)
+    with_views = (loose / "a_####.exr", tmp_path / "with", start, "--pair", loose / "b_####.exr", "--learn-from", views)
+    adapted(*with_views, "--learning-rate", "1e-3", steps=8)
+    assert {path.name for path in (tmp_path / "with").glob("*.exr")} == {"a_0001.exr", "a_0002.exr"}
+    assert len(report(tmp_path / "with")["frames"]) == 2
+    first, second = (read_checkpoint(tmp_path / name / "adapted.pt") for name in ("alone", "with"))
+    assert any(not torch.equal(first.weights[name], second.weights[name]) for name in first.weights)
+    refused = adapt(*with_views[:2], start, "--pair", loose / "b_####.exr", "--learn-from", views, "--temporal", 2)
+    assert refused.exit_code == 1 and "learn_from" in refused.output

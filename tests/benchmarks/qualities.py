@@ -111,7 +111,7 @@ def inside(chosen):
     """What Blender does; the seconds go to a file."""
     out, spp, frames, judge = Path(chosen["out"]), chosen["spp"], chosen["frames"], chosen["judge"]
     scene = prepare(chosen)
-    scene.n2n.minutes = chosen["minutes"]
+    scene.n2n.minutes, scene.n2n.views = chosen["minutes"], chosen["views"]
     seconds = shot(scene, out, spp, frames, judge) if frames else still(scene, out, spp)
     for number, seed in enumerate(REFERENCE_SEEDS):
         render(scene, out / f"reference_{number}.exr", chosen["reference_spp"], seed, judge)
@@ -152,6 +152,7 @@ def main():
     @click.option("--frames", help="1-12: an animation.  [default: the still that the scene was saved at]")
     @click.option("--judge", "judged", type=int, help="The frame that is compared.")
     @click.option("--minutes", default=3.0)
+    @click.option("--views", default=0, help="Other views that Best learns a still from, too.")
     @click.option("--reference-spp", default=256)
     @click.option("--out", required=True, type=click.Path(resolve_path=True))
     def command(judged, size, frames, **chosen):

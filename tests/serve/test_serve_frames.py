@@ -7,6 +7,7 @@ from serve_fixtures import left_over, shares, write_moving
 
 from n2n_render.cli.commands import main
 from n2n_render.io.exr import ExrImage, write_frame
+from n2n_render.io.renders import are_parts
 
 
 @pytest.fixture
@@ -84,3 +85,18 @@ def test_what_is_read_is_never_written_over(served, moving, tmp_path):
         found, _ = served.last(identity)
         assert found["event"] == "error" and says in found["what"], found
     assert [path.read_bytes() for path in sorted(moving.iterdir())] == before
+
+
+@pytest.mark.blender
+def test_views_are_sampled_to_be_learned_from(served, scenes, tmp_path):
+    """All their seeds are independent: the authored view too can be trained on."""
+    ask = {"do": "sample", "scene": str(scenes.moving), "out": str(tmp_path / "views"), "spp": 1, "views": 2, "device": "cpu"}
+    served.ask(id=1, **ask, scene_name="Other")
+    done, before = served.last(1)
+    assert done["event"] == "done" and done["folder"] == str(tmp_path / "views"), done
+    told = shares(before)
+    assert told and told == sorted(told) and told[-1] <= 1
+    files = sorted((tmp_path / "views").glob("*.exr"))
+    assert len(files) == 4 and not any(are_parts((first, second)) for first, second in (files[:2], files[2:]))
+    served.ask(id=2, **ask, scene_name="Nobody")
+    assert "Nobody" in served.last(2)[0]["what"]

@@ -122,3 +122,19 @@ def a_model_that_was_learned_denoises_without_pytorch(folder, program):
     assert np.isfinite(room.pixels("Denoised")).all()
     assert room.roughness(room.pixels("Denoised")) < 0.5 * room.roughness(noisy)
     assert os.path.exists(f"{model}.json")
+
+
+def other_views_are_learned_from(folder, program):
+    """They are rendered from a copy of the file, beside Blender; the file and what is not saved in it stay as they are."""
+    scene = _file(folder, program, (64, 48))
+    scene.n2n.views = 1
+    bpy.ops.render.render()
+    before, seen = _rendering_settings(scene), []
+    steps = room.work(room.addon().denoise.N2N_OT_denoise)
+    for found in steps:
+        if found:
+            seen.append(found[1])
+    assert any(text.startswith("Other views") for text in seen)
+    assert _rendering_settings(scene) == before and bpy.data.filepath == f"{folder}/shot.blend"
+    assert abs(bpy.data.objects["Box"].location.x - 0.2) < 1e-6
+    assert room.roughness(room.pixels("Denoised")) < 0.5 * room.roughness(room.pixels("First Render"))
