@@ -105,7 +105,7 @@ def _denoised(context, place, folder, quality):
     yield 0.0, "starting"
     model, rescue = models.path_of(place().n2n.model), ""
     if models.needs_passes(model):
-        fitting = yield from fitting_model(noisy)
+        fitting = yield from fitting_model(noisy, model)
         if fitting in PARTIAL:
             rescue, model = SOFTER, fitting
             jobs.warn(SOFTER)
@@ -123,17 +123,18 @@ def _denoised(context, place, folder, quality):
     return Still(whole, answer["layers"], said, answer["seconds"], saving)
 
 
-def fitting_model(path):
-    """A generator: the built-in model that makes the most of what an EXR file holds."""
-    answer = yield from jobs.each(
-        session.worker_for(models.BUILTIN[0]).ask("check", model="auto", inputs=[path]), lambda event: None
-    )
+def fitting_model(path, model):
+    """A generator: the built-in model that makes the most of what an EXR file holds; by the process that runs `model` next."""
+    answer = yield from jobs.each(session.worker_for(model).ask("check", model="auto", inputs=[path]), lambda event: None)
     return answer["models"][0]
 
 
 def _learned(context, place, folder):
     """A generator: the last render and one with another seed, both learned from; returns a Still."""
     learning.check_program()
+    missing = rendering.what_is_missing(place())
+    if missing:
+        raise Problem(*missing[:2])
     first, second = (os.path.join(folder, name, FRAME) for name in ("first", "second"))
     for path in (first, second):
         os.makedirs(os.path.dirname(path))
@@ -145,7 +146,7 @@ def _learned(context, place, folder):
         yield from rendering.render_to(context, place, None, rendering.Variant(), first)
         jobs.enter(1)
     yield 0.0, "rendering with another seed"
-    yield from rendering.render_to(context, place, None, rendering.Variant(second=True), second)
+    yield from rendering.render_to(context, place, None, rendering.other_seed(place()), second)
     views = []
     if place().n2n.views:
         jobs.enter(1 if ready else 2)
@@ -166,12 +167,16 @@ def _learned(context, place, folder):
 
 
 def _first_render(place, path):
-    """A generator: whether the last render can be learned from; it is then at `path`. Without passes it cannot."""
+    """A generator: whether the last render can be learned from; it is then at `path`. Without passes, or of another frame, it
+    cannot.
+    """
+    if not rendering.is_of_this_frame(place()):
+        return False
     try:
         rendering.save(place(), path)
     except Problem:
         return False
-    return (yield from fitting_model(path)) not in PARTIAL
+    return (yield from fitting_model(path, session.LEARNS)) not in PARTIAL
 
 
 def _save_render(context, place, path):

@@ -32,8 +32,8 @@ def _by_itself(scene) -> str:
 
 @persistent
 def frame_begins(scene, *_):
-    """In the interface this and the next one are called in the render's thread: they only look at the clock."""
-    rendering.measure_begin()
+    """In the interface this and the next one are called in the render's thread: they look, and change nothing of Blender's."""
+    rendering.begin(scene)
 
 
 @persistent

@@ -32,8 +32,9 @@ def shown(context, place):
     try:
         yield show
     finally:
-        with contextlib.suppress(Problem):  # a scene that is gone has no pictures
-            _forget(context, place())
+        scene = place.still_there()
+        if scene:
+            _forget(context, scene)
 
 
 def _side_by_side(paths, scene):

@@ -15,6 +15,7 @@ from . import jobs, models, session, versions
 SECOND_SEED = 7919  # on top of the artist's: far from what an animated seed adds in a shot
 VECTOR_SAMPLES = 4  # motion at the first hit has little noise
 MEASURED = {"started": 0.0, "ours": False}  # of the frame in hand
+_last = {}  # scene → (frame, seed) of its last render
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,13 @@ class Variant:
 
 def _settings(scene, variant: Variant) -> list[tuple]:
     """(owner, name, value) of what is set while a frame is rendered. Owners are names: undo replaces what they stand for."""
-    cycles = scene.cycles
     found = [("cycles", "use_denoising", False), ("render", "use_compositing", False)]  # both are done afterwards
     for layer in scene.view_layers:
         found.append((f"cycles of {layer.name}", "denoising_store_passes", True))
         if variant.vectors:
             found.append((layer.name, "use_pass_vector", True))
     if variant.second:
-        found.append(("cycles", "seed", (cycles.seed + SECOND_SEED) % 2**31))
+        found.append(("cycles", "seed", _second_seed(scene)))
     if variant.each_frame:
         found.append(("cycles", "use_animated_seed", True))
     if variant.only_vectors:
@@ -70,11 +70,11 @@ def _as(place, variant: Variant | None):
             setattr(holder, name, value)
         yield
     finally:
-        with contextlib.suppress(Problem):  # a scene that is gone has no settings
-            for owner, name, value in reversed(before):
-                holder = _owner(place(), owner)
-                if holder is not None:
-                    setattr(holder, name, value)
+        scene = place.still_there()
+        for owner, name, value in reversed(before) if scene else ():
+            holder = _owner(scene, owner)
+            if holder is not None:
+                setattr(holder, name, value)
 
 
 def what_is_missing(scene) -> tuple[str, str, str] | None:
@@ -173,9 +173,25 @@ def save(scene, path: str):
         raise Problem("There is no render to denoise", hint)
 
 
-def measure_begin():
-    """A frame's rendering begins. In the interface this is called in the render's thread: nothing of Blender's is touched."""
+def begin(scene):
+    """A frame's rendering begins. In the interface this is called in the render's thread: nothing of Blender's is changed."""
     MEASURED["started"] = time.perf_counter()
+    _last[scene.name] = scene.frame_current, getattr(scene, "cycles", None) and scene.cycles.seed
+
+
+def is_of_this_frame(scene) -> bool:
+    """Whether the last render is of the frame that the scene is at."""
+    return _last.get(scene.name, (scene.frame_current,))[0] == scene.frame_current
+
+
+def other_seed(scene) -> Variant:
+    """What renders with another seed than the last render, which may be the second one of an earlier time."""
+    _, last = _last.get(scene.name, (None, scene.cycles.seed))
+    return Variant(second=last != _second_seed(scene))
+
+
+def _second_seed(scene) -> int:
+    return (scene.cycles.seed + SECOND_SEED) % 2**31
 
 
 def measure_end(name: str, units: float):

@@ -19,15 +19,22 @@ class Place:
         self.name, self._opened = scene.name, _files["opened"]
         self._uid = getattr(scene, "session_uid", None)  # stays through undo; Blender 4.2 has it
 
+    def still_there(self):
+        """The scene whatever its name is now, to put back what was changed in it; None where it is gone."""
+        if self._opened != _files["opened"]:
+            return None
+        if self._uid is None:
+            return bpy.data.scenes.get(self.name)
+        return next((scene for scene in bpy.data.scenes if scene.session_uid == self._uid), None)
+
     def __call__(self):
         if self._opened != _files["opened"]:
             raise Problem(
                 "Another file was opened meanwhile",
                 "What was finished is kept; open the first file, and press the button again",
             )
-        scene = bpy.data.scenes.get(self.name)
-        if scene is not None and self._uid in (None, scene.session_uid):
+        scene = self.still_there()
+        if scene is not None and scene.name == self.name:
             return scene
-        now = next((other.name for other in bpy.data.scenes if self._uid and other.session_uid == self._uid), None)
-        what = f"was renamed to {now}" if now else "was removed"
+        what = f"was renamed to {scene.name}" if scene else "was removed"
         raise Problem(f"The scene {self.name} {what} meanwhile", "What was finished is kept; press the button again")

@@ -138,3 +138,32 @@ def other_views_are_learned_from(folder, program):
     assert _rendering_settings(scene) == before and bpy.data.filepath == f"{folder}/shot.blend"
     assert abs(bpy.data.objects["Box"].location.x - 0.2) < 1e-6
     assert room.roughness(room.pixels("Denoised")) < 0.5 * room.roughness(room.pixels("First Render"))
+def pressed_again_it_learns_from_two_seeds_again(folder, program):
+    """The last render is then the second one of before: the other is rendered with the artist's own seed."""
+    scene = _file(folder, program, (64, 36))
+    first = room.composite(scene)
+    for _ in range(2):
+        assert bpy.ops.n2n.denoise(write_still=False) == {"FINISHED"}
+        assert not room.same(room.pixels("First Render"), room.pixels("Rendered"), 0.01)
+    assert room.same(room.pixels("Rendered"), first)
+
+
+def a_last_render_of_another_frame_is_none_to_learn_from(folder, program):
+    scene = _file(folder, program, (64, 36))
+    box = bpy.data.objects["Box"]
+    for frame, x in ((1, -1), (3, 1)):
+        box.location.x = x
+        box.keyframe_insert("location", index=0, frame=frame)
+    scene.frame_set(3)
+    of_this_frame = room.composite(scene)
+    scene.frame_set(1)
+    bpy.ops.render.render()
+    scene.frame_set(3)
+    assert bpy.ops.n2n.denoise(write_still=False) == {"FINISHED"}
+    assert room.same(room.pixels("First Render"), of_this_frame)
+
+
+def another_engine_is_said_before_anything_is_rendered(folder, program):
+    scene = _file(folder, program, (64, 36))
+    scene.render.engine = "BLENDER_WORKBENCH"
+    assert "Cycles" in room.sentence(bpy.ops.n2n.denoise, write_still=False)

@@ -115,3 +115,15 @@ def a_setting_that_changes_meanwhile_does_not_mix_frames(folder):
     _, problem = _to_the_end(steps)
     assert "strength" in problem, problem
     assert not os.path.exists(f"{folder}/denoised/frame_0003.exr")
+
+
+def a_scene_that_is_renamed_while_it_renders_has_its_settings_back(folder):
+    scene = _shot(folder)
+    scene.cycles.use_denoising = True
+    ui = room.addon()
+    place = ui.scenes.Place(scene)
+    with ui.rendering._as(place, ui.rendering.Variant(second=True, each_frame=True, vectors=True)):
+        assert scene.cycles.seed != 0 and not scene.render.use_compositing
+        scene.name = "Another"
+    assert (scene.cycles.seed, scene.cycles.use_animated_seed) == (0, False)
+    assert scene.cycles.use_denoising and scene.render.use_compositing and not scene.view_layers[0].use_pass_vector
