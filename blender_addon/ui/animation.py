@@ -7,7 +7,6 @@ import tempfile
 
 import bpy
 
-from ..process.errors import Problem
 from . import composite, estimate, frames, jobs, learning, looks, models, rendering, scenes, session
 from .denoise import QUALITIES, ask_denoise, told
 from .jobs import Job
@@ -47,9 +46,9 @@ class N2N_OT_denoise_animation(Job, bpy.types.Operator):
                 yield from {"FAST": _fast, "BETTER": _better, "BEST": _best}[quality](shot, todo)
             yield from _finish(shot)
         finally:
-            with contextlib.suppress(Problem):  # a scene that is gone has no current frame
-                if place().frame_current != before:
-                    place().frame_set(before)
+            scene = place.still_there()
+            if scene and scene.frame_current != before:
+                scene.frame_set(before)
         said = place().n2n.said if quality == "BEST" and todo else ""
         folder = os.path.dirname(plan[0].denoised)
         counted = f"{unfinished} frame(s) denoised, {len(plan) - unfinished} were there already: {folder}"
@@ -62,6 +61,9 @@ class _Shot:
     def __init__(self, context, place, plan, made):
         self.context, self.place, self.plan, self.made = context, place, plan, made
         self.renders = made["frames"] == "rendered"
+        numbers = [frame.number for frame in plan]
+        neighbors = any(later - earlier == 1 for earlier, later in zip(numbers, numbers[1:], strict=False))
+        self.reach = REACH if neighbors else 0  # motion leads from a frame to the next one, not over those between
 
     def scene(self):
         """As it is now; raises Problem where its settings are not those that the job began with."""
@@ -97,7 +99,7 @@ def _better(shot, todo):
         inputs=[frame.noisy for frame in shot.plan],
         output=os.path.dirname(shot.plan[0].denoised),
         model=model,
-        temporal=REACH,
+        temporal=shot.reach,
         device=preferences().device or "auto",
         strength=scene.n2n.strength,
         prefilter={"AUTO": None, "ON": True, "OFF": False}[scene.n2n.prefilter],
@@ -113,9 +115,9 @@ def _best(shot, todo):
     yield from _render_all(shot)
     shot.scene()
     firsts, seconds = zip(*(frame.renders for frame in shot.plan), strict=True)
-    folder, reach = os.path.dirname(shot.plan[0].denoised), REACH if len(shot.plan) > 1 else 0
+    folder = os.path.dirname(shot.plan[0].denoised)
     with looks.shown(shot.context, shot.place) as show:
-        made = yield from learning.learn(shot.place, firsts, seconds, folder, show, temporal=reach)
+        made = yield from learning.learn(shot.place, firsts, seconds, folder, show, temporal=shot.reach)
     learning.tell(shot.place(), made)
 
 

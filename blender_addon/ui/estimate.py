@@ -71,5 +71,10 @@ def animation(scene, quality: str, frames: int, renders: int) -> list[Part]:
     rendering = [Part("rendering", _render_seconds(scene, renders))] if renders else []
     if quality == "BEST":
         return [*rendering, *_learning(scene, "paint with neighbors", size)]
-    key = denoise_key(scene.n2n.model) if quality == "FAST" else work_key("neighbors")
-    return [*rendering, Part("denoising", rates.seconds(key, size))]
+    if quality == "BETTER":
+        return [*rendering, Part("denoising", rates.seconds(work_key("neighbors"), size))]
+    denoising = Part("denoising", rates.seconds(denoise_key(scene.n2n.model), size))
+    if not rendering:
+        return [denoising]
+    each = rendering[0].seconds, denoising.seconds  # frame by frame: one part
+    return [Part("rendering and denoising", None if None in each else sum(each))]

@@ -63,7 +63,7 @@ def plan(scene, quality: str) -> list[Frame]:
         noisy = _existing(scene.n2n.frames, numbers)
         second = _existing(scene.n2n.second_frames, numbers) if quality == "BEST" else [""] * len(numbers)
     return [
-        Frame(number, first, other if quality == "BEST" else "", os.path.join(folder, DENOISED[quality], _name(number)))
+        Frame(number, first, other if quality == "BEST" else "", os.path.join(folder, DENOISED[quality], os.path.basename(first)))
         for number, first, other in zip(numbers, noisy, second, strict=True)
     ]
 

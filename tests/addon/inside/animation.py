@@ -202,3 +202,34 @@ def frames_go_to_the_output_path_in_the_scenes_format(folder):
     before = _files(folder)
     assert bpy.ops.n2n.denoise_animation() == {"FINISHED"}
     assert _files(folder) == before
+
+
+def frames_that_were_rendered_before_keep_their_names(folder):
+    """Whatever the quality; run again, nothing is done again."""
+    scene = _shot(folder)
+    assert bpy.ops.n2n.denoise_animation() == {"FINISHED"}
+    noisy, out = Path(folder) / "noisy", Path(folder) / "out"
+    names = [name.replace("frame_", "shot_") for name in NAMES]
+    for before, after in zip(NAMES, names, strict=True):
+        (noisy / before).rename(noisy / after)
+    scene.n2n.source, scene.n2n.frames, scene.n2n.output = "EXISTING", f"{noisy}/shot_####.exr", str(out)
+    for quality, kind in (("FAST", "denoised"), ("BETTER", "denoised_better")):
+        assert bpy.ops.n2n.denoise_animation(quality=quality) == {"FINISHED"}
+        assert _pictures(out, f"{kind}/") == [f"{kind}/{name}" for name in names]
+    before = _files(out)
+    assert bpy.ops.n2n.denoise_animation(quality="BETTER") == {"FINISHED"}
+    assert _files(out) == before
+
+
+def a_frame_without_neighbors_is_denoised_alone(folder):
+    scene = _shot(folder)
+    scene.frame_step = 2
+    assert bpy.ops.n2n.denoise_animation(quality="BETTER") == {"FINISHED"}
+    assert _pictures(folder, "denoised_better") == [f"denoised_better/{name}" for name in (NAMES[0], NAMES[2])]
+
+
+def frame_by_frame_is_one_part_of_the_countdown(folder):
+    """Denoising is not left over when the last frame has been rendered."""
+    scene = _shot(folder)
+    estimate = room.addon().estimate
+    assert len(estimate.animation(scene, "FAST", 3, 3)) == 1 and len(estimate.animation(scene, "BETTER", 3, 3)) == 2
