@@ -30,6 +30,7 @@ def remove_from(scene):
     compositor.remove(scene)
     editors.leave(bpy.context, scene)
     images.remove(scene)
+    scene.n2n.said, scene.n2n.suggested = "", 0
 
 
 class N2N_OT_enable_passes(bpy.types.Operator):

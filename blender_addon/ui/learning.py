@@ -110,10 +110,19 @@ def learn(place, firsts: list[str], seconds: list[str], output: str, on_look, te
         size = estimate.megapixels(scene) * len(firsts)
         session.rates().tell(estimate.work_key(kind), jobs.status["countdown"].passed(), size)
         session.rates().tell(estimate.work_key(f"read to {kind}"), took.get("reading", 0.0), size)
-        made["kept"] = keep_model(scene, made)
+        made["kept"] = _kept(scene, made)
         return made
     finally:
         shutil.rmtree(os.path.dirname(archive), ignore_errors=True)
+
+
+def _kept(scene, made: dict) -> str:
+    """Where it cannot be kept, as in a folder that is read-only, the pictures are there all the same."""
+    try:
+        return keep_model(scene, made)
+    except (Problem, OSError) as error:
+        jobs.warn(f"What was learned was not kept for other frames: {error}")
+        return ""
 
 
 def keep_model(scene, made: dict) -> str:

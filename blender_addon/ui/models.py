@@ -15,8 +15,10 @@ WHERE = "Choose one in Render Properties > Sampling > Shot Denoise > Settings"
 
 
 def choices() -> list[tuple[str, str, str]]:
-    """(identifier, label, tooltip) of what can be chosen."""
-    return [(model["name"], label(model["name"]), _tooltip(model)) for model in session.KNOWN["models"] or _by_files()]
+    """(identifier, label, tooltip) of what can be chosen: what the process told of, and what came since then."""
+    known = {model["name"]: model for model in [*_by_files(), *session.KNOWN["models"]]}
+    found = [model for model in known.values() if not os.path.isabs(model["name"]) or os.path.exists(model["name"])]
+    return [(model["name"], label(model["name"]), _tooltip(model)) for model in found]
 
 
 def _by_files() -> list[dict]:

@@ -65,7 +65,7 @@ def is_missing() -> bool:
 
 def can_learn() -> bool:
     """Whether an n2n-render is installed here; only the process itself knows whether it has PyTorch."""
-    return _can(LEARNS)
+    return preferences().engine != "BUNDLED" and _can(LEARNS)
 
 
 def stop():

@@ -162,3 +162,36 @@ def a_worker_that_is_killed_at_work_is_one_sentence(folder):
     assert "ended unexpectedly" in said and "killed" in said, said
     assert room.children() == before
     assert bpy.ops.n2n.denoise() == {"FINISHED"}
+
+
+def what_was_learned_and_cannot_be_kept_costs_no_picture(folder):
+    scene = room.build()
+    archive = Path(folder) / "learned.tza"
+    archive.write_bytes(b"weights")
+    made = {"learned": {"gain_db": 0.5}, "archive": str(archive)}
+    learning, jobs = room.addon().learning, room.addon().jobs
+    room.preferences().models = str(archive)  # no folder
+    assert learning._kept(scene, made) == "" and str(archive) in jobs.warnings[-1]
+    room.preferences().models = f"{folder}/library"
+    assert Path(learning._kept(scene, made)).read_bytes() == b"weights"
+
+
+def what_is_inside_the_extension_does_not_learn(folder):
+    room.build()
+    program = Path(folder) / "n2n-render"
+    program.write_text("")
+    room.preferences().program = str(program)
+    assert room.addon().session.can_learn()
+    room.preferences().engine = "BUNDLED"
+    assert not room.addon().session.can_learn()
+
+
+def a_model_that_came_since_is_in_the_menu(folder):
+    room.denoised_room()
+    room.preferences().models = folder
+    model = Path(folder) / "shot.tza"
+    room.addon().session.KNOWN["models"] = room.addon().models._by_files()
+    model.write_bytes(b"")
+    assert str(model) in [identifier for identifier, _, _ in room.addon().models.choices()]
+    model.unlink()
+    assert str(model) not in [identifier for identifier, _, _ in room.addon().models.choices()]
