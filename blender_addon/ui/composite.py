@@ -38,15 +38,16 @@ def run(context, place, frame: str, picture: str, exact: bool = False):
     if place().render.use_multiview:
         return False
     with contextlib.ExitStack() as stack:
+        stack.callback(forget_copies)
         scene = place()
+        image = bpy.data.images.load(frame)
+        image[COPY] = True
         copy = scene.copy()
         copy[COPY] = True
-        stack.callback(forget_copies)
         tree = versions.own_compositor_tree(copy) if scene.render.use_compositing else None
         tree = tree or versions.plain_compositor_tree(copy)
-        copy.render.use_compositing = True
-        image = bpy.data.images.load(frame)
-        tree[COPY] = image[COPY] = True
+        copy.render.use_compositing, copy.render.use_sequencer = True, False
+        tree[COPY] = True
         if not _replace_render_layers(tree, (None, scene, copy), image):
             return False
         copy.n2n.after_render = False

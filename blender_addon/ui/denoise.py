@@ -167,10 +167,10 @@ def _learned(context, place, folder):
 
 
 def _first_render(place, path):
-    """A generator: whether the last render can be learned from; it is then at `path`. Without passes, or of another frame, it
-    cannot.
+    """A generator: whether the last render can be learned from; it is then at `path`. Without passes, or of what was
+    changed since, it cannot.
     """
-    if not rendering.is_of_this_frame(place()):
+    if not rendering.is_of_this_scene(place()):
         return False
     try:
         rendering.save(place(), path)

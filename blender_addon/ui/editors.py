@@ -144,6 +144,7 @@ def _show_the_render():
     """A timer of Blender's, on the main thread: the render has begun."""
     scene = bpy.data.scenes.get(_begun["scene"])
     if scene is not None:
+        scene.n2n.said, scene.n2n.suggested = "", 0  # they were of the render before
         for window in leave(bpy.context, scene):
             _give_back(window)
         _note(bpy.context)

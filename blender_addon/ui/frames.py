@@ -62,8 +62,9 @@ def plan(scene, quality: str) -> list[Frame]:
     else:
         noisy = _existing(scene.n2n.frames, numbers)
         second = _existing(scene.n2n.second_frames, numbers) if quality == "BEST" else [""] * len(numbers)
+    out = os.path.join(folder, DENOISED[quality])
     return [
-        Frame(number, first, other if quality == "BEST" else "", os.path.join(folder, DENOISED[quality], os.path.basename(first)))
+        Frame(number, first, other if quality == "BEST" else "", os.path.join(out, os.path.basename(first)))
         for number, first, other in zip(numbers, noisy, second, strict=True)
     ]
 
@@ -119,14 +120,23 @@ def whose(scene) -> dict:
 
 
 def rendered_with(scene) -> dict:
-    return {**whose(scene), "kind of render": RENDERED}
+    """What renders of one folder must have alike."""
+    render = scene.render
+    size = [render.resolution_x, render.resolution_y, render.resolution_percentage]
+    return {
+        **whose(scene),
+        "kind of render": RENDERED,
+        "number of samples": scene.cycles.samples,
+        "resolution": size,
+        "motion blur": render.use_motion_blur,
+    }
 
 
 def made_with(scene, quality: str) -> dict:
     chosen, model = scene.n2n, models.path_of(scene.n2n.model)
     return {
         **whose(scene),
-        "frames": chosen.frames if chosen.source == "EXISTING" else "rendered",
+        "frames": "rendered" if chosen.source == "RENDER" else " and ".join(_patterns(chosen, quality)),
         "quality": quality,
         "model": model,
         "model time": os.path.getmtime(model) if os.path.exists(model) else 0.0,
@@ -134,6 +144,10 @@ def made_with(scene, quality: str) -> dict:
         "prefilter": chosen.prefilter,
         "keep noisy": chosen.keep_noisy,
     }
+
+
+def _patterns(chosen, quality: str) -> list[str]:
+    return [chosen.frames, chosen.second_frames] if quality == "BEST" else [chosen.frames]
 
 
 def refuse_change(made: dict, scene):

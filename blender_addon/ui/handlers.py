@@ -43,8 +43,23 @@ def frame_ends(scene, *_):
 
 
 @persistent
+def scene_changes(scene, graph):
+    """Nothing that is only selected; of settings the renders' own records know. What a job puts into the compositor makes
+    Blender look at all of the scene again, and changes nothing of it.
+    """
+    if jobs.is_settling() and any(isinstance(update.id, bpy.types.Scene) for update in graph.updates):
+        return
+    for update in graph.updates:
+        shows = update.is_updated_transform or update.is_updated_geometry or update.is_updated_shading
+        if shows and not isinstance(update.id, bpy.types.Scene | bpy.types.NodeTree):
+            rendering.change(scene)
+            return
+
+
+@persistent
 def after_render(scene, *_):
     """In the interface this is called in the render's thread: only a timer is set here."""
+    rendering.is_over(scene)
     if not scene.n2n.after_render or jobs.is_running():
         return
     _rendered["scene"] = scene.name
@@ -62,13 +77,14 @@ def after_load(*_):
     composite.forget_copies()
     for scene in bpy.data.scenes:
         kept = images.of_kind(scene, images.DENOISED, images.RENDERED, images.FIRST)
-        if not all(os.path.isfile(bpy.path.abspath(image.filepath)) for image in kept):
+        if not all(image.packed_file or os.path.isfile(bpy.path.abspath(image.filepath)) for image in kept):
             compositor.mute(scene, True)
 
 
 HANDLERS = (
     ("render_pre", frame_begins),
     ("render_post", frame_ends),
+    ("depsgraph_update_post", scene_changes),
     ("render_complete", after_render),
     ("load_post", after_load),
 )

@@ -21,10 +21,17 @@ REDRAW_S = 0.2
 IDLE = {"running": False, "wants_to_end": False, "blocking": False, "title": "", "text": "", "countdown": Countdown([Part("")])}
 status, warnings = dict(IDLE), []
 _steps = []  # of the job in hand
+SETTLED_S = 1.0  # after a job Blender has seen all that it has changed
+_ended = {"at": 0.0}
 
 
 def is_running() -> bool:
     return status["running"]
+
+
+def is_settling() -> bool:
+    """Whether a job runs, or has just run."""
+    return is_running() or time.monotonic() < _ended["at"] + SETTLED_S
 
 
 def cancel():
@@ -178,6 +185,7 @@ class Job:
 
     def _end(self, context):
         stop()
+        _ended["at"] = time.monotonic()
         for sentence in warnings:
             self.report({"WARNING"}, sentence)
         if self._timer is not None:

@@ -15,7 +15,18 @@ from . import jobs, models, session, versions
 SECOND_SEED = 7919  # on top of the artist's: far from what an animated seed adds in a shot
 VECTOR_SAMPLES = 4  # motion at the first hit has little noise
 MEASURED = {"started": 0.0, "ours": False}  # of the frame in hand
-_last = {}  # scene → (frame, seed) of its last render
+_last = {}  # scene → _Render of its last one
+_changed = set()  # scenes that were changed since
+
+
+@dataclass(frozen=True)
+class _Render:
+    """What was rendered."""
+
+    frame: int
+    seed: int | None
+    samples: int | None
+    only_vectors: bool
 
 
 @dataclass(frozen=True)
@@ -34,7 +45,8 @@ class Variant:
 
 def _settings(scene, variant: Variant) -> list[tuple]:
     """(owner, name, value) of what is set while a frame is rendered. Owners are names: undo replaces what they stand for."""
-    found = [("cycles", "use_denoising", False), ("render", "use_compositing", False)]  # both are done afterwards
+    # All three come afterwards, or would show something else.
+    found = [("cycles", "use_denoising", False), ("render", "use_compositing", False), ("render", "use_sequencer", False)]
     for layer in scene.view_layers:
         found.append((f"cycles of {layer.name}", "denoising_store_passes", True))
         if variant.vectors:
@@ -63,13 +75,19 @@ def _owner(scene, name: str):
 def _as(place, variant: Variant | None):
     """The scene's settings, changed for a render and then as they were. None: F12 itself."""
     before = []
+    curves = [curve for curve in versions.curves_of(place(), "cycles.seed") if not curve.mute] if variant else []
     try:
+        for curve in curves:  # else it would win
+            curve.mute = True
         for owner, name, value in _settings(place(), variant) if variant else ():
             holder = _owner(place(), owner)
             before.append((owner, name, getattr(holder, name)))
             setattr(holder, name, value)
         yield
     finally:
+        for curve in curves:
+            with contextlib.suppress(ReferenceError):  # undo has brought it back as it was
+                curve.mute = False
         scene = place.still_there()
         for owner, name, value in reversed(before) if scene else ():
             holder = _owner(scene, owner)
@@ -87,6 +105,8 @@ def what_is_missing(scene) -> tuple[str, str, str] | None:
         return "The chosen model is not there", "Choose another one", ""
     if scene.render.engine != "CYCLES":
         return "The render engine is not Cycles", "Only Cycles renders the passes that denoising needs", "n2n.use_cycles"
+    if scene.render.use_sequencer and scene.sequence_editor and versions.has_strips(scene):
+        return "The Sequencer's strips are rendered instead of the scene", "Switch Output > Post Processing > Sequencer off", ""
     return None
 
 
@@ -146,19 +166,23 @@ def render_to(context, place, frame: int | None, variant: Variant, path: str):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     partial = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}")
     try:
-        save(place(), partial)
+        save(place(), partial, variant.only_vectors)
         os.replace(partial, path)
     finally:
         if os.path.exists(partial):
             os.unlink(partial)
 
 
-def save(scene, path: str):
-    """Writes the last render with all its view layers and passes. Raises Problem when there is none."""
+def save(scene, path: str, vectors: bool = False):
+    """Writes the last render with all its view layers and passes. Raises Problem when there is none; vectors: also one that was
+    made for the Vector pass only.
+    """
     image = bpy.data.images.get("Render Result")
     hint = "Render the scene (F12), then press Denoise"
     if image is None:
         raise Problem("Nothing has been rendered yet", hint)
+    if scene.name in _last and _last[scene.name].only_vectors and not vectors:
+        raise Problem("The last render was made for an animation's motion only", hint)
     with versions.multilayer_settings(scene):
         try:
             image.save_render(path, scene=scene)
@@ -176,18 +200,34 @@ def save(scene, path: str):
 def begin(scene):
     """A frame's rendering begins. In the interface this is called in the render's thread: nothing of Blender's is changed."""
     MEASURED["started"] = time.perf_counter()
-    _last[scene.name] = scene.frame_current, getattr(scene, "cycles", None) and scene.cycles.seed
+    cycles = getattr(scene, "cycles", None)
+    seed, samples = (cycles.seed, cycles.samples) if cycles else (None, None)
+    _last[scene.name] = _Render(scene.frame_current, seed, samples, MEASURED["ours"])
 
 
-def is_of_this_frame(scene) -> bool:
-    """Whether the last render is of the frame that the scene is at."""
-    return _last.get(scene.name, (scene.frame_current,))[0] == scene.frame_current
+def is_over(scene):
+    """Until something changes, the last render shows the scene."""
+    _changed.discard(scene.name)
+
+
+def change(scene):
+    """Something that renders show is not what it was."""
+    _changed.add(scene.name)
+
+
+def is_of_this_scene(scene) -> bool:
+    """Whether the last render shows the scene as it is now, at the frame and with the samples that it has now, as far as is
+    known: nothing is of one from before the extension was switched on.
+    """
+    last = _last.get(scene.name)
+    now = scene.frame_current, scene.cycles.samples, False
+    return last is None or ((last.frame, last.samples, last.only_vectors) == now and scene.name not in _changed)
 
 
 def other_seed(scene) -> Variant:
     """What renders with another seed than the last render, which may be the second one of an earlier time."""
-    _, last = _last.get(scene.name, (None, scene.cycles.seed))
-    return Variant(second=last != _second_seed(scene))
+    last = _last.get(scene.name)
+    return Variant(second=last is None or last.seed != _second_seed(scene))
 
 
 def _second_seed(scene) -> int:

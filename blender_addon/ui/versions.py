@@ -49,6 +49,26 @@ def make_compositor_tree(scene):
     return tree
 
 
+def curves_of(scene, path: str) -> list:
+    """Drivers and F-curves of a property of the scene."""
+    data = scene.animation_data
+    if data is None:
+        return []
+    action = data.action
+    if action is None or hasattr(action, "fcurves"):
+        curves = list(action.fcurves) if action else []
+    else:  # 5.0: in layers
+        bags = [bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags]
+        curves = [curve for bag in bags for curve in bag.fcurves]
+    return [curve for curve in (*data.drivers, *curves) if curve.data_path == path]
+
+
+def has_strips(scene) -> bool:
+    """Whether the Sequencer holds anything; 5.0 calls strips what were sequences."""
+    editor = scene.sequence_editor
+    return bool(editor.strips if hasattr(editor, "strips") else editor.sequences)
+
+
 def plain_compositor_tree(scene_copy):
     """A new tree of a copied scene that shows the first view layer as it is, whatever tree it has."""
     if not COMPOSITOR_IS_A_GROUP:

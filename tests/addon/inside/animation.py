@@ -233,3 +233,16 @@ def frame_by_frame_is_one_part_of_the_countdown(folder):
     scene = _shot(folder)
     estimate = room.addon().estimate
     assert len(estimate.animation(scene, "FAST", 3, 3)) == 1 and len(estimate.animation(scene, "BETTER", 3, 3)) == 2
+
+
+def renders_of_other_settings_are_not_mixed_in(folder):
+    scene = _shot(folder)
+    assert bpy.ops.n2n.denoise_animation(quality="FAST") == {"FINISHED"}
+    before = _files(folder)
+    for holder, name, value in ((scene.cycles, "samples", 4), (scene.render, "resolution_percentage", 50)):
+        kept = getattr(holder, name)
+        setattr(holder, name, value)
+        said = sentence(bpy.ops.n2n.denoise_animation, quality="BETTER")
+        assert f"{folder}/noisy" in said and ("samples" in said or "resolution" in said), said
+        setattr(holder, name, kept)
+    assert {name for name in _files(folder) if name.endswith(".exr")} == {name for name in before if name.endswith(".exr")}

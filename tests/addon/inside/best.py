@@ -138,6 +138,8 @@ def other_views_are_learned_from(folder, program):
     assert _rendering_settings(scene) == before and bpy.data.filepath == f"{folder}/shot.blend"
     assert abs(bpy.data.objects["Box"].location.x - 0.2) < 1e-6
     assert room.roughness(room.pixels("Denoised")) < 0.5 * room.roughness(room.pixels("First Render"))
+
+
 def pressed_again_it_learns_from_two_seeds_again(folder, program):
     """The last render is then the second one of before: the other is rendered with the artist's own seed."""
     scene = _file(folder, program, (64, 36))
@@ -167,3 +169,27 @@ def another_engine_is_said_before_anything_is_rendered(folder, program):
     scene = _file(folder, program, (64, 36))
     scene.render.engine = "BLENDER_WORKBENCH"
     assert "Cycles" in room.sentence(bpy.ops.n2n.denoise, write_still=False)
+
+
+def what_was_changed_since_the_render_is_rendered_again(folder, program):
+    """The old render shows another scene: it would be averaged with the new one."""
+    scene = _file(folder, program, (64, 36))
+    old = room.composite(scene)
+    bpy.data.objects["Box"].location.x = 0.8
+    bpy.context.view_layer.update()
+    assert bpy.ops.n2n.denoise(write_still=False) == {"FINISHED"}
+    first = room.pixels("First Render")
+    assert not room.same(first, old, 0.01)
+    scene.n2n.quality = "FAST"
+    assert room.same(room.composite(scene), room.pixels("Denoised")), "the first render is that of the scene as it is now"
+
+
+def a_driven_seed_is_another_one_in_the_second_render(folder, program):
+    """As artists do who write #frame into the seed: a driver would win over what is set."""
+    scene = _file(folder, program, (64, 36))
+    driver = scene.driver_add("cycles.seed")
+    driver.driver.expression = "frame"
+    bpy.ops.render.render()
+    assert bpy.ops.n2n.denoise(write_still=False) == {"FINISHED"}
+    assert not room.same(room.pixels("First Render"), room.pixels("Rendered"), 0.01)
+    assert not driver.mute

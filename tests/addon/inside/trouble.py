@@ -195,3 +195,16 @@ def a_model_that_came_since_is_in_the_menu(folder):
     assert str(model) in [identifier for identifier, _, _ in room.addon().models.choices()]
     model.unlink()
     assert str(model) not in [identifier for identifier, _, _ in room.addon().models.choices()]
+
+
+def strips_of_the_sequencer_are_no_render(folder):
+    scene = room.build()
+    editor = scene.sequence_editor_create()
+    strips = editor.strips if hasattr(editor, "strips") else editor.sequences
+    length = {"length": 10} if bpy.app.version >= (5, 0, 0) else {"frame_end": 10}
+    strips.new_effect("Color", "COLOR", channel=1, frame_start=1, **length)
+    scene.n2n.output = folder
+    assert "Sequencer" in sentence(bpy.ops.n2n.denoise_animation)
+    scene.render.use_sequencer = False
+    bpy.ops.render.render()
+    assert bpy.ops.n2n.denoise(write_still=False) == {"FINISHED"}
