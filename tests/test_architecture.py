@@ -38,7 +38,7 @@ ALLOWED = {
     "online": FREE | {"frame", "io", "network", "engines", "denoise", "guides", "judge", "learn", "sample", "online"},
     "demo": FREE | {"frame", "io", "denoise", "sample", "train", "adapt", "evaluate", "demo"},
     # callers
-    "serve": FREE | {"frame", "io", "network", "engines", "denoise", "adapt", "export", "serve"},
+    "serve": FREE | {"frame", "io", "network", "engines", "denoise", "adapt", "sample", "export", "serve"},
     "cli": None,
     "api": None,
     "loaded": {"errors", "schema", "config", "frame", "engines", "denoise"},

@@ -93,7 +93,7 @@ def _models(operator, context):
 
 
 class N2N_OT_choose_model(bpy.types.Operator):
-    """Choose what denoises: Open Image Denoise's weights, or what you have trained"""
+    """Choose what denoises: Open Image Denoise's weights, or what was learned"""
 
     bl_idname, bl_label, bl_options = "n2n.choose_model", "Model", {"REGISTER", "UNDO"}
     kept = []

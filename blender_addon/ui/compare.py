@@ -101,10 +101,10 @@ def refresh(scene) -> bool:
     return True
 
 
-def show_result(context, scene):
-    """What there is now, compared where that is switched on."""
+def show_result(context, scene, fit: bool = False):
+    """What there is now, compared where that is switched on. fit: see editors.show."""
     compared = refresh(scene)
-    editors.show(context, images.of_layer(scene, images.COMPARE) if compared else images.picture_to_show(scene))
+    editors.show(context, images.of_layer(scene, images.COMPARE) if compared else images.picture_to_show(scene), fit)
 
 
 def _pictures(scene) -> tuple:

@@ -74,7 +74,7 @@ class N2N_OT_denoise(Job, bpy.types.Operator):
             composites = (scene.n2n.composite or writes) and composite.does_something(scene)
             yield from _composite_again(context, place, composites)
             seconds["composite"] = lap()
-            compare.show_result(context, place())
+            compare.show_result(context, place(), fit=quality == "BEST")  # the learning was shown in another size
             if writes:
                 self.report({"INFO"}, f"Wrote {saving.write_output(place())}")
         finally:

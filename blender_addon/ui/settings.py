@@ -32,7 +32,7 @@ class Settings(bpy.types.PropertyGroup):
     model: StringProperty(
         name="Model",
         default="oidn-large",
-        description="What denoises: Open Image Denoise's weights, or a model trained on this shot",
+        description="What denoises: Open Image Denoise's weights, or what was learned",
     )
     strength: FloatProperty(
         name="Strength",
