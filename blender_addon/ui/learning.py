@@ -16,6 +16,7 @@ from .settings import preferences
 
 TRAINS_ON = ("cpu", "cuda", "mps")  # of the devices that can be chosen; others are Open Image Denoise's own
 DOUBLING_DB = 1.4  # that twice the samples give a denoised picture: README, "Results"; docs/adapt.md
+MOST_ADAPTIVE = 128  # samples of other views, which are all taken
 WORTH_SAYING_DB = 0.1
 GOOD_DB = 40.0  # expected PSNR on T: hard to tell from a clean picture without flipping between both
 STAGES = {
@@ -36,16 +37,19 @@ def check_program():
 
 
 def sample_views(scene, folder: str):
-    """A generator: views around the camera, each with two seeds, rendered by a Blender of its own from a copy of the file, as
-    many samples as the scene's; returns their folder.
+    """A generator: views around the camera, each with two seeds, rendered by a Blender of its own from a copy of the file, with
+    as many samples as the scene's; returns their folder.
     """
+    samples = scene.cycles.samples
+    if scene.cycles.use_adaptive_sampling:  # then the scene's are a limit that few pixels reach
+        samples = min(samples, MOST_ADAPTIVE)
     copy, out = os.path.join(folder, "views.blend"), os.path.join(folder, "views")
     bpy.ops.wm.save_as_mainfile(filepath=copy, copy=True, check_existing=False)
     steps = session.worker_for(session.LEARNS).ask(
         "sample",
         scene=copy,
         out=out,
-        spp=scene.cycles.samples,
+        spp=samples,
         views=scene.n2n.views + 1,
         scene_name=scene.name,
         blender=bpy.app.binary_path or None,
