@@ -7,6 +7,7 @@ A build that fails leaves no archive, and an older one as it was.
 
 import argparse
 import json
+import os
 import platform
 import re
 import shutil
@@ -105,7 +106,8 @@ def _download(folder: Path, target: str, python: str) -> str:
     tags = [word for tag in PLATFORMS[target] for word in ("--platform", tag)]
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "download", "--no-deps"]
     command += ["--only-binary=:all:", *tags, "--python-version", python, "--dest", str(folder), *wanted]
-    done = subprocess.run(command, capture_output=True, text=True)
+    ours = {name: value for name, value in os.environ.items() if name != "PIP_CONSTRAINT"}  # that is for other environments
+    done = subprocess.run(command, capture_output=True, text=True, env=ours)
     if not done.returncode:
         return ""
     missing = re.search(r"No matching distribution found for (\S+)", done.stderr)

@@ -1,4 +1,4 @@
-"""What the tests of `serve` share: the process that is asked, and a small noisy file."""
+"""What the tests of `serve` share: the process that is asked, and a small noisy_file file."""
 
 import json
 import queue
@@ -74,13 +74,13 @@ def served(start_serving):
 
 
 @pytest.fixture
-def noisy(tmp_path):
+def noisy_file(tmp_path):
     write_frame(tmp_path / "noisy.exr", noisy_frame(true_frame(72, 96), 1))
     return tmp_path / "noisy.exr"
 
 
-def denoise(noisy, **more):
-    return {"do": "denoise", "model": "oidn-small", "device": "cpu", "input": str(noisy), **more}
+def denoise(noisy_file, **more):
+    return {"do": "denoise", "model": "oidn-small", "device": "cpu", "input": str(noisy_file), **more}
 
 
 def picture(path):

@@ -69,14 +69,14 @@ def bare(start_serving):
     return start_serving("-c", BARE)
 
 
-def test_the_extensions_own_runtime_does_all_but_learning(bare, noisy, tmp_path):
+def test_the_extensions_own_runtime_does_all_but_learning(bare, noisy_file, tmp_path):
     rendered, second = write_moving(tmp_path / "noisy", 1), write_moving(tmp_path / "second", 2)
     sharp = tmp_path / "sharp.exr"
     write_frame(sharp, read_frame(rendered / "f_0001.exr", ("vector",)))
     requests = [
         {"do": "describe", "training": True},
-        {"do": "check", "model": "oidn-small", "inputs": [str(noisy)]},
-        denoise(noisy, output=str(tmp_path / "out.exr"), average=2),
+        {"do": "check", "model": "oidn-small", "inputs": [str(noisy_file)]},
+        denoise(noisy_file, output=str(tmp_path / "out.exr"), average=2),
         {"do": "vectors", "source": str(sharp), "into": [str(rendered / "f_0001.exr")]},
         {
             "do": "frames",
@@ -109,7 +109,7 @@ def test_the_extensions_own_runtime_does_all_but_learning(bare, noisy, tmp_path)
     assert not (tmp_path / "shot").exists()
 
 
-def test_a_pytorch_that_cannot_be_loaded_is_told_of_and_all_else_works(noisy, start_serving, tmp_path, monkeypatch):
+def test_a_pytorch_that_cannot_be_loaded_is_told_of_and_all_else_works(noisy_file, start_serving, tmp_path, monkeypatch):
     """As where a library of its own is missing."""
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "torch.py").write_text("raise ImportError('c10.dll was not found')")
@@ -120,8 +120,8 @@ def test_a_pytorch_that_cannot_be_loaded_is_told_of_and_all_else_works(noisy, st
     assert found["event"] == "done" and found["training"] is None, found
     assert found["engines"] and "torch" not in found["engines"]
     assert "c10.dll" in before[0]["message"]
-    served.ask(id=2, **denoise(noisy, output=str(tmp_path / "out.exr")))
+    served.ask(id=2, **denoise(noisy_file, output=str(tmp_path / "out.exr")))
     assert served.last(2)[0]["event"] == "done"
-    served.ask(id=3, do="adapt", inputs=[str(noisy)], pairs=[str(noisy)], output=str(tmp_path / "shot"))
+    served.ask(id=3, do="adapt", inputs=[str(noisy_file)], pairs=[str(noisy_file)], output=str(tmp_path / "shot"))
     found, _ = served.last(3)
     assert found["event"] == "error" and "c10.dll" in found["what"] and "Install" in found["hint"]

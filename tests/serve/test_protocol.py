@@ -17,7 +17,7 @@ from n2n_render.serve.server import Server
 
 
 @pytest.mark.slow
-def test_a_request_can_be_cancelled_before_and_while_it_runs(served, noisy, tmp_path):
+def test_a_request_can_be_cancelled_before_and_while_it_runs(served, noisy_file, tmp_path):
     write_frame(tmp_path / "large.exr", noisy_frame(true_frame(720, 1280), 1))
     served.ask(id="runs", **denoise(tmp_path / "large.exr", output=str(tmp_path / "runs.exr")))
     served.ask(id="waits", **denoise(tmp_path / "large.exr", output=str(tmp_path / "waits.exr")))
@@ -26,13 +26,13 @@ def test_a_request_can_be_cancelled_before_and_while_it_runs(served, noisy, tmp_
     served.ask(id="runs", do="cancel")
     assert served.last("runs")[0]["event"] == "cancelled"
     assert served.last("waits")[0]["event"] == "cancelled"
-    served.ask(id="next", **denoise(noisy, output=str(tmp_path / "next.exr")))
+    served.ask(id="next", **denoise(noisy_file, output=str(tmp_path / "next.exr")))
     assert served.last("next")[0]["event"] == "done"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["large.exr", "next.exr", "noisy.exr"]
 
 
 @pytest.mark.slow
-def test_what_cannot_be_done_is_an_error_and_the_process_lives_on(served, noisy, tmp_path):
+def test_what_cannot_be_done_is_an_error_and_the_process_lives_on(served, noisy_file, tmp_path):
     (tmp_path / "text.tza").write_text("not a model")
     (tmp_path / "text.exr").write_text("not an image")
     for identity, (request, expected) in enumerate(
@@ -40,11 +40,11 @@ def test_what_cannot_be_done_is_an_error_and_the_process_lives_on(served, noisy,
             ({"do": "dance"}, "dance"),
             (denoise(tmp_path / "none.exr"), "none.exr"),
             (denoise(tmp_path / "text.exr"), "text.exr"),
-            (denoise(noisy, model=str(tmp_path / "text.tza")), "text.tza"),
-            (denoise(noisy, model=str(tmp_path / "none.tza")), "none.tza"),
-            (denoise(noisy, device="toaster"), "toaster"),
-            (denoise(noisy, layers=["Nowhere"]), "Nowhere"),
-            (denoise(noisy, output=str(noisy / "folder.exr")), "noisy.exr"),
+            (denoise(noisy_file, model=str(tmp_path / "text.tza")), "text.tza"),
+            (denoise(noisy_file, model=str(tmp_path / "none.tza")), "none.tza"),
+            (denoise(noisy_file, device="toaster"), "toaster"),
+            (denoise(noisy_file, layers=["Nowhere"]), "Nowhere"),
+            (denoise(noisy_file, output=str(noisy_file / "folder.exr")), "noisy.exr"),
             ({"do": "denoise"}, "model"),
         )
     ):
@@ -55,7 +55,7 @@ def test_what_cannot_be_done_is_an_error_and_the_process_lives_on(served, noisy,
         served.send(line)
         found = served.answer()
         assert (found["id"], found["event"]) == (None, "error") and "JSON" in found["what"]
-    served.ask(id="last", do="check", model="oidn-small", inputs=[str(noisy)])
+    served.ask(id="last", do="check", model="oidn-small", inputs=[str(noisy_file)])
     assert served.last("last")[0]["event"] == "done"
 
 
@@ -78,10 +78,10 @@ def test_it_ends_with_who_asks(served, tmp_path, how):
 
 
 @pytest.mark.slow
-def test_only_answers_go_to_stdout(served, noisy):
+def test_only_answers_go_to_stdout(served, noisy_file):
     """Whatever a library prints there would break the protocol."""
     served.ask(id=1, do="describe", folders=[])
-    served.ask(id=2, **denoise(noisy))
+    served.ask(id=2, **denoise(noisy_file))
     assert served.last(1)[0]["event"] == served.last(2)[0]["event"] == "done"
     served.end()
     assert served.lines.empty()
@@ -129,14 +129,14 @@ def test_the_process_ends_with_stdin_after_any_line(served, line):
     assert served.end() == 0
 
 
-def test_a_cancelled_id_can_be_used_again(served, noisy, tmp_path):
+def test_a_cancelled_id_can_be_used_again(served, noisy_file, tmp_path):
     """Also when nothing of that id was there to cancel, and in the same breath."""
     served.ask(id=1, do="cancel")
-    served.ask(id=1, do="check", model="oidn-small", inputs=[str(noisy)])
+    served.ask(id=1, do="check", model="oidn-small", inputs=[str(noisy_file)])
     assert served.last(1)[0]["event"] == "done"
-    served.ask(id="busy", **denoise(noisy, output=str(tmp_path / "busy.exr")))
+    served.ask(id="busy", **denoise(noisy_file, output=str(tmp_path / "busy.exr")))
     for do in ("check", "cancel", "check"):
-        served.ask(id=1, do=do, **({} if do == "cancel" else {"model": "oidn-small", "inputs": [str(noisy)]}))
+        served.ask(id=1, do=do, **({} if do == "cancel" else {"model": "oidn-small", "inputs": [str(noisy_file)]}))
     assert served.last("busy")[0]["event"] == "done"
     assert [served.last(1)[0]["event"] for _ in range(2)] == ["cancelled", "done"]
 
@@ -159,11 +159,11 @@ def test_doubts_of_the_library_are_warnings_of_the_request_in_hand():
     assert answers[0]["message"] == "the file looks odd"
 
 
-def test_it_ends_when_nobody_listens(noisy):
+def test_it_ends_when_nobody_listens(noisy_file):
     process = subprocess.Popen([sys.executable, "-m", "n2n_render.serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     process.stdout.close()
     try:
-        request = {"id": 1, "do": "check", "model": "oidn-small", "inputs": [str(noisy)]}
+        request = {"id": 1, "do": "check", "model": "oidn-small", "inputs": [str(noisy_file)]}
         process.stdin.write(json.dumps(request).encode() + b"\n")
         process.stdin.flush()
         assert process.wait(timeout=TIMEOUT_S) == 0
@@ -171,14 +171,14 @@ def test_it_ends_when_nobody_listens(noisy):
         process.kill()
 
 
-def test_work_that_tells_nobody_of_its_progress_is_cancelled_too(noisy):
+def test_work_that_tells_nobody_of_its_progress_is_cancelled_too(noisy_file):
     """By what a network's every tile asks."""
     from n2n_render.denoise import load_denoiser
     from n2n_render.engines.options import EngineOptions
     from n2n_render.io.exr import ExrImage
 
     answers, denoiser = [], load_denoiser("oidn-small", EngineOptions("cpu", "oidn"))
-    frame = ExrImage.open(noisy).frame(None, denoiser.features)
+    frame = ExrImage.open(noisy_file).frame(None, denoiser.features)
     server = Server(answers.append)
 
     def describe(request, job):

@@ -98,8 +98,8 @@ def test_the_frame_that_is_worst_at_the_start_is_shown_as_rendered(served, tmp_p
     done, before = served.last(1)
     assert done["event"] == "done" and [frame["error"] is not None for frame in done["frames"]] == [True] * 3, done
     told = [one for one in before if one["event"] == "preview"]
-    noisy = picture(told[0]["noisy"])[..., :3]
-    np.testing.assert_allclose(noisy, read_frame(inputs / "f_0002.exr").color, rtol=2e-3, atol=1e-3)
+    noisy_file = picture(told[0]["noisy"])[..., :3]
+    np.testing.assert_allclose(noisy_file, read_frame(inputs / "f_0002.exr").color, rtol=2e-3, atol=1e-3)
 
 
 def test_cancelled_while_it_learns_the_folder_can_be_used_again(served, shot, tmp_path):

@@ -14,9 +14,9 @@ from n2n_render.frame.frame import Frame
 from n2n_render.io.exr import ExrImage, write_frame
 
 
-def test_denoise_is_what_the_command_does(served, noisy, tmp_path):
+def test_denoise_is_what_the_command_does(served, noisy_file, tmp_path):
     """Bit for bit, in the file and in the pictures."""
-    served.ask(id="a", **denoise(noisy, output=str(tmp_path / "out.exr"), pictures=str(tmp_path), engine="oidn"))
+    served.ask(id="a", **denoise(noisy_file, output=str(tmp_path / "out.exr"), pictures=str(tmp_path), engine="oidn"))
     found, before = served.last("a")
     assert found["event"] == "done" and found["layers"] == {"ViewLayer": 0}
     shares = [event["share"] for event in before if event["event"] == "progress"]
@@ -25,7 +25,7 @@ def test_denoise_is_what_the_command_does(served, noisy, tmp_path):
         main,
         [
             "denoise",
-            str(noisy),
+            str(noisy_file),
             "--model",
             "oidn-small",
             "--device",
@@ -39,10 +39,10 @@ def test_denoise_is_what_the_command_does(served, noisy, tmp_path):
     assert done.exit_code == 0, done.output
     ours, theirs = ExrImage.open(tmp_path / "out.exr"), ExrImage.open(tmp_path / "cli.exr")
     assert ours.frame().color.tobytes() == theirs.frame().color.tobytes()
-    assert ours.frame().color.tobytes() != ExrImage.open(noisy).frame().color.tobytes()
+    assert ours.frame().color.tobytes() != ExrImage.open(noisy_file).frame().color.tobytes()
     pictures = {kind: picture(tmp_path / f"0.{kind}.exr") for kind in ("denoised", "rendered")}
     assert np.array_equal(pictures["denoised"][..., :3], theirs.frame().color)
-    assert np.array_equal(pictures["rendered"][..., :3], ExrImage.open(noisy).frame().color)
+    assert np.array_equal(pictures["rendered"][..., :3], ExrImage.open(noisy_file).frame().color)
     assert (pictures["denoised"][..., 3] == 1).all()
 
 
@@ -86,7 +86,7 @@ def test_any_renderers_file_is_checked_and_denoised_as_blenders(start_serving, t
 
 
 def test_the_model_of_named_layers_fits_all_of_them(served, tmp_path):
-    """While of all layers the one that has most decides, and the others stay noisy, as in the command."""
+    """While of all layers the one that has most decides, and the others stay noisy_file, as in the command."""
     frame = make_frame()
     guides = [planes("A.Denoising Albedo", frame.albedo), planes("A.Denoising Normal", frame.normal, "XYZ")]
     pictures = [planes(f"{layer}.Combined", frame.color) for layer in "AB"]
@@ -98,61 +98,61 @@ def test_the_model_of_named_layers_fits_all_of_them(served, tmp_path):
 
 
 @pytest.mark.slow
-def test_strength_goes_from_noisy_to_denoised(served, noisy, tmp_path):
+def test_strength_goes_from_noisy_to_denoised(served, noisy_file, tmp_path):
     found = {}
     for strength in (0.0, 0.5, 1.0):
-        served.ask(id=strength, **denoise(noisy, output=str(tmp_path / "out.exr"), strength=strength))
+        served.ask(id=strength, **denoise(noisy_file, output=str(tmp_path / "out.exr"), strength=strength))
         assert served.last(strength)[0]["event"] == "done"
         found[strength] = ExrImage.open(tmp_path / "out.exr").frame().color
-    assert np.array_equal(found[0.0], ExrImage.open(noisy).frame().color)
+    assert np.array_equal(found[0.0], ExrImage.open(noisy_file).frame().color)
     assert np.allclose(found[0.5], (found[0.0] + found[1.0]) / 2, atol=1e-5)
     assert not np.allclose(found[0.0], found[1.0], atol=0.01)
 
 
-def test_check_says_which_file_lacks_a_pass(served, noisy, tmp_path):
-    served.ask(id=1, do="check", model="oidn-small", inputs=[str(noisy)] * 2)
+def test_check_says_which_file_lacks_a_pass(served, noisy_file, tmp_path):
+    served.ask(id=1, do="check", model="oidn-small", inputs=[str(noisy_file)] * 2)
     assert served.last(1)[0]["event"] == "done"
     bare = noisy_frame(true_frame(72, 96), 1)
     bare.albedo = None
     write_frame(tmp_path / "bare.exr", bare)
     for identity, (name, expected) in enumerate((("bare.exr", "albedo"), ("none.exr", "no such file"))):
-        served.ask(id=identity, do="check", model="oidn-small", inputs=[str(noisy), str(tmp_path / name)])
+        served.ask(id=identity, do="check", model="oidn-small", inputs=[str(noisy_file), str(tmp_path / name)])
         found, _ = served.last(identity)
         assert found["event"] == "error" and name in found["what"] and expected in found["what"] + found["hint"].lower()
 
 
-def test_what_is_read_is_never_written_over(served, noisy, tmp_path):
+def test_what_is_read_is_never_written_over(served, noisy_file, tmp_path):
     """By whatever name."""
-    before = noisy.read_bytes()
+    before = noisy_file.read_bytes()
     (tmp_path / "folder").mkdir()
     (tmp_path / "linked").symlink_to(tmp_path, target_is_directory=True)
-    (tmp_path / "link.exr").symlink_to(noisy)
-    os.link(noisy, tmp_path / "hard.exr")
+    (tmp_path / "link.exr").symlink_to(noisy_file)
+    os.link(noisy_file, tmp_path / "hard.exr")
     picture = tmp_path / "pictures" / "0.denoised.exr"
     picture.parent.mkdir()
     picture.write_bytes(before)
     model = tmp_path / "model.tza"
     model.write_bytes(b"weights")
     names = [
-        noisy,
+        noisy_file,
         tmp_path / "folder" / ".." / "noisy.exr",
         tmp_path / "linked" / "noisy.exr",
         tmp_path / "link.exr",
         tmp_path / "hard.exr",
-        os.path.relpath(noisy),
+        os.path.relpath(noisy_file),
     ]
-    requests = [denoise(noisy, output=str(name)) for name in names]
+    requests = [denoise(noisy_file, output=str(name)) for name in names]
     requests += [
-        denoise(tmp_path / "link.exr", output=str(noisy)),
+        denoise(tmp_path / "link.exr", output=str(noisy_file)),
         denoise(picture, pictures=str(picture.parent)),
-        denoise(noisy, output=str(picture), pictures=str(picture.parent)),
-        denoise(noisy, output=str(model), model=str(model)),
-        denoise(noisy, output=str(tmp_path / "folder")),
-        denoise(noisy, output=str(tmp_path / "folder" / "best.pt"), model=str(tmp_path / "linked" / "folder")),
+        denoise(noisy_file, output=str(picture), pictures=str(picture.parent)),
+        denoise(noisy_file, output=str(model), model=str(model)),
+        denoise(noisy_file, output=str(tmp_path / "folder")),
+        denoise(noisy_file, output=str(tmp_path / "folder" / "best.pt"), model=str(tmp_path / "linked" / "folder")),
     ]
     for identity, request in enumerate(requests):
         served.ask(id=identity, **request)
         found, _ = served.last(identity)
         assert found["event"] == "error" and found["hint"], request
-    assert noisy.read_bytes() == picture.read_bytes() == before and model.read_bytes() == b"weights"
-    assert (tmp_path / "link.exr").is_symlink() and os.stat(noisy).st_nlink == 2
+    assert noisy_file.read_bytes() == picture.read_bytes() == before and model.read_bytes() == b"weights"
+    assert (tmp_path / "link.exr").is_symlink() and os.stat(noisy_file).st_nlink == 2
