@@ -11,9 +11,7 @@ from .ui import (
     choices,
     compare,
     denoise,
-    editors,
     handlers,
-    images,
     jobs,
     panel,
     saving,
@@ -25,7 +23,7 @@ from .ui import (
 MODULES = (settings, denoise, choices, animation, saving, switches, compare)
 CLASSES = tuple(cls for module in MODULES for cls in module.CLASSES)
 SETTINGS = {"n2n": settings.Settings, "n2n_compare": compare.Settings}  # of every scene
-PARTS = (panel, handlers, images, editors, compare)
+PARTS = (panel, handlers)
 REGISTERED = contextlib.ExitStack()  # what takes it all away again, in reverse
 
 

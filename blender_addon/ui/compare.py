@@ -210,15 +210,8 @@ def after_change(*_):
 HANDLERS = (("undo_post", after_change), ("redo_post", after_change), ("load_post", after_change))
 
 
-def register():
-    for name, function in HANDLERS:
-        getattr(bpy.app.handlers, name).append(function)
-
-
-def unregister():
-    for name, function in HANDLERS:
-        if function in getattr(bpy.app.handlers, name):
-            getattr(bpy.app.handlers, name).remove(function)
+def forget():
+    """The extension is switched off."""
     if bpy.app.timers.is_registered(_keep):
         bpy.app.timers.unregister(_keep)
     for scene in bpy.data.scenes:

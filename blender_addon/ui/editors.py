@@ -172,13 +172,11 @@ def before_render(scene, *_):
         bpy.app.timers.register(_show_the_render)
 
 
-def register():
-    bpy.app.handlers.render_init.append(before_render)
+HANDLERS = (("render_init", before_render),)
 
 
-def unregister():
-    if before_render in bpy.app.handlers.render_init:
-        bpy.app.handlers.render_init.remove(before_render)
+def forget():
+    """The extension is switched off."""
     if bpy.app.timers.is_registered(_show_the_render):
         bpy.app.timers.unregister(_show_the_render)
     _areas.clear()

@@ -5,7 +5,7 @@ import os
 import bpy
 from bpy.app.handlers import persistent
 
-from . import composite, compositor, estimate, images, jobs, rendering, scenes
+from . import compare, composite, compositor, editors, estimate, images, jobs, rendering, scenes
 
 DELAY_S = 0.2
 
@@ -87,6 +87,8 @@ HANDLERS = (
     ("depsgraph_update_post", scene_changes),
     ("render_complete", after_render),
     ("load_post", after_load),
+    *editors.HANDLERS,
+    *compare.HANDLERS,
 )
 
 
@@ -101,3 +103,5 @@ def unregister():
             getattr(bpy.app.handlers, name).remove(function)
     if bpy.app.timers.is_registered(_denoise):
         bpy.app.timers.unregister(_denoise)
+    editors.forget()
+    compare.forget()

@@ -6,9 +6,8 @@ import shutil
 import uuid
 
 import bpy
-from bpy.app.handlers import persistent
 
-from . import compositor, session, versions
+from . import compositor, rendering, session, versions
 
 DENOISED, RENDERED, COMPOSITED = "Denoised", "Rendered", "Composited"
 PREVIOUS = "Previous"  # the result before the last one, kept to be compared with
@@ -24,7 +23,6 @@ FILES = {  # <n>.<this>.exr of the nth layer
     PREVIOUS: "previous",
 }
 WHOLE = "denoised.exr"  # with all passes
-_frames = {}  # scene → frame of its last render
 
 
 def picture_folder(scene) -> str:
@@ -124,7 +122,7 @@ def load(title: str, path: str, scene, layer: str = ""):
             image.unpack(method="REMOVE")
         image.filepath = path
         image.reload()
-    image["n2n_layer"], image["n2n_frame"] = layer, _frames.get(scene.name, scene.frame_current)
+    image["n2n_layer"], image["n2n_frame"] = layer, rendering.frame_of(scene)
     image.alpha_mode = "PREMUL"
     versions.set_working_space(image)
     return image
@@ -183,18 +181,3 @@ def remove(scene=None):
     """All pictures of the scene, or of all scenes; their files stay."""
     for image in pictures(scene):
         bpy.data.images.remove(image)
-
-
-@persistent
-def _remember_frame(scene, *_):
-    """The artist may have gone to another frame when the render is denoised."""
-    _frames[scene.name] = scene.frame_current
-
-
-def register():
-    bpy.app.handlers.render_pre.append(_remember_frame)
-
-
-def unregister():
-    if _remember_frame in bpy.app.handlers.render_pre:
-        bpy.app.handlers.render_pre.remove(_remember_frame)

@@ -205,6 +205,12 @@ def begin(scene):
     _last[scene.name] = _Render(scene.frame_current, seed, samples, MEASURED["ours"])
 
 
+def frame_of(scene) -> int:
+    """Of the last render: the artist may have gone to another frame since."""
+    last = _last.get(scene.name)
+    return scene.frame_current if last is None else last.frame
+
+
 def is_over(scene):
     """Until something changes, the last render shows the scene."""
     _changed.discard(scene.name)
