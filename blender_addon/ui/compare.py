@@ -13,7 +13,8 @@ from bpy.app.handlers import persistent
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 
 from ..process.errors import Problem
-from . import editors, images
+from . import editors, images, looks
+from .wipe import wipe
 
 KEEP_AFTER_S = 1.0  # without a change the image is saved, so that Blender does not ask for it when it is closed
 FILE = "compare.exr"
@@ -29,6 +30,7 @@ def _switched(settings, context):
 
 def _moved(settings, context):
     refresh(settings.id_data)
+    looks.paint(settings.id_data)
 
 
 class Settings(bpy.types.PropertyGroup):
@@ -92,7 +94,7 @@ def refresh(scene) -> bool:
     if error is not None:
         _lay_over(pixels, _read(error)[..., 0], 2.0**-scene.view_settings.exposure)
     if left is not None:
-        _wipe(pixels, left, scene.n2n_compare.wipe)
+        wipe(pixels, _read(left), scene.n2n_compare.wipe)
     image = _image(scene, base)
     image.pixels.foreach_set(pixels.ravel())
     image.update()
@@ -138,17 +140,6 @@ def _read(image) -> np.ndarray:
     found = np.empty(image.size[0] * image.size[1] * 4, np.float32)
     image.pixels.foreach_get(found)
     return found.reshape(image.size[1], image.size[0], 4)
-
-
-def _wipe(pixels, left, position):
-    """The picture `left` up to the line, in place."""
-    width = pixels.shape[1]
-    line = round(position * width)
-    pixels[:, :line] = _read(left)[:, :line]
-    if 0 < line < width:
-        thick = max(width // 960, 1)
-        pixels[:, line : line + thick] = 1.0
-        pixels[:, max(line - thick, 0) : line] = (0.0, 0.0, 0.0, 1.0)  # to be seen on white, too
 
 
 def _lay_over(pixels, error, full):
@@ -305,7 +296,7 @@ def draw_in_header(row, context):
     scene, image = context.scene, context.space_data.image
     if images.of_kind(scene, images.DENOISED):
         row.operator("n2n.toggle", text="", icon=eye(image))
-    if images.kind_of(image) == images.COMPARE and scene.n2n_compare.use_wipe:
+    if images.kind_of(image) == looks.TITLE or (images.kind_of(image) == images.COMPARE and scene.n2n_compare.use_wipe):
         row.prop(scene.n2n_compare, "wipe", text="", slider=True)
 
 

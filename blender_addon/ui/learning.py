@@ -21,7 +21,7 @@ WORTH_SAYING_DB = 0.1
 GOOD_DB = 40.0  # expected PSNR on T: hard to tell from a clean picture without flipping between both
 STAGES = {
     "reading": "Reading the renders",
-    "learning": "Learning: the image of that name shows noisy, before and after",
+    "learning": "Learning: the image of that name shows noisy, and before and after with a wipe",
     "painting": "Painting with what was learned",
 }
 

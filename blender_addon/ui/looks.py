@@ -1,4 +1,6 @@
-"""Pictures of a learning network → an image that the artist can judge meanwhile: noisy, before and after, in true pixels."""
+"""Pictures of a learning network → an image that the artist can judge meanwhile, in true pixels: noisy, and beside it before
+and after, with a wipe between them.
+"""
 
 import contextlib
 import os
@@ -8,9 +10,11 @@ import numpy as np
 
 from ..process.errors import Problem
 from . import editors, images, versions
+from .wipe import wipe
 
 TITLE, FILE = "Learning", "learning.exr"
 GAP_PX = 4
+_pictures = {}  # noisy, before, after: of the last look
 
 
 @contextlib.contextmanager
@@ -18,36 +22,44 @@ def shown(context, place):
     """Yields what `learning.learn` calls with each look. The first one opens the picture; what fails costs only the look.
     At the end, however it comes, the picture goes.
     """
-    seen = []
 
     def show(look):
-        try:
-            image = _side_by_side([look[name] for name in ("noisy", "before", "after")], place())
-        except (Problem, RuntimeError, OSError):
-            return
-        if not seen:
-            editors.show(context, image, fit=True)
-        seen.append(image.name)
+        first = not _pictures
+        with contextlib.suppress(Problem, RuntimeError, OSError):
+            _pictures.update({name: _pixels(look[name]) for name in ("noisy", "before", "after")})
+            paint(place())
+            if first:
+                editors.show(context, images.of_kind(place(), TITLE)[0], fit=True)
 
     try:
         yield show
     finally:
+        _pictures.clear()
         scene = place.still_there()
         if scene:
             _forget(context, scene)
 
 
-def _side_by_side(paths, scene):
-    pictures = [_pixels(path) for path in paths]
-    height = max(picture.shape[0] for picture in pictures)
-    width = sum(picture.shape[1] for picture in pictures) + GAP_PX * (len(pictures) - 1)
-    canvas = np.zeros((height, width, 4), np.float32)
-    x = 0
-    for picture in pictures:
-        canvas[height - picture.shape[0] :, x : x + picture.shape[1]] = picture
-        x += picture.shape[1] + GAP_PX
+def paint(scene):
+    """The last look, with the wipe where the slider has it. Nothing where nothing is learned."""
+    if not _pictures:
+        return
+    wiped = _pictures["after"].copy()
+    wipe(wiped, _pictures["before"], scene.n2n_compare.wipe)
+    gap = np.zeros((wiped.shape[0], GAP_PX, 4), np.float32)
+    canvas = np.concatenate([_pictures["noisy"], gap, wiped], axis=1)
+    size = (canvas.shape[1], canvas.shape[0])
+    image = next((image for image in images.of_kind(scene, TITLE) if tuple(image.size) == size), None)
+    if image is None:
+        image = _load(canvas, scene)
+    image.pixels.foreach_set(canvas.ravel())
+    image.update()
+
+
+def _load(canvas, scene):
+    """An image that is displayed with the view transform: one that is read from a file."""
     path = os.path.join(images.picture_folder(scene), FILE)
-    drawn = bpy.data.images.new(TITLE, width, height, alpha=True, float_buffer=True)
+    drawn = bpy.data.images.new(TITLE, canvas.shape[1], canvas.shape[0], alpha=True, float_buffer=True)
     try:
         drawn.pixels.foreach_set(canvas.ravel())
         images.store(drawn, path, scene)

@@ -86,16 +86,30 @@ def an_animation_is_rendered_twice_and_learned(folder, program):
     assert len(list(Path(folder, "out", "denoised_better").glob("*.exr"))) == 3
 
 
+def before_and_after(scene):
+    """What is learned is looked at: noisy, and beside it a wipe, which the slider moves."""
+    found = []
+    for position in (0.0, 1.0):
+        scene.n2n_compare.wipe = position
+        found.append(room.pixels("Learning"))
+    after, before = (picture[:, -96:] for picture in found)
+    noisy = found[0][:, :96]
+    assert found[0].shape == (64, 2 * 96 + 4, 4) and room.roughness(noisy) > 2 * room.roughness(before)
+    assert room.same(found[0][:, :100], found[1][:, :100]) and np.isfinite(after).all()
+
+
 def cancelling_leaves_no_process_and_the_settings_as_they_were(folder, program):
     scene = _file(folder, program)
     scene.n2n.minutes = 10
     bpy.ops.render.render()
     before = _rendering_settings(scene)
     steps = room.work(room.addon().denoise.N2N_OT_denoise)
-    for found in steps:
-        if found and "Learning" in found[1]:
+    for _ in steps:
+        if "Learning" in bpy.data.images:
             break
+    before_and_after(scene)
     steps.close()
+    assert "Learning" not in bpy.data.images
     assert _rendering_settings(scene) == before
     assert not [image for image in bpy.data.images if image.get("n2n") == "Denoised"]
     scene.n2n.quality = "FAST"
