@@ -40,6 +40,7 @@ QUALITIES = [
     ("BEST", "Best", "Renders once more with another seed, and learns this shot from both"),
 ]
 SOFTER = "Softer than it could be: the render has no denoising passes. They are switched on now, for the next render"
+SOFTER_THERE = "Softer than with Cycles: other engines render no denoising passes"
 
 
 class N2N_OT_denoise(Job, bpy.types.Operator):
@@ -107,9 +108,11 @@ def _denoised(context, place, folder, quality):
     if models.needs_passes(model):
         fitting = yield from fitting_model(noisy, model)
         if fitting in PARTIAL:
-            rescue, model = SOFTER, fitting
-            jobs.warn(SOFTER)
-            choices.enable_passes(place())
+            by_cycles = place().render.engine == "CYCLES"
+            rescue, model = SOFTER if by_cycles else SOFTER_THERE, fitting
+            jobs.warn(rescue)
+            if by_cycles:
+                choices.enable_passes(place())
     try:
         answer = yield from ask_denoise(
             place(), model=model, input=noisy, pictures=folder, output=whole, average=estimate.PASSES[quality]

@@ -7,6 +7,7 @@ import uuid
 
 import bpy
 
+from ..process.place import put
 from . import compositor, rendering, session, versions
 
 DENOISED, RENDERED, COMPOSITED = "Denoised", "Rendered", "Composited"
@@ -56,7 +57,7 @@ def take_over(scene, folder: str, layers: dict[str, int], whole: str) -> dict[st
     for source, name in ((whole, WHOLE), *((os.path.join(folder, name), name) for name in names)):
         target = os.path.join(kept, name)
         if os.path.isfile(source):
-            _move(source, target)
+            put(source, target)
         elif os.path.isfile(target):
             os.remove(target)
     return load_pictures(scene, kept, layers)
@@ -76,13 +77,6 @@ def _keep_previous(scene, kept, layers):
             os.remove(os.path.join(kept, name))
     for name in names:
         os.replace(os.path.join(kept, f".{name}"), os.path.join(kept, name))
-
-
-def _move(source, target):
-    """Over file systems, too: the target is complete or as it was."""
-    partial = os.path.join(os.path.dirname(target), f".{os.path.basename(target)}")
-    shutil.move(source, partial)
-    os.replace(partial, target)
 
 
 def load_pictures(scene, folder: str, layers: dict[str, int]) -> dict[str, compositor.Images]:

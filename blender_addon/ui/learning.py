@@ -11,6 +11,7 @@ import bpy
 
 from ..process import runtime
 from ..process.errors import Problem
+from ..process.place import put
 from . import estimate, jobs, models, session
 from .settings import preferences
 
@@ -144,8 +145,7 @@ def keep_model(scene, made: dict) -> str:
         number += 1
     for suffix in ("", ".json"):
         if os.path.exists(archive + suffix):
-            shutil.copyfile(archive + suffix, f"{path}{suffix}.partial")
-            os.replace(f"{path}{suffix}.partial", path + suffix)
+            put(archive + suffix, path + suffix)
     return path
 
 

@@ -95,3 +95,18 @@ def test_a_folder_that_cannot_be_written_is_nobodys_business(process, tmp_path):
     rates = process("rates").Rates(str(tmp_path / "gone" / "rates.json"))
     rates.tell("render", 1.0, 1.0)
     assert rates.seconds("render", 2.0) == 2.0
+
+
+def test_a_file_is_put_whole_or_not_at_all(process, tmp_path, monkeypatch):
+    place = process("place")
+    source, target = tmp_path / "new", tmp_path / "there"
+    source.write_text("new")
+    target.write_text("old")
+    monkeypatch.setattr(place.os, "replace", lambda *names: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OSError):
+        place.put(str(source), str(target))
+    assert target.read_text() == "old" and [path.name for path in tmp_path.iterdir()] == ["there"]
+    monkeypatch.undo()
+    source.write_text("new")
+    place.put(str(source), str(target))
+    assert target.read_text() == "new" and [path.name for path in tmp_path.iterdir()] == ["there"]

@@ -208,3 +208,11 @@ def strips_of_the_sequencer_are_no_render(folder):
     scene.render.use_sequencer = False
     bpy.ops.render.render()
     assert bpy.ops.n2n.denoise(write_still=False) == {"FINISHED"}
+
+
+def a_render_of_another_engine_gets_no_passes_of_cycles(folder):
+    scene = room.build(passes=False)
+    bpy.ops.render.render()
+    scene.render.engine = "BLENDER_WORKBENCH"
+    assert bpy.ops.n2n.denoise(write_still=False) == {"FINISHED"}
+    assert "other engines" in scene.n2n.said and not scene.view_layers[0].cycles.denoising_store_passes
