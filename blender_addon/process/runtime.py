@@ -24,7 +24,6 @@ USUAL_PLACES = (
     "~/.local/bin/n2n-render.exe",
 )
 NEEDS_VERSION = "0.1"
-ARCHIVE = ".tza"
 SET_UP_HINT = (
     "Install n2n-render (docs/training-in-blender.md says how), and name it, its Python or its environment's folder in the "
     "add-on's preferences"
@@ -85,14 +84,6 @@ def _at(place: Path) -> list[str]:
     if not place.is_file():
         raise Problem(f"{place} is not there", SET_UP_HINT)
     return [str(place), "-m", "n2n_render"] if is_python(place) else [str(place)]
-
-
-def is_installed(named: str) -> bool:
-    """Whether there is an n2n-render outside the extension, named or found; whether it works is seen when it is asked."""
-    try:
-        return external(named) is not None
-    except Problem:
-        return False
 
 
 def is_python(program: str | Path) -> bool:

@@ -91,26 +91,9 @@ def learn(place, firsts: list[str], seconds: list[str], output: str, on_look, te
         keep_noisy=scene.n2n.keep_noisy,
         archive=None if temporal else archive,  # what takes neighbours in does not denoise single frames
     )
-
     took = {}
-
-    def told(event):
-        if not event:
-            return None
-        if event["event"] == "warning":
-            jobs.warn(event["message"])
-        elif event["event"] == "preview":
-            on_look(event)
-        elif event["event"] == "progress":
-            stage = list(STAGES).index(event["stage"])
-            if jobs.status["countdown"].at != reading + stage:
-                took[jobs.status["countdown"].part.title] = jobs.status["countdown"].passed()
-                jobs.enter(reading + stage)
-            return event["share"], STAGES[event["stage"]]
-        return None
-
     try:
-        made = yield from jobs.each(steps, told)
+        made = yield from jobs.each(steps, lambda event: _told(event, reading, took, on_look))
         scene, kind = place(), "paint with neighbors" if temporal else "paint"
         size = estimate.megapixels(scene) * len(firsts)
         session.rates().tell(estimate.work_key(kind), jobs.status["countdown"].passed(), size)
@@ -119,6 +102,24 @@ def learn(place, firsts: list[str], seconds: list[str], output: str, on_look, te
         return made
     finally:
         shutil.rmtree(os.path.dirname(archive), ignore_errors=True)
+
+
+def _told(event, reading: int, took: dict[str, float], on_look):
+    """An event of the process, as a job tells it. reading: the number of the first part; took: seconds of those that ended."""
+    if not event:
+        return None
+    if event["event"] == "warning":
+        jobs.warn(event["message"])
+    elif event["event"] == "preview":
+        on_look(event)
+    elif event["event"] == "progress":
+        stage = list(STAGES).index(event["stage"])
+        countdown = jobs.status["countdown"]
+        if countdown.at != reading + stage:
+            took[countdown.part.title] = countdown.passed()
+            jobs.enter(reading + stage)
+        return event["share"], STAGES[event["stage"]]
+    return None
 
 
 def _kept(scene, made: dict) -> str:

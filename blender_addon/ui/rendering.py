@@ -14,7 +14,7 @@ from . import jobs, models, session, versions
 
 SECOND_SEED = 7919  # on top of the artist's: far from what an animated seed adds in a shot
 VECTOR_SAMPLES = 4  # motion at the first hit has little noise
-MEASURED = {"started": 0.0, "ours": False}  # of the frame in hand
+MEASURED = {"started": 0.0, "only_vectors": False}  # of the frame in hand
 _last = {}  # scene → _Render of its last one
 _changed = set()  # scenes that were changed since
 
@@ -126,7 +126,7 @@ def render(context, place, frame: int | None = None, variant: Variant | None = N
         yield None  # the artist's own
     if frame is not None:
         place().frame_set(frame)
-    MEASURED["ours"] = variant is not None and variant.only_vectors
+    MEASURED["only_vectors"] = variant is not None and variant.only_vectors
     try:
         with _as(place, variant):
             if blocking:
@@ -136,7 +136,7 @@ def render(context, place, frame: int | None = None, variant: Variant | None = N
     except RuntimeError as error:
         raise Problem(f"The scene cannot be rendered: {str(error).strip().removeprefix('Error: ')}") from None
     finally:
-        MEASURED["ours"] = False
+        MEASURED["only_vectors"] = False
 
 
 def _render_as_job(context, scene):
@@ -202,7 +202,7 @@ def begin(scene):
     MEASURED["started"] = time.perf_counter()
     cycles = getattr(scene, "cycles", None)
     seed, samples = (cycles.seed, cycles.samples) if cycles else (None, None)
-    _last[scene.name] = _Render(scene.frame_current, seed, samples, MEASURED["ours"])
+    _last[scene.name] = _Render(scene.frame_current, seed, samples, MEASURED["only_vectors"])
 
 
 def frame_of(scene) -> int:
@@ -242,6 +242,6 @@ def _second_seed(scene) -> int:
 
 def measure_end(name: str, units: float):
     """A frame of a scene is rendered. units: see estimate.py."""
-    if MEASURED["started"] and not MEASURED["ours"]:
+    if MEASURED["started"] and not MEASURED["only_vectors"]:
         session.rates().tell(name, time.perf_counter() - MEASURED["started"], units)
     MEASURED["started"] = 0.0

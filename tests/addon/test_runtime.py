@@ -35,12 +35,12 @@ def program(path):
 
 
 def test_without_any_there_is_none(process):
-    assert process("runtime").external("") is None and not process("runtime").is_installed("")
+    assert process("runtime").external("") is None
 
 
 def test_the_path_comes_before_the_usual_places(process, tmp_path):
     usual = program(tmp_path / "home" / "n2n" / "bin" / "n2n-render")
-    assert process("runtime").external("") == [usual] and process("runtime").is_installed("")
+    assert process("runtime").external("") == [usual]
     on_path = program(tmp_path / "path" / "n2n-render")
     assert process("runtime").external("") == [on_path]
 
@@ -63,7 +63,6 @@ def test_what_was_named_and_is_not_there_is_said_and_nothing_else_is_taken(proce
         with pytest.raises(Exception, match=named) as caught:
             runtime.external(str(tmp_path / named))
         assert type(caught.value).__name__ == "Problem" and "docs/training-in-blender.md" in str(caught.value)
-        assert not runtime.is_installed(str(tmp_path / named))
 
 
 def test_nothing_is_bundled_in_a_checkout_and_n2n_render_beside_the_wheels_is(process, tmp_path, monkeypatch):
