@@ -17,6 +17,7 @@ ALLOWED = {
     "version": set(),
     "config": {"schema"},
     "frame": FREE | {"frame"},
+    "noise": FREE | {"frame", "noise"},
     "renderers": {"frame", "renderers"},  # names only: what lies where, for io/ to read
     "io": FREE | {"frame", "renderers", "io"},
     "sample": FREE | {"frame", "renderers", "io", "sample"},
@@ -26,14 +27,15 @@ ALLOWED = {
     "guides": FREE | {"frame", "io", "network", "engines", "ladder", "judge", "guides"},
     "judge": FREE | {"frame", "judge"},
     # which of several pictures is best where, it asks the judge
-    "denoise": FREE | {"frame", "io", "network", "engines", "ladder", "guides", "judge", "denoise"},
+    "denoise": FREE | {"frame", "io", "noise", "network", "engines", "ladder", "guides", "judge", "denoise"},
     # it learns from what denoising makes of the guides: a model that wants them clean must never see others
-    "learn": FREE | {"frame", "io", "network", "engines", "ladder", "denoise", "guides", "judge", "learn"},
+    "learn": FREE | {"frame", "io", "network", "engines", "ladder", "denoise", "guides", "judge", "noise", "learn"},
     # verbs
-    "train": FREE | {"frame", "io", "network", "engines", "denoise", "guides", "judge", "learn", "train"},
+    "prepare": FREE | {"frame", "io", "noise", "prepare"},
+    "train": FREE | {"frame", "io", "noise", "network", "engines", "denoise", "guides", "judge", "learn", "train"},
     "adapt": FREE | {"frame", "io", "network", "engines", "denoise", "guides", "judge", "learn", "adapt"},
     "export": FREE | {"frame", "io", "network", "engines", "ladder", "denoise", "export"},
-    "evaluate": FREE | {"frame", "io", "network", "engines", "denoise", "evaluate"},
+    "evaluate": FREE | {"frame", "io", "noise", "network", "engines", "denoise", "evaluate"},
     # verbs that put others together: it renders while it learns; it shows all of them
     "online": FREE | {"frame", "io", "network", "engines", "denoise", "guides", "judge", "learn", "sample", "online"},
     "demo": FREE | {"frame", "io", "denoise", "sample", "train", "adapt", "evaluate", "demo"},
@@ -45,7 +47,7 @@ ALLOWED = {
     "__init__": None,
     "__main__": None,
 }  # None: all of them
-VERBS = {"sample", "train", "adapt", "export", "evaluate", "online", "demo"}  # and denoise, see below
+VERBS = {"sample", "prepare", "train", "adapt", "export", "evaluate", "online", "demo"}  # and denoise, see below
 TOGETHER = {"online": {"sample"}, "demo": {"sample", "train", "adapt", "evaluate"}}
 CALLERS = {"serve"}  # beside those that may import everything
 DENOISE_VERB = {"verb", "denoise", "DenoiseOptions", "Denoised"}  # all else in denoise/ is a station

@@ -39,7 +39,7 @@ class Engine(Protocol):
         return self.precision == "bfloat16"
 
     def run(self, encoded: Image, on_progress: OnProgress | None = None) -> Image:
-        """Network input (H, W, C_in) float32, encoded and contiguous, of any size → network output (H, W, 3) float32.
+        """Network input (H, W, C_in) float32, encoded and contiguous, of any size → network output (H, W, C_out) float32.
 
         Args:
             on_progress: Is told fractions from 0 to 1, by engines that can; what it raises stops the work.

@@ -70,7 +70,7 @@ class TorchEngine(Engine):
         return image
 
     def predict(self, encoded: torch.Tensor) -> torch.Tensor:
-        """The same on the device: (H, W, C_in) float32 → (H, W, 3) float32. What torch raises comes through."""
+        """The same on the device: (H, W, C_in) float32 → (H, W, C_out) float32. What torch raises comes through."""
         rounded = torch.autocast(self.device.type, DTYPES[self.precision], enabled=self.precision != "float32")
         with torch.inference_mode(), Float32(), rounded:
             output: torch.Tensor = self.network(encoded.permute(2, 0, 1)[None])  # a view: NHWC memory is channels-last

@@ -24,6 +24,7 @@ class Kind(enum.Enum):
     MOTION = "motion"  # pixels, see frame/motion.py
     COVERAGE = "coverage"  # a fraction of the pixel, [0, 1]: alpha, and weights
     VARIANCE = "variance"  # of a radiance, [0, ∞)
+    SIGNAL = "signal"  # display-referred, [-½, ½], noisy ones beyond: photographs and slices, see frame/signal.py
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Channel:
 
 
 COLOR, ALPHA, VECTOR = "color", "alpha", "vector"
+PHOTOGRAPH, GREY = "photograph", "grey"  # signals with three channels, and with one
 FEATURES = ("albedo", "normal", "depth")  # what `--features` may name, in the order of a network's channels
 NEIGHBORS = ("neighbors_color", "neighbors_weight")  # what is taken in of neighbouring frames; no file holds it
 CHANNELS = {
@@ -48,6 +50,8 @@ CHANNELS = {
         Channel("depth", Kind.DISTANCE, 1),
         Channel(VECTOR, Kind.MOTION, 4),
         Channel("variance", Kind.VARIANCE, 3),
+        Channel(PHOTOGRAPH, Kind.SIGNAL, 3),
+        Channel(GREY, Kind.SIGNAL, 1),
         Channel("neighbors_color", Kind.RADIANCE, 3),  # weighted mean of the neighbours' noisy colours
         Channel("neighbors_weight", Kind.COVERAGE, 1),  # how many frames' samples that mean holds
     )

@@ -14,7 +14,6 @@ from ..engines.protocol import Engine
 from ..errors import N2NError
 from ..frame import tiles
 from ..frame.arrays import Array
-from ..frame.channels import COLOR
 from ..frame.frame import Frame
 from ..frame.transfer import depth_scale, encode, expose, exposure, unexpose
 from ..network.specification import Specification, decode_output
@@ -69,7 +68,8 @@ class Ladder:
 
     def denoise_exposed(self, channels: Mapping[str, Array], on_fraction: OnFraction = ignore) -> Array:
         """The same between expose and un-expose: channels (H, W, C) as `expose` gives them, of any float type → exposed
-        radiance (H, W, 3) float32. What is not finite is left to the caller.
+        radiance (H, W, 3) float32; of a model of signals its signal (H, W, C), see frame/signal.py. What is not finite is left
+        to the caller.
         """
         return self._climb(channels, lambda name, image: image.astype(np.float32, copy=False), 1.0, on_fraction)
 
@@ -84,9 +84,9 @@ class Ladder:
             raise N2NError(f"the frame has no {missing[0]}, which the model needs", "Use a model without it.")
 
     def _climb(self, images: Mapping[str, Array], see: See, factor: float, on_fraction: OnFraction) -> Array:
-        height, width = images[COLOR].shape[:2]
-        output = np.empty((height, width, 3), np.float32)
-        model, tile_px = self.model, self.largest_tile_px(height, width)
+        model = self.model
+        height, width = images[model.shown].shape[:2]
+        output, tile_px = np.empty((height, width, model.gives.count), np.float32), self.largest_tile_px(height, width)
         plan = list(tiles.cut(height, width, tile_px, model.receptive_radius, model.alignment))
         check = still_wanted()
 
@@ -115,7 +115,7 @@ class Ladder:
 
     def _encode(self, images: Mapping[str, Array], see: See) -> Array:
         """Channels (h, w, C) → (h, w, sum of C) float32, contiguous."""
-        height, width = images[COLOR].shape[:2]
+        height, width = images[self.model.shown].shape[:2]
         encoded = np.empty((height, width, self.model.layout.count), np.float32)
 
         def work(rows: slice) -> None:
@@ -126,10 +126,10 @@ class Ladder:
         return encoded
 
     def _decode(self, predicted: Array, factor: float, out: Array) -> None:
-        """(h, w, 3) network output → radiance, into `out`."""
+        """Network output (h, w, C) → radiance, or what the model is for, into `out`."""
 
         def work(rows: slice) -> None:
-            out[rows] = unexpose(COLOR, decode_output(self.model, predicted[rows], np), factor, 1.0)
+            out[rows] = unexpose(self.model.shown, decode_output(self.model, predicted[rows], np), factor, 1.0)
 
         _in_bands(len(out), work)
 

@@ -7,7 +7,6 @@ import torch
 
 from ..engines.torch_engine import TorchEngine
 from ..frame.arrays import Array
-from ..frame.channels import COLOR
 from ..frame.transfer import unexpose
 from ..ladder.ladder import Ladder, See, encode_channels
 from ..network.specification import Specification, decode_output
@@ -17,13 +16,13 @@ from .protocols import Batch
 
 
 def encode_batch(model: Specification, batch: Batch) -> torch.Tensor:
-    """ "noisy" (N, 3, h, w), exposed radiance, and "guides" (N, C, h, w), exposed → network input (N, 3 + C, h, w)."""
+    """ "noisy" (N, 3, h, w), exposed radiance, or signal, and "guides" (N, C, h, w), exposed → network input, all of them."""
     exposed = model.layout.split(torch.cat([batch["noisy"], batch["guides"]], dim=1), axis=1)
     return torch.cat(list(encode_channels(model, exposed, torch).values()), dim=1)
 
 
 def predict(network: torch.nn.Module, model: Specification, batch: Batch, precision: str) -> torch.Tensor:
-    """(N, 3, h, w) float32, exposed radiance; of models with output "display": display-referred, [0, 1]."""
+    """(N, 3, h, w) float32, exposed radiance; of models with output "display": display-referred, [0, 1]; "signal": that."""
     with autocast(batch["noisy"].device, precision):
         output: torch.Tensor = network(encode_batch(model, batch))
     output = output.float()
@@ -56,7 +55,7 @@ class LiveLadder(Ladder):
         exposed = layout.split(torch.from_numpy(given).to(self.engine.device))
         encoded = torch.cat(list(encode_channels(self.model, exposed, torch).values()), dim=-1)
         decoded = decode_output(self.model, self.engine.predict(encoded), torch)
-        out[:] = unexpose(COLOR, decoded[crop].cpu().numpy(), factor, 1.0)
+        out[:] = unexpose(self.model.shown, decoded[crop].cpu().numpy(), factor, 1.0)
 
 
 def denoise_array(

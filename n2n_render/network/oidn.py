@@ -21,7 +21,7 @@ class OidnUNet(nn.Module):
         super().__init__()
         assert isinstance(specification.network, OidnNetwork)
         self.specification, self.settings = specification, specification.network
-        for name, (channels, width) in self.settings.convolutions(specification.layout).items():
+        for name, (channels, width) in self.settings.convolutions(specification.layout, specification.gives.count).items():
             norm = self.settings.norm if name != self.settings.names[-1] else "none"
             self.add_module(name, Conv(channels, width, norm, slope=0.0))
         last = self.convolutions()[self.settings.names[-1]]

@@ -14,9 +14,9 @@ GATE_FLOOR = 1e-4  # of LOG_EPSILON: black passes the gate as radiance 1e-6, whi
 
 
 class UNet(nn.Module):
-    """Noise2Noise's network (appendix, Table 2): (N, C_in, H, W) encoded → (N, 3, H, W), any size.
+    """Noise2Noise's network (appendix, Table 2): (N, C_in, H, W) encoded → (N, C_out, H, W), any size. C_out: 3, or 1 of grey.
 
-    With the gated head the last convolution has six channels: three colours and three gates, by which each colour is
+    With the gated head the last convolution has twice the channels: colours and gates, by which each colour is
     blended with the noisy input pixel. Where there is little noise the network then starts from a good picture, and where
     there is much the gates close: docs/training.md has the comparison.
     """
@@ -25,7 +25,7 @@ class UNet(nn.Module):
         super().__init__()
         assert isinstance(specification.network, PaperNetwork)
         self.specification, self.settings = specification, specification.network
-        settings, count = self.settings, specification.in_channels
+        settings, count, given = self.settings, specification.in_channels, specification.gives.count
         wide, up, norm = settings.encoder_width, settings.decoder_width, settings.norm
         self.enter = Conv(count, wide, norm)
         self.encoders = nn.ModuleList(Conv(wide, wide, norm) for _ in range(settings.levels))
@@ -37,7 +37,7 @@ class UNet(nn.Module):
         below = up if settings.levels > 1 else wide
         first, second = settings.head_widths
         self.leave = nn.Sequential(Conv(below + count, first, norm), Conv(first, second, norm))
-        self.last = nn.Conv2d(second, 6 if settings.head == "gated" else 3, 3, padding=1)
+        self.last = nn.Conv2d(second, 2 * given if settings.head == "gated" else given, 3, padding=1)
         nn.init.kaiming_normal_(self.last.weight, nonlinearity="linear")
         bias = self.last.bias
         assert bias is not None
@@ -47,7 +47,7 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
-        noisy = x[:, :3]
+        noisy = x[:, : self.specification.gives.count]
         x = F.pad(x, (0, -width % self.settings.alignment, 0, -height % self.settings.alignment), mode="replicate")
         skips = [x]  # (N, C_in, H, W)
         x = self.enter(x)  # (N, 48, H, W)
@@ -59,7 +59,7 @@ class UNet(nn.Module):
         for decoder in [*self.decoders, self.leave]:
             x = F.interpolate(x, scale_factor=2.0, mode="nearest")
             x = decoder(torch.cat([x, skips.pop()], dim=1))  # (N, 96, H/16, W/16) … (N, 32, H, W)
-        x = full_precision(self.last, x)[..., :height, :width]  # (N, 3 or 6, H, W)
+        x = full_precision(self.last, x)[..., :height, :width]  # (N, C_out or twice as many, H, W)
         return self._gated(x, noisy) if self.settings.head == "gated" else self._output(x)
 
     def _gated(self, x: Tensor, noisy: Tensor) -> Tensor:
@@ -72,7 +72,9 @@ class UNet(nn.Module):
         return self._output(torch.lerp(color, torch.log(radiance / LOG_EPSILON + GATE_FLOOR), gate))
 
     def _output(self, x: Tensor) -> Tensor:
-        """Positive by construction, and never stuck: the slope is positive everywhere below the clamp."""
+        """Radiance is positive by construction, and never stuck: the slope is positive everywhere below the clamp."""
+        if self.specification.output == "signal":
+            return x
         if self.specification.output == "display":
             return torch.sigmoid(x)
         return LOG_EPSILON * torch.exp(x.clamp(max=math.log(RADIANCE_MAX / LOG_EPSILON)))

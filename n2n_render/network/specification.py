@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from ..config import Head, Levels, Norm, Reach, Width
 from ..errors import N2NError
-from ..frame.channels import CHANNELS, COLOR, FEATURES, Channel, Layout
+from ..frame.channels import ALPHA, CHANNELS, COLOR, FEATURES, GREY, PHOTOGRAPH, Channel, Kind, Layout
 from ..frame.transfer import CURVES, decode_tonemap
 from ..schema import Checked, OneOf, check_items, field_types, from_dict, shown
 
@@ -47,10 +47,10 @@ OIDN_NETWORKS = {
 }
 Guide = Annotated[str, OneOf(FEATURES)]
 Curve = Annotated[str, OneOf(CURVES)]
-Output = Annotated[str, OneOf(("radiance", "display", "encoded"))]
+Output = Annotated[str, OneOf(("radiance", "display", "encoded", "signal"))]
 OidnTopology = Annotated[str, OneOf(tuple(OIDN_LAYERS))]
 Topology = Annotated[str, OneOf(("paper", *OIDN_LAYERS))]
-Subject = Annotated[str, OneOf(("color", "albedo", "normal", "alpha"))]
+Subject = Annotated[str, OneOf(("color", "albedo", "normal", "alpha", "photograph", "grey"))]
 Shapes = dict[str, tuple[int, ...]]
 Convolutions = dict[str, tuple[int, int]]
 
@@ -67,7 +67,7 @@ class PaperNetwork(Checked):
     head_widths: tuple[Width, Width] = (64, 32)  # the last two hidden convolutions
 
     topology = "paper"
-    outputs = ("radiance", "display")  # what a Specification with this network may say of its output
+    outputs = ("radiance", "display", "signal")  # what a Specification with this network may say of its output
 
     @property
     def alignment(self) -> int:
@@ -79,8 +79,8 @@ class PaperNetwork(Checked):
         """Pixels: tiles overlap by this much."""
         return radius_of([5, *[3] * (self.levels - 1), 1])
 
-    def convolutions(self, layout: Layout) -> Convolutions:
-        """Convolution → (input channels, output channels), in the network's order."""
+    def convolutions(self, layout: Layout, given: int) -> Convolutions:
+        """Convolution → (input channels, output channels), in the network's order. given: channels that the network gives."""
         wide, up, (first, second) = self.encoder_width, self.decoder_width, self.head_widths
         channels = {
             "enter": (layout.count, wide),
@@ -95,13 +95,13 @@ class PaperNetwork(Checked):
             **channels,
             "leave.0": (below + layout.count, first),
             "leave.1": (first, second),
-            "last": (second, 6 if self.head == "gated" else 3),
+            "last": (second, 2 * given if self.head == "gated" else given),
         }
 
-    def weight_shapes(self, layout: Layout) -> Shapes:
+    def weight_shapes(self, layout: Layout, given: int) -> Shapes:
         """The tensors of a checkpoint, by name: what `state_dict` of the network says, without building it."""
         shapes: Shapes = {}
-        for name, channels in self.convolutions(layout).items():
+        for name, channels in self.convolutions(layout, given).items():
             if name == "last":
                 shapes |= _convolution_shapes(name, channels)
             else:
@@ -142,10 +142,10 @@ class OidnNetwork(Checked):
         down, bottom, up = OIDN_LAYERS[self.topology]
         return radius_of([*(len(a) + len(b) for a, b in zip(down, reversed(up), strict=True)), len(bottom)])
 
-    def convolutions(self, layout: Layout) -> Convolutions:
-        """Convolution → (input channels, output channels), in the network's order."""
+    def convolutions(self, layout: Layout, given: int) -> Convolutions:
+        """Convolution → (input channels, output channels), in the network's order. given: channels that the network gives."""
         down, bottom, up = OIDN_LAYERS[self.topology]
-        widths = [*self.widths, 3]
+        widths = [*self.widths, given]
         count, skipped, channels = layout.count, [layout.count], {}
         for stage in (*down, bottom, *up):
             if stage in up:
@@ -157,10 +157,10 @@ class OidnNetwork(Checked):
                 skipped.append(count)
         return channels
 
-    def weight_shapes(self, layout: Layout) -> Shapes:
+    def weight_shapes(self, layout: Layout, given: int) -> Shapes:
         """The tensors of a checkpoint, by name: what `state_dict` of the network says, without building it."""
         shapes: Shapes = {}
-        for name, channels in self.convolutions(layout).items():
+        for name, channels in self.convolutions(layout, given).items():
             shapes |= _block_shapes(name, channels, self.norm if name != self.names[-1] else "none")
         return shapes
 
@@ -172,8 +172,9 @@ class Specification(Checked):
     features: tuple[Guide, ...] = ()  # guides beside colour, in channel order
     encoding: Curve = "log"  # the curve on the input radiance, see frame/transfer.py
     output: Output = "radiance"  # "radiance": linear, [0, ∞); "display": [0, 1], tone-mapped (without --hdr);
-    #                                     "encoded": in the curve of the input
-    subject: Subject = "color"  # what is denoised: "color"; "albedo", "normal", "alpha" in models beside it
+    #                                     "encoded": in the curve of the input; "signal": as it is, linear
+    subject: Subject = "color"  # what is denoised: "color"; "albedo", "normal", "alpha" in models beside it;
+    #                                     "photograph" or "grey": a signal with three channels or with one
     unit_normals: bool = False  # normals are fed as [0, 1], not [-1, 1]
     clean_guides: bool = False  # was trained with noise-free albedo and normals: prefilter them
     reach: Reach = 0  # its colour held the samples of so many frames before and after each one: frame/accumulate.py
@@ -184,17 +185,31 @@ class Specification(Checked):
             return "features names one twice"
         if self.output not in self.network.outputs:
             return f"output is {self.output!r}, which is not for topology {self.network.topology!r}"
+        if (self.output == "signal") != self.is_signal:
+            return f"output is {self.output!r}, which is not for the subject {self.subject!r}"
+        if self.is_signal and isinstance(self.network, PaperNetwork) and self.network.head != "direct":
+            return f"head is {self.network.head!r}, which is not for the subject {self.subject!r}"
         return None
 
     @property
     def layout(self) -> Layout:
         """The channels that the network takes, in order. What it denoises is the first one, as colour."""
-        return Layout((COLOR, *self.features))
+        return Layout((self.subject if self.is_signal else COLOR, *self.features))
+
+    @property
+    def is_signal(self) -> bool:
+        """Whether it is for photographs or slices, see frame/signal.py, and not for what a renderer makes."""
+        return CHANNELS[self.subject].kind is Kind.SIGNAL
+
+    @property
+    def shown(self) -> str:
+        """The name of the channel that the network denoises, as it is shown it."""
+        return self.layout.names[0]
 
     @property
     def gives(self) -> Channel:
-        """The channel that the network gives. Alpha goes in and comes out as a grey colour."""
-        return CHANNELS[self.subject]
+        """The channel that the network gives, with as many numbers a pixel. Alpha goes in and comes out as a grey colour."""
+        return CHANNELS[self.shown] if self.subject == ALPHA else CHANNELS[self.subject]
 
     @property
     def in_channels(self) -> int:
@@ -212,7 +227,7 @@ class Specification(Checked):
 
     def weight_shapes(self) -> Shapes:
         """The tensors of a checkpoint, by name: what `state_dict` of the network says, without building it."""
-        return self.network.weight_shapes(self.layout)
+        return self.network.weight_shapes(self.layout, self.gives.count)
 
     def without_norms(self) -> "Specification":
         """The same with every BatchNorm folded into its convolution."""
@@ -262,6 +277,11 @@ def oidn_specification(topology: str, widths: tuple[int, ...], norm: str = "none
     """
     fed = {"encoding": "pu", "output": "encoded", "unit_normals": True}
     return Specification(**{**fed, **settings}, network=OidnNetwork(topology, widths, norm))
+
+
+def signal_specification(channels: int, network: PaperNetwork) -> Specification:
+    """A network of photographs (3 channels) or of grey images (1), fed as Noise2Noise's are: signals, see frame/signal.py."""
+    return Specification(encoding="linear", output="signal", subject=PHOTOGRAPH if channels == 3 else GREY, network=network)
 
 
 def decode_output(specification: Specification, output: Any, xp: Any) -> Any:
