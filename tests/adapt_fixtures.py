@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from conftest import noisy_frame, true_frame
 
 from n2n_render.cli.commands import main
+from n2n_render.io.array_files import ArrayFile, save_array
 from n2n_render.io.exr import write_frame
-from n2n_render.learn.arrays import ArrayFile, save_array
 from n2n_render.learn.shot import ShotFrame
 from n2n_render.network.checkpoint import Checkpoint, write_checkpoint
 from n2n_render.network.paper import UNet

@@ -155,7 +155,7 @@ def find_datasets(roots: list[Path]) -> list[Path]:
     for root in roots:
         if not Path(root).is_dir():
             raise N2NError(f"{root}: no such folder", "Make a dataset with `n2n-render sample --scene x.blend --spp 8`.")
-        for place in _folders(Path(root)):
+        for place in folders_below(Path(root)):
             if os.path.exists(place / MANIFEST) and _is_manifest(place / MANIFEST):
                 reached.setdefault(place.resolve(), place)
     if not reached:
@@ -165,7 +165,7 @@ def find_datasets(roots: list[Path]) -> list[Path]:
     return sorted(reached.values())
 
 
-def _folders(root: Path) -> Iterator[Path]:
+def folders_below(root: Path) -> Iterator[Path]:
     """`root` and all folders below it, each once: real ones before those that links lead to, which may lead back."""
     seen, waiting = set(), [root]
     while waiting:
@@ -185,7 +185,7 @@ def _folders(root: Path) -> Iterator[Path]:
 
 
 def _doubt_folder(error: OSError) -> None:
-    doubt(f"{error.filename}: may hold datasets, but cannot be read ({error.strerror})")
+    doubt(f"{error.filename}: may hold data, but cannot be read ({error.strerror})")
 
 
 def find_pairs(folder: Path) -> list[Pair]:

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -17,7 +17,8 @@ from ..frame.channels import COLOR, FEATURES, NEIGHBORS, Layout
 from ..frame.frame import Frame, mean_frame
 from ..frame.transfer import depth_scale, expose, exposure
 from ..guides.accumulation import Accumulated, Accumulator
-from ..io.atomic import Busy, first_line, locked_file, remove_abandoned, temporary_folder, write_beside
+from ..io.array_files import ArrayFile, save_array
+from ..io.atomic import Busy, locked_file, remove_abandoned, temporary_folder
 from ..io.dataset import Pair, picture_name
 from ..io.exr import ExrImage
 from ..io.renders import are_parts, read_group
@@ -27,33 +28,6 @@ CACHE_VERSION = 3
 EXPOSED = Layout((COLOR, *FEATURES)), Layout((COLOR, *FEATURES, *NEIGHBORS))  # of cached arrays: without neighbours, and with
 READER = ".reader"  # a lock that a training holds on a cache
 SINGLE_VIEW_TRAINING_FRACTION = 0.8  # of the width, when a dataset has one view only; the rest is for validation
-
-
-@dataclass(frozen=True)
-class ArrayFile:
-    """A .npy file, mapped anew at each use: an animation has more frames than a process may open files.
-
-    Its header is parsed once: NumPy does that with `ast`, whose recursion counter Python 3.11 mixes up between threads.
-    """
-
-    path: Path
-    dtype: np.dtype[Any]
-    shape: tuple[int, ...]
-    offset: int
-
-    @classmethod
-    def of(cls, path: Path) -> "ArrayFile":
-        array = np.load(path, mmap_mode="r")
-        return cls(path, array.dtype, array.shape, array.offset)
-
-    def map(self) -> Array:
-        try:
-            return np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
-        except (OSError, ValueError) as error:
-            raise N2NError(
-                f"{self.path}: went away or was cut short while it was in use ({first_line(error)})",
-                "Run the same command again: it is made anew.",
-            ) from None
 
 
 @dataclass(frozen=True)
@@ -284,16 +258,6 @@ def _fingerprint(pair: Pair) -> str:
             "Run the command of `sample` again, which renders what is missing.",
         ) from None
     return hashlib.sha256(repr((CACHE_VERSION, facts)).encode()).hexdigest()[:16]
-
-
-def save_array(path: Path, array: Array) -> None:
-    """As .npy, beside its place first."""
-
-    def write(temporary: str) -> None:
-        with open(temporary, "wb") as file:
-            np.save(file, array)
-
-    write_beside(path, write)
 
 
 def split_single_view(pair: CachedPair) -> tuple[CachedPair, CachedPair]:

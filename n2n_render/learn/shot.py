@@ -13,11 +13,12 @@ from ..frame.frame import Frame
 from ..frame.independence import has_noise
 from ..frame.transfer import RADIANCE_MAX
 from ..guides.accumulation import Accumulated
+from ..io.array_files import ArrayFile, save_array
 from ..io.renders import read_group
 from ..io.sources import DETECT, Sources
 from ..judge.held_out import held_out_pixels
 from ..progress import OnFraction, ignore, part
-from .arrays import ArrayFile, Cleaner, clean_mean, save_array, split_exposed, stack_seeds
+from .arrays import Cleaner, clean_mean, split_exposed, stack_seeds
 
 # The mean of all seeds, guides cleaned, and what is told how much of it is done → its denoised radiance (H, W, 3).
 Estimate = Callable[[Frame, OnFraction], Array]

@@ -1,0 +1,160 @@
+"""A collection: a dataset of images that no renderer made. Its layout is published in datasets/README.md.
+
+It is a folder that `prepare` wrote, or a plain folder of image files, which are read as they are.
+"""
+
+import functools
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from ..config import Pixels
+from ..errors import N2NError, UnreadableFile, doubt
+from ..frame.arrays import Array
+from ..schema import OneOf, Range, check_items
+from .array_files import ArrayFile
+from .atomic import first_line, read_json, write_text
+from .dataset import MANIFEST, folders_below
+from .photographs import is_photograph, read_photograph
+
+COLLECTION_KINDS = ("photographs", "slices", "bursts")
+_READING = threading.Lock()  # NumPy parses headers with `ast`, whose recursion counter Python 3.11 mixes up between threads
+_HINT = "Prepare the images again, into a new folder: n2n-render prepare IMAGES… -o FOLDER."
+_IMAGES = {"kind": Annotated[str, OneOf(COLLECTION_KINDS)], "items": list[dict]}  # type: ignore[type-arg]
+_ITEM = {
+    "name": str,
+    "files": list[str],
+    "size": tuple[Pixels, Pixels],  # width, height
+    "channels": Annotated[int, OneOf((1, 3))],
+    "bits": Annotated[int, Range(8, 32)],
+    "sha256": str,
+    "source": str,
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image file of a plain folder: decoded when it is first asked for, then kept in memory."""
+
+    path: Path
+
+    def map(self) -> Array:
+        with _READING:
+            return self._pixels
+
+    @functools.cached_property
+    def _pixels(self) -> Array:
+        return read_photograph(self.path).pixels
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture of a collection. name: as "folder/picture". files: where its shots are, two or more of a burst."""
+
+    name: str
+    files: tuple[ArrayFile | Picture, ...]
+
+    @property
+    def shots(self) -> tuple[Array, ...]:
+        """One image (H, W, C), or those of a burst, of one size: uint8, uint16 or float32 [0, 1]; C is 1 or 3."""
+        return tuple(file.map() for file in self.files)
+
+
+@dataclass(frozen=True)
+class Collection:
+    """kind: of COLLECTION_KINDS. sha256: of all that it holds."""
+
+    folder: Path
+    kind: str
+    items: tuple[Item, ...]
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        return self.folder.resolve().name
+
+    def facts(self) -> dict[str, str | int | float]:
+        """What a checkpoint says of a dataset."""
+        return {"name": self.name, "sha256": self.sha256, "kind": self.kind, "frames": len(self.items)}
+
+
+def open_collection(folder: Path) -> Collection:
+    """A folder that `prepare` wrote, or a plain folder of image files, at any depth.
+
+    Raises:
+        N2NError: it is neither, is damaged, or holds a dataset of renders.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise N2NError(f"{folder}: no such folder", "Pass a folder of images, or what `n2n-render prepare` made of one.")
+    if (folder / MANIFEST).exists():
+        manifest = read_json(folder / MANIFEST, _HINT)
+        if is_collection(manifest):
+            return _prepared(folder, manifest)
+        if isinstance(manifest, dict) and "scene" in manifest:
+            raise N2NError(
+                f"{folder}: is a dataset of renders, and one of photographs is needed",
+                "Train on renders without --noise: n2n-render train --hdr --features --data FOLDER.",
+            )
+    return _plain(folder)
+
+
+def is_collection(manifest: object) -> bool:
+    """Whether it is the manifest of a collection."""
+    return isinstance(manifest, dict) and manifest.get("format") == 1 and "images" in manifest
+
+
+def write_collection(folder: Path, images: dict[str, Any], version: str) -> None:
+    """The manifest beside the arrays that it names, last of all: a folder without it is no collection."""
+    write_text(folder / MANIFEST, json.dumps({"format": 1, "n2n_render": version, "images": images}, indent=1) + "\n")
+
+
+def _prepared(folder: Path, manifest: dict[str, Any]) -> Collection:
+    where = str(folder / MANIFEST)
+    check_items(manifest["images"], _IMAGES, f"{where}: images", _HINT, required=tuple(_IMAGES))
+    kind, items = manifest["images"]["kind"], []
+    for entry in manifest["images"]["items"]:
+        check_items(entry, _ITEM, f"{where}: an item", _HINT, required=tuple(_ITEM))
+        items.append(Item(entry["name"], tuple(_array(folder, name, entry) for name in entry["files"])))
+    if not items or any(len(item.files) < 1 + (kind == "bursts") for item in items):
+        raise N2NError(f"{where}: names too few images", _HINT)
+    return Collection(folder, kind, tuple(items), hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest())
+
+
+def _array(folder: Path, name: str, entry: dict[str, Any]) -> ArrayFile:
+    """One that is as the manifest says."""
+    path = folder / Path(name).name  # whatever a manifest says, nothing outside of the folder is read
+    wanted = (entry["size"][1], entry["size"][0], entry["channels"])
+    try:
+        file = ArrayFile.of(path)
+        if file.shape != wanted or file.dtype.name not in ("uint8", "uint16", "float32"):
+            raise ValueError(f"its shape is {file.shape}, not {wanted}, or its type {file.dtype} is another")
+    except (OSError, ValueError, EOFError) as error:
+        raise N2NError(f"{path}: is missing or damaged ({first_line(error)})", _HINT) from None
+    return file
+
+
+def _plain(folder: Path) -> Collection:
+    pictures, digest = [], hashlib.sha256()
+    for path in find_files(folder, is_photograph):
+        try:
+            digest.update(path.read_bytes())
+            picture = Picture(path)
+            picture.map()
+        except (OSError, UnreadableFile) as error:
+            doubt(f"{error}: left out")
+            continue
+        pictures.append(Item(f"{folder.resolve().name}/{path.relative_to(folder).with_suffix('').as_posix()}", (picture,)))
+    if not pictures:
+        raise N2NError(f"{folder}: holds no images", "Pass a folder of PNG, JPEG, TIFF or WebP files, or of .npy arrays.")
+    return Collection(folder, "photographs", tuple(pictures), digest.hexdigest())
+
+
+def find_files(folder: Path, wanted: Callable[[Path], bool]) -> Sequence[Path]:
+    """The files in a folder and all below it, sorted; hidden folders are passed over."""
+    places = [place for place in folders_below(folder) if not any(part[0] == "." for part in place.relative_to(folder).parts)]
+    return sorted(path for place in places for path in place.iterdir() if wanted(path))
