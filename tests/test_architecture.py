@@ -62,7 +62,7 @@ DOORS = {
     "pyoidn": {"engines/runtime.py"},
     "openvino": {"engines/openvino_engine.py"},
     "filelock": {"io/atomic.py"},
-    "PIL": {"io/images.py", "train/journal.py"},
+    "PIL": {"io/images.py", "noise/text.py", "train/journal.py"},
     "matplotlib": {"train/journal.py", "online/curve.py"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -1,7 +1,8 @@
 """Losses: what each does to the *expectation* of a noisy target decides whether Noise2Noise works with it.
 
 The functions take prediction and target (N, 3, h, w), exposed linear radiance unless said otherwise, and return
-(N, 3, h, w). `PairLoss` and `ShotLoss` make of them what the loop takes.
+(N, 3, h, w). `PairLoss` and `ShotLoss` make of them what the loop takes. Below them are those of signals, see
+frame/signal.py, which `SignalLoss` makes what the loop takes.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,9 +14,11 @@ import torch.nn.functional as F
 from ..errors import N2NError
 from ..frame.transfer import LOG_EPSILON, encode_tonemap, tonemap_secant, tonemap_slope
 from ..judge.evidence import CLAMP_FLOOR, CLAMP_WINDOW_PX, FIREFLY_CLAMP
+from ..noise.kspace import put_back
 from .protocols import Batch
 
 Tensor = torch.Tensor
+L0_EPSILON = 1e-8  # Noise2Noise §3.2
 
 
 def relative_l2(prediction: Tensor, target: Tensor) -> Tensor:
@@ -126,3 +129,62 @@ class ShotLoss:
         fixed = prediction.detach()
         weight = perceptual_weight(fixed, batch["initial_estimate"] if self.has_estimate else fixed, torch)
         return (batch["trainable"] * weight * (prediction - target) ** 2).mean(), {}
+
+
+def signal_l2(prediction: Tensor, batch: Batch) -> Tensor:
+    """(f - y)². Its minimum is the mean E[y]: unbiased for all noise of mean 0, however it is shaped or correlated."""
+    return (prediction - batch["target"]) ** 2
+
+
+def signal_l1(prediction: Tensor, batch: Batch) -> Tensor:
+    """|f - y|. Its minimum is the median of y: the clean signal where less than half of the targets are wrong there."""
+    return (prediction - batch["target"]).abs()
+
+
+def masked_l2(prediction: Tensor, batch: Batch) -> Tensor:
+    """m (f - y)², m 1 where the target was measured. Its minimum is E[y | m = 1]: unbiased, as what is missing says nothing.
+
+    Without "target_measured" (N, 1, h, w) all of it was: targets are clean.
+    """
+    return batch.get("target_measured", 1.0) * signal_l2(prediction, batch)
+
+
+def annealed_l0(prediction: Tensor, batch: Batch) -> Tensor:
+    """(|f - y| + 1e-8)^γ, γ falling from 2 to 0 with "fraction" (0-d), how much of the run is done: Noise2Noise §3.2.
+
+    Its minimum goes from the mean of y by its median to its mode: the clean signal wherever that is the most frequent value.
+    """
+    return ((prediction - batch["target"]).abs() + L0_EPSILON) ** (2 * (1 - batch["fraction"]))
+
+
+def data_consistency(prediction: Tensor, batch: Batch) -> Tensor:
+    """(g - y)², g the prediction with what was measured of the *input* put back, see noise/kspace.py: Noise2Noise §3.4.
+
+    Its minimum is E[y] in the frequencies that the input lacks, the only ones that are asked of the network; unbiased, as
+    the mean of zero-filled images weighted by 1 / p is the true image, and as the masks of input and target are independent.
+    Needs "noisy_spectrum" (N, 2, H, W) and "noisy_measured" (N, 1, H, W).
+    """
+    consistent: Tensor = put_back(prediction.float(), batch["noisy_spectrum"], batch["noisy_measured"], torch)
+    return (consistent - batch["target"]) ** 2
+
+
+SIGNAL_LOSSES: dict[str, Callable[[Tensor, Batch], Tensor]] = {
+    "l2": signal_l2,
+    "masked_l2": masked_l2,
+    "l1": signal_l1,
+    "annealed_l0": annealed_l0,
+    "data_consistency": data_consistency,
+}
+
+
+class SignalLoss:
+    """One observation of a signal against another, or against the clean one: the mean of a loss of `SIGNAL_LOSSES`.
+
+    The batch holds "target" (N, C, h, w) and what the loss names besides.
+    """
+
+    def __init__(self, name: str):
+        self.compare = SIGNAL_LOSSES[name]
+
+    def __call__(self, prediction: Tensor, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
+        return self.compare(prediction, batch).mean(), {}
