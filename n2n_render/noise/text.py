@@ -13,11 +13,11 @@ from .observation import Observation
 
 SIZES_PX = (10, 14, 18, 22, 26, 30, 34)  # of the font; the same in a training crop and in a whole image
 LENGTHS = (2, 8)  # letters in a string
-LETTERS = np.array(list(string.ascii_letters + string.digits))
+LETTERS = string.ascii_letters + string.digits
 
 
 def write_text(signal: Array, share: float, rng: Generator) -> Observation:
-    """Writes random strings, of random sizes, weights, colours and places, until about this share of the pixels is covered.
+    """Writes random strings, of random sizes, styles, colours and places, until about this share of the pixels is covered.
 
     The mean of many observations is pulled towards grey; the median is the clean picture while the share is below ½.
     Letters have smooth edges. A pixel that a letter touches counts as covered, however little. The string that would lead
@@ -48,11 +48,12 @@ def write_text(signal: Array, share: float, rng: Generator) -> Observation:
 
 def _random_string(rng: Generator) -> Array:
     """(h, w) float32, [0, 1]: how much of each pixel the letters of a random string cover."""
-    font = _font(int(rng.choice(SIZES_PX)))
-    text = "".join(rng.choice(LETTERS, rng.integers(*LENGTHS, endpoint=True)))
-    mask = font.getmask(text, mode="L", stroke_width=int(rng.integers(2)))  # light or bold
+    font = _font(SIZES_PX[rng.integers(len(SIZES_PX))])
+    letters = rng.integers(len(LETTERS), size=rng.integers(*LENGTHS, endpoint=True))
+    text = "".join(LETTERS[letter] for letter in letters)
+    mask = font.getmask(text, mode="L", stroke_width=int(rng.integers(2)))  # filled or in outline
     width, height = mask.size
-    return np.array(mask, np.float32).reshape(height, width) / np.float32(255)
+    return np.frombuffer(bytes(mask), np.uint8).reshape(height, width) / np.float32(255)
 
 
 @functools.cache
