@@ -13,6 +13,7 @@ from .observation import Observation
 
 SIZES_PX = (10, 14, 18, 22, 26, 30, 34)  # of the font; the same in a training crop and in a whole image
 LENGTHS = (2, 8)  # letters in a string
+STRINGS = 1000  # different ones, each drawn once a process: drawing takes longer than all the rest
 LETTERS = string.ascii_letters + string.digits
 
 
@@ -32,7 +33,7 @@ def write_text(signal: Array, share: float, rng: Generator) -> Observation:
     wanted = share * free.size
     covered = 0
     while covered < wanted:
-        ink = _random_string(rng)
+        ink = _string(int(rng.integers(STRINGS)))
         rows, ink_rows = _overlap(free.shape[0], ink.shape[0], rng)
         columns, ink_columns = _overlap(free.shape[1], ink.shape[1], rng)
         ink = ink[ink_rows, ink_columns]
@@ -46,8 +47,10 @@ def write_text(signal: Array, share: float, rng: Generator) -> Observation:
     return Observation(picture)
 
 
-def _random_string(rng: Generator) -> Array:
-    """(h, w) float32, [0, 1]: how much of each pixel the letters of a random string cover."""
+@functools.cache
+def _string(number: int) -> Array:
+    """(h, w) float32, [0, 1]: how much of each pixel the letters of a random string cover; its number is its seed."""
+    rng = np.random.default_rng(number)
     font = _font(SIZES_PX[rng.integers(len(SIZES_PX))])
     letters = rng.integers(len(LETTERS), size=rng.integers(*LENGTHS, endpoint=True))
     text = "".join(LETTERS[letter] for letter in letters)

@@ -1,8 +1,12 @@
 """Text: how much it covers, and what many observations say."""
 
+import sys
+
 import numpy as np
 import pytest
 
+from n2n_render.errors import N2NError
+from n2n_render.noise import text
 from n2n_render.noise.text import write_text
 
 SIGNAL = np.random.default_rng(1).random((96, 128, 3), np.float32) - np.float32(0.5)
@@ -18,7 +22,7 @@ def written(share, seed, signal=SIGNAL):
 def test_it_covers_the_share(share):
     covered = [(written(share, seed) != SIGNAL).any(-1).mean() for seed in range(40)]
     assert np.mean(covered) == pytest.approx(share, abs=0.01)
-    assert np.max(np.abs(np.subtract(covered, share))) < 0.05
+    assert np.max(np.abs(np.subtract(covered, share))) < 0.08  # half the largest string
 
 
 def test_it_covers_every_place_alike():
@@ -37,10 +41,10 @@ def test_the_median_of_many_observations_is_the_clean_picture_and_the_mean_is_no
 
 def test_two_observations_are_independent_and_the_same_generator_makes_the_same_again():
     generator = np.random.default_rng(2)
-    grey = np.zeros((400, 400, 1), np.float32)
-    one, two = (write_text(grey, 0.3, generator).signal.ravel() for _ in range(2))
-    assert abs(np.corrcoef(one, two)[0, 1]) < 0.05
-    assert abs(np.corrcoef(one != 0, two != 0)[0, 1]) < 0.05
+    grey = np.zeros((128, 128, 1), np.float32)
+    pairs = [[write_text(grey, 0.3, generator).signal.ravel() for _ in range(2)] for _ in range(100)]
+    assert abs(np.mean([np.corrcoef(one, two)[0, 1] for one, two in pairs])) < 0.03
+    assert abs(np.mean([np.corrcoef(one != 0, two != 0)[0, 1] for one, two in pairs])) < 0.03
     np.testing.assert_array_equal(written(0.3, 3), written(0.3, 3))
 
 
@@ -50,3 +54,11 @@ def test_it_writes_colours_of_the_range_on_pictures_of_any_size_and_leaves_the_p
         noisy = written(0.5, 4, signal)
         assert noisy.shape == shape and np.abs(noisy).max() <= 0.5
         assert not signal.any()
+
+
+def test_it_says_what_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    text._font.cache_clear()
+    text._string.cache_clear()
+    with pytest.raises(N2NError, match="needs Pillow"):
+        written(0.5, 5)
