@@ -43,7 +43,7 @@ def main() -> None:
         data=(arguments.dataset,), out=arguments.run, hdr=True, steps=arguments.steps, levels=arguments.levels
     )
     done = train(options, loss=relative_l1, sampler=DeadPixels)
-    print(f"{done.folder}: {done.steps} steps, relative error on held-out views {done.pair_error:.4f}")
+    print(f"{done.folder}: {done.steps} steps, relative error on held-out views {done.error:.4f}")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ import click
 
 from ..version import __version__
 from .ending import Commands
-from .learning import adapt, online, train
+from .learning import adapt, online
 from .options import engine_options, folder_name, make_reporter, precision_word, source_options
+from .training import train
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})

@@ -1,160 +1,11 @@
-"""The commands that train: train, adapt, online. Like commands.py: no logic here."""
+"""The commands that learn from the very frames: adapt, online. Like commands.py: no logic here."""
 
 from typing import Any
 
 import click
 
 from ..errors import N2NError
-from .options import (
-    Command,
-    Function,
-    engine_options,
-    folder_name,
-    is_given,
-    make_reporter,
-    parse_features,
-    parse_numbers,
-    refuse_given,
-    source_options,
-)
-
-
-def _temporal_options(command: Function) -> Function:
-    for option in (
-        click.option("--shots", metavar="1-48,49-120", help="With --temporal: first and last frame of each shot."),
-        click.option(
-            "--temporal",
-            type=click.IntRange(0, 8),
-            default=0,
-            metavar="K",
-            help="Animations with a Vector pass: take in the samples of K frames before and after each one.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-def _check_shots(temporal: int, shots: str | None) -> None:
-    if shots and not temporal:
-        raise N2NError("--shots is for --temporal, which was not given", "Pass --temporal 2 too, or leave --shots out.")
-
-
-@click.command(cls=Command)
-@click.option("--data", multiple=True, default=["datasets"], metavar="FOLDER", help="Datasets, or folders of datasets.")
-@click.option("--out", callback=folder_name, metavar="FOLDER", help="Run folder.  [default: runs/<date>-<name>]")
-@click.option("--name", help="Name of the run.  [default: the dataset's]")
-@click.option("--hdr/--no-hdr", default=False, help="Relative L2 on linear radiance; else L2 on display-referred images.")
-@click.option(
-    "--features",
-    is_flag=False,
-    flag_value="albedo,normal,depth",
-    default="",
-    metavar="[LIST]",
-    help="Guides: any of albedo,normal,depth; bare: all three.",
-)
-@click.option(
-    "--init",
-    metavar="MODEL",
-    help="Start from oidn, oidn-small, oidn-large (Open Image Denoise's weights), a checkpoint, a run or a .tza file.",
-)
-@click.option(
-    "--network",
-    type=click.Choice(["paper", "oidn-small", "oidn", "oidn-large"]),
-    default="paper",
-    help="Topology of a network from nothing.",
-)
-@_temporal_options
-@click.option("--prefilter/--no-prefilter", default=None, help="Clean albedo and normal first.  [default: as --init wants it]")
-@click.option("--norm", type=click.Choice(["batch", "none"]), default="batch", help="BatchNorm after each convolution.")
-@click.option(
-    "--head",
-    type=click.Choice(["gated", "direct"]),
-    default="gated",
-    help="gated: colours are blended with the input by learned gates; direct: as in the paper.",
-)
-@click.option("--encoding", type=click.Choice(["log", "tonemap", "linear"]), default="log", help="Curve on the input.")
-@click.option("--loss", type=click.Choice(["auto", "relative_l2", "l2", "l2_display", "l2_tonemapped"]), default="auto")
-@click.option("--target", type=click.Choice(["noisy", "reference"]), default="noisy", help="reference: noise-to-clean.")
-@click.option("--levels", type=click.IntRange(1, 7), default=5, help="Max-pools of the U-Net.")
-@click.option("--widths", default="48,96", metavar="E,D", help="Channels of the encoder and the decoder.")
-@click.option("--steps", type=click.IntRange(1), help="Optimiser steps, instead of --minutes.")
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Time to train.  [default: 20]")
-@click.option("--batch", type=click.IntRange(1), default=4, help="Crops a step.")
-@click.option("--crop", "crop_px", type=click.IntRange(8), default=128, metavar="PX", help="Width and height of a crop.")
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="[default: 3e-4; 1e-4 with --init]")
-@click.option("--schedule", type=click.Choice(["cosine", "step", "constant"]), default="cosine")
-@click.option(
-    "--firefly-clamp",
-    type=click.FloatRange(0),
-    default=16.0,
-    help="Limit of noisy targets, times the other seed's local mean; 0: off.",
-)
-@click.option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1, mps.")
-@click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto")
-@click.option("--threads", type=click.IntRange(1), help="CPU threads.")
-@click.option("--seed", type=click.IntRange(0), default=1, help="Same seed, data, --steps and --precision: same weights.")
-@click.option("--resume", metavar="RUN", help="Go on with this run folder, with its settings.")
-@click.pass_context
-def train(
-    ctx: click.Context,
-    /,
-    resume: str | None,
-    features: str,
-    widths: str,
-    minutes: float | None,
-    data: tuple[str, ...],
-    shots: str | None,
-    **options: Any,
-) -> dict[str, Any]:
-    """Train a denoiser on noisy pairs."""
-    from ..io.sequence import parse_shots
-    from ..train import ResumeOptions, TrainOptions
-    from ..train import resume as go_on
-    from ..train import train as run
-    from . import console
-
-    if options["steps"] and minutes:
-        raise N2NError("--steps and --minutes both say when to stop", "Pass one of them.")
-    if resume:
-        refuse_given(
-            ctx,
-            set(ctx.params) - {"resume", "steps", "minutes", "threads", "device"},
-            "cannot be changed when a run is resumed",
-            "Only --steps, --minutes, --threads and --device can; start a new run for anything else.",
-        )
-        device = options["device"] if is_given(ctx, "device") else None
-        changes = ResumeOptions(resume, options["steps"], minutes, device, options["threads"])
-        done = go_on(changes, make_reporter(ctx))
-    else:
-        encoder, decoder = parse_numbers("--widths", widths, 2)
-        if options["init"]:
-            refuse_given(
-                ctx,
-                {"network", "norm", "head", "encoding", "levels", "widths"},
-                "cannot be chosen with --init",
-                "The model to start from decides it.",
-            )
-        if options["network"] != "paper":
-            refuse_given(
-                ctx,
-                {"head", "encoding", "levels", "widths"},
-                f"is not for --network {options['network']}",
-                "Open Image Denoise's topology decides it; leave it out, or use --network paper.",
-            )
-        _check_shots(options["temporal"], shots)
-        wanted = TrainOptions(
-            **options,
-            data=data,
-            features=parse_features(features),
-            minutes=minutes or 20.0,
-            encoder_width=encoder,
-            decoder_width=decoder,
-            shots=tuple(parse_shots(shots)),
-        )
-        done = run(wanted, make_reporter(ctx))
-    console.result(f"{done.folder}: best.pt, last.pt, training.png, metrics.jsonl")
-    console.say(f"next: n2n-render denoise FRAMES --model {done.folder} -o OUT")
-    return {"folder": done.folder, "model": done.best, "last": done.last}
+from .options import Command, check_shots, engine_options, folder_name, make_reporter, source_options, temporal_options
 
 
 @click.command(cls=Command)
@@ -196,7 +47,7 @@ def train(
     default=2,
     help="End the training after so many checks on held-out tiles without progress; 0: never.",
 )
-@_temporal_options
+@temporal_options
 @click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="[default: 3e-5; from nothing 1e-3]")
 @click.option("--batch", type=click.IntRange(1), default=4, help="Crops in a step.")
 @click.option("--crop", "crop_px", type=click.IntRange(32), default=128, help="Size of a crop in pixels.")
@@ -227,7 +78,7 @@ def adapt(
 
     if options["steps"] and options["minutes"]:
         raise N2NError("--steps and --minutes both say when to stop", "Pass one of them.")
-    _check_shots(options["temporal"], shots)
+    check_shots(options["temporal"], shots)
     pillow()
     wanted = AdaptOptions(inputs, out, pair, **options, shots=tuple(parse_shots(shots)))
     pictures = Pictures(

@@ -148,3 +148,23 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
         decorated = click.option(f"--{key}", multiple=True, metavar="FILE", help=text)(decorated)
     text = "beauty=RGBA,albedo=diffuse_albedo,normal=N: passes or channels, for names that are not recognised."
     return click.option("--channels", metavar="KEY=NAME,…", help=text)(decorated)
+
+
+def temporal_options(command: Function) -> Function:
+    for option in (
+        click.option("--shots", metavar="1-48,49-120", help="With --temporal: first and last frame of each shot."),
+        click.option(
+            "--temporal",
+            type=click.IntRange(0, 8),
+            default=0,
+            metavar="K",
+            help="Animations with a Vector pass: take in the samples of K frames before and after each one.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def check_shots(temporal: int, shots: str | None) -> None:
+    if shots and not temporal:
+        raise N2NError("--shots is for --temporal, which was not given", "Pass --temporal 2 too, or leave --shots out.")

@@ -8,7 +8,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,15 +53,26 @@ class Picture:
 
 @dataclass(frozen=True)
 class Item:
-    """One picture of a collection. name: as "folder/picture". files: where its shots are, two or more of a burst."""
+    """One picture of a collection, or some columns of it.
+
+    Attributes:
+        name: as "folder/picture".
+        files: where its shots are, two or more of a burst.
+        within: first column, and the one after the last; None: to the end.
+    """
 
     name: str
     files: tuple[ArrayFile | Picture, ...]
+    within: tuple[int, int | None] = (0, None)
 
     @property
     def shots(self) -> tuple[Array, ...]:
         """One image (H, W, C), or those of a burst, of one size: uint8, uint16 or float32 [0, 1]; C is 1 or 3."""
-        return tuple(file.map() for file in self.files)
+        return tuple(file.map()[:, slice(*self.within)] for file in self.files)
+
+    def columns(self, first: int, end: int | None = None) -> "Item":
+        """A part of it, from the column `first` to before `end`."""
+        return replace(self, within=(first, end))
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,20 @@ def random_change(rng: np.random.Generator) -> Change:
 
     All that is a colour is recoloured alike; directions turn with the pixels.
     """
-    switches = rng.integers(0, 2, 3).astype(bool)
+    turn = random_turn(rng)
     permutation = rng.permutation(3)
 
     def change(kind: Kind, image: Array) -> Array:
-        turned: Array = turn_image(kind, image, *switches)
+        turned = turn(kind, image)
         return turned[..., permutation] if kind in COLORS else turned
 
     return change
+
+
+def random_turn(rng: np.random.Generator) -> Change:
+    """One of the 8 orientations."""
+    mirror_x, mirror_y, transpose = rng.integers(0, 2, 3).astype(bool).tolist()
+    return lambda kind, image: turn_image(kind, image, mirror_x, mirror_y, transpose)
 
 
 def no_change(kind: Kind, image: Array) -> Array:

@@ -14,6 +14,7 @@ CLIP_FACTOR = 2.0  # gradients longer than this times their usual length are sho
 CLIP_MEMORY = 0.98  # of the running mean of the log of the gradient's length
 GIVE_UP_AFTER = 100  # steps in a row whose gradient is not finite
 FINAL_FACTOR = 0.02  # schedule "cosine": of the learning rate, at the end
+RAMP_FRACTION = 0.3  # schedule "ramp_down": of the run, at its end, over which the learning rate falls to nothing
 STEP_DECAY = 0.55  # schedule "step": the Monte Carlo fork's factor
 STEP_DECAYS = 6  # … so many times in a run
 MOMENTS = dict[int, dict[object, object]]  # of Adam: tensor's number → what is remembered of it
@@ -25,6 +26,7 @@ def learning_rate_factor(schedule: str, fraction: float, step: int, warmup_steps
     factor: float = {
         "constant": 1.0,
         "step": STEP_DECAY ** int(fraction * (STEP_DECAYS + 1)),
+        "ramp_down": (1 + math.cos(math.pi * max(0.0, 1 - (1 - fraction) / RAMP_FRACTION))) / 2,
         "cosine": FINAL_FACTOR + (1 - FINAL_FACTOR) * (1 + math.cos(math.pi * fraction)) / 2,
     }[schedule]
     return factor * min(1.0, (step + 1) / max(warmup_steps, 1))

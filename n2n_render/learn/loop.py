@@ -49,7 +49,7 @@ class Schedule:
         learning_rate: of Adam, before `shape` and warm-up change it.
         steps: optimiser steps; None: `seconds` decide.
         seconds: of training.
-        shape: "cosine", "step" (× 0.55, six times) or "constant", see `descent.learning_rate_factor`.
+        shape: "cosine", "step", "ramp_down" or "constant", see `descent.learning_rate_factor`.
         warmup_steps: over which the learning rate rises; 0: none.
         ema: what is left of the running mean of the weights after a step.
         looks: how often the judge is asked, evenly; it is always asked at the end.
@@ -301,7 +301,10 @@ class Loop:
 
     def _batch(self, step: int) -> Batch:
         batch = self._batches.get(step)
-        return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
+        return self._with_fraction({name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()})
+
+    def _with_fraction(self, batch: dict[str, torch.Tensor]) -> Batch:
+        return {**batch, "fraction": torch.tensor(self.fraction)}
 
     def predict(self, batch: Batch, precision: str | None = None) -> torch.Tensor:
         """By the network as it is: what the loss is given."""
@@ -309,7 +312,7 @@ class Loop:
 
     def _faster_precision(self) -> str:
         arrays = self.sampler.make(0)
-        batch = {name: torch.from_numpy(array).to(self.device) for name, array in arrays.items()}
+        batch = self._with_fraction({name: torch.from_numpy(array).to(self.device) for name, array in arrays.items()})
 
         def loss_of(precision: str) -> torch.Tensor:
             return self.loss(self.predict(batch, precision), batch)[0]

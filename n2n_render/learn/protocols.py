@@ -40,8 +40,9 @@ class Loss(Protocol):
         """The loss, one number to go down from, and other numbers that are averaged and logged by name.
 
         Args:
-            prediction: (N, 3, h, w) float32, exposed radiance; of models with output "display": display-referred, [0, 1].
-            batch: As the sampler made it, on the device.
+            prediction: (N, 3, h, w) float32, exposed radiance; of models with output "display": display-referred, [0, 1];
+                "signal": signals (N, C, h, w).
+            batch: As the sampler made it, on the device; and "fraction", how much of the run is done, 0 to 1.
         """
         ...
 
@@ -53,7 +54,8 @@ class Verdict:
     Attributes:
         is_best: Nothing was better so far.
         values: What was measured, by name.
-        images: Exposed radiance (h, w, 3) of one place, for people: noisy, …, by this network, perhaps the reference.
+        images: Exposed radiance (h, w, 3), or signals, of one place, for people: noisy, …, by this network, perhaps the
+            reference.
         is_enough: Nothing better is to be expected: the loop ends.
     """
 

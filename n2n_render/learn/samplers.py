@@ -72,11 +72,11 @@ class PairSampler:
         heights = [pair.shape[1] for pair in pairs]
         widths = [pair.columns[1] - pair.columns[0] for pair in pairs]
         self.crop_px = min(crops.size_px, *heights, *widths)
-        self._bounds = _bounds([height * width for height, width in zip(heights, widths, strict=True)])
+        self._bounds = bounds_of([height * width for height, width in zip(heights, widths, strict=True)])
 
     def make(self, step: int, stream: int = 0) -> Crop:
         rng = np.random.default_rng([self.crops.seed, stream, step])
-        return _stack([self._crop(rng) for _ in range(self.crops.batch)])
+        return stack_crops([self._crop(rng) for _ in range(self.crops.batch)])
 
     def _crop(self, rng: np.random.Generator) -> Crop:
         pair = self.pairs[int(np.searchsorted(self._bounds, rng.random()))]
@@ -108,12 +108,12 @@ class ShotSampler:
     def __init__(self, frames: Sequence[ShotFrame], features: tuple[str, ...], crops: Crops):
         self.frames, self.names, self.crops = frames, features, crops
         self.crop_px = min(crops.size_px, *(length for frame in frames for length in frame.size))
-        self._bounds = _bounds([height * width for height, width in (frame.size for frame in frames)])
+        self._bounds = bounds_of([height * width for height, width in (frame.size for frame in frames)])
         self._trainable = [~frame.held_out() for frame in frames]
 
     def make(self, step: int, stream: int = 0) -> Crop:
         rng = np.random.default_rng([self.crops.seed, stream, step])
-        return _stack([self._crop(rng) for _ in range(self.crops.batch)])
+        return stack_crops([self._crop(rng) for _ in range(self.crops.batch)])
 
     def _crop(self, rng: np.random.Generator) -> Crop:
         chosen = min(int(np.searchsorted(self._bounds, rng.random())), len(self.frames) - 1)
@@ -137,13 +137,13 @@ class ShotSampler:
         }
 
 
-def _bounds(pixels: Sequence[int]) -> Array:
+def bounds_of(pixels: Sequence[int]) -> Array:
     """Where each frame ends between 0 and 1, if it has as much of that as it has of all pixels."""
     counts = np.array(pixels, float)
     return np.cumsum(counts / counts.sum())
 
 
-def _stack(crops: Sequence[Mapping[str, Array]]) -> Crop:
+def stack_crops(crops: Sequence[Mapping[str, Array]]) -> Crop:
     """Images (h, w, C) of each crop → (N, C, h, w) float32, contiguous."""
     return {
         name: np.ascontiguousarray(np.stack([crop[name] for crop in crops]).transpose(0, 3, 1, 2), np.float32)

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 from ..errors import N2NError
 from ..learn.loop import Loop
-from ..learn.validation import PairJudge
 from ..network.checkpoint import DAMAGED, Checkpoint, check_weights, read_checkpoint
+from ..network.provenance import Facts
 from ..schema import Real, check_items, from_dict
 from .journal import Journal
 from .keeper import LAST
+from .lesson import RankingJudge
 from .options import ResumeOptions, TrainOptions
-from .pairs import Pairs
 
 STATE = {
     "network": dict,
@@ -56,14 +56,14 @@ class Earlier:
             threads=changes.threads or earlier.threads,
         )
 
-    def check(self, pairs: Pairs) -> str:
+    def check(self, datasets: tuple[Facts, ...]) -> str:
         """The precision that it computed in. Raises N2NError where it cannot go on."""
         told, state = self.last.provenance, self.last.training
         if state is None:
             raise N2NError(f"{self.path}: has no training state to go on from", "Resume a run folder that has a last.pt.")
         told.require(("datasets", "step", "seconds", "precision"), f"{self.path}: provenance", DAMAGED)
         check_items(state, STATE, f"{self.path}: training", DAMAGED, tuple(STATE))
-        if told.datasets != pairs.datasets:
+        if told.datasets != datasets:
             raise N2NError(
                 f"{self.path}: the datasets have changed since, so the run cannot go on as if nothing had happened",
                 "Start a new run, or put the datasets back as they were.",
@@ -71,7 +71,7 @@ class Earlier:
         check_weights(self.last.model, state["network"], f"{self.path}: training: network")
         return told.precision or "float32"
 
-    def restore(self, loop: Loop, judge: PairJudge, journal: Journal) -> None:
+    def restore(self, loop: Loop, judge: RankingJudge, journal: Journal) -> None:
         """Puts them where they were; after `check`."""
         told, state = self.last.provenance, self._state()
         loop.load(self.last.weights, state, told.step or 0, told.seconds or 0.0, str(self.path))

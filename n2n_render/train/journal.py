@@ -16,7 +16,7 @@ from ..config import Steps
 from ..errors import N2NError
 from ..frame.arrays import Array
 from ..io.atomic import check_regular, first_line, write_beside, write_text
-from ..io.images import write_strip
+from ..io.images import write_png
 from ..schema import Real, check_items
 
 ANY = Annotated[object, Real(nan=True)]
@@ -71,7 +71,7 @@ class Journal:
             write_text(self.path, text)
 
     def record(self, values: dict[str, Any], strip: Sequence[Array] = ()) -> None:
-        """One point of the curves. values: step, seconds, loss, learning_rate, …; strip: exposed radiance images."""
+        """One point of the curves. values: step, seconds, loss, learning_rate, …; strip: 8-bit images of one size (h, w, 3)."""
         self.records.append(values)
         with self._optional(METRICS):
             _append(self.path, (json.dumps(values) + "\n").encode())
@@ -91,11 +91,11 @@ class Journal:
         figure = Figure(figsize=(8, 9), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.subplots(3, 1, sharex=True)
-        validated = [record for record in self.records if "pair_error" in record]
+        validated = [record for record in self.records if is_validated(record)]
         with_reference = [record for record in validated if "psnr_db" in record]
         if with_reference:
             axes[0].plot([r["step"] for r in with_reference], [r["psnr_db"] for r in with_reference], marker=".")
-            axes[0].set_ylabel("validation PSNR on T(v) [dB]")
+            axes[0].set_ylabel(f"validation PSNR{' on T(v)' if 'pair_error' in with_reference[0] else ''} [dB]")
         else:
             errors = [-10 * np.log10(max(r["pair_error"], 1e-6)) for r in validated]
             axes[0].plot([r["step"] for r in validated], errors, marker=".")
@@ -111,7 +111,7 @@ class Journal:
         write_beside(self.folder / "training.png", lambda temporary: figure.savefig(temporary, format="png", dpi=100))
 
     def _draw_strip(self, strip: Sequence[Array], step: int) -> None:
-        write_strip(self.folder / PREVIEWS / f"step_{step:07d}.png", strip)
+        write_png(self.folder / PREVIEWS / f"step_{step:07d}.png", np.concatenate(strip, axis=1))
 
 
 class Events:
@@ -161,6 +161,11 @@ def _read_records(path: Path, warn: Callable[[str], None]) -> list[dict[str, Any
     except (OSError, ValueError, RecursionError, TypeError, N2NError) as error:
         warn(f"{path}: only its first {len(records)} lines are used ({first_line(error)})")
     return records
+
+
+def is_validated(record: Mapping[str, Any]) -> bool:
+    """Whether the judge was asked at this point of the curves."""
+    return "pair_error" in record or "squared_error" in record
 
 
 def _importable(name: str) -> bool:

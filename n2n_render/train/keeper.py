@@ -1,7 +1,7 @@
 """What a run keeps: curves and previews, and its best and last weights, which a full disk does not lose."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import N2NError
+from ..frame.arrays import Array
 from ..learn.loop import Loop
 from ..learn.protocols import Verdict
-from ..learn.validation import PairJudge
 from ..network.checkpoint import Checkpoint, write_checkpoint, write_somewhere
 from ..network.provenance import Facts, Provenance
 from ..progress import Progress
-from .journal import Journal
+from .journal import Journal, is_validated
+from .lesson import RankingJudge
 
 LAST, BEST = "last.pt", "best.pt"
 RECORD_EVERY_S = 5.0
@@ -41,16 +42,26 @@ class Background:
 class RunKeeper:
     """The Keeper of `train`: it writes to a run folder."""
 
-    def __init__(self, folder: Path, journal: Journal, judge: PairJudge, background: Background, progress: Progress):
+    def __init__(
+        self,
+        folder: Path,
+        journal: Journal,
+        judge: RankingJudge,
+        background: Background,
+        progress: Progress,
+        show: Callable[[Array], Array],
+    ):
+        """show: an image of a verdict → 8-bit pixels (h, w, 3)."""
         self.folder, self.journal, self.judge, self.background, self.progress = folder, journal, judge, background, progress
+        self._show = show
         self._unsaved: dict[str, Checkpoint] = {}  # what could not be written when it was due
         self._told: set[str] = set()
         self._next_record = time.time() + RECORD_EVERY_S
 
     def line(self, loop: Loop) -> str:
         shown = f"step {loop.steps} loss {loop.last_loss:.3g} lr {loop.learning_rate:.1e} {loop.crops_per_s:.1f} crops/s"
-        last = next((record for record in reversed(self.journal.records) if "pair_error" in record), None)
-        shown += f" val {last['pair_error']:.4f}" if last else ""
+        last = next((record for record in reversed(self.journal.records) if is_validated(record)), None)
+        shown += f" val {last['pair_error']:.4f}" if last and "pair_error" in last else ""
         return shown + (f" {last['psnr_db']:.2f} dB" if last and "psnr_db" in last else "")
 
     def stepped(self, loop: Loop) -> None:
@@ -69,7 +80,7 @@ class RunKeeper:
         if means:
             loss = means.pop("loss")
             point = {"step": loop.steps, "seconds": round(loop.seconds, 1), "loss": loss, "learning_rate": rate}
-            self.journal.record({**point, **means, **verdict.values}, verdict.images)
+            self.journal.record({**point, **means, **verdict.values}, [self._show(image) for image in verdict.images])
 
     def save(self, loop: Loop, name: str, with_training: bool = True) -> None:
         """What cannot be written is kept, and written when the next one is due."""

@@ -1,5 +1,6 @@
 """What `train` is asked, and what resuming a run is."""
 
+import dataclasses
 from dataclasses import dataclass
 
 from ..config import (
@@ -21,6 +22,7 @@ from ..config import (
     Schedule,
     Seed,
     Shots,
+    SignalChannels,
     Steps,
     Target,
     Threads,
@@ -31,6 +33,9 @@ from ..config import (
 )
 from ..schema import Checked
 
+# Fields of TrainOptions that mean nothing where images are observed under a noise.
+OF_RENDERS = ("hdr", "features", "temporal", "shots", "network", "prefilter", "encoding", "firefly_clamp")
+
 
 @dataclass(frozen=True)
 class TrainOptions(Checked):
@@ -39,6 +44,8 @@ class TrainOptions(Checked):
     data: tuple[str, ...] = ("datasets",)
     out: str | None = None  # run folder; None: runs/<date>-<name>
     name: str | None = None  # None: the dataset's name
+    noise: str | None = None  # images without a renderer: as noise/table.py, "gaussian:0-50", "pairs" for bursts; None: renders
+    channels: SignalChannels | None = None  # with noise: of the network; None: as the noise has, 1 where all images are grey
     hdr: bool = False  # relative L2 on linear radiance; else L2 on display-referred images
     features: tuple[Feature, ...] = ()
     temporal: Reach = 0  # frames before and after each one whose samples are taken in
@@ -46,21 +53,21 @@ class TrainOptions(Checked):
     network: Network = "paper"  # a model to start from decides for itself
     init: str | None = None  # model to start from: as `network`, a checkpoint, a .tza file; None: nothing
     prefilter: bool | None = None  # clean albedo and normal first; None: as the model to start from
-    norm: Norm = "batch"
+    norm: Norm | None = None  # None: "batch"; with noise "none"
     norm_batch_fraction: Fraction = 0.1  # of the run that BatchNorm uses batch statistics; then they are fixed
-    head: Head = "gated"
+    head: Head | None = None  # None: "gated"; with noise "direct"
     encoding: Encoding = "log"
-    loss: Loss = "auto"  # auto: relative_l2 with hdr, l2_display without; see learn/losses.py
-    target: Target = "noisy"  # "reference": noise-to-clean, for comparison
+    loss: Loss = "auto"  # auto: relative_l2 with hdr, l2_display without; with noise its own; see learn/losses.py
+    target: Target = "noisy"  # noise-to-clean, for comparison: "reference"; with noise "clean"
     levels: Levels = 5
     encoder_width: Width = 48
     decoder_width: Width = 96
     steps: Count | None = None  # optimiser steps; None: `minutes` decide
     minutes: Positive = 20.0
     batch: Batch = 4  # crops a step; paper: 4
-    crop_px: Crop = 128
-    learning_rate: Positive | None = None  # None: 3e-4 from nothing (paper, Monte Carlo), 1e-4 from a trained model
-    schedule: Schedule = "cosine"  # or "step" (× 0.55, six times), "constant"
+    crop_px: Crop | None = None  # None: 128; of whole slices 255
+    learning_rate: Positive | None = None  # None: 3e-4 from nothing (paper), 1e-4 from a model; with noise its own
+    schedule: Schedule | None = None  # see descent.learning_rate_factor; None: "cosine"; with noise its own
     warmup_steps: Steps = 100
     ema: Kept = 0.998  # weights that are kept are this running mean
     firefly_clamp: Limit = 16.0  # noisy targets: at most this many times the input's local mean; 0: off
@@ -72,7 +79,15 @@ class TrainOptions(Checked):
     seed: Seed = 1
 
     def contradiction(self) -> str | None:
-        return wrong_shots(self)
+        if self.noise is None:
+            with_noise = {"channels": None, "target": "noisy"} | ({"target": "reference"} if self.target == "reference" else {})
+            odd = [name for name, usual in with_noise.items() if getattr(self, name) != usual]
+            return f"{odd[0]} {getattr(self, odd[0])!r} is for noise, which is not given" if odd else wrong_shots(self)
+        usual = {field.name: field.default for field in dataclasses.fields(self) if field.name in OF_RENDERS}
+        odd = [name for name, value in usual.items() if getattr(self, name) != value]
+        if self.target == "reference":
+            return "target is 'reference', but with noise it is 'noisy' or 'clean'"
+        return f"{odd[0]} is for renders, and noise is given" if odd else None
 
 
 @dataclass(frozen=True)

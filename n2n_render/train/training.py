@@ -1,4 +1,4 @@
-"""Pairs → a run folder: its best and last weights, its curves."""
+"""Renders, or observations of images → a run folder: its best and last weights, its curves."""
 
 import contextlib
 from collections.abc import Callable
@@ -7,28 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from ..config import to_dict
-from ..engines.options import EngineOptions
-from ..errors import N2NError
-from ..guides.prefilter import Prefilter
 from ..learn.loop import Advice, Loop, Schedule
-from ..learn.losses import PairLoss, named_loss
-from ..learn.norms import check_crops
 from ..learn.protocols import Loss, Sampler
-from ..learn.samplers import Crops, PairSampler
-from ..learn.start import Start, open_start
-from ..learn.validation import PairJudge
 from ..network.device import Float32, cpu_threads, describe_device, pick_device
-from ..network.specification import OIDN_NETWORKS, PaperNetwork, Specification, oidn_specification
+from ..network.provenance import Facts
 from ..progress import Progress, Reporter, silent
 from .earlier import Earlier
 from .folder import held_run, new_folder
 from .journal import Journal
 from .keeper import BEST, LAST, Background, RunKeeper
+from .lesson import Lesson, RankingJudge
+from .observations import open_observations
 from .options import ResumeOptions, TrainOptions
-from .pairs import Pairs, Source, load_pairs
+from .renders import open_renders
 
-LEARNING_RATE = 3e-4  # from nothing; paper: 0.0003 for Monte Carlo
-LEARNING_RATE_FROM_MODEL = 1e-4
 WrapSampler = Callable[[Sampler], Sampler]
 
 
@@ -38,23 +30,23 @@ class Trained:
 
     Attributes:
         folder: The run folder, with metrics.jsonl, training.png and previews too.
-        best: The weights that were best on held-out views, to denoise with.
+        best: The weights that were best on what was held out, to denoise with.
         last: The newest weights, with all that is needed to go on.
         steps: Optimiser steps, those of earlier parts of the run included.
-        pair_error: Of the best weights, see `validation.pair_error`.
+        error: Of the best weights: of renders `validation.pair_error`, of observations the mean squared error of their signals.
     """
 
     folder: Path
     best: Path
     last: Path
     steps: int
-    pair_error: float
+    error: float
 
 
 def train(
     options: TrainOptions, reporter: Reporter = silent, loss: Loss | None = None, sampler: WrapSampler | None = None
 ) -> Trained:
-    """Trains a denoiser on noisy pairs until the options say that it is enough.
+    """Trains a denoiser on noisy pairs, or on images under a noise, until the options say that it is enough.
 
     Ctrl-C (KeyboardInterrupt) takes effect between two steps and saves last.pt before it goes on upwards, so that a
     resumed run is the same as an uninterrupted one.
@@ -90,9 +82,9 @@ class Run:
     """One training, ready to begin or to go on."""
 
     loop: Loop
-    judge: PairJudge
+    judge: RankingJudge
     keeper: RunKeeper
-    pairs: Pairs
+    lesson: Lesson
     settings: dict[str, Any]
 
     @classmethod
@@ -110,41 +102,37 @@ class Run:
         Args:
             held: What is locked until it is closed.
         """
-        settings, schedule, source = to_dict(options), _schedule(options), _source(options)
-        loss = loss or _loss(options)
-        device, precision, seed, target = options.device, options.precision, options.seed, options.target
-        crops, out, name = Crops(options.batch, options.crop_px, seed), options.out, options.name
-        place = pick_device(device)
-        start = Start(earlier.last.model, None) if earlier else start_of(options)
-        model = start.model
-        engine = EngineOptions(device)
-        prefilter = Prefilter.open(model, engine) if model.clean_guides else None
-        pairs = load_pairs(source, model, prefilter, engine, progress, held)
+        settings, precision = to_dict(options), options.precision
+        pick_device(options.device)  # a device that is not there is refused before anything is decoded
+        lesson = _lesson(options, earlier, progress, held)
+        start, origin = lesson.start.checkpoint, None
         if earlier:
-            origin, precision, folder = earlier.last.provenance.origin, earlier.check(pairs), earlier.folder
+            origin, precision, folder = earlier.last.provenance.origin, earlier.check(lesson.datasets), earlier.folder
         else:
-            origin = start.checkpoint.provenance.describe() if start.checkpoint else None
-            if not start.checkpoint and model.network.norm == "batch":
-                check_crops(model, crops.batch, crops.size_px)
-            folder = new_folder(out, name or _name_of(pairs), settings, held)
-        own = PairSampler(pairs.training, model.features, crops, target)
-        weights = start.checkpoint.tensors() if start.checkpoint else None
-        loop = Loop.open(model, weights, sampler(own) if sampler else own, loss, schedule, device, precision, seed)
+            origin = start.provenance.describe() if start else None
+            folder = new_folder(options.out, options.name or _name_of(lesson.datasets), settings, held)
+        loop = Loop.open(
+            lesson.start.model,
+            start.tensors() if start else None,
+            sampler(lesson.sampler) if sampler else lesson.sampler,
+            loss or lesson.loss,
+            _schedule(options, lesson),
+            options.device,
+            precision,
+            options.seed,
+        )
         loop.advice = Advice(f"{Advice.gradient[:-1]}; the best checkpoint so far is in {folder}.")
-        judge, journal = PairJudge(model, pairs.validation, place, loop.precision), Journal.open(folder, progress.warn)
+        judge, journal = lesson.open_judge(loop.device, loop.precision), Journal.open(folder, progress.warn)
         if earlier:
             earlier.restore(loop, judge, journal)
-        background = Background(settings, tuple(cached.pair.name for cached in pairs.training), pairs.datasets, origin)
-        return cls(loop, judge, RunKeeper(folder, journal, judge, background, progress), pairs, settings)
+        background = Background(settings, tuple(lesson.trained_on), lesson.datasets, origin)
+        return cls(loop, judge, RunKeeper(folder, journal, judge, background, progress, lesson.show), lesson, settings)
 
     def train(self) -> Trained:
         """To the end, or until Ctrl-C."""
         loop, keeper, progress, folder = self.loop, self.keeper, self.keeper.progress, self.keeper.folder
         progress.note(", ".join(f"{key} {value}" for key, value in self.settings.items() if value is not None))
-        progress.note(
-            f"training on {describe_device(loop.device)}, {loop.precision}: {len(self.pairs.training)} views to "
-            f"learn from, {len(self.pairs.validation)} held out, into {folder}"
-        )
+        progress.note(f"training on {describe_device(loop.device)}, {loop.precision}: {self.lesson.described}, into {folder}")
         try:
             loop.run(self.judge, keeper, progress)
         except KeyboardInterrupt:
@@ -157,38 +145,17 @@ class Run:
         return Trained(folder, folder / BEST, folder / LAST, loop.steps, self.judge.best)
 
 
-def start_of(options: TrainOptions) -> Start:
-    """The network to train."""
-    if options.init is not None:
-        return open_start(options.init, options.hdr, options.features, options.temporal, options.prefilter)
-    shared: dict[str, Any] = {"features": options.features, "reach": options.temporal, "clean_guides": bool(options.prefilter)}
-    if options.network == "paper":
-        widths = options.encoder_width, options.decoder_width
-        network = PaperNetwork(options.norm, options.head, options.levels, *widths)
-        output = "radiance" if options.hdr else "display"
-        return Start(Specification(**shared, encoding=options.encoding, output=output, network=network), None)
-    if not options.hdr:
-        raise N2NError(f"--network {options.network} needs --hdr", "Train on linear radiance, or with --network paper.")
-    return Start(oidn_specification(*OIDN_NETWORKS[options.network], options.norm, **shared), None)
+def _lesson(options: TrainOptions, earlier: Earlier | None, progress: Progress, held: contextlib.ExitStack) -> Lesson:
+    model = earlier.last.model if earlier else None
+    return open_observations(options, model) if options.noise else open_renders(options, model, progress, held)
 
 
-def _source(options: TrainOptions) -> Source:
-    references_only = options.target == "reference"
-    return Source(options.data, options.validation_fraction, references_only, options.temporal, options.shots)
-
-
-def _loss(options: TrainOptions) -> Loss:
-    """Only noisy targets hold fireflies."""
-    compare = named_loss(options.loss, options.hdr)
-    return PairLoss(compare, options.firefly_clamp if options.target == "noisy" else 0.0)
-
-
-def _schedule(options: TrainOptions) -> Schedule:
+def _schedule(options: TrainOptions, lesson: Lesson) -> Schedule:
     return Schedule(
-        options.learning_rate or (LEARNING_RATE_FROM_MODEL if options.init else LEARNING_RATE),
+        options.learning_rate or lesson.learning_rate,
         options.steps,
         options.minutes * 60,
-        options.schedule,
+        options.schedule or lesson.schedule,
         options.warmup_steps,
         options.ema,
         options.validations,
@@ -196,7 +163,7 @@ def _schedule(options: TrainOptions) -> Schedule:
     )
 
 
-def _name_of(pairs: Pairs) -> str:
+def _name_of(datasets: tuple[Facts, ...]) -> str:
     """Of a run that was given none."""
-    name = str(pairs.datasets[0]["name"])
-    return name if len(pairs.datasets) == 1 else f"{len(pairs.datasets)}-datasets"
+    name = str(datasets[0]["name"])
+    return name if len(datasets) == 1 else f"{len(datasets)}-datasets"

@@ -34,7 +34,7 @@ def main(name: str):
             networks[f"re-estimated over {count} batches"] = again = copy.deepcopy(loop.average)
             reestimate_norms(again, loop.model, loop.sampler, loop.device, "float32", count)
         for title, network in networks.items():
-            values = validate(network, loop.model, run.pairs.validation, loop.device, "float32")[0]
+            values = validate(network, loop.model, run.judge.pairs, loop.device, "float32")[0]
             print(f"{name}, step {loop.steps}, {title}: " + ", ".join(f"{key} {value:.4g}" for key, value in values.items()))
         loop.close()
 

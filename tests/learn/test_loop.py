@@ -196,7 +196,7 @@ def test_train_takes_a_loss_and_a_corruption(make_dataset, tmp_path, silent):
     for name, pieces in {"plain": {}, "again": {}, "loss": {"loss": cube}, "sampler": {"sampler": Darker}}.items():
         wanted = TrainOptions(**options, out=str(tmp_path / name))
         done = train(wanted, lambda title: contextlib.nullcontext(silent), **pieces)
-        assert done.folder == tmp_path / name and done.steps == 3 and done.best.exists() and done.pair_error < 10
+        assert done.folder == tmp_path / name and done.steps == 3 and done.best.exists() and done.error < 10
         weights[name] = read_checkpoint(done.last).weights["last.weight"]
     assert torch.equal(weights["plain"], weights["again"])
     assert not torch.equal(weights["plain"], weights["loss"]) and not torch.equal(weights["plain"], weights["sampler"])

@@ -126,17 +126,17 @@ def test_a_model_for_clean_guides_is_trained_with_clean_ones(make_dataset, tmp_p
     clean = open_run(config(folder, tmp_path / "clean", **{**OIDN, "features": FEATURES}))
     raw = open_run(config(folder, tmp_path / "raw", **{**OIDN, "features": FEATURES}, prefilter=False))
     assert clean.loop.model.clean_guides and not raw.loop.model.clean_guides
-    pair = clean.pairs.training[0].pair
-    assert raw.pairs.training[0].pair == pair
+    pair = clean.loop.sampler.pairs[0].pair
+    assert raw.loop.sampler.pairs[0].pair == pair
     for seed, path in enumerate(pair.noisy):
         frame = read_frame(path, GUIDES)
         cleaned = make_prefilter(clean.loop.model)(frame)
         for run, expected in ((clean, cleaned), (raw, frame)):
-            guides = split_exposed(run.pairs.training[0].images[seed])
+            guides = split_exposed(run.loop.sampler.pairs[0].images[seed])
             for feature in GUIDES:
                 np.testing.assert_allclose(guides[feature], expected[feature], atol=2e-3)
         assert np.abs(cleaned.albedo - frame.albedo).mean() > 1e-4
-    depths = [run.pairs.training[0].images[..., -1] for run in (clean, raw)]
+    depths = [run.loop.sampler.pairs[0].images[..., -1] for run in (clean, raw)]
     np.testing.assert_array_equal(*depths)
 
 
@@ -145,7 +145,7 @@ def test_another_prefilter_is_another_cache(make_dataset, tmp_path, open_run):
     folder = make_dataset(views=2)
     for init in ("oidn-small", "oidn-large"):
         run = open_run(config(folder, tmp_path / init, init=init, features=GUIDES))
-        cached = run.pairs.training[0]
+        cached = run.loop.sampler.pairs[0]
         expected = make_prefilter(run.loop.model)(read_frame(cached.pair.noisy[0], GUIDES)).normal
         found = split_exposed(cached.images[0])["normal"]
         np.testing.assert_allclose(found, expected, atol=1e-3)
@@ -154,7 +154,7 @@ def test_another_prefilter_is_another_cache(make_dataset, tmp_path, open_run):
 def test_training_sees_what_denoising_does(make_dataset, tmp_path, open_run):
     """From the cache (half floats, the pair's exposure) and from the file the same network makes the same picture."""
     run = open_run(config(make_dataset(views=2, size=(64, 64)), tmp_path / "run", **OIDN))
-    cached = run.pairs.training[0]
+    cached = run.loop.sampler.pairs[0]
     frames = [read_frame(path, GUIDES) for path in cached.pair.noisy]
     exposed = denoise_array(run.loop.network, run.loop.model, cached.images[0], torch.device("cpu"))
     seen = exposed / exposure(mean_frame(frames).color)

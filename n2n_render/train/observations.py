@@ -1,0 +1,128 @@
+"""Images and a noise, or bursts → what a run learns of them: a denoiser of photographs, of grey images, of k-space."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ..config import SIGNAL_LOSSES
+from ..errors import N2NError, doubt
+from ..frame.arrays import Array
+from ..frame.signal import from_signal
+from ..io.collection import Collection, Item, open_collection
+from ..io.dataset import spaced
+from ..learn.losses import SignalLoss
+from ..learn.observations import ObservationSampler, SignalJudge, is_real
+from ..learn.protocols import Loss
+from ..learn.samplers import Crops
+from ..learn.start import Start
+from ..network.registry import open_model
+from ..network.specification import PaperNetwork, Specification, signal_specification
+from ..noise.bursts import examine_burst
+from ..noise.table import Noise
+from .lesson import Lesson
+from .options import TrainOptions
+
+CROP_PX = 128
+OWN_LOSSES = ("masked_l2", "data_consistency")  # of one noise each: they need what its observations tell besides
+TRAINING_FRACTION = 0.8  # of the width of an image, when there is no other one; the rest is for validation
+
+
+def open_observations(options: TrainOptions, earlier: Specification | None) -> Lesson:
+    """The lesson of `train` with a noise: two observations of one image against each other.
+
+    Args:
+        earlier: The network of the run that goes on; None: a new run.
+
+    Raises:
+        N2NError: The options ask for what cannot be, or images are missing or damaged.
+    """
+    noise = Noise.parse(options.noise or "")
+    if is_real(noise) and options.target == "clean":
+        raise N2NError("bursts hold no clean images", "Leave --target out, or pass another --noise with clean photographs.")
+    loss = _loss(options, noise)
+    collections = [open_collection(Path(folder)) for folder in options.data]
+    items = [item for collection in collections for item in _usable(collection, noise)]
+    training, validation = _split(items, options.validation_fraction)
+    start = Start(earlier, None) if earlier else _start(options, noise, items)
+    channels = start.model.gives.count
+    crops = Crops(options.batch, options.crop_px or noise.about.crop_px or CROP_PX, options.seed)
+    return Lesson(
+        start,
+        ObservationSampler(training, noise, channels, crops, options.target == "clean"),
+        loss,
+        lambda device, precision: SignalJudge(start.model, validation, noise.at_test(), device, precision),
+        _show,
+        tuple(item.name for item in training),
+        tuple(collection.facts() for collection in collections),
+        f"{noise.about.title} ({noise}): {len(training)} images to learn from, {len(validation)} held out",
+        noise.about.learning_rate,
+        noise.about.schedule,
+    )
+
+
+def _usable(collection: Collection, noise: Noise) -> list[Item]:
+    """The items that can be learned from; of what is left out a sentence says why."""
+    if not is_real(noise):
+        if collection.kind == "bursts":
+            raise N2NError(
+                f"{collection.folder}: is a dataset of bursts, whose images are noisy already",
+                "Pass --noise pairs, or clean images.",
+            )
+        return list(collection.items)
+    kept = []
+    for item in collection.items:
+        verdict = examine_burst(item.shots, item.name)
+        for sentence in (*verdict.left_out, *verdict.doubts):
+            doubt(sentence)
+        if verdict.kept:
+            kept.append(replace(item, files=tuple(item.files[index] for index in verdict.kept)))
+    if not kept:
+        raise N2NError(
+            f"{collection.folder}: holds no burst of two or more usable shots",
+            "Noise2Noise needs two shots of the same thing that differ by their noise only: a tripod, and fixed settings.",
+        )
+    return kept
+
+
+def _split(items: Sequence[Item], fraction: float) -> tuple[list[Item], list[Item]]:
+    """(training, validation). Of a single image a part is held out."""
+    if len(items) > 1:
+        held_out = spaced(list(items), max(1, round(fraction * len(items))))
+        return [item for item in items if item not in held_out], held_out
+    cut = int(items[0].shots[0].shape[1] * TRAINING_FRACTION)
+    return [items[0].columns(0, cut)], [items[0].columns(cut)]
+
+
+def _start(options: TrainOptions, noise: Noise, items: Sequence[Item]) -> Start:
+    """The network to train: the one of a run on signals, or a new one, which is the paper's: no norm, linear output."""
+    are_grey = all(item.shots[0].shape[-1] == 1 for item in items)
+    if options.init is None:
+        channels = options.channels or (1 if are_grey else noise.about.channels)
+        widths = options.encoder_width, options.decoder_width
+        network = PaperNetwork(options.norm or "none", options.head or "direct", options.levels, *widths)
+        return Start(signal_specification(channels, network), None)
+    checkpoint = open_model(options.init)
+    if not checkpoint.model.is_signal:
+        raise N2NError(
+            f"--init {options.init} is a model of renders, and --noise trains one of photographs or grey images",
+            "Start from a run that was trained with --noise, or from nothing.",
+        )
+    if options.channels not in (None, checkpoint.model.gives.count):
+        raise N2NError(f"--init {options.init} has {checkpoint.model.gives.count} channel(s)", "Leave --channels out.")
+    return Start(checkpoint.model, checkpoint)
+
+
+def _loss(options: TrainOptions, noise: Noise) -> Loss:
+    name = noise.about.loss if options.loss == "auto" else options.loss
+    if name not in SIGNAL_LOSSES or (name in OWN_LOSSES and name != noise.about.loss):
+        there = [other for other in SIGNAL_LOSSES if other not in OWN_LOSSES or other == noise.about.loss]
+        raise N2NError(f"--loss {name} is not for --noise {noise.kind}", f"Pass one of {', '.join(there)}.")
+    return SignalLoss(name)
+
+
+def _show(signal: Array) -> Array:
+    """(h, w, 3 or 1) → (h, w, 3) uint8."""
+    pixels = from_signal(signal, np.uint8)
+    return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels

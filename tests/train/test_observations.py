@@ -1,0 +1,143 @@
+"""Training on images under a noise, and on bursts: the same loop, folders and files as on renders."""
+
+import json
+
+import numpy as np
+import pytest
+
+from n2n_render.errors import N2NError
+from n2n_render.io.collection import open_collection
+from n2n_render.learn.observations import ObservationSampler
+from n2n_render.learn.samplers import Crops
+from n2n_render.network.checkpoint import read_checkpoint
+from n2n_render.noise.table import Noise
+from n2n_render.train import ResumeOptions, TrainOptions, resume, train
+
+SMALL = {"levels": 2, "encoder_width": 8, "decoder_width": 8, "crop_px": 32, "batch": 2, "device": "cpu", "threads": 1}
+SMALL |= {"precision": "float32", "validations": 2, "warmup_steps": 0}
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    """Three crops of a photograph as arrays of 8 bits, one of them grey and one smaller than a crop."""
+    from skimage.data import astronaut
+
+    folder = tmp_path_factory.mktemp("photographs")
+    image = astronaut()
+    np.save(folder / "face.npy", image[:96, 160:288])
+    np.save(folder / "grey.npy", image[200:264, 200:280, :1])
+    np.save(folder / "small.npy", image[300:320, 300:340])
+    return folder
+
+
+def options(folder, out, **changes):
+    return TrainOptions(data=(str(folder),), out=str(out), **{**SMALL, "steps": 4, **changes})
+
+
+@pytest.mark.parametrize("noise", ["gaussian", "brown", "poisson:5-30", "bernoulli", "text", "impulse", "mri:0.3"])
+def test_every_noise_trains_and_says_what_it_learned(photographs, tmp_path, noise):
+    done = train(options(photographs, tmp_path / "run", noise=noise))
+    checkpoint = read_checkpoint(done.best)
+    assert checkpoint.model.gives.count == (1 if noise.startswith("mri") else 3)
+    assert checkpoint.model.is_signal and checkpoint.provenance.options["noise"] == noise
+    assert len(checkpoint.provenance.trained_on) == 2 and np.isfinite(done.error)
+    assert {"squared_error", "psnr_db"} <= set(records(done)[-1])
+    assert list((done.folder / "previews").iterdir())
+
+
+def records(done):
+    return [json.loads(line) for line in (done.folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_noisy_targets_teach_to_take_the_noise_away(photographs, tmp_path):
+    noise = Noise.parse("gaussian:50")
+    wanted = options(photographs, tmp_path / "run", noise=str(noise), steps=300, learning_rate=3e-3)
+    errors = [record["squared_error"] for record in records(train(wanted)) if "squared_error" in record]
+    assert errors[-1] < 0.6 * (25 / 255) ** 2  # what a held-out image has at the test's strength
+
+
+@pytest.mark.parametrize("noise", ["gaussian", "bernoulli", "mri:0.3"])
+def test_clean_targets_are_the_images_and_noisy_ones_are_not(photographs, noise):
+    items = open_collection(photographs).items
+    clean, noisy = (
+        ObservationSampler(items[:1], Noise.parse(noise), 1, Crops(1, 33, 5), clean).make(3) for clean in (True, False)
+    )
+    np.testing.assert_array_equal(clean["noisy"], noisy["noisy"])
+    assert abs(clean["target"]).max() <= 0.5 and not np.array_equal(clean["target"], noisy["target"])
+    if noise == "bernoulli":
+        assert clean["target_measured"].all() and not noisy["target_measured"].all()
+        assert not np.array_equal(noisy["target_measured"], noisy["noisy_measured"])
+
+
+def test_a_batch_is_a_function_of_its_step(photographs):
+    sampler = ObservationSampler(open_collection(photographs).items, Noise.parse("text"), 3, Crops(2, 48, 1))
+    first, again, other = sampler.make(7), sampler.make(7), sampler.make(8)
+    assert first["noisy"].shape == (2, 3, 48, 48) and first["guides"].shape == (2, 0, 48, 48)
+    np.testing.assert_array_equal(first["target"], again["target"])
+    assert not np.array_equal(first["target"], other["target"])
+
+
+def test_a_resumed_run_is_the_same_as_an_uninterrupted_one(photographs, tmp_path):
+    whole = train(options(photographs, tmp_path / "whole", noise="gaussian", steps=6, schedule="constant"))
+    half = train(options(photographs, tmp_path / "half", noise="gaussian", steps=3, schedule="constant"))
+    resumed = resume(ResumeOptions(str(half.folder), steps=6))
+    for name, weight in read_checkpoint(whole.last).weights.items():
+        np.testing.assert_allclose(read_checkpoint(resumed.last).weights[name], weight, rtol=1e-5, atol=1e-7)
+
+
+def test_a_run_starts_from_another(photographs, tmp_path):
+    first = train(options(photographs, tmp_path / "first", noise="gaussian"))
+    wanted = options(photographs, tmp_path / "second", noise="poisson", init=str(first.folder), learning_rate=1e-9)
+    second = train(wanted)
+    for name, weight in read_checkpoint(first.best).weights.items():
+        np.testing.assert_allclose(read_checkpoint(second.best).weights[name], weight, atol=1e-6)
+    assert "photographs" in read_checkpoint(second.best).provenance.origin
+
+
+def test_a_single_image_is_divided(tmp_path):
+    from skimage.data import chelsea
+
+    folder = tmp_path / "one"
+    folder.mkdir()
+    np.save(folder / "cat.npy", chelsea()[:80, :200])
+    done = train(options(folder, tmp_path / "run", noise="gaussian"))
+    assert read_checkpoint(done.best).provenance.trained_on == ("one/cat",)
+
+
+def test_grey_images_alone_train_a_grey_network(tmp_path):
+    folder = tmp_path / "grey"
+    folder.mkdir()
+    rng = np.random.default_rng(1)
+    for name in "ab":
+        np.save(folder / f"{name}.npy", rng.integers(0, 65536, (40, 44, 1)).astype(np.uint16))
+    assert read_checkpoint(train(options(folder, tmp_path / "run", noise="gaussian")).best).model.subject == "grey"
+    wanted = options(folder, tmp_path / "color", noise="gaussian", channels=3)
+    assert read_checkpoint(train(wanted).best).model.subject == "photograph"
+
+
+@pytest.mark.parametrize(
+    "changes, sentence",
+    [
+        ({"noise": "salt"}, "unknown noise 'salt'"),
+        ({"noise": "gaussian:-3"}, "no strength of gaussian"),
+        ({"noise": "gaussian", "hdr": True}, "hdr is for renders"),
+        ({"noise": "gaussian", "features": ("albedo",)}, "features is for renders"),
+        ({"noise": "gaussian", "target": "reference"}, "target is 'reference'"),
+        ({"target": "clean"}, "target 'clean' is for noise"),
+        ({"channels": 1}, "channels 1 is for noise"),
+        ({"noise": "gaussian", "loss": "relative_l2"}, "--loss relative_l2 is not for --noise gaussian"),
+        ({"noise": "gaussian", "loss": "data_consistency"}, "--loss data_consistency is not for --noise gaussian"),
+        ({"noise": "pairs", "target": "clean"}, "bursts hold no clean images"),
+        ({"noise": "gaussian", "init": "oidn-small"}, "is a model of renders"),
+        ({"noise": "gaussian", "head": "gated"}, "head is 'gated'"),
+    ],
+)
+def test_what_does_not_go_together_is_said_before_there_is_a_folder(photographs, tmp_path, changes, sentence):
+    with pytest.raises(N2NError, match=sentence):
+        train(options(photographs, tmp_path / "run", **changes))
+    assert not (tmp_path / "run").exists()
+
+
+def test_signal_losses_are_not_for_renders(make_dataset, tmp_path):
+    with pytest.raises(N2NError, match="annealed_l0"):
+        train(TrainOptions(data=(str(make_dataset()),), out=str(tmp_path / "run"), loss="annealed_l0", **SMALL, steps=1))
