@@ -30,6 +30,8 @@ _REFUSED = {
     "CMYK": "has the inks of a printer (CMYK), not colours of light",
     "LAB": "has Lab colours",
 }
+_ORIENTATION = 274  # tag of EXIF
+_TURNED_BACK = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # Pillow turns TIFF files, and only these: its number of the way back
 _HINT = "Save it as a PNG or TIFF file in RGB or grey, with 8 or 16 bits."
 
 
@@ -119,9 +121,10 @@ def _read_image(path: Path, kind: str | None) -> Photograph:
             raise UnreadableFile(f"{path}: is animated or has several pages ({image.n_frames})", "Save one picture a file.")
         deep, kept = is_deep(image), read_kept(image)
         if not deep:
+            turned = _TURNED_BACK.get(image.getexif().get(_ORIENTATION)) if image.format == "TIFF" else None
             image = _in_colors(image, path)
             image.load()
-            pixels = np.array(image)
+            pixels = np.array(image if turned is None else image.transpose(turned))
     if deep:
         pixels = read_deep(path)
     if kind and image.format and kind.upper() != image.format.replace("MPO", "JPEG"):
