@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import inspect
     from typing import Any
 
-    from .api import adapt, denoise, evaluate, psnr, read, sample, train, write
+    from .api import adapt, denoise, evaluate, prepare, psnr, read, sample, train, write
     from .errors import N2NError
     from .frame.frame import Frame
     from .loaded import Model, load_model
@@ -33,6 +33,7 @@ __all__ = [
     "denoise",
     "evaluate",
     "load_model",
+    "prepare",
     "psnr",
     "read",
     "sample",
@@ -46,7 +47,7 @@ _ELSEWHERE = {
     "N2NError": "errors",
     "load_model": "loaded",
 }  # all others are in api.py
-_VERBS = ("adapt", "denoise", "evaluate", "sample", "train")  # functions that share their names with folders
+_VERBS = ("adapt", "denoise", "evaluate", "prepare", "sample", "train")  # functions that share their names with folders
 
 
 def __getattr__(name: str) -> "Any":

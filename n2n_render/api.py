@@ -21,6 +21,7 @@ from .progress import Reporter, silent
 if TYPE_CHECKING:
     from .adapt import Adapted, AdaptOptions
     from .evaluate import Evaluated, EvaluateOptions
+    from .prepare import Prepared, PrepareOptions
     from .sample import Sampled, SampleOptions
     from .train import Trained, TrainOptions
 
@@ -210,6 +211,21 @@ def train(options: "TrainOptions | None" = None, *, reporter: Reporter = silent,
     from .train import train as run
 
     return run(_options(TrainOptions, options, values), reporter)
+
+
+def prepare(options: "PrepareOptions | None" = None, *, reporter: Reporter = silent, **values: Any) -> "Prepared":
+    """Makes a dataset of images that no renderer made; see `n2n_render.prepare.PrepareOptions` for all values.
+
+    >>> import n2n_render as n2n
+    >>> n2n.prepare(inputs=["nowhere"], output="datasets/photos")
+    Traceback (most recent call last):
+    n2n_render.errors.N2NError: nowhere: no such file or folder
+    Pass images, or folders of them.
+    """
+    from .prepare import PrepareOptions
+    from .prepare import prepare as run
+
+    return run(_options(PrepareOptions, options, values), reporter)
 
 
 def adapt(options: "AdaptOptions | None" = None, *, reporter: Reporter = silent, **values: Any) -> "Adapted":

@@ -62,7 +62,10 @@ DOORS = {
     "pyoidn": {"engines/runtime.py"},
     "openvino": {"engines/openvino_engine.py"},
     "filelock": {"io/atomic.py"},
-    "PIL": {"io/images.py", "noise/text.py", "train/journal.py"},
+    "PIL": {"io/images.py", "io/photograph_tags.py", "noise/text.py", "train/journal.py"},
+    "OpenImageIO": {"io/sixteen_bits.py"},
+    "nibabel": {"io/volumes.py"},
+    "pydicom": {"io/volumes.py"},
     "matplotlib": {"train/journal.py", "online/curve.py"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))

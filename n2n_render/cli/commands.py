@@ -9,6 +9,7 @@ from ..version import __version__
 from .ending import Commands
 from .learning import adapt, online
 from .options import engine_options, folder_name, make_reporter, precision_word, source_options
+from .preparing import prepare
 from .training import train
 
 
@@ -22,8 +23,8 @@ def main(progress: str) -> None:
     console.show_doubts(progress)
 
 
-for learning in (train, adapt, online):
-    main.add_command(learning)
+for command in (train, adapt, online, prepare):
+    main.add_command(command)
 
 
 @main.command()

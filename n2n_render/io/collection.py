@@ -18,7 +18,7 @@ from ..frame.arrays import Array
 from ..schema import OneOf, Range, check_items
 from .array_files import ArrayFile
 from .atomic import first_line, read_json, write_text
-from .dataset import MANIFEST, folders_below
+from .dataset import MANIFEST, folders_below, is_collection
 from .photographs import is_photograph, read_photograph
 
 COLLECTION_KINDS = ("photographs", "slices", "bursts")
@@ -114,11 +114,6 @@ def open_collection(folder: Path) -> Collection:
     return _plain(folder)
 
 
-def is_collection(manifest: object) -> bool:
-    """Whether it is the manifest of a collection."""
-    return isinstance(manifest, dict) and manifest.get("format") == 1 and "images" in manifest
-
-
 def write_collection(folder: Path, images: dict[str, Any], version: str) -> None:
     """The manifest beside the arrays that it names, last of all: a folder without it is no collection."""
     write_text(folder / MANIFEST, json.dumps({"format": 1, "n2n_render": version, "images": images}, indent=1) + "\n")
@@ -131,9 +126,10 @@ def _prepared(folder: Path, manifest: dict[str, Any]) -> Collection:
     for entry in manifest["images"]["items"]:
         check_items(entry, _ITEM, f"{where}: an item", _HINT, required=tuple(_ITEM))
         items.append(Item(entry["name"], tuple(_array(folder, name, entry) for name in entry["files"])))
+    digest = hashlib.sha256("".join(entry["sha256"] for entry in manifest["images"]["items"]).encode()).hexdigest()
     if not items or any(len(item.files) < 1 + (kind == "bursts") for item in items):
         raise N2NError(f"{where}: names too few images", _HINT)
-    return Collection(folder, kind, tuple(items), hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest())
+    return Collection(folder, kind, tuple(items), digest)
 
 
 def _array(folder: Path, name: str, entry: dict[str, Any]) -> ArrayFile:

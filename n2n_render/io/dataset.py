@@ -121,6 +121,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"{folder}: no {MANIFEST}, so this is not a dataset", "Make one with `n2n-render sample --scene x.blend --spp 8`."
         )
     manifest = read_json(path, _HINT)
+    if is_collection(manifest):
+        raise _not_of_renders(Path(folder))
     if not _is_ours(manifest):
         raise N2NError(f"{path}: is damaged, or of another version of n2n-render", _HINT)
     check_items(manifest, _MANIFEST, str(path), _HINT, required=("scene", "spp"))
@@ -130,6 +132,25 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def _is_ours(manifest: object) -> bool:
     return isinstance(manifest, dict) and manifest.get("format") == 1 and "scene" in manifest
+
+
+def is_collection(manifest: object) -> bool:
+    """Whether it is the manifest of images that no renderer made: see io/collection.py."""
+    return isinstance(manifest, dict) and manifest.get("format") == 1 and "images" in manifest
+
+
+def _not_of_renders(folder: Path) -> N2NError:
+    return N2NError(
+        f"{folder}: is a dataset of images that no renderer made, and one of renders is needed",
+        f"Train on it with --noise: n2n-render train --noise gaussian --data {folder}",
+    )
+
+
+def _holds_collection(place: Path) -> bool:
+    try:
+        return is_collection(read_json(place / MANIFEST))
+    except N2NError:
+        return False
 
 
 def _is_manifest(path: Path) -> bool:
@@ -149,15 +170,20 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
 
 def find_datasets(roots: list[Path]) -> list[Path]:
     """The dataset folders at or under each root, sorted; links are followed, and a folder that is reached in several ways
-    counts once. Raises N2NError when there is none.
+    counts once. Raises N2NError when there is none, or a root is a dataset of images that no renderer made.
     """
     reached: dict[Path, Path] = {}  # where it really is → as it was reached
+    collections = []
     for root in roots:
         if not Path(root).is_dir():
             raise N2NError(f"{root}: no such folder", "Make a dataset with `n2n-render sample --scene x.blend --spp 8`.")
         for place in folders_below(Path(root)):
             if os.path.exists(place / MANIFEST) and _is_manifest(place / MANIFEST):
                 reached.setdefault(place.resolve(), place)
+            elif _holds_collection(place):
+                collections.append(place)
+    if collections and (not reached or {*collections} & {*map(Path, roots)}):
+        raise _not_of_renders(collections[0])
     if not reached:
         raise N2NError(
             f"no dataset under {', '.join(map(str, roots))}", "Make one with `n2n-render sample --scene x.blend --spp 8`."

@@ -69,7 +69,9 @@ def read_photograph(path: str | os.PathLike[str]) -> Photograph:
     except pillow()[0].DecompressionBombError:
         raise UnreadableFile(f"{path}: says that it is larger than 350 million pixels", "Cut it into parts.") from None
     except (OSError, ValueError, SyntaxError, EOFError, OverflowError, TypeError) as error:
-        said = getattr(error, "strerror", None) or first_line(error).replace(str(path), "it").replace(repr(str(path)), "it")
+        said = getattr(error, "strerror", None) or first_line(error).replace(str(path), "it")
+        if type(error).__name__ == "UnidentifiedImageError":
+            said = "it is no PNG, JPEG, TIFF or WebP file, or is damaged"
         raise UnreadableFile(f"{path}: cannot be read ({said})", _HINT) from None
 
 
