@@ -12,7 +12,7 @@ from n2n_render import __version__
 from n2n_render.cli.commands import main
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ("sample", "train", "adapt", "online", "denoise", "export", "evaluate", "demo")
+COMMANDS = ("sample", "prepare", "train", "adapt", "online", "denoise", "export", "evaluate", "demo")
 
 
 def run(*arguments):

@@ -18,10 +18,11 @@ from ..frame.arrays import Array
 from ..schema import OneOf, Range, check_items
 from .array_files import ArrayFile
 from .atomic import first_line, read_json, write_text
-from .dataset import MANIFEST, folders_below, is_collection
+from .dataset import MANIFEST, folders_below, holds_collection, is_collection
 from .photographs import is_photograph, read_photograph
 
 COLLECTION_KINDS = ("photographs", "slices", "bursts")
+MUCH = 2 * 2**30  # bytes of decoded images
 _READING = threading.Lock()  # NumPy parses headers with `ast`, whose recursion counter Python 3.11 mixes up between threads
 _HINT = "Prepare the images again, into a new folder: n2n-render prepare IMAGES… -o FOLDER."
 _IMAGES = {"kind": Annotated[str, OneOf(COLLECTION_KINDS)], "items": list[dict]}  # type: ignore[type-arg]
@@ -146,19 +147,28 @@ def _array(folder: Path, name: str, entry: dict[str, Any]) -> ArrayFile:
 
 
 def _plain(folder: Path) -> Collection:
-    pictures, digest = [], hashlib.sha256()
+    inside = [place for place in folders_below(folder) if place != folder and holds_collection(place)]
+    if inside:
+        raise N2NError(f"{folder}: holds {len(inside)} prepared dataset(s)", f"Name the one that is meant, as {inside[0]}.")
+    items: dict[str, Item] = {}
+    digest, kept_bytes = hashlib.sha256(), 0
     for path in find_files(folder, is_photograph):
+        picture = Picture(path)
         try:
-            digest.update(path.read_bytes())
-            picture = Picture(path)
-            picture.map()
+            content = path.read_bytes()
+            kept_bytes += picture.map().nbytes
         except (OSError, UnreadableFile) as error:
-            doubt(f"{error}: left out")
+            doubt(f"{error.what if isinstance(error, UnreadableFile) else error}; left out")
             continue
-        pictures.append(Item(f"{folder.resolve().name}/{path.relative_to(folder).with_suffix('').as_posix()}", (picture,)))
-    if not pictures:
+        digest.update(content)
+        place = f"{folder.resolve().name}/{path.relative_to(folder).as_posix()}"
+        name = place.removesuffix(path.suffix)
+        items[place if name in items else name] = Item(place if name in items else name, (picture,))
+    if not items:
         raise N2NError(f"{folder}: holds no images", "Pass a folder of PNG, JPEG, TIFF or WebP files, or of .npy arrays.")
-    return Collection(folder, "photographs", tuple(pictures), digest.hexdigest())
+    if kept_bytes > MUCH:
+        doubt(f"{folder}: its images take {kept_bytes / 2**30:.1f} GiB of memory; those of `n2n-render prepare` take none")
+    return Collection(folder, "photographs", tuple(items.values()), digest.hexdigest())
 
 
 def find_files(folder: Path, wanted: Callable[[Path], bool]) -> Sequence[Path]:

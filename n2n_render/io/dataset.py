@@ -146,7 +146,8 @@ def _not_of_renders(folder: Path) -> N2NError:
     )
 
 
-def _holds_collection(place: Path) -> bool:
+def holds_collection(place: Path) -> bool:
+    """Whether `prepare` wrote this folder."""
     try:
         return is_collection(read_json(place / MANIFEST))
     except N2NError:
@@ -180,7 +181,7 @@ def find_datasets(roots: list[Path]) -> list[Path]:
         for place in folders_below(Path(root)):
             if os.path.exists(place / MANIFEST) and _is_manifest(place / MANIFEST):
                 reached.setdefault(place.resolve(), place)
-            elif _holds_collection(place):
+            elif holds_collection(place):
                 collections.append(place)
     if collections and (not reached or {*collections} & {*map(Path, roots)}):
         raise _not_of_renders(collections[0])

@@ -10,6 +10,7 @@ from .images import pillow
 
 _XMP_NAME = "XML:com.adobe.xmp"  # of a text in a PNG file
 _ICC, _XMP = 34675, 700  # tags of a TIFF file
+_EXIF_MARK = b"Exif\0\0"
 _BYTE, _UNDEFINED = 1, 7  # their types
 # Of a TIFF file's tags, those that do not say how its pixels lie: texts, orientation, resolution, rating, EXIF, GPS, XP texts.
 _DESCRIPTIVE = (269, 270, 271, 272, 274, 282, 283, 296, 305, 306, 315, 316, 18246, 33432, 34665, 34853, *range(40091, 40096))
@@ -19,7 +20,7 @@ _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 
 @dataclass(frozen=True)
 class Kept:
-    """icc, exif, xmp: as the files hold them. dpi: horizontal, vertical. chunks: of PNG, the curve of its colours."""
+    """icc, exif (behind its mark), xmp: as files hold them. dpi: horizontal, vertical. chunks: of PNG, the colours' curve."""
 
     icc: bytes | None = None
     exif: bytes | None = None
@@ -42,8 +43,10 @@ def read_kept(image: Any) -> Kept:
         chunks.append((b"sRGB", bytes([info["srgb"]])))
     if image.format == "PNG" and "gamma" in info:
         chunks.append((b"gAMA", struct.pack(">I", round(info["gamma"] * 100000))))
-    xmp = info.get("xmp") or info.get(_XMP_NAME)
-    return Kept(info.get("icc_profile"), info.get("exif"), _as_bytes(xmp), info.get("dpi"), tuple(chunks))
+    xmp, exif = info.get("xmp") or info.get(_XMP_NAME), info.get("exif")
+    if exif and not exif.startswith(_EXIF_MARK):  # as in WebP files
+        exif = _EXIF_MARK + exif
+    return Kept(info.get("icc_profile"), exif, _as_bytes(xmp), info.get("dpi"), tuple(chunks))
 
 
 def save_options(kind: str, kept: Kept) -> dict[str, Any]:

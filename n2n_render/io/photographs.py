@@ -107,7 +107,7 @@ def _read_array(path: Path) -> Photograph:
         array = array.astype(np.float32)
         if not (array.min() >= 0 and array.max() <= 1):  # neither is true of NaN
             raise UnreadableFile(f"{path}: has values that are not in [0, 1], or are no numbers", "Scale them to [0, 1].")
-    elif array.dtype not in (np.uint8, np.uint16):
+    elif array.dtype.name not in ("uint8", "uint16"):
         raise UnreadableFile(f"{path}: its numbers are {array.dtype}", "Save uint8, uint16, or floats in [0, 1].")
     if array.shape[-1] not in (1, 2, 3, 4):
         raise UnreadableFile(f"{path}: has {array.shape[-1]} channels", "Save (H, W), or (H, W, 1 to 4).")

@@ -81,6 +81,8 @@ def find_sources(options: PrepareOptions) -> list[Source]:
     found: dict[Path, Source] = {}
     for text in options.inputs:
         path = Path(text)
+        if path.resolve() == Path(options.output).resolve():
+            raise N2NError(f"{path}: cannot be both input and output", "Name a new folder with --output.")
         if not path.exists():
             raise N2NError(f"{path}: no such file or folder", "Pass images, or folders of them.")
         for source in _in_folder(path, options) if path.is_dir() else [_of_file(path, path.stem.split(".")[0])]:
