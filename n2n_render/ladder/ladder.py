@@ -58,13 +58,16 @@ class Ladder:
         self._check(frame)
         factor = exposure(frame.color) if self.model.subject == "color" else 1.0
         scale = depth_scale(frame["depth"]) if "depth" in self.model.layout.names else 1.0
-        picture = self._climb(frame, lambda name, image: expose(name, image, factor, scale), factor, on_fraction)
-        if not np.isfinite(picture.sum(dtype=np.float64)):
-            raise N2NError(
-                "the model's output is not finite",
-                "Its weights are damaged, or the frame's values are extreme; use another model, or --precision float32.",
-            )
-        return picture
+        return _finite(self._climb(frame, lambda name, image: expose(name, image, factor, scale), factor, on_fraction))
+
+    def denoise_signal(self, signal: Array, on_fraction: OnFraction = ignore) -> Array:
+        """Of a model of signals, see frame/signal.py: noisy (H, W, C) → clean (H, W, C) float32. Nothing is clipped.
+
+        Raises:
+            MemoryError: The device has too little memory for a tile.
+            N2NError: The picture is not finite.
+        """
+        return _finite(self.denoise_exposed({self.model.shown: signal}, on_fraction))
 
     def denoise_exposed(self, channels: Mapping[str, Array], on_fraction: OnFraction = ignore) -> Array:
         """The same between expose and un-expose: channels (H, W, C) as `expose` gives them, of any float type → exposed
@@ -132,6 +135,15 @@ class Ladder:
             out[rows] = unexpose(self.model.shown, decode_output(self.model, predicted[rows], np), factor, 1.0)
 
         _in_bands(len(out), work)
+
+
+def _finite(picture: Array) -> Array:
+    if not np.isfinite(picture.sum(dtype=np.float64)):
+        raise N2NError(
+            "the model's output is not finite",
+            "Its weights are damaged, or the picture's values are extreme; use another model, or --precision float32.",
+        )
+    return picture
 
 
 def _in_bands(height: int, work: Callable[[slice], None]) -> None:

@@ -1,5 +1,6 @@
 """A ladder that goes on where a device has too little memory, or its precision would show."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from ..engines.options import ANY_ENGINE, EngineOptions
 from ..engines.protocol import Engine
 from ..errors import N2NError
 from ..frame.arrays import Array
+from ..frame.channels import COLOR
 from ..frame.frame import Frame
 from ..frame.transfer import encode_tonemap, exposure
 from ..network.checkpoint import Checkpoint
@@ -17,7 +19,9 @@ from ..progress import OnFraction, Warn, ignore
 from .ladder import Ladder
 
 SMALLEST_TILE_PX = 128  # below this, running out of memory is given up on
-LITTLE_NOISE = 0.04  # RMS on T(v); bfloat16 rounds by 0.001, which costs more than 0.02 dB below this
+LITTLE_NOISE = 0.04  # RMS on T(v), or of a signal; bfloat16 rounds by 0.001, which costs more than 0.02 dB below this
+
+Climb = Callable[[Ladder], Array]  # what a ladder makes of the picture in hand
 
 
 class ResilientLadder:
@@ -57,22 +61,30 @@ class ResilientLadder:
         Rounding to bfloat16 is far below the noise of most frames, but not of nearly clean ones: those are denoised again,
         unless half precision was asked for.
         """
-        picture = self._within_memory(frame, on_fraction)
-        if not self._rounds_visibly(frame, picture):
+        return self._run(frame.color, lambda ladder: ladder.denoise(frame, on_fraction))
+
+    def run_signal(self, signal: Array, on_fraction: OnFraction = ignore) -> tuple[Array, "ResilientLadder"]:
+        """The same with `Ladder.denoise_signal`."""
+        return self._run(signal, lambda ladder: ladder.denoise_signal(signal, on_fraction))
+
+    def _run(self, noisy: Array, climb: Climb) -> tuple[Array, "ResilientLadder"]:
+        picture = self._within_memory(noisy.shape, climb)
+        if not self._rounds_visibly(noisy, picture):
             return picture, self
         exact = self._exact()
-        return exact._within_memory(frame, on_fraction), exact
+        return exact._within_memory(noisy.shape, climb), exact
 
-    def _within_memory(self, frame: Frame, on_fraction: OnFraction) -> Array:
+    def _within_memory(self, shape: tuple[int, ...], climb: Climb) -> Array:
         while True:
             try:
-                return self.ladder.denoise(frame, on_fraction)
+                return climb(self.ladder)
             except MemoryError as error:
-                self._take_less_memory(frame, error)
+                self._take_less_memory(shape, error)
 
-    def _take_less_memory(self, frame: Frame, error: MemoryError) -> None:
+    def _take_less_memory(self, shape: tuple[int, ...], error: MemoryError) -> None:
         """Halves the tiles; where they are small already, goes to the CPU. Raises N2NError where that is tried already."""
-        used = min(self.ladder.largest_tile_px(frame.height, frame.width), max(frame.height, frame.width))
+        height, width = shape[:2]
+        used = min(self.ladder.largest_tile_px(height, width), max(height, width))
         if used > SMALLEST_TILE_PX:
             self.ladder = replace(self.ladder, tile_px=used // 2)
         elif not self.engine.on_cpu:
@@ -84,13 +96,12 @@ class ResilientLadder:
                 "Close other programs, or denoise on a machine with more.",
             ) from None
 
-    def _rounds_visibly(self, frame: Frame, picture: Array) -> bool:
-        return (
-            self.engine.coarse
-            and self.options.precision == "auto"
-            and self.model.subject == "color"
-            and removed_noise(frame.color, picture) < LITTLE_NOISE
-        )
+    def _rounds_visibly(self, noisy: Array, picture: Array) -> bool:
+        if not self.engine.coarse or self.options.precision != "auto":
+            return False
+        if self.model.is_signal:
+            return rms(noisy[::4, ::4] - picture[::4, ::4]) < LITTLE_NOISE
+        return self.model.subject == COLOR and removed_noise(noisy, picture) < LITTLE_NOISE
 
     def _exact(self) -> "ResilientLadder":
         """The same in float32, on the CPU, where the engines that round are; made once."""
@@ -107,4 +118,9 @@ def removed_noise(noisy: Array, denoised: Array) -> float:
     """RMS difference of two pictures (H, W, 3) on T(v), after the exposure of the first; every fourth pixel each way."""
     factor = np.float32(exposure(noisy))
     shown = [encode_tonemap(image[::4, ::4] * factor, np) for image in (noisy, denoised)]
-    return float(np.sqrt(np.mean((shown[0] - shown[1]) ** 2, dtype=np.float64)))
+    return rms(shown[0] - shown[1])
+
+
+def rms(difference: Array) -> float:
+    """Root of the mean square."""
+    return float(np.sqrt(np.mean(difference**2, dtype=np.float64)))

@@ -14,7 +14,7 @@ from ..errors import N2NError
 from ..io.atomic import check_regular, temporary_folder, write_beside
 from ..schema import shown
 from ..version import __version__
-from .provenance import Provenance
+from .provenance import Provenance, one_line
 from .specification import Specification
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 IN_RUNS = ("best.pt", "last.pt", "adapted.pt", "online.pt")  # of a run's checkpoints the first that is there is used
 FORMAT = 2
+RENDERS = "renders"  # what models are for that are not for signals
 OLDEST_FORMAT = 1  # with other names in the provenance, and `reach` there
 HINT = "Pass a checkpoint that `n2n-render train` wrote, e.g. runs/<name>/best.pt."
 DAMAGED = "The file is damaged or of another program; use another model."
@@ -37,6 +38,25 @@ class Checkpoint:
     weights: dict[str, Any]
     provenance: Provenance = Provenance()
     training: dict[str, Any] | None = None
+
+    @property
+    def noise(self) -> str | None:
+        """Of a network of signals: what it was trained to take away, as `--noise` says it; None where that is not known."""
+        noise = (self.provenance.options or {}).get("noise")
+        return noise if self.model.is_signal and isinstance(noise, str) else None
+
+    @property
+    def is_of_slices(self) -> bool:
+        """Whether it takes undersampled k-space, and not pixels."""
+        return (self.noise or "").partition(":")[0] == "mri"
+
+    @property
+    def purpose(self) -> str:
+        """What it is for, in words."""
+        if not self.model.is_signal:
+            return RENDERS
+        what = "MRI slices" if self.is_of_slices else "photographs" if self.model.gives.count == 3 else "grey images"
+        return one_line(", ".join(filter(None, [what, self.noise])))
 
     def tensors(self) -> dict[str, Any]:
         """The weights as a network loads them."""

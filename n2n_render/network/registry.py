@@ -11,7 +11,7 @@ from ..errors import N2NError, doubt
 from ..io.atomic import first_line, read_json
 from ..schema import check_items, field_types
 from .archive import read_tza
-from .checkpoint import IN_RUNS, Checkpoint, read_checkpoint
+from .checkpoint import IN_RUNS, RENDERS, Checkpoint, read_checkpoint
 from .oidn_weights import BUILTIN, oidn_checkpoint, recognise, weights_of
 from .provenance import TITLE, Provenance, one_line
 from .specification import Specification, oidn_specification
@@ -28,8 +28,25 @@ VARIANTS = {
 FEATURES_BY_CHANNELS = {3: (), 6: ("albedo",), 9: ("albedo", "normal")}
 
 
-def open_model(name: str) -> Checkpoint:
-    """A built-in name, a run folder, a checkpoint or a .tza archive. Raises N2NError with what there is."""
+def open_model(name: str, signals: bool = False) -> Checkpoint:
+    """A built-in name, a run folder, a checkpoint or a .tza archive.
+
+    Args:
+        signals: Whether it may be one of photographs or slices, too, and not of renders.
+
+    Raises:
+        N2NError: With what there is.
+    """
+    checkpoint = _open(name)
+    if checkpoint.model.is_signal and not signals:
+        raise N2NError(
+            f"{name}: is a model of {checkpoint.purpose}, and not of renders",
+            "Pass one of renders, such as oidn; with this one, `n2n-render denoise photo.png --model …` cleans images.",
+        )
+    return checkpoint
+
+
+def _open(name: str) -> Checkpoint:
     if name in BUILTIN:
         return oidn_checkpoint(BUILTIN[name])
     path = Path(name)
@@ -106,13 +123,18 @@ def read_sidecar(path: str | Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Listed:
-    """A line of `n2n-render models`. title: what people can tell it by; problem: why it cannot be used, or empty."""
+    """A line of `n2n-render models`.
+
+    title: what people can tell it by. purpose: what it is for, as `Checkpoint.purpose`. problem: why it cannot be used, or
+    empty.
+    """
 
     name: str
     title: str
     features: tuple[str, ...]
     parameters: int
     origin: str
+    purpose: str = RENDERS
     problem: str = ""
 
 
@@ -140,18 +162,19 @@ def _is_run(path: Path) -> bool:
 def _list(name: str) -> Listed:
     title = one_line(_builtin_title(name) if name in BUILTIN else _own_name(Path(name)))
     try:
-        checkpoint = open_model(name)
+        checkpoint = open_model(name, signals=True)
     except N2NError as error:
-        return Listed(one_line(name), title, (), 0, "", one_line(error.what))
+        return Listed(one_line(name), title, (), 0, "", problem=one_line(error.what))
     except Exception as error:  # one bad file never hides the others
-        return Listed(one_line(name), title, (), 0, "", one_line(f"{type(error).__name__}: {first_line(error)}"))
+        return Listed(one_line(name), title, (), 0, "", problem=one_line(f"{type(error).__name__}: {first_line(error)}"))
     count = sum(math.prod(tensor.shape) for key, tensor in checkpoint.weights.items() if key.endswith(("weight", "bias")))
     guides = tuple(
         f"{feature} (prefiltered)" if checkpoint.model.clean_guides and feature in ("albedo", "normal") else feature
         for feature in checkpoint.model.features
     )
     told = checkpoint.provenance
-    return Listed(one_line(name), title if name in BUILTIN else told.title(title), guides, count, told.describe())
+    title = title if name in BUILTIN else told.title(title)
+    return Listed(one_line(name), title, guides, count, told.describe(), checkpoint.purpose)
 
 
 def _builtin_title(name: str) -> str:
