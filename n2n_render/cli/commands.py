@@ -157,7 +157,9 @@ def denoise(
     tile: int | None,
     **others: Any,
 ) -> dict[str, Any]:
-    """Denoise EXR files of any renderer, folders of them, or frame_####.exr patterns."""
+    """Denoise EXR files of any renderer, folders of them, or frame_####.exr patterns; with a model of `train --noise`,
+    photographs (PNG, JPEG, TIFF, WebP, .npy) or k-space (.npy).
+    """
     from ..denoise import DenoiseOptions, PictureOptions
     from ..denoise import denoise as run
     from ..engines.options import EngineOptions
@@ -190,13 +192,18 @@ def models(folders: tuple[str, ...]) -> dict[str, Any]:
 
     listed = list_models([Path(folder) for folder in folders or ("runs",)])
     rows = [
-        [model.name, ", ".join(model.features) or "color only", f"{model.parameters / 1e6:.2f} M", model.origin]
+        [model.name, _suits(model), f"{model.parameters / 1e6:.2f} M", model.origin]
         if not model.problem
         else [model.name, "", "", f"cannot be used: {model.problem}"]
         for model in listed
     ]
-    console.show_table("models", ["--model", "features", "parameters", "origin"], rows, numbers=False)
+    console.show_table("models", ["--model", "for", "parameters", "origin"], rows, numbers=False)
     return {"models": [vars(model) for model in listed]}
+
+
+def _suits(model: Any) -> str:
+    """What a model takes: of one for renders its guides."""
+    return ", ".join(model.features) or "color only" if model.purpose == "renders" else str(model.purpose)
 
 
 @main.command()

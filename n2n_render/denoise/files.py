@@ -129,14 +129,14 @@ class _Writer:
             self._failed.append((path, error))
 
 
-def raise_failures(failed: Failures, count: int) -> None:
-    """The N2NError that names the frames of `count` that could not be done, and why; nothing where all were."""
+def raise_failures(failed: Failures, count: int, what: str = "frames") -> None:
+    """The N2NError that names the frames (or `what`) of `count` that could not be done, and why; nothing where all were."""
     if failed and count == 1:
         raise failed[0][1]
     if failed:
         shown = "; ".join(error.what for _, error in failed[:5]) + ("; …" if len(failed) > 5 else "")
         names = ", ".join(path.name for path, _ in failed[5:])
         raise N2NError(
-            f"{len(failed)} of {count} frames could not be denoised: {shown}{f' (also {names})' if names else ''}",
+            f"{len(failed)} of {count} {what} could not be denoised: {shown}{f' (also {names})' if names else ''}",
             f"{'The others are done. ' if len(failed) < count else ''}{failed[0][1].hint}".strip(),
         )

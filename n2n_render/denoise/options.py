@@ -23,9 +23,9 @@ AS_DENOISED = PictureOptions()
 
 @dataclass(frozen=True)
 class DenoiseOptions(Checked):
-    """Which EXR files are denoised, with what, and where they go."""
+    """Which EXR files, photographs or arrays of k-space are denoised, with what, and where they go."""
 
-    inputs: tuple[str, ...]  # files, folders of them, or frame_####.exr patterns
+    inputs: tuple[str, ...]  # files, folders of them, or patterns as frame_####.exr; image files with a model of them
     output: str  # a file for one input, else a folder
     model: str = "auto"  # a built-in name, a run folder, a checkpoint or a .tza file; auto: what fits each file
     pairs: tuple[str, ...] = ()  # the same frames with other seeds: averaged, or, with a model of `adapt`, judging each other

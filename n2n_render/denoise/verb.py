@@ -1,5 +1,6 @@
-"""The verb: files, folders or patterns of EXR files → the same files, denoised."""
+"""The verb: files, folders or patterns of EXR files → the same files, denoised; photographs and slices by models of them."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,6 +11,7 @@ from ..errors import N2NError
 from ..guides.accumulation import Accumulator
 from ..guides.prefilter import Prefilter
 from ..io.beside import find_sources
+from ..io.photographs import is_photograph
 from ..io.sequence import are_named, check_overwrites, find_inputs, find_windows, match_pairs, plan_outputs
 from ..io.sources import Sources
 from ..network.checkpoint import Checkpoint
@@ -33,8 +35,8 @@ class Denoised:
         engine: What ran the network, in words; where files got several models, the last one.
         prefiltered: Whether albedo and normal were cleaned first, by that.
         models: What denoised each of them.
-        expected_psnr_db: Of each, on T; None where there was no noise. () where nothing is known: that takes a model of `adapt`
-            and pairs.
+        expected_psnr_db: Of each frame, on T; None where there was no noise. () where nothing is known: that takes a model of
+            `adapt` and pairs.
     """
 
     outputs: tuple[Path, ...]
@@ -76,12 +78,17 @@ class _Done:
 
 
 def denoise(options: DenoiseOptions, reporter: Reporter = silent) -> Denoised:
-    """Denoises every layer of EXR files that has what the model needs; everything else in the files stays.
+    """Denoises every layer of EXR files that has what the model needs; everything else in the files stays. With a model of
+    signals it denoises photographs, or k-space.
 
     Raises:
         N2NError: Something that was asked for is not there or does not fit together, before anything is written; or, at the
             end, some of several frames could not be denoised. What is finished stays.
     """
+    checkpoint = None if options.model == AUTO else open_model(options.model, signals=True)
+    if checkpoint and checkpoint.model.is_signal:
+        return _denoise_images(checkpoint, options, reporter)
+    _refuse_photographs(options)
     paths = find_inputs(options.inputs)
     pairs = [find_inputs([text]) for text in options.pairs]
     groups = match_pairs(paths, pairs, are_named(options.inputs, options.pairs))
@@ -99,7 +106,7 @@ def denoise(options: DenoiseOptions, reporter: Reporter = silent) -> Denoised:
             there = [outputs[index] for index in indices]
             batch = _Batch(indices, groups, there, sources, partial(count.tell_of, indices), progress)
             try:
-                done = _denoise_batch(model, batch, options)
+                done = _denoise_batch(checkpoint or open_model(model), model, batch, options)
             except N2NError as error:  # what the other models are for is done all the same
                 failed.append(error)
     if failed:
@@ -109,8 +116,28 @@ def denoise(options: DenoiseOptions, reporter: Reporter = silent) -> Denoised:
     return Denoised(tuple(outputs), done.engine, done.prefiltered, made_by, done.expected_psnr_db)
 
 
-def _denoise_batch(model: str, batch: _Batch, options: DenoiseOptions) -> _Done:
-    checkpoint = open_model(model)
+def _denoise_images(checkpoint: Checkpoint, options: DenoiseOptions, reporter: Reporter) -> Denoised:
+    from . import images  # needs Pillow, which renders do not
+
+    paths, outputs = images.plan(checkpoint, options)
+    with reporter("denoising") as progress:
+        progress.start(len(paths), len(paths))
+        count = _FrameCount(progress, len(paths))
+        engine = images.denoise_images(checkpoint, paths, outputs, options, progress, count.tell)
+    return Denoised(tuple(outputs), engine, False, (options.model,) * len(paths))
+
+
+def _refuse_photographs(options: DenoiseOptions) -> None:
+    for text in options.inputs:
+        if is_photograph(Path(text)) and os.path.isfile(text):
+            what = "is no render" if options.model == AUTO else f"is no render, and {options.model} is a model of renders"
+            raise N2NError(
+                f"{text}: {what}",
+                "Pass EXR files; for photographs pass a --model of them, which `n2n-render train --noise` makes.",
+            )
+
+
+def _denoise_batch(checkpoint: Checkpoint, model: str, batch: _Batch, options: DenoiseOptions) -> _Done:
     if not is_adapted(checkpoint):
         return _denoise_means(checkpoint, model, batch, options)
     palette = Palette.find(checkpoint, batch.progress.warn)

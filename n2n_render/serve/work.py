@@ -26,15 +26,18 @@ PicturePaths = list[tuple[Path, Path]]  # (denoised, rendered) of each layer
 
 
 def describe(request: Describe, job: Job) -> dict[str, Any]:
-    """Engines, models, and what training would run on."""
+    """Engines, models of renders, and what training would run on."""
     from ..engines.choice import list_engines
+    from ..network.checkpoint import RENDERS
     from ..network.registry import list_models
 
     return {
         "version": __version__,
         "python": sys.executable,
         "engines": {name: devices for name, devices, _ in list_engines() if devices},
-        "models": [vars(model) for model in list_models([Path(folder) for folder in request.folders])],
+        "models": [
+            vars(model) for model in list_models([Path(folder) for folder in request.folders]) if model.purpose == RENDERS
+        ],
         "training": _training(job) if request.training else None,
     }
 
