@@ -20,7 +20,7 @@ from .progress import Reporter, silent
 
 if TYPE_CHECKING:
     from .adapt import Adapted, AdaptOptions
-    from .evaluate import Evaluated, EvaluateOptions
+    from .evaluate import Evaluated, EvaluatedImages, EvaluateOptions
     from .prepare import Prepared, PrepareOptions
     from .sample import Sampled, SampleOptions
     from .train import Trained, TrainOptions
@@ -243,8 +243,11 @@ def adapt(options: "AdaptOptions | None" = None, *, reporter: Reporter = silent,
     return run(_options(AdaptOptions, options, values), reporter)
 
 
-def evaluate(options: "EvaluateOptions | None" = None, *, reporter: Reporter = silent, **values: Any) -> "Evaluated":
-    """Compares denoised frames with references; see `n2n_render.evaluate.EvaluateOptions` for all values.
+def evaluate(
+    options: "EvaluateOptions | None" = None, *, reporter: Reporter = silent, **values: Any
+) -> "Evaluated | EvaluatedImages":
+    """Compares denoised frames with references, or, with `noise`, images with the truth; see
+    `n2n_render.evaluate.EvaluateOptions` for all values.
 
     >>> import n2n_render as n2n
     >>> n2n.evaluate(data=["nowhere"], oidn=False)

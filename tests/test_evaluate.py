@@ -17,7 +17,8 @@ from n2n_render.engines import oidn
 from n2n_render.engines.options import EngineOptions
 from n2n_render.errors import N2NError
 from n2n_render.evaluate import EvaluateOptions, evaluate
-from n2n_render.evaluate.evaluation import Evaluated, write_json
+from n2n_render.evaluate.evaluation import Evaluated, numbers
+from n2n_render.evaluate.numbers import try_to_write_numbers
 from n2n_render.evaluate.pictures import comparison, worst_places
 from n2n_render.evaluate.rival import command_for_one_render, find_more, one_renders
 from n2n_render.evaluate.samples_worth import equal_samples, oidn_ladder
@@ -67,7 +68,8 @@ def test_pictures_tables_and_json_hold_all_of_it(result, tmp_path):
     crop = np.asarray(picture)[-40:, -80:-40]  # of the reference, the last column
     np.testing.assert_array_equal(crop[::4, ::4], display(result.images["reference"])[y : y + 10, x : x + 10])
     assert [row[0] for row in score_rows(result.scores)] == list(result.scores)
-    write_json(Evaluated((result.view,), means([result.view]), (), {16: 20.0}, tmp_path), tmp_path / "a.json")
+    evaluated = Evaluated((result.view,), means([result.view]), (), {16: 20.0}, tmp_path)
+    assert try_to_write_numbers(numbers(evaluated), str(tmp_path / "a.json")) == []
     written = json.loads((tmp_path / "a.json").read_text())
     assert written["mean"]["OIDN, mean of 2"] == result.scores["OIDN, mean of 2"] and written["oidn_psnr_db"] == {"16": 20.0}
 

@@ -1,16 +1,19 @@
 """The command line. No logic here: texts become options, verbs do the work, errors become one red line."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..version import __version__
 from .ending import Commands
 from .learning import adapt, online
-from .options import engine_options, folder_name, make_reporter, precision_word, source_options
+from .options import engine_options, folder_name, make_reporter, precision_word, refuse_given, source_options
 from .preparing import prepare
 from .training import train
+
+if TYPE_CHECKING:
+    from ..evaluate import EvaluatedImages
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -282,15 +285,29 @@ def export(model: str, kind: str, output: str, precision: str, check: str | None
 @click.option("--out", default="evaluation", callback=folder_name, metavar="FOLDER", help="Where the comparison pictures go.")
 @click.option("--json", "json_path", metavar="FILE", help="Also write all numbers as JSON.")
 @click.option("--oidn/--no-oidn", default=True, help="Compare with Open Image Denoise.")
+@click.option(
+    "--noise",
+    metavar="KIND[:VALUE]",
+    help="Compare models of `train --noise` on images of --data with this noise: gaussian:25, or gaussian at its usual test "
+    "value; pairs: on bursts, whose shots judge each other.",
+)
+@click.option("--seed", type=click.IntRange(0), default=1, help="Of that noise.")
+@click.option("--classical/--no-classical", default=True, help="With --noise: compare with what needs no training.")
 @engine_options(average="1")
 @click.pass_context
 def evaluate(ctx: click.Context, /, json_path: str | None, **options: Any) -> dict[str, Any]:
-    """Compare denoised frames with references: PSNR, SSIM, relMSE, SMAPE, FLIP."""
-    from ..evaluate import EvaluateOptions
+    """Compare denoised frames with references: PSNR, SSIM, relMSE, SMAPE, FLIP; or images of which the noise is made."""
+    from ..evaluate import EvaluatedImages, EvaluateOptions
     from ..evaluate import evaluate as run
     from . import console, tables
 
+    if options["noise"] is None:
+        refuse_given(ctx, ("seed", "classical"), "is for --noise, which was not given", "Leave it out, or pass --noise.")
+    else:
+        refuse_given(ctx, ("oidn",), "is for renders, and --noise for images", "Leave it out; or pass --no-classical.")
     done = run(EvaluateOptions(**options, json=json_path), make_reporter(ctx))
+    if isinstance(done, EvaluatedImages):
+        return _show_images(done, json_path)
     for view in done.views:
         title = view.name + ("" if view.held_out else " (a model was trained on this view)")
         console.show_table(title, tables.HEADINGS, tables.score_rows(view.scores))
@@ -311,6 +328,28 @@ def evaluate(ctx: click.Context, /, json_path: str | None, **options: Any) -> di
         "means": done.mean,
         "oidn_psnr_db": done.oidn_psnr_db,
         "pictures": options["out"],
+        "json": json_path,
+    }
+
+
+def _show_images(done: "EvaluatedImages", json_path: str | None) -> dict[str, Any]:
+    from . import console, tables
+
+    for image in done.images:
+        title = image.name + ("" if image.held_out else " (a model was trained on this image)")
+        console.show_table(title, tables.IMAGE_HEADINGS, tables.image_rows(image.scores))
+    title = f"{done.noise}, mean of {len(done.images)} image(s)"
+    console.show_table(title, tables.IMAGE_HEADINGS, tables.image_rows(done.mean))
+    for line in tables.image_lines(done):
+        console.result(line)
+    if done.unwritten:
+        raise done.unwritten[0]
+    console.result(f"pictures in {done.pictures}")
+    return {
+        "noise": done.noise,
+        "images": len(done.images),
+        "means": done.mean,
+        "pictures": done.pictures,
         "json": json_path,
     }
 

@@ -4,26 +4,42 @@ import math
 import shlex
 from collections.abc import Mapping, Sequence
 
+from ..evaluate import EvaluatedImages
 from ..evaluate.flicker import mean_change
 from ..evaluate.samples_worth import equal_samples
 from ..evaluate.scores import METRICS, OIDN, Scores
 
+IMAGE_HEADINGS = ["", "PSNR [dB] ↑", "SSIM ↑"]
 HEADINGS = ["", "PSNR on T [dB] ↑", "SSIM ↑", "relMSE ↓", "SMAPE ↓", "FLIP ↓"]
 FORMATS = ("{:.2f}", "{:.4f}", "{:.4f}", "{:.4f}", "{:.4f}")
 
 
-def score_rows(scores: Mapping[str, Scores]) -> list[list[str]]:
+def score_rows(scores: Mapping[str, Scores], metrics: Sequence[str] = METRICS) -> list[list[str]]:
     """Method → metrics as cells; a dash where a number could not be told."""
     return [
         [
             method,
             *[
-                text.format(values[metric]) if math.isfinite(values[metric]) else "–"
-                for text, metric in zip(FORMATS, METRICS, strict=True)
+                text.format(values[metric]) if not math.isnan(values[metric]) else "–"
+                for text, metric in zip(FORMATS, metrics, strict=False)
             ],
         ]
         for method, values in scores.items()
     ]
+
+
+def image_rows(scores: Mapping[str, Scores]) -> list[list[str]]:
+    """The same of images with noise that is made."""
+    return score_rows(scores, ("psnr_db", "ssim"))
+
+
+def image_lines(done: EvaluatedImages) -> list[str]:
+    """How the numbers come about."""
+    if done.noise == "pairs":
+        rule = "PSNR expected of the first shot, by the second one, whose own noise is left out; nobody knows the truth"
+    else:
+        rule = "PSNR and SSIM of whole images, rounded to 8 bits; all methods get the same noise"
+    return [*([done.rival] if done.rival else []), rule]
 
 
 def samples_lines(ladder: Mapping[int, float], mean: Mapping[str, Scores]) -> list[str]:

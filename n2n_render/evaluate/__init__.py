@@ -1,4 +1,4 @@
-"""Frames with references become numbers and pictures."""
+"""Frames with references, and images with noise, become numbers and pictures."""
 
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,8 @@ from .options import EvaluateOptions
 if TYPE_CHECKING:
     from .evaluation import Evaluated as Evaluated
     from .evaluation import evaluate as evaluate
+    from .images import EvaluatedImages as EvaluatedImages
 
-__all__ = ["EvaluateOptions", "Evaluated", "evaluate"]
+__all__ = ["EvaluateOptions", "Evaluated", "EvaluatedImages", "evaluate"]
 
-__getattr__ = names_from(__name__, {"Evaluated": "evaluation", "evaluate": "evaluation"})
+__getattr__ = names_from(__name__, {"Evaluated": "evaluation", "EvaluatedImages": "images", "evaluate": "evaluation"})

@@ -1,23 +1,21 @@
 """Views with references → numbers and pictures of every method, beside Open Image Denoise at equal samples."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..denoise import Denoiser
 from ..engines.options import EngineOptions
 from ..errors import N2NError
 from ..frame.metrics import RELMSE_EPSILON
-from ..io.atomic import write_text
 from ..io.dataset import Pair
 from ..network.checkpoint import Checkpoint
 from ..network.registry import open_model
 from ..progress import Progress, Reporter, silent
 from .flicker import change_errors, mean_change
+from .images import EvaluatedImages, evaluate_images
+from .numbers import try_to_write_numbers
 from .options import EvaluateOptions
 from .pictures import write_comparison
 from .rival import command_for_one_render, find_more, name_of_one_render, one_renders
@@ -56,13 +54,16 @@ class Evaluated:
         return mean_change(self.changes)
 
 
-def evaluate(options: EvaluateOptions, reporter: Reporter = silent) -> Evaluated:
-    """Compares denoised frames with references: PSNR, SSIM, relMSE, SMAPE and FLIP, and a picture of each view.
+def evaluate(options: EvaluateOptions, reporter: Reporter = silent) -> Evaluated | EvaluatedImages:
+    """Compares denoised frames with references: PSNR, SSIM, relMSE, SMAPE and FLIP, and a picture of each view; with `noise`
+    images with the truth, see images.py.
 
     Raises:
         N2NError: a package, a model, references or finished frames are missing. What cannot be written is no such error: the
             numbers would be lost; see `Evaluated`.
     """
+    if options.noise is not None:
+        return evaluate_images(options, reporter)
     check_packages(options.oidn or bool(options.more))
     checkpoints = [open_model(name) for name in options.models]
     names = ["ours"] if len(checkpoints) == 1 else options.models
@@ -80,7 +81,7 @@ def evaluate(options: EvaluateOptions, reporter: Reporter = silent) -> Evaluated
     evaluated = Evaluated(
         tuple(comparing.views), means(comparing.views), tuple(comparing.changes), ladder, Path(options.out), missing
     )
-    unwritten = [*_try_to_write_json(evaluated, options.json), *comparing.unwritten]
+    unwritten = [*try_to_write_numbers(numbers(evaluated), options.json), *comparing.unwritten]
     return Evaluated(**{**vars(evaluated), "unwritten": tuple(unwritten)})
 
 
@@ -129,18 +130,9 @@ class _Comparing:
         return compared
 
 
-def _try_to_write_json(evaluated: Evaluated, path: str | None) -> list[N2NError]:
-    try:
-        if path:
-            write_json(evaluated, path)
-    except N2NError as error:
-        return [error]
-    return []
-
-
-def write_json(evaluated: Evaluated, path: str | Path) -> None:
-    """All numbers of an evaluation. Raises N2NError where the file cannot be written."""
-    content = {
+def numbers(evaluated: Evaluated) -> dict[str, Any]:
+    """All numbers of an evaluation, for a JSON file."""
+    return {
         "views": [{"name": view.name, "held_out": view.held_out, "scores": view.scores} for view in evaluated.views],
         "mean": evaluated.mean,
         "change_mse": evaluated.changes,
@@ -148,13 +140,3 @@ def write_json(evaluated: Evaluated, path: str | Path) -> None:
         "tone_map": "(v/(1+v))^(1/2.2)",
         "relmse_epsilon": RELMSE_EPSILON,
     }
-    write_text(path, json.dumps(_told(content), indent=1) + "\n")
-
-
-def _told(value: Any) -> Any:
-    """For JSON, which has no NaN: null where a number could not be told, for the error is lost in the references' noise."""
-    if isinstance(value, dict):
-        return {name: _told(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_told(item) for item in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..config import Engine, Orientations, Precision
+from ..config import Engine, Orientations, Precision, Seed
 from ..schema import Checked
 
 
@@ -11,7 +11,8 @@ class EvaluateOptions(Checked):
     """What `evaluate` compares, with what, and where the results go.
 
     models: names, files or run folders as of `denoise`. frames: folders with denoised frames of the same views. data: dataset
-    folders, or folders of them, whose views have reference halves. more: folders with the same views at more samples a pixel.
+    folders, or folders of them, whose views have reference halves; with noise, folders of images. more: folders with the same
+    views at more samples a pixel.
     """
 
     models: tuple[str, ...] = ()
@@ -25,3 +26,11 @@ class EvaluateOptions(Checked):
     engine: Engine = "auto"
     precision: Precision = "auto"
     average: Orientations = 1  # orientations that each picture is the mean of
+    noise: str | None = None  # that images get, as "gaussian:25"; "pairs": bursts judge themselves; None: renders are compared
+    seed: Seed = 1  # of that noise
+    classical: bool = True  # with noise: compare with what needs no training
+
+    def contradiction(self) -> str | None:
+        if self.noise is not None and (self.frames or self.more):
+            return f"{'frames' if self.frames else 'more'} is for renders, and noise for images"
+        return None

@@ -8,6 +8,7 @@ use the product of two independent reference halves, SSIM, SMAPE and FLIP their 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,7 +142,14 @@ def score(
     }, flip_map
 
 
-def means(views: Sequence[ViewScores]) -> dict[str, Scores]:
+class Scored(Protocol):
+    """A view or an image that was compared."""
+
+    @property
+    def scores(self) -> dict[str, Scores]: ...
+
+
+def means(views: Sequence[Scored]) -> dict[str, Scores]:
     """Method → metric → mean over the views where it could be told; NaN where in none."""
 
     def mean(values: list[float]) -> float:
@@ -149,6 +157,6 @@ def means(views: Sequence[ViewScores]) -> dict[str, Scores]:
         return float(np.mean(told)) if told else float("nan")
 
     return {
-        method: {metric: mean([view.scores[method][metric] for view in views]) for metric in METRICS}
-        for method in views[0].scores
+        method: {metric: mean([view.scores[method][metric] for view in views]) for metric in first}
+        for method, first in views[0].scores.items()
     }

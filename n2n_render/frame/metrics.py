@@ -14,9 +14,11 @@ import numpy as np
 from ..errors import N2NError
 from .arrays import Array
 from .motion import follow, warp
+from .signal import from_signal
 from .transfer import encode_tonemap
 
 RELMSE_EPSILON = 1e-2
+SSIM_PX = 7  # side of scikit-image's window
 
 
 def squared_error(*, image: Array, reference_a: Array, reference_b: Array) -> Array:
@@ -49,6 +51,14 @@ def ssim(*, image: Array, reference: Array) -> float:
     return float(_need("skimage.metrics").structural_similarity(*mapped, channel_axis=-1, data_range=1.0))
 
 
+def ssim_8bit(signal: Array, truth: Array) -> float:
+    """The same of two signals (H, W, C), see signal.py, rounded to 8 bits; NaN for images smaller than the window."""
+    if min(truth.shape[:2]) < SSIM_PX:
+        return float("nan")
+    pixels = from_signal(signal, np.uint8), from_signal(truth, np.uint8)
+    return float(_need("skimage.metrics").structural_similarity(*pixels, channel_axis=-1, data_range=255))
+
+
 def flip(*, image: Array, reference: Array) -> tuple[float, Array]:
     """HDR-FLIP (Andersson et al. 2021; flip-evaluator): its mean and the error map (H, W)."""
     images = [np.ascontiguousarray(pixels, np.float32) for pixels in (reference, image)]
@@ -60,6 +70,11 @@ def check_packages() -> None:
     """Raises N2NError unless all metrics can be computed here: asked before any expensive step."""
     for name in ("skimage.metrics", "flip_evaluator"):
         _need(name)
+
+
+def check_ssim() -> None:
+    """The same for structural similarity alone."""
+    _need("skimage.metrics")
 
 
 def _need(name: str) -> Any:

@@ -1,7 +1,7 @@
 """8-bit pixels → PNG files, whole or not at all. The door to Pillow for everything that writes pictures."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ from ..errors import N2NError
 from ..frame.display import display, heat_map
 from .atomic import write_beside
 
+CAPTION_PX = 18  # height
+CAPTION_WIDTH_PX = 220  # so that names and numbers are read beside each other
 ERROR_WHITE = 0.1  # RMS error on T: 25 of 255, which everybody sees
 
 
@@ -31,6 +33,19 @@ def write_png(path: str | os.PathLike[str], pixels: NDArray[np.uint8]) -> None:
     """(H, W, 3) uint8 → a PNG. Raises N2NError where it cannot be written."""
     image = pillow()[0].fromarray(pixels)
     write_beside(path, lambda temporary: image.save(temporary, format="png"))
+
+
+def write_captioned(path: str | os.PathLike[str], images: Mapping[str, NDArray[np.uint8]]) -> None:
+    """Caption → image (H, W, 3) uint8 of one size, side by side as a PNG. Raises N2NError where it cannot be written."""
+    image_module, draw_module = pillow()
+    height, width = next(iter(images.values())).shape[:2]
+    column = max(width, CAPTION_WIDTH_PX)
+    picture = image_module.new("RGB", (column * len(images), height + CAPTION_PX), "black")
+    draw = draw_module.Draw(picture)
+    for index, (caption, image) in enumerate(images.items()):
+        picture.paste(image_module.fromarray(image), (index * column, CAPTION_PX))
+        draw.text((index * column + 4, 3), caption, fill="white")
+    write_beside(path, lambda temporary: picture.save(temporary, format="png"))
 
 
 def write_strip(path: str | os.PathLike[str], images: Sequence[NDArray[np.float32]]) -> None:
