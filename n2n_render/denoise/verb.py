@@ -85,7 +85,7 @@ def denoise(options: DenoiseOptions, reporter: Reporter = silent) -> Denoised:
         N2NError: Something that was asked for is not there or does not fit together, before anything is written; or, at the
             end, some of several frames could not be denoised. What is finished stays.
     """
-    checkpoint = None if options.model == AUTO else open_model(options.model, signals=True)
+    checkpoint = None if options.model == AUTO else _open(options)
     if checkpoint and checkpoint.model.is_signal:
         return _denoise_images(checkpoint, options, reporter)
     _refuse_photographs(options)
@@ -114,6 +114,15 @@ def denoise(options: DenoiseOptions, reporter: Reporter = silent) -> Denoised:
     models = {index: model for model, indices in by_model.items() for index in indices}
     made_by = tuple(models[index] for index in range(len(groups)))
     return Denoised(tuple(outputs), done.engine, done.prefiltered, made_by, done.expected_psnr_db)
+
+
+def _open(options: DenoiseOptions) -> Checkpoint:
+    try:
+        return open_model(options.model, signals=True)
+    except N2NError:
+        if not any(is_photograph(Path(text)) for text in options.inputs):
+            find_inputs(options.inputs)  # what is wrong with renders is said first
+        raise
 
 
 def _denoise_images(checkpoint: Checkpoint, options: DenoiseOptions, reporter: Reporter) -> Denoised:
