@@ -1,5 +1,6 @@
 """The command line: every command explains itself, and whatever goes wrong is one sentence and no traceback."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -37,13 +38,22 @@ def test_cli_py_runs_from_a_checkout():
     assert __version__ in done.stdout
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/results.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/results.md", "docs/noise2noise.md"])
 def test_commands_of_the_documents_exist(document):
     """Every `n2n-render …` line of the code blocks parses: command and options are real."""
-    import re
-
     blocks = re.findall(r"```(?:bash|sh)\n(.*?)```", (ROOT / document).read_text(), re.S)
-    lines = [line for block in blocks for line in re.findall(r"n2n-render ([^#&\n]*)", block)]
+    check([line for block in blocks for line in re.findall(r"n2n-render ([^#&\n]*)", block)])
+
+
+def test_commands_of_the_noise2noise_table_exist():
+    """What the benchmark would run."""
+    script = ROOT / "tests/benchmarks/noise2noise/table.py"
+    planned = [sys.executable, script, "PICTURES", "--out", "FOLDER", "--plan"]
+    done = subprocess.run(planned, capture_output=True, text=True, check=True)
+    check([line.removeprefix("n2n-render ") for line in done.stdout.splitlines()])
+
+
+def check(lines):
     assert len(lines) >= 5
     for line in lines:
         words = line.split()
