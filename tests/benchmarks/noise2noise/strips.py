@@ -19,7 +19,7 @@ from n2n_render.frame.signal import from_signal, psnr_8bit, to_signal
 from n2n_render.io.collection import open_collection
 from n2n_render.io.photographs import read_photograph
 from n2n_render.network.registry import open_model
-from n2n_render.noise.table import KINDS, Noise
+from n2n_render.noise.table import Noise
 
 CROP_PX, MAGNIFIED = 160, 2
 # kind → its run below RUNS, a test photograph, the crop's upper left corner
