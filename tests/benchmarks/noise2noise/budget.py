@@ -21,7 +21,6 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from n2n_render.noise.table import Noise
 
 from n2n_render.frame.signal import psnr_8bit, to_signal
 from n2n_render.learn.loop import Loop, Schedule
@@ -29,6 +28,7 @@ from n2n_render.learn.losses import SignalLoss
 from n2n_render.learn.protocols import Verdict
 from n2n_render.learn.running import predict
 from n2n_render.network.specification import PaperNetwork, signal_specification
+from n2n_render.noise.table import Noise
 
 SCENE_PX, TEST_PX, CROP_PX = 128, 256, 64
 CAPTURES_OF_FEW = 20

@@ -5,8 +5,7 @@
     python tests/benchmarks/noise2noise/table.py PICTURES --out FOLDER --only impulse
 
 One run after the other, as a user would start them: `prepare`, `train`, `evaluate`. What is finished is not done again, what
-was interrupted goes on. FOLDER/table.md and FOLDER/table.json are written after every run. The network is half as wide as
-the paper's (24 and 48 channels) unless --widths says otherwise, so that many runs take minutes.
+was interrupted goes on. FOLDER/table.md and FOLDER/table.json are written after every run. The network is the paper's U-Net.
 """
 
 import datetime
@@ -52,7 +51,8 @@ ROWS = (
     Row("impulse:0-0.95", "impulse:0.7", "l2", (None, 13.02), clean=False),
     Row("mri:0.1", "mri:0.1", "data_consistency", (31.77, 31.74), "input 20.03"),
 )
-SLICES_TRAIN, SLICES_TEST = ("--slices", "25-124"), ("--slices", "60-119")  # paper: 25 to 124
+PLANES = "axial,coronal,sagittal"  # of the heads to train on; the other is judged in axial slices
+SLICES, TEST_SLICES = "40-139", "70-109"
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ class Plan:
     out: Path
     steps: int
     mri_steps: int
+    mri_size: int
     widths: str
     batch: int
     crop: int
@@ -75,11 +76,14 @@ class Plan:
 
     def prepare(self) -> list[list[str]]:
         """Commands, for `prepare`."""
+        volumes, size = self.pictures / "volumes", ["--size", str(self.mri_size)]
+        train, test = self.training_data("photographs"), self.test_data("photographs")
+        heads, test_heads = self.training_data("mri"), self.test_data("mri")
         return [
-            ["prepare", str(self.pictures / "train"), "-o", str(self.training_data("photographs"))],
-            ["prepare", str(self.pictures / "test"), "-o", str(self.test_data("photographs"))],
-            ["prepare", str(self.pictures / "volumes/train"), "-o", str(self.training_data("mri")), *SLICES_TRAIN],
-            ["prepare", str(self.pictures / "volumes/test"), "-o", str(self.test_data("mri")), *SLICES_TEST],
+            ["prepare", str(self.pictures / "train"), "-o", str(train)],
+            ["prepare", str(self.pictures / "test"), "-o", str(test)],
+            ["prepare", str(volumes / "train"), "-o", str(heads), "--planes", PLANES, "--slices", SLICES, *size],
+            ["prepare", str(volumes / "test"), "-o", str(test_heads), "--slices", TEST_SLICES, *size],
         ]
 
     def run(self, row: Row, clean: bool) -> Path:
@@ -94,8 +98,7 @@ class Plan:
         return [
             *("train", "--noise", row.noise, "--loss", loss, "--data", str(self.training_data(row.kind)), "--out", str(run)),
             *("--steps", str(self.mri_steps if mri else self.steps), "--batch", str(self.batch), "--widths", self.widths),
-            *("--threads", "1", "--validations", "10"),
-            *(() if mri else ("--crop", str(self.crop))),
+            *("--threads", "1", "--crop", str(self.mri_size if mri else self.crop)),
             *(("--target", "clean") if clean else ()),
         ]
 
@@ -176,14 +179,15 @@ def cpu_name() -> str:
 @click.option("--out", required=True, type=click.Path(path_type=Path))
 @click.option("--steps", default=2000, help="Of every run but MRI's.")
 @click.option("--mri-steps", default=600)
-@click.option("--widths", default="24,48", help="Of the network; paper: 48,96.")
+@click.option("--mri-size", default=192, help="Pixels: slices are cut to it. Paper: 255.")
+@click.option("--widths", default="48,96", help="Of the network.")
 @click.option("--batch", default=4)
 @click.option("--crop", default=64)
 @click.option("--only", multiple=True, type=click.Choice(sorted({row.kind for row in ROWS})), help="These noises alone.")
 @click.option("--noisy-only", is_flag=True, help="No clean targets.")
 @click.option("--plan", "plan_only", is_flag=True, help="Print the commands, and run nothing.")
-def main(pictures, out, steps, mri_steps, widths, batch, crop, only, noisy_only, plan_only):
-    plan = Plan(pictures, out, steps, mri_steps, widths, batch, crop)
+def main(pictures, out, steps, mri_steps, mri_size, widths, batch, crop, only, noisy_only, plan_only):
+    plan = Plan(pictures, out, steps, mri_steps, mri_size, widths, batch, crop)
     rows = [row for row in ROWS if not only or row.kind in only]
     runs = [(row, clean) for row in rows for clean in (False, True) if not clean or (row.clean and not noisy_only)]
     if plan_only:
