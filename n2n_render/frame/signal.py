@@ -20,7 +20,12 @@ def to_signal(pixels: Array, channels: int) -> NDArray[np.float32]:
 
     Args:
         channels: 3 or 1. Grey becomes three equal colours; colours become their luminance (Rec. 709 weights).
+
+    Raises:
+        ValueError: C is neither 1 nor 3, or the type is another.
     """
+    if pixels.shape[-1] not in (1, 3) or not (pixels.dtype.kind == "f" or pixels.dtype.name in PEAKS):
+        raise ValueError(f"no pixels of an image: shape {pixels.shape}, type {pixels.dtype}")
     signal = pixels.astype(np.float32) / np.float32(PEAKS.get(pixels.dtype.name, 1.0)) - np.float32(0.5)
     if signal.shape[-1] == channels:
         return signal
@@ -31,7 +36,13 @@ def to_signal(pixels: Array, channels: int) -> NDArray[np.float32]:
 
 
 def from_signal(signal: Array, kind: Any) -> Array:
-    """The inverse of `to_signal` for as many channels: clipped, and rounded where `kind` (a NumPy type) is an integer's."""
+    """The inverse of `to_signal` for as many channels: clipped, and rounded where `kind` (a NumPy type) is an integer's.
+
+    Raises:
+        ValueError: The signal is not finite.
+    """
+    if not np.isfinite(signal).all():
+        raise ValueError("the signal is not finite")
     peak = PEAKS.get(np.dtype(kind).name)
     unit = np.clip(signal + np.float32(0.5), 0, 1)
     pixels: Array = unit.astype(kind) if peak is None else np.rint(unit * np.float32(peak)).astype(kind)

@@ -94,8 +94,11 @@ class Collection:
         return {"name": self.name, "sha256": self.sha256, "kind": self.kind, "frames": len(self.items)}
 
 
-def open_collection(folder: Path) -> Collection:
+def open_collection(folder: Path, bursts: bool = False) -> Collection:
     """A folder that `prepare` wrote, or a plain folder of image files, at any depth.
+
+    Args:
+        bursts: The files in one folder are shots of the same thing. A prepared folder knows that itself.
 
     Raises:
         N2NError: it is neither, is damaged, or holds a dataset of renders.
@@ -112,7 +115,7 @@ def open_collection(folder: Path) -> Collection:
                 f"{folder}: is a dataset of renders, and one of photographs is needed",
                 "Train on renders without --noise: n2n-render train --hdr --features --data FOLDER.",
             )
-    return _plain(folder)
+    return _plain(folder, bursts)
 
 
 def write_collection(folder: Path, images: dict[str, Any], version: str) -> None:
@@ -146,11 +149,19 @@ def _array(folder: Path, name: str, entry: dict[str, Any]) -> ArrayFile:
     return file
 
 
-def _plain(folder: Path) -> Collection:
+def check_shots(shots: Sequence[Array], where: object) -> None:
+    """Raises UnreadableFile unless they can be the shots of one burst."""
+    if len(shots) < 2:
+        raise UnreadableFile(f"{where}: holds one shot, and a burst needs two")
+    if len({(shot.shape, shot.dtype) for shot in shots}) > 1:
+        raise UnreadableFile(f"{where}: its shots differ in size, channels or bits")
+
+
+def _plain(folder: Path, bursts: bool) -> Collection:
     inside = [place for place in folders_below(folder) if place != folder and holds_collection(place)]
     if inside:
         raise N2NError(f"{folder}: holds {len(inside)} prepared dataset(s)", f"Name the one that is meant, as {inside[0]}.")
-    items: dict[str, Item] = {}
+    pictures: dict[Path, Picture] = {}
     digest, kept_bytes = hashlib.sha256(), 0
     for path in find_files(folder, is_photograph):
         picture = Picture(path)
@@ -161,14 +172,41 @@ def _plain(folder: Path) -> Collection:
             doubt(f"{error.what if isinstance(error, UnreadableFile) else error}; left out")
             continue
         digest.update(content)
-        place = f"{folder.resolve().name}/{path.relative_to(folder).as_posix()}"
-        name = place.removesuffix(path.suffix)
-        items[place if name in items else name] = Item(place if name in items else name, (picture,))
-    if not items:
+        pictures[path] = picture
+    if not pictures:
         raise N2NError(f"{folder}: holds no images", "Pass a folder of PNG, JPEG, TIFF or WebP files, or of .npy arrays.")
     if kept_bytes > MUCH:
         doubt(f"{folder}: its images take {kept_bytes / 2**30:.1f} GiB of memory; those of `n2n-render prepare` take none")
-    return Collection(folder, "photographs", tuple(items.values()), digest.hexdigest())
+    if bursts:
+        return Collection(folder, "bursts", _grouped(folder, pictures), digest.hexdigest())
+    return Collection(folder, "photographs", _named(folder, pictures), digest.hexdigest())
+
+
+def _named(folder: Path, pictures: dict[Path, Picture]) -> tuple[Item, ...]:
+    """Each picture by its file, without the suffix where that is enough."""
+    items: dict[str, Item] = {}
+    for path, picture in pictures.items():
+        place = f"{folder.resolve().name}/{path.relative_to(folder).as_posix()}"
+        name = place.removesuffix(path.suffix)
+        name = place if name in items else name
+        items[name] = Item(name, (picture,))
+    return tuple(items.values())
+
+
+def _grouped(folder: Path, pictures: dict[Path, Picture]) -> tuple[Item, ...]:
+    """The bursts: what lies in one folder. Of those that cannot be bursts a sentence says why."""
+    items = []
+    for place in sorted({path.parent for path in pictures}):
+        shots = tuple(picture for path, picture in pictures.items() if path.parent == place)
+        try:
+            check_shots([shot.map() for shot in shots], place)
+        except UnreadableFile as error:
+            doubt(f"{error.what}; left out")
+            continue
+        items.append(Item("/".join((folder.resolve().name, *place.relative_to(folder).parts)), shots))
+    if not items:
+        raise N2NError(f"{folder}: holds no bursts", "Put the shots of each thing into a folder of its own, two or more.")
+    return tuple(items)
 
 
 def find_files(folder: Path, wanted: Callable[[Path], bool]) -> Sequence[Path]:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ..engines.torch_engine import TorchEngine
+from ..errors import N2NError
 from ..frame.arrays import Array
 from ..frame.channels import Kind
 from ..frame.signal import psnr_8bit, to_signal
@@ -132,6 +133,8 @@ class SignalJudge:
             return (error, -10 * math.log10(max(error, 1e-9))), (shots[0], pictures[0])
         seen = self.noise.observe(shots[0], np.random.default_rng([index, 1]))
         picture = finished(ladder.denoise_exposed({self.model.shown: seen.signal}), seen.facts)
+        if not np.isfinite(picture).all():
+            raise N2NError("the network's pictures are not finite any more", "Train again with a lower --learning-rate.")
         return (float(np.mean((picture - shots[0]) ** 2)), psnr_8bit(picture, shots[0])), (seen.signal, picture, shots[0])
 
     def _window(self, shot: Array) -> Array:

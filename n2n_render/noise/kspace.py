@@ -57,7 +57,7 @@ def undersample(signal: Array, fraction: float, rng: Generator) -> Observation:
         The zero-filled image, see `zero_filled`, with the facts "measured" (H, W, 1) and "spectrum" (H, W, 2).
     """
     height, width, _ = signal.shape
-    probability = sampling_probability(height, width, fraction)
+    probability = sampling_probability(height, width, round(fraction, 3))  # few enough to be remembered
     measured = _hermitian_mask(probability, rng).astype(np.float32)[..., None]
     transform = np.fft.fft2(signal[..., 0], norm="ortho")
     spectrum = measured * np.stack([transform.real, transform.imag], -1).astype(np.float32)
@@ -109,4 +109,5 @@ def put_back(signal: Any, spectrum: Any, measured: Any, xp: Any) -> Any:
     real, imaginary = (xp.take(spectrum, part, channel) if xp is np else spectrum.select(channel, part) for part in (0, 1))
     image, mask = signal.squeeze(channel), measured.squeeze(channel) > 0
     consistent = xp.where(mask, real + 1j * imaginary, xp.fft.fft2(image, norm="ortho"))
-    return xp.fft.ifft2(consistent, norm="ortho").real.reshape(signal.shape)
+    restored = xp.fft.ifft2(consistent, norm="ortho").real.reshape(signal.shape)
+    return restored.astype(signal.dtype) if xp is np else restored  # NumPy's are of double precision

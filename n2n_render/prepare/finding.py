@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import N2NError, UnreadableFile
 from ..frame.arrays import Array
+from ..io.collection import check_shots
 from ..io.dataset import folders_below
 from ..io.photographs import is_photograph, read_photograph
 from ..io.tfrecords import read_tfrecords
@@ -41,10 +42,7 @@ class Source:
 
     def _shots(self) -> tuple[Array, ...]:
         shots = tuple(read_photograph(path).pixels for path in self.files)
-        if len(shots) < 2:
-            raise UnreadableFile(f"{self.path}: holds one shot, and a burst needs two")
-        if len({(shot.shape, shot.dtype) for shot in shots}) > 1:
-            raise UnreadableFile(f"{self.path}: its shots differ in size, channels or bits")
+        check_shots(shots, self.path)
         return shots
 
     def _slices(self, options: PrepareOptions) -> Iterator[tuple[str, tuple[Array, ...]]]:

@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
-
 from ..frame.arrays import Array
+from ..learn.loop import Loop
 from ..learn.protocols import Judge, Loss, Sampler
 from ..learn.start import Start
 from ..network.provenance import Facts
@@ -18,7 +17,7 @@ class RankingJudge(Judge, Protocol):
     best: float  # the least error so far
 
 
-OpenJudge = Callable[[torch.device, str], RankingJudge]  # device and precision of the training → its judge
+OpenJudge = Callable[[Loop], RankingJudge]  # which judges with the device and the precision of the training
 
 
 @dataclass(frozen=True)

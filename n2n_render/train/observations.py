@@ -42,7 +42,7 @@ def open_observations(options: TrainOptions, earlier: Specification | None) -> L
     if is_real(noise) and options.target == "clean":
         raise N2NError("bursts hold no clean images", "Leave --target out, or pass another --noise with clean photographs.")
     loss = _loss(options, noise)
-    collections = [open_collection(Path(folder)) for folder in options.data]
+    collections = [open_collection(Path(folder), bursts=is_real(noise)) for folder in options.data]
     items = [item for collection in collections for item in _usable(collection, noise)]
     training, validation = _split(items, options.validation_fraction)
     start = Start(earlier, None) if earlier else _start(options, noise, items)
@@ -52,7 +52,7 @@ def open_observations(options: TrainOptions, earlier: Specification | None) -> L
         start,
         ObservationSampler(training, noise, channels, crops, options.target == "clean"),
         loss,
-        lambda device, precision: SignalJudge(start.model, validation, noise.at_test(), device, precision),
+        lambda loop: SignalJudge(start.model, validation, noise.at_test(), loop.device, loop.precision),
         _show,
         tuple(item.name for item in training),
         tuple(collection.facts() for collection in collections),
@@ -65,12 +65,17 @@ def open_observations(options: TrainOptions, earlier: Specification | None) -> L
 def _usable(collection: Collection, noise: Noise) -> list[Item]:
     """The items that can be learned from; of what is left out a sentence says why."""
     if not is_real(noise):
-        if collection.kind == "bursts":
+        if collection.kind == "bursts":  # a prepared one: plain folders are read as they are wanted
             raise N2NError(
                 f"{collection.folder}: is a dataset of bursts, whose images are noisy already",
                 "Pass --noise pairs, or clean images.",
             )
         return list(collection.items)
+    if collection.kind != "bursts":
+        raise N2NError(
+            f"{collection.folder}: is a dataset of single images, and --noise pairs needs bursts",
+            "Prepare a folder of bursts, each in a folder of its own: n2n-render prepare FOLDER --bursts -o OUT.",
+        )
     kept = []
     for item in collection.items:
         verdict = examine_burst(item.shots, item.name)
@@ -103,7 +108,7 @@ def _start(options: TrainOptions, noise: Noise, items: Sequence[Item]) -> Start:
         widths = options.encoder_width, options.decoder_width
         network = PaperNetwork(options.norm or "none", options.head or "direct", options.levels, *widths)
         return Start(signal_specification(channels, network), None)
-    checkpoint = open_model(options.init)
+    checkpoint = open_model(options.init, signals=True)
     if not checkpoint.model.is_signal:
         raise N2NError(
             f"--init {options.init} is a model of renders, and --noise trains one of photographs or grey images",

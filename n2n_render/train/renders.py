@@ -48,7 +48,7 @@ def open_renders(
         start,
         PairSampler(pairs.training, model.features, crops, options.target),
         loss,
-        lambda device, precision: PairJudge(model, pairs.validation, device, precision),
+        lambda loop: PairJudge(model, pairs.validation, loop.device, loop.precision),
         display,
         tuple(cached.pair.name for cached in pairs.training),
         pairs.datasets,

@@ -122,7 +122,7 @@ class Run:
             options.seed,
         )
         loop.advice = Advice(f"{Advice.gradient[:-1]}; the best checkpoint so far is in {folder}.")
-        judge, journal = lesson.open_judge(loop.device, loop.precision), Journal.open(folder, progress.warn)
+        judge, journal = lesson.open_judge(loop), Journal.open(folder, progress.warn)
         if earlier:
             earlier.restore(loop, judge, journal)
         background = Background(settings, tuple(lesson.trained_on), lesson.datasets, origin)

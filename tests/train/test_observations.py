@@ -141,3 +141,47 @@ def test_what_does_not_go_together_is_said_before_there_is_a_folder(photographs,
 def test_signal_losses_are_not_for_renders(make_dataset, tmp_path):
     with pytest.raises(N2NError, match="annealed_l0"):
         train(TrainOptions(data=(str(make_dataset()),), out=str(tmp_path / "run"), loss="annealed_l0", **SMALL, steps=1))
+
+
+@pytest.fixture
+def bursts(tmp_path):
+    """Two folders of three shots of one thing each, and one whose second shot was moved."""
+    from skimage.data import astronaut, coffee
+
+    rng = np.random.default_rng(2)
+    for name, image in (
+        ("face", astronaut()[:160, 120:300]),
+        ("cup", coffee()[:150, 100:260]),
+        ("moved", coffee()[200:, :200]),
+    ):
+        folder = tmp_path / "bursts" / name
+        folder.mkdir(parents=True)
+        for shot in range(3):
+            still = np.roll(image, 4, axis=1) if (name, shot) == ("moved", 1) else image
+            np.save(folder / f"{shot}.npy", np.clip(still + rng.normal(0, 12, still.shape), 0, 255).round().astype(np.uint8))
+    return tmp_path / "bursts"
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+def test_bursts_train_without_any_truth(bursts, tmp_path, caplog, prepared):
+    from n2n_render.prepare import PrepareOptions, prepare
+
+    if prepared:
+        prepare(PrepareOptions((str(bursts),), str(tmp_path / "prepared"), bursts=True))
+    folder = tmp_path / "prepared" if prepared else bursts
+    wanted = options(folder, tmp_path / "run", noise="pairs", steps=200, learning_rate=3e-3, crop_px=48)
+    found = [record["squared_error"] for record in records(train(wanted)) if "squared_error" in record]
+    assert found[-1] < 0.8 * (12 / 255) ** 2
+    told = read_checkpoint(tmp_path / "run" / "best.pt").provenance
+    assert len(told.trained_on) == 2 and told.datasets[0]["kind"] == "bursts"
+    assert any("moved" in record.getMessage() and "shot 2" in record.getMessage() for record in caplog.records)
+
+
+def test_single_photographs_are_no_bursts(photographs, tmp_path):
+    from n2n_render.prepare import PrepareOptions, prepare
+
+    prepare(PrepareOptions((str(photographs),), str(tmp_path / "prepared")))
+    with pytest.raises(N2NError, match="is a dataset of single images"):
+        train(options(tmp_path / "prepared", tmp_path / "run", noise="pairs"))
+    with pytest.raises(N2NError, match="holds no burst"):
+        train(options(photographs, tmp_path / "run", noise="pairs"))
