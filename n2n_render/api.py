@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 FilePath = str | os.PathLike[str]
 Options = TypeVar("Options")
+ANY_GUIDES = ("oidn", "oidn-small")  # names of models of which there is one for each set of guides
 
 
 def read(path: FilePath, layer: str | None = None, finished: bool = False) -> Frame:
@@ -110,18 +111,21 @@ def denoise(
     normal: NDArray[Any] | None = None,
     model: str | os.PathLike[str] | Model = "oidn",
     **running: Unpack[Running],
-) -> NDArray[np.float32]:
+) -> NDArray[Any]:
     """A clean picture of a noisy one.
 
     Args:
-        image: a frame, or radiance (H, W, 3) of any float type. Negative values count as 0.
+        image: a frame, or radiance (H, W, 3) of any float type. Negative values count as 0. For a model of photographs their
+            pixels, (H, W), (H, W, 1) or (H, W, 3), uint8, uint16 or float [0, 1], as files hold them; for one of slices their
+            k-space, (H, W) complex, orthonormal, frequency 0 at [0, 0], 0 where nothing was measured.
         albedo: (H, W, 3) in [0, 1], if the frame has none of its own.
         normal: (H, W, 3), length at most 1, 0 where nothing was hit; the same.
         model: as of `load_model`. Of Open Image Denoise's, oidn and oidn-small take as many guides as there are.
         running: as of `load_model`, which is asked once for the same of these.
 
     Returns:
-        (H, W, 3) float32 in the image's own scale, never negative.
+        (H, W, 3) float32 in the image's own scale, never negative. Of photographs the shape and type of what was given; of
+        slices (H, W) float32 in the unit of the k-space.
 
     Raises:
         N2NError: the image is none of these, a guide that the model needs is missing, or nothing can run the model.
@@ -137,17 +141,20 @@ def denoise(
     >>> n2n.psnr(clean, truth) > n2n.psnr(noisy, truth) + 10
     True
     """
-    frame = as_frame(image, albedo=albedo, normal=normal)
     if isinstance(model, Model):
         if running:
             raise N2NError(f"{next(iter(running))} is decided where the model is loaded", "Pass it to load_model.")
-        return model(frame)
-    return kept_model(_with_guides_at_hand(model_name(model), frame), running)(frame)
+        return model(image, albedo, normal)
+    name = model_name(model)
+    if name not in ANY_GUIDES:
+        return kept_model(name, running)(image, albedo, normal)
+    frame = as_frame(image, albedo=albedo, normal=normal)
+    return kept_model(_with_guides_at_hand(name, frame), running)(frame)
 
 
 def _with_guides_at_hand(name: str, frame: Frame) -> str:
     """Open Image Denoise has weights for each set of guides; its names without one mean the best that there are."""
-    if name not in ("oidn", "oidn-small") or {"albedo", "normal"} <= set(frame):
+    if {"albedo", "normal"} <= set(frame):
         return name
     return f"{name}-albedo" if "albedo" in frame else f"{name}-color"
 

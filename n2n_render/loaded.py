@@ -18,6 +18,7 @@ from .schema import problem
 
 if TYPE_CHECKING:
     from .denoise import Denoiser
+    from .denoise.loading import AnyDenoiser
     from .engines.options import EngineOptions
 
 MODELS_KEPT = 4  # between calls of `kept_model`; each holds its weights, and a runtime
@@ -46,7 +47,7 @@ class Model:
     A copy, or what another process is sent, is the same model loaded anew.
     """
 
-    def __init__(self, name: str, denoiser: "Denoiser", how: "_How"):
+    def __init__(self, name: str, denoiser: "AnyDenoiser", how: "_How"):
         self.name = name
         self._denoiser, self._how, self._lock = denoiser, how, threading.Lock()
 
@@ -58,8 +59,8 @@ class Model:
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The guides that it takes besides the picture."""
-        return tuple(self._denoiser.features)
+        """The guides that it takes besides the picture; of photographs and slices none."""
+        return tuple(getattr(self._denoiser, "features", ()))
 
     @property
     def runs_on(self) -> str:
@@ -68,9 +69,18 @@ class Model:
 
     def __call__(
         self, image: Frame | NDArray[Any], albedo: NDArray[Any] | None = None, normal: NDArray[Any] | None = None
-    ) -> NDArray[np.float32]:
+    ) -> NDArray[Any]:
         """Denoises one image; see `denoise`."""
-        frame = as_frame(image, albedo=albedo, normal=normal)
+        from .denoise import Denoiser
+
+        if isinstance(self._denoiser, Denoiser):
+            return self._denoise_frame(self._denoiser, as_frame(image, albedo=albedo, normal=normal))
+        if albedo is not None or normal is not None:
+            raise N2NError(f"the model {self.name} is of photographs or slices, which have no guides", "Pass the image alone.")
+        with self._lock:
+            return self._denoiser.denoise_array(image)
+
+    def _denoise_frame(self, denoiser: "Denoiser", frame: Frame) -> NDArray[np.float32]:
         lacking = [feature for feature in self.features if feature in FEATURES and feature not in frame]
         if lacking:
             raise N2NError(
@@ -78,11 +88,11 @@ class Model:
                 "Pass what is missing, or another model; `n2n-render models` lists what each needs.",
             )
         with self._lock:
-            return self._denoiser.denoise(frame)
+            return denoiser.denoise(frame)
 
 
 def load_model(name: str | os.PathLike[str] = "oidn", **running: Unpack[Running]) -> Model:
-    """A model by its name, and what runs it, for many images.
+    """A model by its name, and what runs it, for many images: frames, or what it was trained on with `train --noise`.
 
     Args:
         name: oidn, oidn-small, oidn-large, …, as `n2n-render models` lists them; a run folder, a checkpoint, a .tza file.
@@ -103,9 +113,9 @@ def load_model(name: str | os.PathLike[str] = "oidn", **running: Unpack[Running]
 
 
 def _load(name: str, how: "_How") -> Model:
-    from .denoise import load_denoiser
+    from .denoise import load_any
 
-    return Model(name, load_denoiser(name, how.engine, how.prefilter, how.average, doubt), how)
+    return Model(name, load_any(name, how.engine, how.prefilter, how.average, doubt), how)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from conftest import noisy_frame, true_frame
 
 import n2n_render as n2n
 from n2n_render import api, loaded
-from n2n_render.denoise import load_denoiser
+from n2n_render.denoise import load_any, load_denoiser
 from n2n_render.engines.options import EngineOptions
 from n2n_render.errors import N2NError
 from n2n_render.io.exr import ExrImage, read_frame
@@ -135,7 +135,7 @@ def test_models_are_loaded_once_and_again_when_their_file_changes(tmp_path, monk
     from n2n_render.export import ExportOptions, export
 
     loads = []
-    monkeypatch.setattr("n2n_render.denoise.load_denoiser", lambda *a, **k: loads.append(a) or load_denoiser(*a, **k))
+    monkeypatch.setattr("n2n_render.denoise.load_any", lambda *a, **k: loads.append(a) or load_any(*a, **k))
     image = np.ones((16, 16, 3))
     n2n.write(tmp_path / "frame.exr", np.ones((32, 32, 3)))
     for name, to in (("oidn-small-color", "small.tza"), ("oidn-color", "base.tza")):

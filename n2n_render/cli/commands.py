@@ -243,7 +243,7 @@ def serve() -> None:
     callback=precision_word,
     help="auto: half for tza, which Open Image Denoise's runtime needs, else single.",
 )
-@click.option("--check", metavar="FRAME.exr", help="Frame to compare on.  [default: one of the datasets/ folder]")
+@click.option("--check", metavar="FRAME.exr", help="Frame (or photograph) to compare on.  [default: one of datasets/]")
 def export(model: str, kind: str, output: str, precision: str, check: str | None) -> dict[str, Any]:
     """Write a model for other programs; the file is read back and compared on a real frame."""
     from ..export import ExportOptions
@@ -252,7 +252,8 @@ def export(model: str, kind: str, output: str, precision: str, check: str | None
 
     done = run(ExportOptions(model, kind, output, precision, check))
     console.result(
-        f"wrote {output} and {output}.json; on {done.frame} it differs from {model} by {done.difference:.2e} of the mean"
+        f"wrote {output} and {output}.json; on {done.frame or 'noise'} it differs from {model} by {done.difference:.2e} of the "
+        "mean"
     )
     half = done.precision == "float16"
     if kind == "tza" and not half:

@@ -1,4 +1,4 @@
-"""Noisy frames become clean ones: Frame + Denoiser → radiance, and EXR files through it."""
+"""Noisy frames become clean ones: Frame + Denoiser → radiance, and EXR files through it; photographs and slices too."""
 
 from typing import TYPE_CHECKING
 
@@ -6,10 +6,11 @@ from ..lazy import names_from
 
 if TYPE_CHECKING:
     from .denoiser import Denoiser, load_denoiser
+    from .loading import load_any
     from .options import DenoiseOptions, PictureOptions
     from .verb import Denoised, denoise
 
-__all__ = ["DenoiseOptions", "Denoised", "Denoiser", "PictureOptions", "denoise", "load_denoiser"]
+__all__ = ["DenoiseOptions", "Denoised", "Denoiser", "PictureOptions", "denoise", "load_any", "load_denoiser"]
 
 __getattr__ = names_from(
     __name__,
@@ -19,6 +20,7 @@ __getattr__ = names_from(
         "Denoiser": "denoiser",
         "PictureOptions": "options",
         "denoise": "verb",
+        "load_any": "loading",
         "load_denoiser": "denoiser",
     },
 )

@@ -1,11 +1,14 @@
 """Signal → clean signal: photographs and grey images by a network of them, see frame/signal.py."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..engines.options import ANY_ENGINE, EngineOptions
 from ..engines.protocol import Engine
 from ..frame.arrays import Array
+from ..frame.given import as_pixels
 from ..frame.orient import ORIENTATIONS, move, move_back
 from ..frame.signal import from_signal, to_signal
 from ..ladder.memory import ResilientLadder
@@ -53,6 +56,11 @@ class SignalDenoiser:
             picture, ladder = ladder.run_signal(move(padded, *switches), part(on_fraction, index, self.average))
             total += move_back(picture, *switches)
         return total[:height, :width] / np.float32(self.average)
+
+    def denoise_array(self, pixels: Any) -> Array:
+        """What a program hands over: (H, W, 1 or 3) or (H, W) uint8, uint16 or float [0, 1] → the same shape and type."""
+        given = as_pixels(pixels)
+        return self.denoise_pixels(given).reshape(np.shape(pixels))
 
     def denoise_pixels(self, pixels: Array, strength: float = 1.0, on_fraction: OnFraction = ignore) -> Array:
         """(H, W, 1 or 3) uint8, uint16 or float [0, 1] → the same shape and type, clean.

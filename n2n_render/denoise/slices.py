@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engines.protocol import Engine
 from ..errors import N2NError, UnreadableFile, doubt
 from ..frame.arrays import Array
 from ..frame.signal import from_signal
@@ -15,7 +16,6 @@ from ..io.atomic import check_regular, first_line
 from ..io.photographs import Photograph, write_photograph
 from ..network.checkpoint import Checkpoint
 from ..noise.kspace import put_back, sampling_probability, zero_filled
-from ..noise.table import Noise
 from ..progress import OnFraction, ignore, part
 from .signals import SignalDenoiser
 
@@ -37,8 +37,24 @@ class SliceDenoiser:
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, denoiser: SignalDenoiser) -> "SliceDenoiser":
+        from ..noise.table import Noise  # here: it needs Pillow, and denoising renders does not
+
         noise = Noise.parse(checkpoint.noise or "mri")
         return cls(denoiser, (noise.low, noise.high))
+
+    @property
+    def engine(self) -> Engine:
+        return self.denoiser.engine
+
+    def denoise_array(self, kspace: Any) -> NDArray[np.float32]:
+        """What a program hands over: k-space (H, W), see `reconstruct`, → the image (H, W)."""
+        given = np.asarray(kspace)
+        if given.ndim != 2 or given.dtype.kind != "c" or not given.size:
+            raise N2NError(
+                f"the k-space is {given.dtype} of the shape {given.shape}, but must be complex numbers (height, width)",
+                f"Pass {LAYOUT}.",
+            )
+        return self.reconstruct(given)
 
     def reconstruct(self, kspace: Array, on_fraction: OnFraction = ignore) -> NDArray[np.float32]:
         """The image of one slice, in the unit of its k-space.

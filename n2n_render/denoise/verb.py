@@ -17,6 +17,7 @@ from ..io.sources import Sources
 from ..network.checkpoint import Checkpoint
 from ..network.registry import open_model
 from ..progress import Progress, Reporter, silent
+from . import images
 from .adapted import Palette, is_adapted
 from .alpha import AlphaDenoiser
 from .artist import Artist, paint_files
@@ -126,8 +127,6 @@ def _open(options: DenoiseOptions) -> Checkpoint:
 
 
 def _denoise_images(checkpoint: Checkpoint, options: DenoiseOptions, reporter: Reporter) -> Denoised:
-    from . import images  # needs Pillow, which renders do not
-
     paths, outputs = images.plan(checkpoint, options)
     with reporter("denoising") as progress:
         progress.start(len(paths), len(paths))

@@ -30,7 +30,8 @@ def archive_tensors(checkpoint: Checkpoint, precision: str = "float16") -> dict[
     if problem:
         raise N2NError(
             f"Open Image Denoise cannot run this model: {problem}",
-            "Train with --network oidn and no features but albedo and normal; docs/engines.md has the table.",
+            "Pass another --engine; or train on renders with --network oidn and no features but albedo and normal "
+            "(docs/engines.md has the table).",
         )
     weights = checkpoint.weights  # `enc_conv0.0.weight` there, `enc_conv0.weight` in the archive
     if not all(isinstance(weight, np.ndarray) for weight in weights.values()):  # those of an archive need no torch
@@ -53,6 +54,8 @@ def _check_weights(model: Specification, weights: dict[str, Array]) -> None:
 
 def why_not(model: Specification) -> str | None:
     """Why the runtime cannot run a model; None: it can."""
+    if model.is_signal:
+        return "it is of photographs or slices"
     if not isinstance(model.network, OidnNetwork):
         return "it is not of Open Image Denoise's topology"
     if model.features not in ((), ("albedo",), ("albedo", "normal")):

@@ -11,9 +11,12 @@ from ..engines.choice import make_engine
 from ..engines.options import EngineOptions
 from ..engines.protocol import Image
 from ..errors import N2NError
+from ..frame.arrays import Array
 from ..frame.frame import Frame
+from ..frame.signal import to_signal
 from ..io.atomic import locked_file
 from ..io.exr import read_frame
+from ..io.photographs import read_photograph
 from ..io.sequence import OTHER_IMAGES, find_any_frame
 from ..ladder.ladder import Ladder
 from ..network.checkpoint import Checkpoint
@@ -22,6 +25,7 @@ from ..progress import Reporter, silent
 from .formats import SUFFIXES, WRITERS, open_written, write_sidecar
 from .options import Exported, ExportOptions
 
+EXAMPLE_PX = 96  # side of the noise that models of signals are compared on
 TOLERANCE = {"float32": 1e-3, "float16": 2e-2}  # of the mean radiance: mean absolute difference that a file may have
 
 
@@ -37,25 +41,41 @@ def export(options: ExportOptions, reporter: Reporter = silent) -> Exported:
         precision = "float16" if options.format == "tza" else "float32"
     with reporter("exporting") as progress:
         progress.start(1.0)
-        checkpoint = open_model(options.model)
-        place = Path(options.check or find_any_frame())
-        frame = read_frame(place, checkpoint.model.features)
+        checkpoint = open_model(options.model, signals=True)
+        place, picture = _example(checkpoint, options)
         path = Path(options.output)
-        difference = write_checked(checkpoint, options.format, path, frame, precision)
+        difference = write_checked(checkpoint, options.format, path, picture, precision)
         progress.advance(1.0, path.name)
     return Exported(path, sidecar_path(path), options.format, precision, difference, place)
 
 
-def write_checked(checkpoint: Checkpoint, kind: str, path: Path, frame: Frame, precision: str = "float32") -> float:
+def _example(checkpoint: Checkpoint, options: ExportOptions) -> tuple[Path | None, Frame | Array]:
+    """What the written file is compared on, and where that lies: a frame; of a model of signals a photograph, or noise."""
+    model = checkpoint.model
+    if not model.is_signal:
+        place = Path(options.check or find_any_frame())
+        return place, read_frame(place, model.features)
+    if options.format == "tza":
+        raise N2NError(
+            f"no .tza file can hold a model of {checkpoint.purpose}: Open Image Denoise has no such networks",
+            "Pass --format onnx or torchscript.",
+        )
+    if options.check is None:
+        shape = (EXAMPLE_PX, EXAMPLE_PX, model.gives.count)
+        return None, np.random.default_rng(1).random(shape, np.float32) - np.float32(0.5)
+    return Path(options.check), to_signal(read_photograph(options.check).pixels, model.gives.count)
+
+
+def write_checked(checkpoint: Checkpoint, kind: str, path: Path, picture: Frame | Array, precision: str = "float32") -> float:
     """Writes `path` and its sidecar JSON, BatchNorm folded.
 
     Args:
         kind: One of FORMATS.
-        frame: With the channels that the model takes, of any size.
+        picture: A frame with the channels that the model takes, of any size; of a model of signals one of them.
         precision: "float16": weights (and in ONNX and TorchScript the computation); inputs and outputs stay float32.
 
     Returns:
-        The mean absolute difference to the checkpoint on `frame`, over its mean.
+        The mean absolute difference to the checkpoint on `picture`, over its mean.
 
     Raises:
         N2NError: As `export`.
@@ -66,10 +86,10 @@ def write_checked(checkpoint: Checkpoint, kind: str, path: Path, frame: Frame, p
     if path.suffix.lower() in OTHER_IMAGES | {".exr", *SUFFIXES.values()} - {suffix}:
         raise N2NError(f"{path}: {path.suffix} is not what --format {kind} writes", f"End its name in {suffix}.")
     with locked_file(path.with_name(f".{path.name}.lock")):
-        return _write(checkpoint, kind, path, frame, precision)
+        return _write(checkpoint, kind, path, picture, precision)
 
 
-def _write(checkpoint: Checkpoint, kind: str, path: Path, frame: Frame, precision: str) -> float:
+def _write(checkpoint: Checkpoint, kind: str, path: Path, picture: Frame | Array, precision: str) -> float:
     """Beside its place first, read back and compared."""
     candidate = path.with_name(f".{path.stem}.candidate{SUFFIXES[kind]}")
     try:
@@ -77,7 +97,7 @@ def _write(checkpoint: Checkpoint, kind: str, path: Path, frame: Frame, precisio
         write_sidecar(candidate, checkpoint, kind, precision)
         ours = Ladder(checkpoint.model, make_engine(checkpoint, EngineOptions("cpu", "torch")))
         theirs = replace(ours, engine=open_written(kind, candidate, precision))
-        difference = compare(ours.denoise(frame), theirs.denoise(frame))
+        difference = compare(_paint(ours, picture), _paint(theirs, picture))
         limit = TOLERANCE[precision]
         if not difference <= limit:
             raise N2NError(
@@ -90,6 +110,10 @@ def _write(checkpoint: Checkpoint, kind: str, path: Path, frame: Frame, precisio
             with contextlib.suppress(OSError):
                 rest.unlink(missing_ok=True)
     return difference
+
+
+def _paint(ladder: Ladder, picture: Frame | Array) -> Image:
+    return ladder.denoise(picture) if isinstance(picture, Frame) else ladder.denoise_signal(picture)
 
 
 def _put_in_place(candidate: Path, path: Path) -> None:

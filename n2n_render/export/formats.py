@@ -17,7 +17,6 @@ from ..engines.oidn import OidnEngine, archive_tensors
 from ..engines.protocol import Engine, Image, OnProgress
 from ..engines.torch_engine import TorchEngine
 from ..errors import N2NError
-from ..frame.channels import COLOR
 from ..io.atomic import write_beside, write_text
 from ..network.archive import write_tza
 from ..network.build import fold
@@ -41,11 +40,12 @@ def write_sidecar(path: Path, checkpoint: Checkpoint, kind: str, precision: str)
         "format": kind,
         "precision": WORDS[precision],
         "model": model.to_dict(),
-        "input": [COLOR, *model.features],
+        "input": list(model.layout.names),
         "encoding": model.encoding,
         "alignment_px": model.alignment,
         "receptive_radius_px": model.receptive_radius,
         "origin": checkpoint.provenance.describe(),
+        **({"noise": checkpoint.noise} if checkpoint.noise else {}),
         **{name: getattr(told, name) for name in TITLE if getattr(told, name) is not None},
     }
     write_text(sidecar_path(path), json.dumps(notes, indent=1) + "\n")
@@ -125,7 +125,7 @@ def open_written(kind: str, path: Path, precision: str) -> Engine:
     return _Foreign(run, precision)
 
 
-Run = Callable[[Image], Image]  # (1, C, H, W) → (1, 3, H, W)
+Run = Callable[[Image], Image]  # (1, C, H, W) → (1, C of the output, H, W)
 
 
 def _onnx_runner(path: Path) -> Run:

@@ -19,16 +19,18 @@ class ExportOptions(Checked):
     format: Format
     output: str  # the file; a description lies beside it, as <output>.json
     precision: FilePrecision = "auto"  # auto: float16 for tza, which Open Image Denoise's runtime needs, else float32
-    check: str | None = None  # EXR file to compare on; None: one of the datasets' that are at hand
+    check: str | None = None  # EXR file to compare on (photograph, of a model of them); None: one of the datasets' at hand
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written. difference: mean absolute difference to the model's own picture of `frame`, over its mean."""
+    """What was written. difference: mean absolute difference to the model's own picture of `frame` (None: of noise), over its
+    mean.
+    """
 
     path: Path
     sidecar: Path
     format: str
     precision: str  # "float32" or "float16"
     difference: float
-    frame: Path
+    frame: Path | None

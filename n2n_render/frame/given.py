@@ -11,6 +11,8 @@ from ..errors import N2NError
 from .channels import CHANNELS, COLOR, Kind, kind_of
 from .frame import Frame, sanitize
 
+MOST_NOISY = 10.0  # of a float image whose white is 1: no noise leads so far
+
 
 def as_frame(image: Frame | NDArray[Any], **guides: NDArray[Any] | None) -> Frame:
     """A frame that can be denoised: every channel float32, of its kind's range, all of one size. What it shares with `image`
@@ -38,13 +40,37 @@ def as_path(given: object) -> Path:
     raise N2NError(f"a path is a text or a pathlib.Path, not {type(given).__name__}", "Pass the path of an EXR file.")
 
 
-def _as_channel(name: str, given: object) -> NDArray[np.float32]:
-    count = CHANNELS[name].count if name in CHANNELS else None
-    what = "the image" if name == COLOR else name
-    if isinstance(given, (str, os.PathLike)):
-        raise N2NError(f"{what} is a path, but must be an array or a frame", "Read it first: n2n.read(path).")
+def as_pixels(given: object) -> NDArray[Any]:
+    """The pixels of a photograph that can be denoised, (H, W, 1 or 3) uint8, uint16 or float [0, 1], see signal.py; (H, W) is
+    grey. Raises N2NError for anything else.
+    """
+    if isinstance(given, (str, os.PathLike, Frame)):
+        raise N2NError("a model of photographs takes their pixels, not a path or a frame", "Pass a NumPy array.")
+    pixels = _as_array("the image", given)
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if pixels.ndim != 3 or 0 in pixels.shape or pixels.shape[-1] not in (1, 3):
+        wanted = "(height, width), (height, width, 1) or (height, width, 3)"
+        raise N2NError(f"the image has the shape {pixels.shape}, but must have {wanted}", _shape_hint(pixels, 3))
+    if pixels.dtype.kind != "f" and pixels.dtype not in (np.uint8, np.uint16):
+        raise N2NError(
+            f"the image is of type {pixels.dtype}, but must be uint8, uint16 or of a float type",
+            "Convert it to [0, 1].",
+        )
+    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+        wrong = int((~np.isfinite(pixels)).any(-1).sum())
+        raise N2NError(f"the image holds {wrong} pixel(s) that are no finite numbers", "Replace them first: np.nan_to_num.")
+    if pixels.dtype.kind == "f" and max(abs(float(pixels.min())), abs(float(pixels.max()))) > MOST_NOISY:
+        raise N2NError(
+            f"the image has values from {pixels.min():.3g} to {pixels.max():.3g}, but must be in [0, 1], but for its noise",
+            "Divide it by what is white in it.",
+        )
+    return pixels
+
+
+def _as_array(what: str, given: object) -> NDArray[Any]:
     try:
-        pixels = np.asarray(given)
+        return np.asarray(given)
     except (
         ValueError,
         TypeError,
@@ -54,6 +80,14 @@ def _as_channel(name: str, given: object) -> NDArray[np.float32]:
             f"{what} cannot be read as an array: {str(error).splitlines()[0]}",
             "Pass a NumPy array of floats; of a tensor, image.detach().float().cpu().numpy().",
         ) from None
+
+
+def _as_channel(name: str, given: object) -> NDArray[np.float32]:
+    count = CHANNELS[name].count if name in CHANNELS else None
+    what = "the image" if name == COLOR else name
+    if isinstance(given, (str, os.PathLike)):
+        raise N2NError(f"{what} is a path, but must be an array or a frame", "Read it first: n2n.read(path).")
+    pixels = _as_array(what, given)
     if pixels.ndim != 3 or 0 in pixels.shape or pixels.shape[-1] != (count or pixels.shape[-1]):
         wanted = f"(height, width, {count or 'channels'})"
         raise N2NError(f"{what} has the shape {pixels.shape}, but must have {wanted}", _shape_hint(pixels, count))
