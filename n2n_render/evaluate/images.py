@@ -17,6 +17,7 @@ from ..io.collection import Item, open_collection
 from ..io.images import pillow, write_captioned
 from ..network.checkpoint import Checkpoint
 from ..network.registry import open_model
+from ..noise.bursts import kept_shots
 from ..noise.table import Noise
 from ..progress import Progress, Reporter, silent
 from . import classical
@@ -66,7 +67,7 @@ def evaluate_images(options: EvaluateOptions, reporter: Reporter = silent) -> Ev
     pillow()
     checkpoints = [open_model(name, signals=True) for name in options.models]
     channels = _channels(noise, options.models, checkpoints)
-    items = [item for folder in options.data for item in open_collection(Path(folder)).items]
+    items = _items(options.data, noise)
     names = ["ours"] if len(checkpoints) == 1 else options.models
     engine = EngineOptions(options.device, options.engine, options.precision)
     with reporter("evaluating") as progress:
@@ -92,6 +93,17 @@ def evaluate_images(options: EvaluateOptions, reporter: Reporter = silent) -> Ev
     )
     rival = _rival(noise) if options.classical else None
     return EvaluatedImages(str(noise), tuple(scores), mean, Path(options.out), rival, tuple(unwritten))
+
+
+def _items(folders: Sequence[str], noise: Noise) -> list[Item]:
+    if noise.about.observe is not None:
+        return [item for folder in folders for item in open_collection(Path(folder)).items]
+    bursts = [item for folder in folders for item in open_collection(Path(folder), bursts=True).items]
+    kept = [item.only(kept_shots(item.shots, item.name)) if len(item.files) > 1 else item for item in bursts]
+    kept = [item for item in kept if item.files]
+    if not kept:
+        raise N2NError(f"{', '.join(folders)}: no burst has two shots that can judge each other", "Pass other bursts.")
+    return kept
 
 
 def test_noise(text: str) -> Noise:

@@ -71,6 +71,10 @@ class Item:
         """One image (H, W, C), or those of a burst, of one size: uint8, uint16 or float32 [0, 1]; C is 1 or 3."""
         return tuple(file.map()[:, slice(*self.within)] for file in self.files)
 
+    def only(self, shots: Sequence[int]) -> "Item":
+        """The same with some of its shots."""
+        return replace(self, files=tuple(self.files[index] for index in shots))
+
     def columns(self, first: int, end: int | None = None) -> "Item":
         """A part of it, from the column `first` to before `end`."""
         return replace(self, within=(first, end))

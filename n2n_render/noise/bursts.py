@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import doubt
 from ..frame.arrays import Array
 from .agreement import EDGE_PX, LEAST_PX, Agreement, compare_shots
 
@@ -38,10 +39,12 @@ class Verdict:
     doubts: tuple[str, ...]
 
 
-def usable_pairs(shots: Sequence[Array], name: str) -> tuple[list[Array], list[str]]:
-    """The shots of a burst that are pairs of each other, none or two and more, and what is to be said of it."""
+def kept_shots(shots: Sequence[Array], name: str) -> tuple[int, ...]:
+    """Numbers of the shots of a burst that are pairs of each other, none or two and more; the rest is said as doubts."""
     verdict = examine_burst(shots, name)
-    return [shots[index] for index in verdict.kept], [*verdict.left_out, *verdict.doubts]
+    for sentence in (*verdict.left_out, *verdict.doubts):
+        doubt(sentence)
+    return verdict.kept
 
 
 def examine_burst(shots: Sequence[Array], name: str) -> Verdict:

@@ -1,13 +1,12 @@
 """Images and a noise, or bursts → what a run learns of them: a denoiser of photographs, of grey images, of k-space."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ..config import SIGNAL_LOSSES
-from ..errors import N2NError, doubt
+from ..errors import N2NError
 from ..frame.arrays import Array
 from ..frame.signal import from_signal
 from ..io.collection import Collection, Item, open_collection
@@ -19,7 +18,7 @@ from ..learn.samplers import Crops
 from ..learn.start import Start
 from ..network.registry import open_model
 from ..network.specification import PaperNetwork, Specification, signal_specification
-from ..noise.bursts import examine_burst
+from ..noise.bursts import kept_shots
 from ..noise.table import Noise
 from .lesson import Lesson
 from .options import TrainOptions
@@ -76,13 +75,8 @@ def _usable(collection: Collection, noise: Noise) -> list[Item]:
             f"{collection.folder}: is a dataset of single images, and --noise pairs needs bursts",
             "Prepare a folder of bursts, each in a folder of its own: n2n-render prepare FOLDER --bursts -o OUT.",
         )
-    kept = []
-    for item in collection.items:
-        verdict = examine_burst(item.shots, item.name)
-        for sentence in (*verdict.left_out, *verdict.doubts):
-            doubt(sentence)
-        if verdict.kept:
-            kept.append(replace(item, files=tuple(item.files[index] for index in verdict.kept)))
+    kept = [item.only(kept_shots(item.shots, item.name)) for item in collection.items]
+    kept = [item for item in kept if item.files]
     if not kept:
         raise N2NError(
             f"{collection.folder}: holds no burst of two or more usable shots",
