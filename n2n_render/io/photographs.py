@@ -18,7 +18,7 @@ from ..frame.arrays import Array
 from .atomic import check_regular, first_line, write_beside
 from .images import pillow
 from .photograph_tags import NOTHING, Kept, add_tags, read_kept, save_options
-from .sixteen_bits import is_deep, read_deep, write_deep
+from .sixteen_bits import as_displayed, is_deep, read_deep, tiff_doubt, tiff_problem, write_deep
 
 KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WebP", ".npy": "NumPy"}
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP")  # as Pillow names them; what phones write (MPO) comes with JPEG
@@ -71,7 +71,7 @@ def read_photograph(path: str | os.PathLike[str]) -> Photograph:
     except (OSError, ValueError, SyntaxError, EOFError, OverflowError, TypeError) as error:
         said = getattr(error, "strerror", None) or first_line(error).replace(str(path), "it")
         if type(error).__name__ == "UnidentifiedImageError":
-            said = "it is no PNG, JPEG, TIFF or WebP file, or is damaged"
+            said = "it is no PNG, JPEG, TIFF or WebP file with grey or RGB of 8 or 16 bits, or is damaged"
         raise UnreadableFile(f"{path}: cannot be read ({said})", _HINT) from None
 
 
@@ -122,16 +122,27 @@ def _read_image(path: Path, kind: str | None) -> Photograph:
         if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:  # the second picture of an MPO is a phone's preview
             raise UnreadableFile(f"{path}: is animated or has several pages ({image.n_frames})", "Save one picture a file.")
         deep, kept = is_deep(image), read_kept(image)
+        tags = _looked_at(image, path) if image.format == "TIFF" else None
         if not deep:
             turned = _TURNED_BACK.get(image.getexif().get(_ORIENTATION)) if image.format == "TIFF" else None
             image = _in_colors(image, path)
             image.load()
             pixels = np.array(image if turned is None else image.transpose(turned))
     if deep:
-        pixels = read_deep(path)
+        pixels = read_deep(path) if tags is None else as_displayed(read_deep(path), tags)
     if kind and image.format and kind.upper() != image.format.replace("MPO", "JPEG"):
         doubt(f"{path}: is a {image.format} file by its content, and is read as one")
     return _split(pixels if pixels.ndim == 3 else pixels[..., None], kept)
+
+
+def _looked_at(image: Any, path: Path) -> Any:
+    """The tags of a TIFF file, whose pixels may be other things than display colours."""
+    problem, told = tiff_problem(image.tag_v2), tiff_doubt(image.tag_v2)
+    if problem:
+        raise UnreadableFile(f"{path}: {problem}", _HINT)
+    if told:
+        doubt(f"{path}: {told}")
+    return image.tag_v2
 
 
 def _in_colors(image: Any, path: Path) -> Any:

@@ -12,9 +12,45 @@ import numpy as np
 from ..errors import N2NError
 from ..frame.arrays import Array
 
+BITS, PHOTOMETRIC, EXTRA, SAMPLE_FORMAT = 258, 262, 338, 339  # tags of a TIFF file
+_WHITE_IS_ZERO, _COLORS = 0, {0: 1, 1: 1, 2: 3}  # of PHOTOMETRIC; how many channels grey and RGB have
+_MULTIPLIED = 1  # of EXTRA: alpha that the colours are multiplied by
+
+
+def tiff_problem(tags: Any) -> str | None:
+    """Why the pixels of a TIFF file would be taken for others than they are; None: they are whole numbers, grey or RGB."""
+    if set(tags.get(SAMPLE_FORMAT, (1,))) != {1} or max(tags.get(BITS, (1,))) not in (1, 2, 4, 8, 16):
+        return "has pixels that are no whole numbers of 8 or 16 bits"
+    if max(tags.get(BITS, (1,))) > 8 and tags.get(PHOTOMETRIC) not in _COLORS:
+        return "has 16 bits in other colours than grey and RGB"
+    return None
+
+
+def tiff_doubt(tags: Any) -> str | None:
+    """What of a TIFF file's channels is not taken as it is stored."""
+    if _MULTIPLIED in tags.get(EXTRA, ()):
+        return "its colours are multiplied by alpha; they are divided by it"
+    return "has a channel beside colours and alpha, which is left out" if 0 in tags.get(EXTRA, ()) else None
+
+
+def as_displayed(pixels: Array, tags: Any) -> Array:
+    """Pixels of `read_deep` of a TIFF file with these tags: black is 0, and colours are not multiplied by alpha."""
+    extra = tags.get(EXTRA, ())
+    if tags.get(PHOTOMETRIC) == _WHITE_IS_ZERO:
+        pixels = np.concatenate([65535 - pixels[..., :1], pixels[..., 1:]], axis=-1)
+    count = _COLORS[tags[PHOTOMETRIC]]
+    if not extra or extra[0] == 0:
+        return pixels[..., :count]
+    if extra[0] == _MULTIPLIED:
+        share = np.maximum(pixels[..., count : count + 1], 1) / 65535
+        pixels = np.concatenate([np.rint(np.minimum(pixels[..., :count] / share, 65535)), pixels[..., count:]], axis=-1)
+    return pixels[..., : count + 1].astype(np.uint16)
+
 
 def is_deep(image: Any) -> bool:
     """Whether an image that Pillow has opened has more than 8 bits a channel."""
+    if image.format == "TIFF":
+        return bool(max(image.tag_v2.get(BITS, (1,))) > 8)
     return image.mode.startswith("I;16") or any(";16" in str(tile[3]) for tile in image.tile)
 
 

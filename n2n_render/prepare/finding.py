@@ -85,7 +85,10 @@ def find_sources(options: PrepareOptions) -> list[Source]:
             raise N2NError(f"{path}: no such file or folder", "Pass images, or folders of them.")
         for source in _in_folder(path, options) if path.is_dir() else [_of_file(path, path.stem.split(".")[0])]:
             if source is None:
-                raise N2NError(f"{path}: is no kind of image that can be prepared", "Pass photographs or volumes.")
+                raise N2NError(
+                    f"{path}: is no kind of image that can be prepared",
+                    "Pass photographs or volumes; of DICOM slices the folder.",
+                )
             found.setdefault(source.path.resolve(), source)
     if not found:
         raise N2NError(f"no images in {', '.join(options.inputs)}", "Pass PNG, JPEG, TIFF, WebP or .npy files, or volumes.")

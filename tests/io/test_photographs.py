@@ -182,6 +182,64 @@ def test_lzw_tiff_files_of_sixteen_bits_are_read(tmp_path):
     np.testing.assert_array_equal(read_photograph(tmp_path / "a.tif").pixels, noise(np.uint16, 3))
 
 
+TIFF_KINDS = {
+    "white is zero": ({"photometric": "miniswhite"}, 1, lambda data, peak: peak - data),
+    "planes": ({"photometric": "rgb", "planarconfig": "separate"}, 3, None),
+    "tiles": ({"photometric": "rgb", "tile": (16, 16)}, 3, None),
+    "more than 4 GiB": ({"photometric": "rgb", "bigtiff": True}, 3, None),
+    "high bytes first": ({"photometric": "rgb", "byteorder": ">"}, 3, None),
+    "deflate": ({"photometric": "rgb", "compression": "zlib", "predictor": True}, 3, None),
+    "alpha": ({"photometric": "rgb", "extrasamples": ["unassalpha"]}, 4, None),
+    "a mask": ({"photometric": "rgb", "extrasamples": ["unspecified"]}, 4, lambda data, peak: data[..., :3]),
+}
+
+
+@pytest.mark.parametrize("name", TIFF_KINDS)
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_tiff_files_of_other_programs(tmp_path, name, kind):
+    """Written by tifffile."""
+    tifffile = pytest.importorskip("tifffile")
+    settings, channels, change = TIFF_KINDS[name]
+    data = noise(kind, channels)
+    planes = np.ascontiguousarray(data.transpose(2, 0, 1)) if "planarconfig" in settings else data.squeeze()
+    tifffile.imwrite(tmp_path / "a.tif", planes, **settings)
+    wanted = change(data, np.iinfo(kind).max) if change else data
+    read = read_photograph(tmp_path / "a.tif")
+    assert read.pixels.dtype == kind
+    np.testing.assert_array_equal(read.pixels, wanted[..., :3])
+    assert (read.alpha is not None) == (name == "alpha")
+    if name == "alpha":
+        np.testing.assert_array_equal(read.alpha, data[..., 3:])
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_colours_that_alpha_is_in_are_divided_by_it_and_that_is_told(tmp_path, kind, caplog):
+    tifffile = pytest.importorskip("tifffile")
+    peak = np.iinfo(kind).max
+    data = np.empty((40, 48, 4), kind)
+    data[..., :3], data[..., 3] = peak // 4, peak // 2
+    tifffile.imwrite(tmp_path / "a.tif", data, photometric="rgb", extrasamples=["assocalpha"])
+    read = read_photograph(tmp_path / "a.tif")
+    assert np.abs(read.pixels / peak - 0.5).max() < 0.01 and (read.alpha == peak // 2).all()
+    assert "divided" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("data", "settings", "words"),
+    [
+        (np.zeros((40, 48, 4), np.uint16), {"photometric": "separated"}, "other colours than grey and RGB"),
+        (np.zeros((40, 48), np.int16), {"photometric": "minisblack"}, "no whole numbers"),
+        (np.zeros((40, 48), np.uint32), {"photometric": "minisblack"}, "no whole numbers of 8 or 16 bits"),
+        (np.zeros((40, 48, 3), np.float32), {"photometric": "rgb"}, "no PNG, JPEG, TIFF"),
+    ],
+)
+def test_tiff_files_of_other_values_are_refused(tmp_path, data, settings, words):
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(tmp_path / "a.tif", data, **settings)
+    with pytest.raises(UnreadableFile, match=words):
+        read_photograph(tmp_path / "a.tif")
+
+
 def picture(**settings):
     return lambda path: Image.fromarray(noise(np.uint8, 3)).convert(settings.pop("mode", "RGB")).save(path, **settings)
 
@@ -221,8 +279,8 @@ BAD = {
     "cmyk.tif": (picture(mode="CMYK"), "CMYK"),
     "lab.tif": (picture(mode="LAB"), "Lab"),
     "one_bit.png": (picture(mode="1"), "black and white"),
-    "float.tif": (picture(mode="F"), "kind that is not taken"),
-    "whole.tif": (picture(mode="I"), "kind that is not taken"),
+    "float.tif": (picture(mode="F"), "no whole numbers"),
+    "whole.tif": (picture(mode="I"), "no whole numbers"),
     "moving.png": (animated, "animated"),
     "moving.webp": (animated, "animated"),
     "pages.tif": (animated, "several pages"),
