@@ -2,6 +2,7 @@
 
 import os
 import struct
+import sys
 import zlib
 
 import numpy as np
@@ -349,3 +350,12 @@ def test_what_a_kind_cannot_hold_is_said_and_nothing_is_left(tmp_path, name, pho
 def test_a_picture_without_anything_carries_nothing(tmp_path):
     write_photograph(tmp_path / "a.png", Photograph(noise(np.uint8, 3)))
     assert read_photograph(tmp_path / "a.png").kept == NOTHING
+
+
+def test_a_library_that_is_missing_is_named(tmp_path, monkeypatch):
+    write_photograph(tmp_path / "a.png", Photograph(noise(np.uint16, 3)))
+    monkeypatch.setitem(sys.modules, "OpenImageIO", None)
+    with pytest.raises(N2NError, match="OpenImageIO, which is not installed"):
+        read_photograph(tmp_path / "a.png")
+    write_photograph(tmp_path / "b.png", Photograph(noise(np.uint8, 3)))  # of 8 bits nobody needs it
+    assert read_photograph(tmp_path / "b.png").pixels.dtype == np.uint8

@@ -1,9 +1,11 @@
 """Volumes: which way up they lie, how bright they are, and what is none."""
 
+import sys
+
 import numpy as np
 import pytest
 
-from n2n_render.errors import UnreadableFile
+from n2n_render.errors import N2NError, UnreadableFile
 from n2n_render.io.volumes import is_volume, read_volume, slices_of
 
 nibabel = pytest.importorskip("nibabel")
@@ -167,3 +169,13 @@ def test_an_empty_folder_is_no_volume(tmp_path):
     assert not is_volume(tmp_path)
     with pytest.raises(UnreadableFile, match="no DICOM pictures"):
         read_volume(tmp_path)
+
+
+@pytest.mark.parametrize("library", ["nibabel", "pydicom"])
+def test_a_library_that_is_missing_is_named(tmp_path, monkeypatch, library):
+    write_nifti(tmp_path / "a.nii", head())
+    (tmp_path / "series").mkdir()
+    write_dicom(tmp_path / "series" / "0", np.ones((20, 24)), 0)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(N2NError, match=f"{library}, which is not installed"):
+        read_volume(tmp_path / ("a.nii" if library == "nibabel" else "series"))
