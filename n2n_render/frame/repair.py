@@ -13,6 +13,7 @@ MEANT = {
     Kind.DIRECTION: 100.0,
     Kind.MOTION: 1e5,
     Kind.COVERAGE: 100.0,
+    Kind.SIGNAL: 1e5,  # of few photons, one is a thousand times white
 }
 BRIGHT = 65504.0  # radiance, the largest half float: a brighter pixel …
 ALONE = 1e-3  # … beside which no other has this fraction of it was never seen: the pixel filter spreads what is there
