@@ -13,7 +13,14 @@ from n2n_render.frame.frame import Frame
 from n2n_render.io.dataset import FrameName, write_manifest
 from n2n_render.io.exr import write_frame
 
-pytest_plugins = ["blender_fixtures", "adapt_fixtures", "addon_fixtures", "reliability_fixtures", "serve_fixtures"]
+pytest_plugins = [
+    "blender_fixtures",
+    "adapt_fixtures",
+    "addon_fixtures",
+    "reliability_fixtures",
+    "serve_fixtures",
+    "signal_fixtures",
+]
 
 
 class Silent:
