@@ -39,7 +39,7 @@ def image_lines(done: EvaluatedImages) -> list[str]:
         rule = "PSNR expected of the first shot, by the second one, whose own noise is left out; nobody knows the truth"
     else:
         rule = "PSNR and SSIM of whole images, rounded to 8 bits; all methods get the same noise"
-    return [*([done.rival] if done.rival else []), rule]
+    return [*([done.classical] if done.classical else []), rule]
 
 
 def samples_lines(ladder: Mapping[int, float], mean: Mapping[str, Scores]) -> list[str]:

@@ -43,15 +43,15 @@ class ImageScores:
 class EvaluatedImages:
     """What an evaluation on images found.
 
-    noise: as `--noise` says it, with its strength. rival: what the method without training is and is told, as a sentence;
-    None without. mean: method → metric → mean over the images. unwritten: as of `Evaluated`.
+    noise: as `--noise` says it, with its strength. classical: what the method without training is, and what it is told, as a
+    sentence; None without. mean: method → metric → mean over the images. unwritten: as of `Evaluated`.
     """
 
     noise: str
     images: tuple[ImageScores, ...]
     mean: dict[str, Scores]
     pictures: Path
-    rival: str | None = None
+    classical: str | None = None
     unwritten: tuple[N2NError, ...] = ()
 
 
@@ -91,8 +91,8 @@ def evaluate_images(options: EvaluateOptions, reporter: Reporter = silent) -> Ev
     unwritten += try_to_write_numbers(
         {"noise": str(noise), "seed": options.seed, "images": [vars(image) for image in scores], "mean": mean}, options.json
     )
-    rival = _rival(noise) if options.classical else None
-    return EvaluatedImages(str(noise), tuple(scores), mean, Path(options.out), rival, tuple(unwritten))
+    told = _told(noise) if options.classical else None
+    return EvaluatedImages(str(noise), tuple(scores), mean, Path(options.out), told, tuple(unwritten))
 
 
 def _items(folders: Sequence[str], noise: Noise) -> list[Item]:
@@ -164,7 +164,7 @@ def write_comparison(path: Path, pictures: dict[str, Array], scores: dict[str, S
     write_captioned(path, shown)
 
 
-def _rival(noise: Noise) -> str:
+def _told(noise: Noise) -> str:
     if noise.kind == "mri":
         return f"{classical.TV}: of all images with the measured frequencies the one with the least of it"
     if noise.kind in NLM_SUITS:
