@@ -9,7 +9,7 @@ from n2n_render.errors import N2NError
 from n2n_render.evaluate import EvaluateOptions, evaluate
 from n2n_render.evaluate.cases import BurstCase, make_case
 from n2n_render.evaluate.classical import NLM, TV, least_variation, non_local_means, non_local_means_of_counts
-from n2n_render.frame.signal import psnr_8bit, to_signal
+from n2n_render.frame.signal import from_signal, psnr_8bit, to_signal
 from n2n_render.io.collection import open_collection
 from n2n_render.io.photographs import Photograph, write_photograph
 from n2n_render.noise.kspace import put_back, undersample
@@ -114,6 +114,20 @@ def test_bursts_judge_themselves():
     assert np.isnan(case.score(clean)["ssim"])
 
 
+def test_bursts_are_read_from_folders(reporter, tmp_path, signal_model):
+    rng = np.random.default_rng(1)
+    clean = signal_of(data.chelsea()[100:228, 150:278])
+    for index in range(2):
+        path = tmp_path / "bursts" / "cat" / f"{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_photograph(path, Photograph(from_signal(add_gaussian(clean, 10, rng).signal, np.uint8)))
+    done = run(tmp_path / "bursts", reporter, tmp_path, noise="pairs", models=(signal_model("pairs"),))
+    assert done.mean["noisy"]["psnr_db"] == pytest.approx(20 * np.log10(255 / 10), abs=0.3)
+    assert done.mean[NLM]["psnr_db"] > done.mean["noisy"]["psnr_db"] + 3
+    with pytest.raises(N2NError, match="nothing: no such folder"):
+        run(tmp_path / "nothing", reporter, tmp_path, noise="pairs")
+
+
 def test_the_command_shows_tables_and_marks_what_was_trained_on(images, signal_model, tmp_path):
     from click.testing import CliRunner
 
@@ -132,7 +146,7 @@ def test_the_command_shows_tables_and_marks_what_was_trained_on(images, signal_m
     [
         ({"noise": "gaussian:0-50"}, "gaussian:0-50 is a range"),
         ({"noise": "fog"}, "unknown noise 'fog'"),
-        ({"noise": "pairs"}, "images/cat: is one shot"),
+        ({"noise": "pairs"}, "images: .*burst"),
         ({"noise": "gaussian", "models": ("oidn",)}, "oidn: is a model of renders"),
         ({"noise": "mri", "models": ("photographs",)}, "is a model of photographs, gaussian:0-50, which says nothing of"),
         ({"noise": "gaussian", "models": ("photographs", "grey")}, "some models are of colours"),

@@ -8,7 +8,6 @@ import numpy as np
 
 from ..denoise.signals import SignalDenoiser
 from ..denoise.slices import reconstruct_signal
-from ..errors import N2NError
 from ..frame import metrics
 from ..frame.arrays import Array
 from ..frame.signal import psnr_8bit, to_signal
@@ -119,12 +118,10 @@ def make_case(item: Item, noise: Noise, channels: int, seed: int) -> Case:
     """The noise is the same for the same image and seed, whatever other images there are.
 
     Args:
-        noise: At one strength, or of pairs.
+        noise: At one strength, or of pairs: then the item is a burst.
         channels: Of the signal, 3 or 1.
     """
     if noise.about.observe is None:
-        if len(item.shots) < 2:
-            raise N2NError(f"{item.name}: is one shot, and --noise pairs compares two", "Pass a collection of bursts.")
         first, second = (to_signal(shot, channels) for shot in item.shots[:2])
         return BurstCase((first, second))
     clean = to_signal(item.shots[0], channels)

@@ -96,11 +96,19 @@ def evaluate_images(options: EvaluateOptions, reporter: Reporter = silent) -> Ev
 
 
 def _items(folders: Sequence[str], noise: Noise) -> list[Item]:
-    if noise.about.observe is not None:
-        return [item for folder in folders for item in open_collection(Path(folder)).items]
-    bursts = [item for folder in folders for item in open_collection(Path(folder), bursts=True).items]
-    kept = [item.only(kept_shots(item.shots, item.name)) if len(item.files) > 1 else item for item in bursts]
-    kept = [item for item in kept if item.files]
+    """The images, or of bursts the shots that can judge each other."""
+    are_bursts = noise.about.observe is None
+    collections = [open_collection(Path(folder), bursts=are_bursts) for folder in folders]
+    wrong = next((collection for collection in collections if (collection.kind == "bursts") != are_bursts), None)
+    if wrong:
+        held, wanted = ("single images", "bursts") if are_bursts else ("bursts, which are noisy already", "clean images")
+        raise N2NError(
+            f"{wrong.folder}: holds {held}, and --noise {noise.kind} needs {wanted}", "Pass another folder with --data."
+        )
+    items = [item for collection in collections for item in collection.items]
+    if not are_bursts:
+        return items
+    kept = [item for item in (item.only(kept_shots(item.shots, item.name)) for item in items) if item.files]
     if not kept:
         raise N2NError(f"{', '.join(folders)}: no burst has two shots that can judge each other", "Pass other bursts.")
     return kept
