@@ -8,7 +8,7 @@ from ..errors import N2NError
 from ..io.photographs import KINDS, read_photograph, write_photograph
 from ..io.sources import RECOGNISED
 from ..network.checkpoint import Checkpoint
-from ..progress import Progress
+from ..progress import OnFraction, Progress
 from .files import Failures, OnFrame, raise_failures
 from .image_files import find_images, plan_images
 from .options import DenoiseOptions
@@ -62,7 +62,7 @@ def denoise_images(
 
 
 def _denoise_photograph(
-    denoiser: SignalDenoiser, path: Path, output: Path, options: DenoiseOptions, on_fraction: partial[None]
+    denoiser: SignalDenoiser, path: Path, output: Path, options: DenoiseOptions, on_fraction: OnFraction
 ) -> str | None:
     """Returns what is to be told of how it went through the network."""
     photograph = read_photograph(path)
