@@ -65,6 +65,7 @@ class Plan:
     mri_steps: int
     mri_size: int
     widths: str
+    precision: str
     batch: int
     crop: int
 
@@ -98,7 +99,7 @@ class Plan:
         return [
             *("train", "--noise", row.noise, "--loss", loss, "--data", str(self.training_data(row.kind)), "--out", str(run)),
             *("--steps", str(self.mri_steps if mri else self.steps), "--batch", str(self.batch), "--widths", self.widths),
-            *("--threads", "1", "--crop", str(self.mri_size if mri else self.crop)),
+            *("--precision", self.precision, "--threads", "1", "--crop", str(self.mri_size if mri else self.crop)),
             *(("--target", "clean") if clean else ()),
         ]
 
@@ -109,7 +110,7 @@ class Plan:
         data = str(self.test_data(row.kind))
         return [
             *("evaluate", "--noise", row.test, "--data", data, "--model", str(run / "last.pt")),
-            *("--json", scores, "--out", pictures),
+            *("--json", scores, "--out", pictures, *(["--no-classical"] if clean or not row.clean else [])),
         ]
 
 
@@ -150,11 +151,11 @@ def write(plan: Plan, rows: list[Row]) -> None:
 
 
 def line(row: Row, found: dict) -> str:
-    noisy, clean = found["noisy"] or {}, found["clean"] or {}
-    others = [f"{name} {noisy[name]:.2f}" for name in noisy if name not in ("input", "ours", "steps", "minutes")]
+    noisy, clean, given = found["noisy"] or {}, found["clean"] or {}, "zero-filled" if row.kind == "mri" else "noisy"
+    others = [f"{name} {noisy[name]:.2f}" for name in noisy if name not in (given, "ours", "steps", "minutes")]
     spent = f"{noisy['minutes']:.1f}, {noisy['steps']}" if noisy else ""
     cells = [
-        *(row.noise, row.test.partition(":")[2], row.loss, decibels(noisy.get("input")), decibels(noisy.get("ours"))),
+        *(row.noise, row.test.partition(":")[2], row.loss, decibels(noisy.get(given)), decibels(noisy.get("ours"))),
         *(decibels(clean.get("ours")), ", ".join(others), spent, decibels(row.paper[1]), decibels(row.paper[0]), row.rivals),
     ]
     return f"| {' | '.join(cells)} |"
@@ -181,13 +182,14 @@ def cpu_name() -> str:
 @click.option("--mri-steps", default=600)
 @click.option("--mri-size", default=192, help="Pixels: slices are cut to it. Paper: 255.")
 @click.option("--widths", default="48,96", help="Of the network.")
+@click.option("--precision", default="bfloat16", help="The same for all runs; float32 on CPUs without it.")
 @click.option("--batch", default=4)
 @click.option("--crop", default=64)
 @click.option("--only", multiple=True, type=click.Choice(sorted({row.kind for row in ROWS})), help="These noises alone.")
 @click.option("--noisy-only", is_flag=True, help="No clean targets.")
 @click.option("--plan", "plan_only", is_flag=True, help="Print the commands, and run nothing.")
-def main(pictures, out, steps, mri_steps, mri_size, widths, batch, crop, only, noisy_only, plan_only):
-    plan = Plan(pictures, out, steps, mri_steps, mri_size, widths, batch, crop)
+def main(pictures, out, steps, mri_steps, mri_size, widths, precision, batch, crop, only, noisy_only, plan_only):
+    plan = Plan(pictures, out, steps, mri_steps, mri_size, widths, precision, batch, crop)
     rows = [row for row in ROWS if not only or row.kind in only]
     runs = [(row, clean) for row in rows for clean in (False, True) if not clean or (row.clean and not noisy_only)]
     if plan_only:
