@@ -3,8 +3,8 @@
     python tests/benchmarks/noise2noise/strips.py PICTURES RUNS --out docs
 
 PICTURES: what pictures.py made. RUNS: FOLDER/runs of table.py; only noises that were trained are drawn. One crop a noise, at
-the strength of the tests, three times as large as it is: <kind>.png; and all photographs' noises below each other,
-noise2noise.png.
+the strength of the tests, twice as large as it is: noise2noise-<kind>.jpg. All of them side by side, each from noisy above to
+clean below: noise2noise.jpg.
 """
 
 from pathlib import Path
@@ -16,6 +16,7 @@ from n2n_render.denoise.signals import SignalDenoiser
 from n2n_render.denoise.slices import reconstruct_signal
 from n2n_render.engines.options import EngineOptions
 from n2n_render.frame.signal import from_signal, psnr_8bit, to_signal
+from n2n_render.frame.tiles import middle
 from n2n_render.io.collection import open_collection
 from n2n_render.io.photographs import read_photograph
 from n2n_render.network.registry import open_model
@@ -38,7 +39,7 @@ def photograph(run: Path, path: Path, corner: tuple[int, int], noise: Noise) -> 
     """Noisy, denoised, clean; the whole photograph is denoised, a crop is shown."""
     clean = to_signal(read_photograph(path).pixels, 3)
     noisy = noise.observe(clean, np.random.default_rng(1)).signal
-    done = SignalDenoiser.open(open_model(str(run), signals=True), EngineOptions("cpu")).denoise(noisy)
+    done = SignalDenoiser.open(open_model(str(run / "last.pt"), signals=True), EngineOptions("cpu")).denoise(noisy)
     print(f"{noise} on {path.stem}: {psnr_8bit(noisy, clean):.2f} → {psnr_8bit(done, clean):.2f} dB")
     place = tuple(slice(start, start + CROP_PX) for start in corner)
     return [image[place] for image in (noisy, done, clean)]
@@ -49,19 +50,17 @@ def head(run: Path, slices: Path, noise: Noise) -> list[np.ndarray]:
     items = open_collection(slices).items
     clean = to_signal(items[len(items) // 2].shots[0], 1)
     seen = noise.observe(clean, np.random.default_rng(1))
-    denoiser = SignalDenoiser.open(open_model(str(run), signals=True), EngineOptions("cpu"))
+    denoiser = SignalDenoiser.open(open_model(str(run / "last.pt"), signals=True), EngineOptions("cpu"))
     done = reconstruct_signal(denoiser, seen.signal, seen.facts["spectrum"], seen.facts["measured"])
     print(f"{noise}: {psnr_8bit(seen.signal, clean):.2f} → {psnr_8bit(done, clean):.2f} dB")
     return [np.repeat(image, 3, axis=-1) for image in (seen.signal, done, clean)]
 
 
-def save(images: list[np.ndarray], path: Path, times: int) -> np.ndarray:
+def save(pixels: np.ndarray, path: Path, times: int = 1) -> None:
     from PIL import Image
 
-    pixels = np.concatenate([from_signal(image, np.uint8) for image in images], axis=1)
-    picture = Image.fromarray(pixels).resize((pixels.shape[1] * times, pixels.shape[0] * times), Image.Resampling.NEAREST)
-    picture.save(path, quality=88, optimize=True)
-    return pixels
+    picture = Image.fromarray(pixels)
+    picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST).save(path, quality=88)
 
 
 @click.command()
@@ -70,16 +69,27 @@ def save(images: list[np.ndarray], path: Path, times: int) -> np.ndarray:
 @click.option("--out", required=True, type=click.Path(path_type=Path))
 def main(pictures, runs, out):
     out.mkdir(parents=True, exist_ok=True)
-    drawn = {}
+    columns = []
     for kind, (run, name, corner) in PHOTOGRAPHS.items():
-        if (runs / run / "best.pt").exists():
+        if (runs / run / "last.pt").exists():
             noise = Noise.parse(kind).at_test()
-            images = photograph(runs / run, pictures / "test" / f"{name}.png", corner, noise)
-            drawn[kind] = save(images, out / f"noise2noise-{kind}.jpg", MAGNIFIED)
+            crops = eight_bits(photograph(runs / run, pictures / "test" / f"{name}.png", corner, noise))
+            save(np.concatenate(crops, axis=1), out / f"noise2noise-{kind}.jpg", MAGNIFIED)
+            columns.append(np.concatenate(crops, axis=0))
     kind, run = SLICE
-    if (runs / run / "best.pt").exists():
-        images = head(runs / run, runs.parent / "data/test-heads", Noise.parse(kind).at_test())
-        save(images, out / f"noise2noise-{kind}.jpg", 1)
+    if (runs / run / "last.pt").exists():
+        slices = eight_bits(head(runs / run, runs.parent / "data/test-heads", Noise.parse(kind).at_test()))
+        save(np.concatenate(slices, axis=1), out / f"noise2noise-{kind}.jpg", MAGNIFIED)
+        columns.append(np.concatenate([middle_of(image) for image in slices], axis=0))
+    save(np.concatenate(columns, axis=1), out / "noise2noise.jpg")
+
+
+def eight_bits(images: list[np.ndarray]) -> list[np.ndarray]:
+    return [from_signal(image, np.uint8) for image in images]
+
+
+def middle_of(image: np.ndarray) -> np.ndarray:
+    return image[tuple(middle(0, length, CROP_PX) for length in image.shape[:2])]
 
 
 if __name__ == "__main__":
