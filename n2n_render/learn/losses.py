@@ -154,7 +154,7 @@ def annealed_l0(prediction: Tensor, batch: Batch) -> Tensor:
 
     Its minimum goes from the mean of y by its median to its mode: the clean signal wherever that is the most frequent value.
     """
-    return ((prediction - batch["target"]).abs() + L0_EPSILON) ** (2 * (1 - batch["fraction"]))
+    return ((prediction - batch["target"]).abs() + L0_EPSILON) ** (2 * (1 - batch["fraction"]).clamp(min=0))
 
 
 def data_consistency(prediction: Tensor, batch: Batch) -> Tensor:

@@ -48,7 +48,9 @@ class ObservationSampler:
     def __init__(self, items: Sequence[Item], noise: Noise, channels: int, crops: Crops, clean_targets: bool = False):
         """channels: of the network, 3 or 1. clean_targets: the target is the image itself."""
         self.items, self.noise, self.channels, self.crops, self.clean_targets = items, noise, channels, crops, clean_targets
-        self._bounds = bounds_of([item.shots[0].shape[0] * item.shots[0].shape[1] for item in items])
+        sizes = [item.shots[0].shape[:2] for item in items]
+        self.crop_px = min(crops.size_px, *map(min, sizes)) if is_whole(noise) else crops.size_px  # others are mirrored on
+        self._bounds = bounds_of([height * width for height, width in sizes])
 
     def make(self, step: int, stream: int = 0) -> dict[str, Array]:
         rng = np.random.default_rng([self.crops.seed, stream, step])
@@ -56,7 +58,7 @@ class ObservationSampler:
 
     def _crop(self, rng: np.random.Generator) -> dict[str, Array]:
         item = self.items[min(int(np.searchsorted(self._bounds, rng.random())), len(self.items) - 1)]
-        cut = rolled(item, self.crops.size_px, rng) if is_whole(self.noise) else cropped(item, self.crops.size_px, rng)
+        cut = (rolled if is_whole(self.noise) else cropped)(item, self.crop_px, rng)
         turn = random_turn(rng)
         chosen = rng.permutation(len(cut))[:2]
         signals = [turn(Kind.SIGNAL, to_signal(cut[index], self.channels)) for index in chosen]
@@ -119,23 +121,32 @@ class SignalJudge:
     def look(self, network: torch.nn.Module, step: int) -> Verdict:
         ladder = LiveLadder(self.model, TorchEngine(network, self.device, self.precision))  # type: ignore[arg-type]
         scores, strips = zip(*(self._score(ladder, index) for index in range(len(self.items))), strict=True)
-        error, psnr_db = np.mean(scores, axis=0).tolist()
+        error = float(np.mean([error for error, _ in scores]))
+        told = [psnr_db for _, psnr_db in scores if not math.isnan(psnr_db)]
+        psnr_db = float(np.mean(told)) if told else math.nan
         is_best = error < self.best
         self.best = error if is_best else self.best
         return Verdict(is_best, {"squared_error": error, "psnr_db": psnr_db}, strips[0])
 
     def _score(self, ladder: LiveLadder, index: int) -> tuple[tuple[float, float], tuple[Array, ...]]:
-        """(squared error, PSNR) of one item, and its images: observed, denoised, true."""
+        """(squared error, PSNR) of one item, and its images: observed, denoised, true.
+
+        A burst's error is an estimate, which may be below 0: its PSNR is NaN then.
+        """
         shots = [to_signal(self._window(shot), self.model.gives.count) for shot in self.items[index].shots]
         if is_real(self.noise):
-            pictures = [ladder.denoise_exposed({self.model.shown: shot}) for shot in shots[:2]]
+            pictures = [self._picture(ladder, shot) for shot in shots[:2]]
             error = _estimated_error(pictures, shots)
-            return (error, -10 * math.log10(max(error, 1e-9))), (shots[0], pictures[0])
+            return (error, -10 * math.log10(error) if error > 0 else math.nan), (shots[0], pictures[0])
         seen = self.noise.observe(shots[0], np.random.default_rng([index, 1]))
-        picture = finished(ladder.denoise_exposed({self.model.shown: seen.signal}), seen.facts)
+        picture = finished(self._picture(ladder, seen.signal), seen.facts)
+        return (float(np.mean((picture - shots[0]) ** 2)), psnr_8bit(picture, shots[0])), (seen.signal, picture, shots[0])
+
+    def _picture(self, ladder: LiveLadder, signal: Array) -> Array:
+        picture = ladder.denoise_exposed({self.model.shown: signal})
         if not np.isfinite(picture).all():
             raise N2NError("the network's pictures are not finite any more", "Train again with a lower --learning-rate.")
-        return (float(np.mean((picture - shots[0]) ** 2)), psnr_8bit(picture, shots[0])), (seen.signal, picture, shots[0])
+        return picture
 
     def _window(self, shot: Array) -> Array:
         if is_whole(self.noise):

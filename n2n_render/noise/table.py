@@ -130,8 +130,11 @@ class Noise(Checked):
         return KINDS[self.kind]
 
     def at_test(self) -> "Noise":
-        """The same kind at the one strength at which networks are compared."""
-        return Noise(self.kind, self.about.test, self.about.test)
+        """The same kind at the one strength at which networks are compared, or at the end of the range that is nearest to it:
+        what was never trained says nothing of a training.
+        """
+        strength = min(max(self.about.test, self.low), self.high)
+        return Noise(self.kind, strength, strength)
 
     def observe(self, signal: Array, rng: Generator, value: float | None = None) -> Observation:
         """A new observation, independent of all others of this generator but for its strength where that is given.

@@ -49,9 +49,9 @@ def test_annealed_l0_goes_from_squares_to_a_constant():
     prediction, target = torch.tensor([[[[0.5, 0.1]]]]), torch.zeros(1, 1, 1, 2)
     values = [
         SignalLoss("annealed_l0")(prediction, {"target": target, "fraction": torch.tensor(part)})[0].item()
-        for part in (0.0, 0.5, 1.0)
+        for part in (0.0, 0.5, 1.0, 1.2)
     ]
-    assert values == pytest.approx([0.13, 0.3, 1.0])
+    assert values == pytest.approx([0.13, 0.3, 1.0, 1.0])  # who goes on beyond the end is not led away from the target
 
 
 def test_masked_l2_finds_the_clean_signal_and_ignores_what_is_missing():
