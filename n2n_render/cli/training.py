@@ -74,7 +74,7 @@ from .options import (
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Time to train.  [default: 20]")
 @click.option("--batch", type=click.IntRange(1), default=4, help="Crops a step.")
 @click.option(
-    "--crop", "crop_px", type=click.IntRange(8), metavar="PX", help="Width and height of a crop.  [default: 128; of mri 255]"
+    "--crop", "crop_px", type=click.IntRange(8), metavar="PX", help="Width and height of a crop.  [default: 128; of mri 256]"
 )
 @click.option(
     "--learning-rate", type=click.FloatRange(0, min_open=True), help="[default: 3e-4; 1e-4 with --init; with --noise its own]"

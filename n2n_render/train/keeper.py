@@ -1,5 +1,6 @@
 """What a run keeps: curves and previews, and its best and last weights, which a full disk does not lose."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ class RunKeeper:
         shown = f"step {loop.steps} loss {loop.last_loss:.3g} lr {loop.learning_rate:.1e} {loop.crops_per_s:.1f} crops/s"
         last = next((record for record in reversed(self.journal.records) if is_validated(record)), None)
         shown += f" val {last['pair_error']:.4f}" if last and "pair_error" in last else ""
-        return shown + (f" {last['psnr_db']:.2f} dB" if last and "psnr_db" in last else "")
+        return shown + (f" {last['psnr_db']:.2f} dB" if last and math.isfinite(last.get("psnr_db", math.nan)) else "")
 
     def stepped(self, loop: Loop) -> None:
         if time.time() > self._next_record:

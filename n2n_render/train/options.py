@@ -65,7 +65,7 @@ class TrainOptions(Checked):
     steps: Count | None = None  # optimiser steps; None: `minutes` decide
     minutes: Positive = 20.0
     batch: Batch = 4  # crops a step; paper: 4
-    crop_px: Crop | None = None  # None: 128; of whole slices 255
+    crop_px: Crop | None = None  # None: 128; of whole slices 256
     learning_rate: Positive | None = None  # None: 3e-4 from nothing (paper), 1e-4 from a model; with noise its own
     schedule: Schedule | None = None  # see descent.learning_rate_factor; None: "cosine"; with noise its own
     warmup_steps: Steps = 100
