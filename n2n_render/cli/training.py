@@ -112,6 +112,7 @@ def train(
     from ..train import ResumeOptions, TrainOptions
     from ..train import resume as go_on
     from ..train import train as run
+    from ..train.options import OF_RENDERS
     from . import console
 
     if options["steps"] and minutes:
@@ -138,7 +139,7 @@ def train(
         if options["noise"]:
             refuse_given(
                 ctx,
-                {"hdr", "features", "temporal", "shots", "network", "prefilter", "encoding", "firefly_clamp"},
+                OF_RENDERS,
                 "is for renders, and not for --noise",
                 "Leave it out.",
             )

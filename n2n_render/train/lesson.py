@@ -33,8 +33,6 @@ class Lesson:
         trained_on: Names of what it learns from.
         datasets: What a model remembers of each.
         described: What there is, in words.
-        learning_rate: The usual one.
-        schedule: The usual shape of the learning rate.
     """
 
     start: Start
@@ -45,5 +43,3 @@ class Lesson:
     trained_on: Sequence[str]
     datasets: tuple[Facts, ...]
     described: str
-    learning_rate: float
-    schedule: str = "cosine"

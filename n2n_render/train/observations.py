@@ -12,23 +12,22 @@ from ..frame.signal import from_signal
 from ..io.collection import Collection, Item, open_collection
 from ..io.dataset import spaced
 from ..learn.losses import SignalLoss
+from ..learn.norms import check_crops
 from ..learn.observations import ObservationSampler, SignalJudge, is_real
 from ..learn.protocols import Loss
-from ..learn.samplers import Crops
 from ..learn.start import Start
 from ..network.registry import open_model
 from ..network.specification import PaperNetwork, Specification, signal_specification
 from ..noise.bursts import kept_shots
 from ..noise.table import Noise
 from .lesson import Lesson
-from .options import TrainOptions
+from .settled import Settled
 
-CROP_PX = 128
 OWN_LOSSES = ("masked_l2", "data_consistency")  # of one noise each: they need what its observations tell besides
 TRAINING_FRACTION = 0.8  # of the width of an image, when there is no other one; the rest is for validation
 
 
-def open_observations(options: TrainOptions, earlier: Specification | None) -> Lesson:
+def open_observations(options: Settled, earlier: Specification | None) -> Lesson:
     """The lesson of `train` with a noise: two observations of one image against each other.
 
     Args:
@@ -46,18 +45,19 @@ def open_observations(options: TrainOptions, earlier: Specification | None) -> L
     training, validation = _split(items, options.validation_fraction)
     start = Start(earlier, None) if earlier else _start(options, noise, items)
     channels = start.model.gives.count
-    crops = Crops(options.batch, options.crop_px or noise.about.crop_px or CROP_PX, options.seed)
+    sampler = ObservationSampler(training, noise, channels, options.crops, options.target == "clean")
+    if not earlier and not start.checkpoint and start.model.network.norm == "batch":
+        check_crops(start.model, options.batch, sampler.crop_px)
+    sampler.make(0)  # noise that cannot be made here is refused before there is a run folder
     return Lesson(
         start,
-        ObservationSampler(training, noise, channels, crops, options.target == "clean"),
+        sampler,
         loss,
         lambda loop: SignalJudge(start.model, validation, noise.at_test(), loop.device, loop.precision),
         _show,
         tuple(item.name for item in training),
         tuple(collection.facts() for collection in collections),
         f"{noise.about.title} ({noise}): {len(training)} images to learn from, {len(validation)} held out",
-        noise.about.learning_rate,
-        noise.about.schedule,
     )
 
 
@@ -94,13 +94,13 @@ def _split(items: Sequence[Item], fraction: float) -> tuple[list[Item], list[Ite
     return [items[0].columns(0, cut)], [items[0].columns(cut)]
 
 
-def _start(options: TrainOptions, noise: Noise, items: Sequence[Item]) -> Start:
-    """The network to train: the one of a run on signals, or a new one, which is the paper's: no norm, linear output."""
+def _start(options: Settled, noise: Noise, items: Sequence[Item]) -> Start:
+    """The network to train: the one of a run on signals, or a new one."""
     are_grey = all(item.shots[0].shape[-1] == 1 for item in items)
     if options.init is None:
         channels = options.channels or (1 if are_grey else noise.about.channels)
         widths = options.encoder_width, options.decoder_width
-        network = PaperNetwork(options.norm or "none", options.head or "direct", options.levels, *widths)
+        network = PaperNetwork(options.norm, options.head, options.levels, *widths)
         return Start(signal_specification(channels, network), None)
     checkpoint = open_model(options.init, signals=True)
     if not checkpoint.model.is_signal:
@@ -113,8 +113,8 @@ def _start(options: TrainOptions, noise: Noise, items: Sequence[Item]) -> Start:
     return Start(checkpoint.model, checkpoint)
 
 
-def _loss(options: TrainOptions, noise: Noise) -> Loss:
-    name = noise.about.loss if options.loss == "auto" else options.loss
+def _loss(options: Settled, noise: Noise) -> Loss:
+    name = options.loss
     if name not in SIGNAL_LOSSES or (name in OWN_LOSSES and name != noise.about.loss):
         there = [other for other in SIGNAL_LOSSES if other not in OWN_LOSSES or other == noise.about.loss]
         raise N2NError(f"--loss {name} is not for --noise {noise.kind}", f"Pass one of {', '.join(there)}.")

@@ -10,23 +10,17 @@ from ..guides.prefilter import Prefilter
 from ..learn.losses import PairLoss, named_loss
 from ..learn.norms import check_crops
 from ..learn.protocols import Loss
-from ..learn.samplers import Crops, PairSampler
+from ..learn.samplers import PairSampler
 from ..learn.start import Start, open_start
 from ..learn.validation import PairJudge
 from ..network.specification import OIDN_NETWORKS, PaperNetwork, Specification, oidn_specification
 from ..progress import Progress
 from .lesson import Lesson
-from .options import TrainOptions
 from .pairs import Source, load_pairs
-
-LEARNING_RATE = 3e-4  # from nothing; paper: 0.0003 for Monte Carlo
-LEARNING_RATE_FROM_MODEL = 1e-4
-CROP_PX = 128
+from .settled import Settled
 
 
-def open_renders(
-    options: TrainOptions, earlier: Specification | None, progress: Progress, held: contextlib.ExitStack
-) -> Lesson:
+def open_renders(options: Settled, earlier: Specification | None, progress: Progress, held: contextlib.ExitStack) -> Lesson:
     """The lesson of `train` without noise: seeds of one view against each other.
 
     Args:
@@ -36,9 +30,8 @@ def open_renders(
     Raises:
         N2NError: The options ask for what cannot be, or pairs are missing or damaged.
     """
-    loss = _loss(options)
-    crops = Crops(options.batch, options.crop_px or CROP_PX, options.seed)
-    start = Start(earlier, None) if earlier else start_of(options)
+    loss, crops = _loss(options), options.crops
+    start = Start(earlier, None) if earlier else _start(options)
     if not earlier and not start.checkpoint and start.model.network.norm == "batch":
         check_crops(start.model, crops.batch, crops.size_px)
     model, engine = start.model, EngineOptions(options.device)
@@ -53,31 +46,30 @@ def open_renders(
         tuple(cached.pair.name for cached in pairs.training),
         pairs.datasets,
         f"{len(pairs.training)} views to learn from, {len(pairs.validation)} held out",
-        LEARNING_RATE_FROM_MODEL if options.init else LEARNING_RATE,
     )
 
 
-def start_of(options: TrainOptions) -> Start:
+def _start(options: Settled) -> Start:
     """The network to train."""
     if options.init is not None:
         return open_start(options.init, options.hdr, options.features, options.temporal, options.prefilter)
     shared: dict[str, Any] = {"features": options.features, "reach": options.temporal, "clean_guides": bool(options.prefilter)}
     if options.network == "paper":
         widths = options.encoder_width, options.decoder_width
-        network = PaperNetwork(options.norm or "batch", options.head or "gated", options.levels, *widths)
+        network = PaperNetwork(options.norm, options.head, options.levels, *widths)
         output = "radiance" if options.hdr else "display"
         return Start(Specification(**shared, encoding=options.encoding, output=output, network=network), None)
     if not options.hdr:
         raise N2NError(f"--network {options.network} needs --hdr", "Train on linear radiance, or with --network paper.")
-    return Start(oidn_specification(*OIDN_NETWORKS[options.network], options.norm or "batch", **shared), None)
+    return Start(oidn_specification(*OIDN_NETWORKS[options.network], options.norm, **shared), None)
 
 
-def _source(options: TrainOptions) -> Source:
+def _source(options: Settled) -> Source:
     references_only = options.target == "reference"
     return Source(options.data, options.validation_fraction, references_only, options.temporal, options.shots)
 
 
-def _loss(options: TrainOptions) -> Loss:
+def _loss(options: Settled) -> Loss:
     """Only noisy targets hold fireflies."""
     compare = named_loss(options.loss, options.hdr)
     return PairLoss(compare, options.firefly_clamp if options.target == "noisy" else 0.0)

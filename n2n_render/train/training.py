@@ -18,8 +18,9 @@ from .journal import Journal
 from .keeper import BEST, LAST, Background, RunKeeper
 from .lesson import Lesson, RankingJudge
 from .observations import open_observations
-from .options import ResumeOptions, TrainOptions
+from .options import OF_RENDERS, ResumeOptions, TrainOptions
 from .renders import open_renders
+from .settled import Settled, settled
 
 WrapSampler = Callable[[Sampler], Sampler]
 
@@ -102,9 +103,10 @@ class Run:
         Args:
             held: What is locked until it is closed.
         """
-        settings, precision = to_dict(options), options.precision
+        wanted = settled(options)
+        settings, precision = to_dict(wanted), wanted.precision
         pick_device(options.device)  # a device that is not there is refused before anything is decoded
-        lesson = _lesson(options, earlier, progress, held)
+        lesson = _lesson(wanted, earlier, progress, held)
         start, origin = lesson.start.checkpoint, None
         if earlier:
             origin, precision, folder = earlier.last.provenance.origin, earlier.check(lesson.datasets), earlier.folder
@@ -116,7 +118,7 @@ class Run:
             start.tensors() if start else None,
             sampler(lesson.sampler) if sampler else lesson.sampler,
             loss or lesson.loss,
-            _schedule(options, lesson),
+            _schedule(wanted),
             options.device,
             precision,
             options.seed,
@@ -131,7 +133,7 @@ class Run:
     def train(self) -> Trained:
         """To the end, or until Ctrl-C."""
         loop, keeper, progress, folder = self.loop, self.keeper, self.keeper.progress, self.keeper.folder
-        progress.note(", ".join(f"{key} {value}" for key, value in self.settings.items() if value is not None))
+        progress.note(_told(self.settings))
         progress.note(f"training on {describe_device(loop.device)}, {loop.precision}: {self.lesson.described}, into {folder}")
         try:
             loop.run(self.judge, keeper, progress)
@@ -145,22 +147,28 @@ class Run:
         return Trained(folder, folder / BEST, folder / LAST, loop.steps, self.judge.best)
 
 
-def _lesson(options: TrainOptions, earlier: Earlier | None, progress: Progress, held: contextlib.ExitStack) -> Lesson:
+def _lesson(options: Settled, earlier: Earlier | None, progress: Progress, held: contextlib.ExitStack) -> Lesson:
     model = earlier.last.model if earlier else None
     return open_observations(options, model) if options.noise else open_renders(options, model, progress, held)
 
 
-def _schedule(options: TrainOptions, lesson: Lesson) -> Schedule:
+def _schedule(options: Settled) -> Schedule:
     return Schedule(
-        options.learning_rate or lesson.learning_rate,
+        options.learning_rate,
         options.steps,
         options.minutes * 60,
-        options.schedule or lesson.schedule,
+        options.schedule,
         options.warmup_steps,
         options.ema,
         options.validations,
         norm_batch_fraction=options.norm_batch_fraction,
     )
+
+
+def _told(settings: dict[str, Any]) -> str:
+    """All that means something for this run."""
+    idle = OF_RENDERS if settings["noise"] else ()
+    return ", ".join(f"{key} {value}" for key, value in settings.items() if value is not None and key not in idle)
 
 
 def _name_of(datasets: tuple[Facts, ...]) -> str:

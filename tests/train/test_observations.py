@@ -1,6 +1,7 @@
 """Training on images under a noise, and on bursts: the same loop, folders and files as on renders."""
 
 import json
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,8 +15,10 @@ from n2n_render.learn.samplers import Crops
 from n2n_render.network.checkpoint import read_checkpoint
 from n2n_render.network.specification import PaperNetwork, signal_specification
 from n2n_render.noise.table import Noise
+from n2n_render.progress import Silent
 from n2n_render.train import ResumeOptions, TrainOptions, resume, train
 from n2n_render.train.observations import open_observations
+from n2n_render.train.settled import settled
 
 SMALL = {"levels": 2, "encoder_width": 8, "decoder_width": 8, "crop_px": 32, "batch": 2, "device": "cpu", "threads": 1}
 SMALL |= {"precision": "float32", "validations": 2, "warmup_steps": 0}
@@ -43,7 +46,7 @@ def test_every_noise_trains_and_says_what_it_learned(photographs, tmp_path, nois
     done = train(options(photographs, tmp_path / "run", noise=noise))
     checkpoint = read_checkpoint(done.best)
     assert checkpoint.model.gives.count == (1 if noise.startswith("mri") else 3)
-    assert checkpoint.model.is_signal and checkpoint.provenance.options["noise"] == noise
+    assert checkpoint.model.is_signal and checkpoint.provenance.options["noise"] == str(Noise.parse(noise))
     assert len(checkpoint.provenance.trained_on) == 2 and np.isfinite(done.error)
     assert {"squared_error", "psnr_db"} <= set(records(done)[-1])
     assert list((done.folder / "previews").iterdir())
@@ -51,6 +54,48 @@ def test_every_noise_trains_and_says_what_it_learned(photographs, tmp_path, nois
 
 def records(done):
     return [json.loads(line) for line in (done.folder / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    "noise, usual",
+    [
+        ("impulse", {"loss": "annealed_l0", "crop_px": 128, "noise": "impulse:0-0.95"}),
+        ("mri", {"loss": "data_consistency", "crop_px": 256, "noise": "mri:0.1"}),
+        (None, {"learning_rate": 3e-4, "schedule": "cosine", "norm": "batch", "head": "gated", "crop_px": 128, "loss": "auto"}),
+    ],
+)
+def test_what_is_left_open_is_settled_once_for_a_run(noise, usual):
+    of_noise = {"learning_rate": 1e-3, "schedule": "ramp_down", "norm": "none", "head": "direct"} if noise else {}
+    assert {**of_noise, **usual}.items() <= vars(settled(TrainOptions(noise=noise))).items()
+    asked = {"loss": "l2", "crop_px": 64, "schedule": "constant", "learning_rate": 0.5}
+    assert asked.items() <= vars(settled(TrainOptions(noise=noise, **asked))).items()
+
+
+class Telling(Silent):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, message):
+        self.notes.append(message)
+
+
+def test_a_run_folder_says_what_was_settled(photographs, tmp_path):
+    told = Telling()
+    done = train(options(photographs, tmp_path / "run", noise="text"), lambda title: nullcontext(told))
+    kept = json.loads((done.folder / "config.json").read_text())
+    assert kept["schedule"] == "ramp_down" and kept["loss"] == "l1" and kept["noise"] == "text:0-0.5"
+    assert read_checkpoint(done.last).provenance.options["schedule"] == "ramp_down"
+    assert "schedule ramp_down" in told.notes[0] and "firefly_clamp" not in told.notes[0]
+
+
+def test_noise_that_cannot_be_made_is_refused_before_there_is_a_folder(tmp_path):
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    for name in "ab":
+        np.save(folder / f"{name}.npy", np.zeros((6, 6, 1), np.uint8))
+    with pytest.raises(N2NError, match="a fraction of 0.02 of 6 × 6"):
+        train(options(folder, tmp_path / "run", noise="mri:0.02"))
+    assert not (tmp_path / "run").exists()
 
 
 def test_noisy_targets_teach_to_take_the_noise_away(photographs, tmp_path):
@@ -101,7 +146,7 @@ def judged(module, items, noise, channels=1):
 @pytest.mark.parametrize("noise, judged_at", [("gaussian:0-3", 3), ("gaussian:40-50", 40), ("gaussian", 25), ("mri:0.3", 0.3)])
 def test_a_network_is_judged_within_the_range_that_it_is_trained_in(photographs, tmp_path, noise, judged_at):
     """A model of little noise knows nothing of the usual test's."""
-    lesson = open_observations(options(photographs, tmp_path / "run", noise=noise), None)
+    lesson = open_observations(settled(options(photographs, tmp_path / "run", noise=noise)), None)
     loop = SimpleNamespace(device=torch.device("cpu"), precision="float32")
     assert lesson.open_judge(loop).noise == Noise.parse(f"{noise.split(':')[0]}:{judged_at}")
 
