@@ -41,9 +41,8 @@ def open_observations(options: Settled, earlier: Specification | None) -> Lesson
         raise N2NError("bursts hold no clean images", "Leave --target out, or pass another --noise with clean photographs.")
     loss = _loss(options, noise)
     collections = [open_collection(Path(folder), bursts=is_real(noise)) for folder in options.data]
-    items = [item for collection in collections for item in _usable(collection, noise)]
-    training, validation = _split(items, options.validation_fraction)
-    start = Start(earlier, None) if earlier else _start(options, noise, items)
+    training, validation = _split(_subjects(collections, noise), options.validation_fraction)
+    start = Start(earlier, None) if earlier else _start(options, noise, [*training, *validation])
     channels = start.model.gives.count
     sampler = ObservationSampler(training, noise, channels, options.crops, options.target == "clean")
     if not earlier and not start.checkpoint and start.model.network.norm == "batch":
@@ -85,13 +84,33 @@ def _usable(collection: Collection, noise: Noise) -> list[Item]:
     return kept
 
 
-def _split(items: Sequence[Item], fraction: float) -> tuple[list[Item], list[Item]]:
-    """(training, validation). Of a single image a part is held out."""
+def _subjects(collections: Sequence[Collection], noise: Noise) -> list[list[Item]]:
+    """The images of each thing that is there: slices of one volume are of one head, and a folder may be named twice."""
+    subjects: dict[tuple[Path, str], dict[str, Item]] = {}
+    for collection in collections:
+        for item in _usable(collection, noise):
+            subject = item.name.rpartition("/")[0] if collection.kind == "slices" else item.name
+            subjects.setdefault((collection.folder.resolve(), subject), {})[item.name] = item
+    return [list(items.values()) for items in subjects.values()]
+
+
+def _split(subjects: Sequence[list[Item]], fraction: float) -> tuple[list[Item], list[Item]]:
+    """(training, validation): whole subjects are held out; of a single one its middle slices, of a single image a part."""
+    if len(subjects) > 1:
+        held_out = spaced([*range(len(subjects))], _held_out_count(len(subjects), fraction))
+        training = [item for number, items in enumerate(subjects) if number not in held_out for item in items]
+        return training, [item for number in held_out for item in subjects[number]]
+    (items,) = subjects
     if len(items) > 1:
-        held_out = spaced(list(items), max(1, round(fraction * len(items))))
-        return [item for item in items if item not in held_out], held_out
+        count = _held_out_count(len(items), fraction)
+        first = (len(items) - count) // 2
+        return items[:first] + items[first + count :], items[first : first + count]
     cut = int(items[0].shots[0].shape[1] * TRAINING_FRACTION)
     return [items[0].columns(0, cut)], [items[0].columns(cut)]
+
+
+def _held_out_count(count: int, fraction: float) -> int:
+    return min(max(1, round(fraction * count)), count - 1)
 
 
 def _start(options: Settled, noise: Noise, items: Sequence[Item]) -> Start:

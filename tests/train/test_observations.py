@@ -10,10 +10,9 @@ import torch
 
 from n2n_render.errors import N2NError
 from n2n_render.io.collection import open_collection
-from n2n_render.learn.observations import ObservationSampler, SignalJudge
+from n2n_render.learn.observations import ObservationSampler
 from n2n_render.learn.samplers import Crops
 from n2n_render.network.checkpoint import read_checkpoint
-from n2n_render.network.specification import PaperNetwork, signal_specification
 from n2n_render.noise.table import Noise
 from n2n_render.progress import Silent
 from n2n_render.train import ResumeOptions, TrainOptions, resume, train
@@ -131,65 +130,12 @@ def test_slices_of_several_sizes_are_cut_alike(photographs):
     assert sampler.make(0)["noisy"].shape == (8, 1, 20, 20)  # the smallest one's height
 
 
-class Blur(torch.nn.Module):
-    """Stands for a network that has learned something: the mean of 3 × 3 pixels."""
-
-    def forward(self, x):
-        return torch.nn.functional.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
-
-
-def judged(module, items, noise, channels=1):
-    model = signal_specification(channels, PaperNetwork("none", "direct", levels=1))
-    return SignalJudge(model, items, noise, torch.device("cpu"), "float32").look(module, 1).values
-
-
 @pytest.mark.parametrize("noise, judged_at", [("gaussian:0-3", 3), ("gaussian:40-50", 40), ("gaussian", 25), ("mri:0.3", 0.3)])
 def test_a_network_is_judged_within_the_range_that_it_is_trained_in(photographs, tmp_path, noise, judged_at):
     """A model of little noise knows nothing of the usual test's."""
     lesson = open_observations(settled(options(photographs, tmp_path / "run", noise=noise)), None)
     loop = SimpleNamespace(device=torch.device("cpu"), precision="float32")
     assert lesson.open_judge(loop).noise == Noise.parse(f"{noise.split(':')[0]}:{judged_at}")
-
-
-def burst(folder, image, sigmas):
-    rng = np.random.default_rng(4)
-    for index, sigma in enumerate(sigmas):
-        np.save(folder / f"{index}.npy", (image + rng.normal(0, sigma, image.shape)).clip(0, 1).astype(np.float32))
-    return open_collection(folder, bursts=True).items
-
-
-@pytest.mark.parametrize("sigmas", [(0.05, 0.05), (0.03, 0.06)])
-def test_a_bursts_two_shots_tell_the_error_that_nobody_knows(tmp_path, sigmas):
-    rows, columns = np.mgrid[0:256, 0:256]
-    image = 0.5 + 0.2 * np.sin(rows / 9)[..., None] * np.cos(columns / 7)[..., None]
-    items = burst(tmp_path, image, sigmas)
-    pictures = [Blur()(torch.from_numpy(shot[None, ..., 0].copy()))[0, ..., None].numpy() for shot in items[0].shots]
-    true = np.mean([np.mean((picture - image) ** 2) for picture in pictures])
-    found = judged(Blur(), items, Noise.parse("pairs"))
-    assert found["squared_error"] == pytest.approx(true, rel=0.1)
-    assert found["psnr_db"] == pytest.approx(-10 * np.log10(true), abs=0.4)
-
-
-def test_an_error_that_is_lost_in_the_noise_is_no_psnr(tmp_path):
-    class Right(torch.nn.Module):
-        def forward(self, x):
-            return x * 0
-
-    sign = np.where(np.random.default_rng(1).random((64, 64, 1)) < 0.5, -1, 1).astype(np.float32)
-    for index, noise in enumerate((sign, -sign)):  # the worst luck: each shot's noise is the other's opposite
-        np.save(tmp_path / f"{index}.npy", 0.5 + 0.1 * noise)
-    found = judged(Right(), open_collection(tmp_path, bursts=True).items, Noise.parse("pairs"))
-    assert found["squared_error"] == pytest.approx(-0.01, rel=1e-3) and np.isnan(found["psnr_db"])
-
-
-def test_a_network_that_is_not_finite_ends_a_training_on_bursts(tmp_path):
-    class Broken(torch.nn.Module):
-        def forward(self, x):
-            return x * float("nan")
-
-    items = burst(tmp_path, np.full((64, 64, 1), 0.5), (0.1, 0.1))
-    with pytest.raises(N2NError, match="not finite any more"):
-        judged(Broken(), items, Noise.parse("pairs"))
 
 
 def test_a_resumed_run_is_the_same_as_an_uninterrupted_one(photographs, tmp_path):
@@ -217,6 +163,49 @@ def test_a_single_image_is_divided(tmp_path):
     np.save(folder / "cat.npy", chelsea()[:80, :200])
     done = train(options(folder, tmp_path / "run", noise="gaussian"))
     assert read_checkpoint(done.best).provenance.trained_on == ("one/cat",)
+
+
+@pytest.fixture
+def heads(tmp_path):
+    """Datasets of slices: "several", of four volumes, and "one"."""
+    from n2n_render.prepare import PrepareOptions, prepare
+
+    nibabel = pytest.importorskip("nibabel")
+    rng = np.random.default_rng(1)
+    for name in "abcd":
+        nibabel.Nifti1Image(rng.random((40, 40, 10), np.float32), np.eye(4)).to_filename(tmp_path / f"{name}.nii")
+    prepare(PrepareOptions(tuple(str(tmp_path / f"{name}.nii") for name in "abcd"), str(tmp_path / "several"), size=40))
+    prepare(PrepareOptions((str(tmp_path / "a.nii"),), str(tmp_path / "one"), size=40))
+    return tmp_path
+
+
+def test_slices_of_one_head_are_not_on_both_sides(heads):
+    lesson = lesson_on(heads / "several", noise="mri:0.3")
+    assert {name.split("/")[0] for name in lesson.trained_on} == {"a", "b", "d"} and len(lesson.trained_on) == 30
+    lesson = lesson_on(heads / "one", noise="mri:0.3", validation_fraction=0.3)
+    assert [int(name[-3:]) for name in lesson.trained_on] == [0, 1, 2, 6, 7, 8, 9]  # the middle ones are held out
+
+
+def lesson_on(*folders, **changes):
+    wanted = TrainOptions(data=tuple(map(str, folders)), **{**SMALL, **changes})
+    return open_observations(settled(wanted), None)
+
+
+def test_a_folder_that_is_named_twice_counts_once(photographs, tmp_path):
+    twice = lesson_on(photographs, photographs / ".." / photographs.name, noise="gaussian")
+    assert twice.trained_on == lesson_on(photographs, noise="gaussian").trained_on and len(twice.trained_on) == 2
+
+
+def test_images_of_one_name_in_two_folders_are_two(photographs, tmp_path):
+    import shutil
+
+    shutil.copytree(photographs, tmp_path / photographs.name)
+    assert len(lesson_on(photographs, tmp_path / photographs.name, noise="gaussian").trained_on) == 5
+
+
+@pytest.mark.parametrize("fraction", [0.0, 1.0])
+def test_something_is_always_trained_on_and_something_held_out(photographs, fraction):
+    assert len(lesson_on(photographs, noise="gaussian", validation_fraction=fraction).trained_on) == (1 if fraction else 2)
 
 
 def test_grey_images_alone_train_a_grey_network(tmp_path):
