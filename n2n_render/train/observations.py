@@ -41,7 +41,7 @@ def open_observations(options: Settled, earlier: Specification | None) -> Lesson
         raise N2NError("bursts hold no clean images", "Leave --target out, or pass another --noise with clean photographs.")
     loss = _loss(options, noise)
     collections = [open_collection(Path(folder), bursts=is_real(noise)) for folder in options.data]
-    training, validation = _split(_subjects(collections, noise), options.validation_fraction)
+    training, validation = _split(_things(collections, noise), options.validation_fraction)
     start = Start(earlier, None) if earlier else _start(options, noise, [*training, *validation])
     channels = start.model.gives.count
     sampler = ObservationSampler(training, noise, channels, options.crops, options.target == "clean")
@@ -84,23 +84,23 @@ def _usable(collection: Collection, noise: Noise) -> list[Item]:
     return kept
 
 
-def _subjects(collections: Sequence[Collection], noise: Noise) -> list[list[Item]]:
+def _things(collections: Sequence[Collection], noise: Noise) -> list[list[Item]]:
     """The images of each thing that is there: slices of one volume are of one head, and a folder may be named twice."""
-    subjects: dict[tuple[Path, str], dict[str, Item]] = {}
+    things: dict[tuple[Path, str], dict[str, Item]] = {}
     for collection in collections:
         for item in _usable(collection, noise):
-            subject = item.name.rpartition("/")[0] if collection.kind == "slices" else item.name
-            subjects.setdefault((collection.folder.resolve(), subject), {})[item.name] = item
-    return [list(items.values()) for items in subjects.values()]
+            thing = item.name.rpartition("/")[0] if collection.kind == "slices" else item.name
+            things.setdefault((collection.folder.resolve(), thing), {})[item.name] = item
+    return [list(items.values()) for items in things.values()]
 
 
-def _split(subjects: Sequence[list[Item]], fraction: float) -> tuple[list[Item], list[Item]]:
-    """(training, validation): whole subjects are held out; of a single one its middle slices, of a single image a part."""
-    if len(subjects) > 1:
-        held_out = spaced([*range(len(subjects))], _held_out_count(len(subjects), fraction))
-        training = [item for number, items in enumerate(subjects) if number not in held_out for item in items]
-        return training, [item for number in held_out for item in subjects[number]]
-    (items,) = subjects
+def _split(things: Sequence[list[Item]], fraction: float) -> tuple[list[Item], list[Item]]:
+    """(training, validation): whole things are held out; of a single volume its middle slices, of a single image a part."""
+    if len(things) > 1:
+        held_out = spaced([*range(len(things))], _held_out_count(len(things), fraction))
+        training = [item for number, items in enumerate(things) if number not in held_out for item in items]
+        return training, [item for number in held_out for item in things[number]]
+    (items,) = things
     if len(items) > 1:
         count = _held_out_count(len(items), fraction)
         first = (len(items) - count) // 2
