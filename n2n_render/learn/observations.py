@@ -41,6 +41,8 @@ def is_whole(noise: Noise) -> bool:
 class ObservationSampler:
     """One observation of an image is the input, another one the target (or the image itself). Of a burst: two of its shots.
 
+    Crops are smaller than asked for where no image is as large, and, of noise of whole images, where one is not.
+
     A batch: noisy and target (N, C, h, w), signals; guides (N, 0, h, w); noisy_<fact> and target_<fact> for each fact of an
     observation, see noise/observation.py; float32, contiguous.
     """
@@ -48,9 +50,10 @@ class ObservationSampler:
     def __init__(self, items: Sequence[Item], noise: Noise, channels: int, crops: Crops, clean_targets: bool = False):
         """channels: of the network, 3 or 1. clean_targets: the target is the image itself."""
         self.items, self.noise, self.channels, self.crops, self.clean_targets = items, noise, channels, crops, clean_targets
-        sizes = [item.shots[0].shape[:2] for item in items]
-        self.crop_px = min(crops.size_px, *map(min, sizes)) if is_whole(noise) else crops.size_px  # others are mirrored on
-        self._bounds = bounds_of([height * width for height, width in sizes])
+        sides = [item.shots[0].shape[:2] for item in items]
+        largest = min(map(min, sides)) if is_whole(noise) else max(map(max, sides))
+        self.size_px = min(crops.size_px, largest)
+        self._bounds = bounds_of([item.shots[0].shape[0] * item.shots[0].shape[1] for item in items])
 
     def make(self, step: int, stream: int = 0) -> dict[str, Array]:
         rng = np.random.default_rng([self.crops.seed, stream, step])
@@ -58,7 +61,7 @@ class ObservationSampler:
 
     def _crop(self, rng: np.random.Generator) -> dict[str, Array]:
         item = self.items[min(int(np.searchsorted(self._bounds, rng.random())), len(self.items) - 1)]
-        cut = (rolled if is_whole(self.noise) else cropped)(item, self.crop_px, rng)
+        cut = rolled(item, self.size_px, rng) if is_whole(self.noise) else cropped(item, self.size_px, rng)
         turn = random_turn(rng)
         chosen = rng.permutation(len(cut))[:2]
         signals = [turn(Kind.SIGNAL, to_signal(cut[index], self.channels)) for index in chosen]

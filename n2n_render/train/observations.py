@@ -6,23 +6,25 @@ from pathlib import Path
 import numpy as np
 
 from ..config import SIGNAL_LOSSES
-from ..errors import N2NError
+from ..errors import N2NError, doubt
 from ..frame.arrays import Array
 from ..frame.signal import from_signal
 from ..io.collection import Collection, Item, open_collection
 from ..io.dataset import spaced
 from ..learn.losses import SignalLoss
 from ..learn.norms import check_crops
-from ..learn.observations import ObservationSampler, SignalJudge, is_real
+from ..learn.observations import ObservationSampler, SignalJudge, is_real, is_whole, middle_square
 from ..learn.protocols import Loss
 from ..learn.start import Start
 from ..network.registry import open_model
 from ..network.specification import PaperNetwork, Specification, signal_specification
 from ..noise.bursts import kept_shots
+from ..noise.kspace import sampling_probability
 from ..noise.table import Noise
 from .lesson import Lesson
 from .settled import Settled
 
+LEAST_PX = 16  # sides of what can be learned from
 OWN_LOSSES = ("masked_l2", "data_consistency")  # of one noise each: they need what its observations tell besides
 TRAINING_FRACTION = 0.8  # of the width of an image, when there is no other one; the rest is for validation
 
@@ -40,13 +42,16 @@ def open_observations(options: Settled, earlier: Specification | None) -> Lesson
     if is_real(noise) and options.target == "clean":
         raise N2NError("bursts hold no clean images", "Leave --target out, or pass another --noise with clean photographs.")
     loss = _loss(options, noise)
-    collections = [open_collection(Path(folder), bursts=is_real(noise)) for folder in options.data]
+    folders = {Path(folder).resolve(): Path(folder) for folder in options.data}  # each once
+    collections = [open_collection(folder, bursts=is_real(noise)) for folder in folders.values()]
     training, validation = _split(_things(collections, noise), options.validation_fraction)
     start = Start(earlier, None) if earlier else _start(options, noise, [*training, *validation])
     channels = start.model.gives.count
     sampler = ObservationSampler(training, noise, channels, options.crops, options.target == "clean")
+    if is_whole(noise):
+        _check_slices(sampler, validation)
     if not earlier and not start.checkpoint and start.model.network.norm == "batch":
-        check_crops(start.model, options.batch, sampler.crop_px)
+        check_crops(start.model, options.batch, sampler.size_px)
     sampler.make(0)  # noise that cannot be made here is refused before there is a run folder
     return Lesson(
         start,
@@ -84,14 +89,38 @@ def _usable(collection: Collection, noise: Noise) -> list[Item]:
     return kept
 
 
+def _large_enough(items: Sequence[Item]) -> list[Item]:
+    small = [item for item in items if min(item.shots[0].shape[:2]) < LEAST_PX]
+    told = [f"{item.name}: has {item.shots[0].shape[1]}×{item.shots[0].shape[0]} pixels" for item in small]
+    if len(small) == len(items):
+        raise N2NError(f"{told[0]}, too few to learn from", f"Pass images of {LEAST_PX}×{LEAST_PX} pixels or more.")
+    for text in told:
+        doubt(f"{text}, too few to learn from; left out")
+    return [item for item in items if item not in small]
+
+
+def _check_slices(sampler: ObservationSampler, validation: Sequence[Item]) -> None:
+    """Raises N2NError where a network or sizes do not go with spectra; says where small slices make all crops small."""
+    noise, wanted = sampler.noise, sampler.noise.about.channels
+    if sampler.channels != wanted:
+        raise N2NError(
+            f"--noise {noise.kind} trains networks of {wanted} channel(s), and this one has {sampler.channels}",
+            "Leave --channels out, and start from nothing or from a run with this noise.",
+        )
+    sides = [sampler.size_px, *(len(middle_square(item.shots[0], sampler.size_px)) for item in validation)]
+    sampling_probability(min(sides), min(sides), noise.low)
+    if sampler.size_px < min(sampler.crops.size_px, max(min(item.shots[0].shape[:2]) for item in sampler.items)):
+        doubt(f"crops have {sampler.size_px} pixels in width and height, as the smallest image has")
+
+
 def _things(collections: Sequence[Collection], noise: Noise) -> list[list[Item]]:
-    """The images of each thing that is there: slices of one volume are of one head, and a folder may be named twice."""
-    things: dict[tuple[Path, str], dict[str, Item]] = {}
+    """The images of each thing that is there: slices of one volume are of one head."""
+    things: dict[tuple[Path, str], list[Item]] = {}
     for collection in collections:
-        for item in _usable(collection, noise):
+        for item in _large_enough(_usable(collection, noise)):
             thing = item.name.rpartition("/")[0] if collection.kind == "slices" else item.name
-            things.setdefault((collection.folder.resolve(), thing), {})[item.name] = item
-    return [list(items.values()) for items in things.values()]
+            things.setdefault((collection.folder, thing), []).append(item)
+    return list(things.values())
 
 
 def _split(things: Sequence[list[Item]], fraction: float) -> tuple[list[Item], list[Item]]:

@@ -1,6 +1,7 @@
 """Training on images under a noise, and on bursts: the same loop, folders and files as on renders."""
 
 import json
+from dataclasses import replace
 from contextlib import nullcontext
 from types import SimpleNamespace
 
@@ -165,6 +166,49 @@ def test_a_single_image_is_divided(tmp_path):
     assert read_checkpoint(done.best).provenance.trained_on == ("one/cat",)
 
 
+def test_a_folder_that_is_named_twice_counts_once(tmp_path):
+    folder = saved(tmp_path / "one", (40, 60, 3))
+    wanted = options(folder, tmp_path / "run", noise="gaussian", steps=1)
+    wanted = replace(wanted, data=(str(folder), str(folder / ".." / "one")))
+    assert read_checkpoint(train(wanted).best).provenance.trained_on == ("one/0",)
+
+
+def test_images_that_are_too_small_are_left_out_and_told(tmp_path, caplog):
+    wanted = options(saved(tmp_path / "some", (40, 60, 3), (3, 500, 3)), tmp_path / "run", noise="gaussian", steps=1)
+    assert read_checkpoint(train(wanted).best).provenance.trained_on == ("some/0",)
+    assert "some/1: has 500×3 pixels, too few to learn from; left out" in caplog.text
+    with pytest.raises(N2NError, match="one/0: has 1×1 pixels, too few to learn from"):
+        train(options(saved(tmp_path / "one", (1, 1, 3)), tmp_path / "none", noise="gaussian"))
+    assert not (tmp_path / "none").exists()
+
+
+def test_crops_are_no_larger_than_the_images(tmp_path):
+    items = open_collection(saved(tmp_path / "some", (40, 60, 3), (20, 50, 3))).items
+    batch = ObservationSampler(items, Noise.parse("gaussian"), 3, Crops(2, 4096, 1)).make(0)
+    assert batch["noisy"].shape == (2, 3, 60, 60)  # the smaller side goes on as in a mirror
+
+
+def test_slices_of_several_sizes_are_cut_to_the_smallest_and_that_is_told(tmp_path, caplog):
+    folder = saved(tmp_path / "slices", (40, 60, 1), (30, 30, 1), (30, 32, 1), (40, 40, 1))
+    train(options(folder, tmp_path / "run", noise="mri:0.3", crop_px=64, steps=1))
+    assert "crops have 30 pixels in width and height" in caplog.text
+
+
+def test_slices_do_not_start_from_a_network_of_colours(photographs, tmp_path):
+    colors = train(options(photographs, tmp_path / "colors", noise="gaussian", steps=1))
+    with pytest.raises(N2NError, match="this one has 3"):
+        train(TrainOptions(data=(str(photographs),), noise="mri:0.3", init=str(colors.folder), out=str(tmp_path / "run")))
+    assert not (tmp_path / "run").exists()
+
+
+def saved(folder, *shapes):
+    """Arrays of 8 bits of these shapes, named by their number."""
+    folder.mkdir()
+    for index, shape in enumerate(shapes):
+        np.save(folder / f"{index}.npy", np.random.default_rng(index).integers(0, 256, shape).astype(np.uint8))
+    return folder
+
+
 @pytest.fixture
 def heads(tmp_path):
     """Datasets of slices: "several", of four volumes, and "one"."""
@@ -189,11 +233,6 @@ def test_slices_of_one_head_are_not_on_both_sides(heads):
 def lesson_on(*folders, **changes):
     wanted = TrainOptions(data=tuple(map(str, folders)), **{**SMALL, **changes})
     return open_observations(settled(wanted), None)
-
-
-def test_a_folder_that_is_named_twice_counts_once(photographs, tmp_path):
-    twice = lesson_on(photographs, photographs / ".." / photographs.name, noise="gaussian")
-    assert twice.trained_on == lesson_on(photographs, noise="gaussian").trained_on and len(twice.trained_on) == 2
 
 
 def test_images_of_one_name_in_two_folders_are_two(photographs, tmp_path):
@@ -234,6 +273,8 @@ def test_grey_images_alone_train_a_grey_network(tmp_path):
         ({"noise": "pairs", "target": "clean"}, "bursts hold no clean images"),
         ({"noise": "gaussian", "init": "oidn-small"}, "is a model of renders"),
         ({"noise": "gaussian", "head": "gated"}, "head is 'gated'"),
+        ({"noise": "mri", "channels": 3}, "networks of 1 channel"),
+        ({"noise": "mri:0.01", "crop_px": 8}, "of 8 × 8 frequencies cannot be measured"),
     ],
 )
 def test_what_does_not_go_together_is_said_before_there_is_a_folder(photographs, tmp_path, changes, sentence):
