@@ -256,6 +256,14 @@ def test_wrong_kspace_is_one_sentence(signal_model, tmp_path, change, says):
     assert not (tmp_path / "out.png").exists()
 
 
+def test_all_that_was_measured_is_the_image_whatever_share_was_trained(signal_model, tmp_path, caplog):
+    image = np.random.default_rng(4).uniform(0, 1, (48, 40)) * np.hanning(48)[:, None]
+    np.save(tmp_path / "k.npy", np.fft.fft2(image, norm="ortho"))
+    clean_file(tmp_path / "k.npy", signal_model("mri:0.1", 1), tmp_path / "out.png")
+    np.testing.assert_allclose(read_photograph(tmp_path / "out.png").pixels[..., 0] / 65535, image, atol=2e-5)
+    assert "is taken as white" not in caplog.text
+
+
 def test_another_share_than_trained_for_is_doubted(signal_model, caplog):
     kspace, _ = kspace_of(data.camera()[:64, :63] / np.float32(255), 0.5)
     n2n.denoise(kspace, model=signal_model("mri:0.1", 1), device="cpu", engine="torch")

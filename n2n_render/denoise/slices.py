@@ -85,6 +85,7 @@ class SliceDenoiser:
         return ((clean[..., 0] + np.float32(0.5)) * np.float32(white)).astype(np.float32), white
 
     def _fraction(self, share: float) -> float:
+        """What frequencies were measured with: as trained, of which a share is a sample, unless it evidently is not."""
         low, high = self.fraction
         fraction = min(max(share, low), high)
         if abs(share - fraction) > OFF_FRACTION * fraction:
@@ -92,6 +93,7 @@ class SliceDenoiser:
                 f"{share:.1%} of the frequencies were measured, and the model was trained with {fraction:.1%}: its picture may "
                 "be worse than it could be"
             )
+            return share  # by other weights the image would be of another brightness
         return fraction
 
 
