@@ -239,3 +239,46 @@ def test_the_command_tells_programs_what_it_made(photos, tmp_path):
 def test_slices_that_cannot_be_read_are_a_mistake(photos, tmp_path, text):
     done = run("prepare", photos, "-o", tmp_path / "set", "--slices", text)
     assert done.exit_code == 1 and "cannot read --slices" in done.output
+
+
+def test_what_is_prepared_is_no_photograph(photos, tmp_path, caplog):
+    prepare(PrepareOptions((str(photos),), str(photos / "below" / "set")))
+    assert prepare(PrepareOptions((str(photos),), str(tmp_path / "again"))).images == 4
+    assert "below/set: is a prepared dataset; passed over" in caplog.text
+    with pytest.raises(N2NError, match="is prepared already"):
+        prepare(PrepareOptions((str(photos / "below" / "set"),), str(tmp_path / "third")))
+    assert not (tmp_path / "third").exists()
+
+
+def test_other_files_are_counted_and_told(photos, tmp_path, caplog):
+    for name in ("film.gif", "raw.CR2", "notes"):
+        (photos / name).write_bytes(b"other")
+    prepare(PrepareOptions((str(photos),), str(tmp_path / "set")))
+    assert "photos: 3 other file(s) passed over (.cr2, .gif, no suffix)" in caplog.text
+
+
+def test_a_broken_shot_leaves_the_others_of_its_burst(tmp_path):
+    folder = tmp_path / "bursts"
+    folder.mkdir()
+    for index in range(3):
+        write_photograph(folder / f"{index}.png", Photograph(picture(index)))
+    (folder / "1.png").write_bytes((folder / "1.png").read_bytes()[:500])
+    done = prepare(PrepareOptions((str(folder),), str(tmp_path / "set"), bursts=True))
+    assert [len(shots) for shots in made(done.folder).values()] == [2]
+    assert len(done.left_out) == 1 and "1.png: cannot be read" in done.left_out[0]
+
+
+def test_half_a_dataset_is_none(photos, tmp_path):
+    prepare(PrepareOptions((str(photos),), str(tmp_path / "set")))
+    manifest = tmp_path / "set" / "manifest.json"
+    for text in (None, "[]", manifest.read_text().replace('"format": 1', '"format": 2')):
+        manifest.unlink() if text is None else manifest.write_text(text)
+        with pytest.raises(N2NError, match="manifest.json is missing, damaged or of another version"):
+            open_collection(tmp_path / "set")
+
+
+def test_one_is_one(photos, tmp_path):
+    assert (
+        "set: 1 photograph\n"
+        in CliRunner().invoke(main, ["prepare", str(photos / "a.png"), "-o", str(tmp_path / "set")]).output
+    )

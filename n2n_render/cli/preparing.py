@@ -38,7 +38,8 @@ def prepare(ctx: click.Context, /, slices: str | None, planes: str, **options: A
     )
     done = run(wanted, make_reporter(ctx))
     left = f", {len(done.left_out)} file(s) left out" if done.left_out else ""
-    console.result(f"{done.folder}: {done.images} {done.kind}{left}")
+    kind = done.kind if done.images != 1 else done.kind.removesuffix("s")
+    console.result(f"{done.folder}: {done.images} {kind}{left}")
     console.say(f"next: n2n-render train --noise {FOLLOWING[done.kind]} --data {done.folder}")
     return {"folder": done.folder, "kind": done.kind, "images": done.images, "left_out": list(done.left_out)}
 

@@ -6,6 +6,7 @@ It is a folder that `prepare` wrote, or a plain folder of image files, which are
 import functools
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from .dataset import MANIFEST, folders_below, holds_collection, is_collection
 from .photographs import is_photograph, read_photograph
 
 COLLECTION_KINDS = ("photographs", "slices", "bursts")
+ARRAY_NAME = re.compile(r"picture_\d{5,}(_shot\d+)?\.npy")  # of the files that a manifest names
 MUCH = 2 * 2**30  # bytes of decoded images
 _READING = threading.Lock()  # NumPy parses headers with `ast`, whose recursion counter Python 3.11 mixes up between threads
 _HINT = "Prepare the images again, into a new folder: n2n-render prepare IMAGES… -o FOLDER."
@@ -156,7 +158,7 @@ def _array(folder: Path, name: str, entry: dict[str, Any]) -> ArrayFile:
 def check_shots(shots: Sequence[Array], where: object) -> None:
     """Raises UnreadableFile unless they can be the shots of one burst."""
     if len(shots) < 2:
-        raise UnreadableFile(f"{where}: holds one shot, and a burst needs two")
+        raise UnreadableFile(f"{where}: holds {len(shots)} shot(s) that can be read, and a burst needs two")
     if len({(shot.shape, shot.dtype) for shot in shots}) > 1:
         raise UnreadableFile(f"{where}: its shots differ in size, channels or bits")
 
@@ -167,7 +169,11 @@ def _plain(folder: Path, bursts: bool) -> Collection:
         raise N2NError(f"{folder}: holds {len(inside)} prepared dataset(s)", f"Name the one that is meant, as {inside[0]}.")
     pictures: dict[Path, Picture] = {}
     digest, kept_bytes = hashlib.sha256(), 0
-    for path in find_files(folder, is_photograph):
+    files = find_files(folder, is_photograph)
+    left = next((path.parent for path in files if ARRAY_NAME.fullmatch(path.name)), None)
+    if left:  # half a dataset must not pass as a folder of photographs
+        raise N2NError(f"{left}: holds prepared images whose {MANIFEST} is missing, damaged or of another version", _HINT)
+    for path in files:
         picture = Picture(path)
         try:
             content = path.read_bytes()

@@ -45,13 +45,13 @@ def read_volume(path: str | os.PathLike[str]) -> Array:
     except N2NError:
         raise
     except Exception as error:  # both readers raise what the file makes them stumble over
-        said = getattr(error, "strerror", None) or first_line(error).replace(str(path), "it")
+        said = getattr(error, "strerror", None) or first_line(error).replace(f"File {path}", "it").replace(str(path), "it")
         raise UnreadableFile(f"{path}: is no volume that can be read ({said})") from None
     if not np.isfinite(volume).all():
         raise UnreadableFile(f"{path}: has voxels that are no numbers", "Write the volume without NaN and infinity.")
     low = min(0.0, float(np.percentile(volume, 100 - BRIGHTEST)))
     high = float(np.percentile(volume, BRIGHTEST))
-    if high <= low:
+    if high <= low or volume.min() == volume.max():
         raise UnreadableFile(f"{path}: all voxels are equal, so there is no picture in it")
     return np.ascontiguousarray(np.clip((volume - low) / (high - low), 0, 1), np.float32)
 

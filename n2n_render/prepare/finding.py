@@ -1,15 +1,15 @@
 """Which of the given files and folders hold images, and how each is read."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import N2NError, UnreadableFile
+from ..errors import N2NError, UnreadableFile, doubt
 from ..frame.arrays import Array
 from ..io.collection import check_shots
-from ..io.dataset import folders_below
+from ..io.dataset import folders_below, holds_collection
 from ..io.photographs import is_photograph, read_photograph
 from ..io.tfrecords import read_tfrecords
 from ..io.volumes import is_volume, read_volume, slices_of
@@ -28,10 +28,13 @@ class Source:
     kind: str  # "photographs", "records", "slices" or "bursts"
     files: tuple[Path, ...] = ()  # of a burst
 
-    def pictures(self, options: PrepareOptions) -> Iterator[tuple[str, tuple[Array, ...]]]:
-        """(name, shots) of each picture in it. Raises UnreadableFile."""
+    def pictures(self, options: PrepareOptions, leave_out: Callable[[str], None]) -> Iterator[tuple[str, tuple[Array, ...]]]:
+        """(name, shots) of each picture in it. leave_out: told why of each shot of a burst that is not there.
+
+        Raises UnreadableFile.
+        """
         if self.kind == "bursts":
-            yield self.name, self._shots()
+            yield self.name, self._shots(leave_out)
         elif self.kind == "photographs":
             yield self.name, (read_photograph(self.path).pixels,)
         elif self.kind == "records":
@@ -40,10 +43,15 @@ class Source:
         else:
             yield from self._slices(options)
 
-    def _shots(self) -> tuple[Array, ...]:
-        shots = tuple(read_photograph(path).pixels for path in self.files)
+    def _shots(self, leave_out: Callable[[str], None]) -> tuple[Array, ...]:
+        shots = []
+        for path in self.files:
+            try:
+                shots.append(read_photograph(path).pixels)
+            except UnreadableFile as error:
+                leave_out(error.what)
         check_shots(shots, self.path)
-        return shots
+        return tuple(shots)
 
     def _slices(self, options: PrepareOptions) -> Iterator[tuple[str, tuple[Array, ...]]]:
         volume = read_volume(self.path)
@@ -74,7 +82,7 @@ def find_sources(options: PrepareOptions) -> list[Source]:
     """All that the inputs hold, each once, in their order.
 
     Raises:
-        N2NError: an input is missing or of no known kind, there are no images, or images of several kinds.
+        N2NError: an input is missing, of no known kind or a dataset already, there are no images, or images of several kinds.
     """
     found: dict[Path, Source] = {}
     for text in options.inputs:
@@ -103,21 +111,36 @@ def find_sources(options: PrepareOptions) -> list[Source]:
 def _in_folder(root: Path, options: PrepareOptions) -> Iterator[Source]:
     output = Path(options.output).resolve()
     name = root.resolve().name
+    others: list[Path] = []
     for place in sorted(folders_below(root)):
         parts = place.relative_to(root).parts
         if any(part[0] == "." for part in parts) or output in (place.resolve(), *place.resolve().parents):
+            continue
+        if holds_collection(place):
+            if place == root:
+                raise N2NError(f"{root}: is prepared already", "Train on it as it is, or pass the images that it was made of.")
+            doubt(f"{place}: is a prepared dataset; passed over")
             continue
         where = "/".join((name, *parts))
         if is_volume(place):
             yield Source(where, place, "slices")
             continue
+        files = sorted(path for path in place.iterdir() if path.is_file() and path.name[0] != ".")
         if options.bursts:
-            shots = tuple(sorted(path for path in place.iterdir() if is_photograph(path)))
+            shots = tuple(filter(is_photograph, files))
             if shots:
                 yield Source(where, place, "bursts", shots)
+            others += [path for path in files if path not in shots]
             continue
-        sources = (_of_file(path, f"{where}/{path.name.split('.')[0]}") for path in sorted(place.iterdir()) if path.is_file())
-        yield from filter(None, sources)
+        for path in files:
+            source = _of_file(path, f"{where}/{path.name.split('.')[0]}")
+            if source:
+                yield source
+            else:
+                others.append(path)
+    if others:
+        suffixes = sorted({path.suffix.lower() or "no suffix" for path in others})
+        doubt(f"{root}: {len(others)} other file(s) passed over ({', '.join(suffixes)})")
 
 
 def _of_file(path: Path, name: str) -> Source | None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from ..errors import N2NError, UnreadableFile
 from ..frame.arrays import Array
 from ..io.array_files import save_array
 from ..io.atomic import LOCK, locked_folder, read_json
-from ..io.collection import open_collection, write_collection
+from ..io.collection import ARRAY_NAME, open_collection, write_collection
 from ..io.dataset import MANIFEST, is_collection
 from ..progress import Progress, Reporter, silent
 from ..version import __version__
@@ -22,7 +21,6 @@ from .finding import Source, find_sources
 from .options import PrepareOptions
 
 SMALLEST = 32  # pixels: the U-Net halves five times
-_OURS = re.compile(r"picture_\d{5,}(_shot\d+)?\.npy")
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,9 @@ def _told(options: PrepareOptions) -> dict[str, Any]:
 
 def _make_room(folder: Path, options: PrepareOptions) -> None:
     """Removes what an earlier run has left; raises N2NError for anything else."""
-    others = [path.name for path in folder.iterdir() if path.name not in (LOCK, MANIFEST) and not _OURS.fullmatch(path.name)]
+    others = [
+        path.name for path in folder.iterdir() if path.name not in (LOCK, MANIFEST) and not ARRAY_NAME.fullmatch(path.name)
+    ]
     manifest = read_json(folder / MANIFEST) if (folder / MANIFEST).exists() else None
     if others or (manifest is not None and not is_collection(manifest)):
         raise N2NError(f"{folder}: holds something else ({(others or [MANIFEST])[0]})", "Name a new folder with --output.")
@@ -92,7 +92,7 @@ def _remove(folder: Path) -> None:
     """The manifest first."""
     (folder / MANIFEST).unlink(missing_ok=True)
     for path in folder.iterdir():
-        if _OURS.fullmatch(path.name):
+        if ARRAY_NAME.fullmatch(path.name):
             path.unlink()
 
 
@@ -103,10 +103,15 @@ def _write_all(
     items: list[dict[str, Any]] = []
     left_out: list[str] = []
     names: set[str] = set()
+
+    def leave_out(what: str) -> None:
+        left_out.append(what)
+        progress.warn(f"{what}; left out")
+
     progress.start(len(sources), len(sources))
     for source in sources:
         try:
-            for name, shots in source.pictures(options):
+            for name, shots in source.pictures(options, leave_out):
                 shots = tuple(shrunk(shot, options.shrink) for shot in shots)
                 height, width = shots[0].shape[:2]
                 if min(height, width) < SMALLEST:
@@ -115,8 +120,7 @@ def _write_all(
                 names.add(name)
                 items.append(_write(folder, len(items) + 1, name, source.path, shots))
         except UnreadableFile as error:
-            left_out.append(error.what)
-            progress.warn(f"{error.what}; left out")
+            leave_out(error.what)
         progress.advance(1, source.name)
     return items, left_out
 

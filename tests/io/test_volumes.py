@@ -76,6 +76,7 @@ BAD = {
     "nan": (np.where(head() > 150, np.nan, head()), "no numbers"),
     "film": (np.zeros((4, 5, 6, 2), np.float32), "three of space"),
     "flat": (np.zeros((4, 5, 6), np.float32), "all voxels are equal"),
+    "white": (np.ones((4, 5, 6), np.float32), "all voxels are equal"),
     "complex": (np.ones((4, 5, 6), np.complex64), "complex64"),
 }
 
