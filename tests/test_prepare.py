@@ -68,10 +68,29 @@ def test_nothing_readable_is_an_error_and_leaves_no_folder(tmp_path):
     assert not (tmp_path / "set").exists()
 
 
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_images_are_named_as_those_of_their_plain_folder(tmp_path, one_by_one):
+    """So that `evaluate` on that folder knows what a model was trained on."""
+    for name in ("IMG.1.png", "IMG.2.png", "beach.png", "beach.webp"):
+        write_photograph(tmp_path / "in" / name, Photograph(picture(0, (40, 48, 3))))
+    files = sorted((tmp_path / "in").iterdir())
+    n2n.prepare(inputs=files if one_by_one else [tmp_path / "in"], output=tmp_path / "set")
+    names = list(made(tmp_path / "set"))
+    assert names == ["in/IMG.1", "in/IMG.2", "in/beach", "in/beach.webp"]
+    assert names == [item.name for item in open_collection(tmp_path / "in").items]
+
+
+def test_names_are_never_given_twice(tmp_path):
+    for place in "abc":
+        write_photograph(tmp_path / place / "in" / "beach.png", Photograph(picture(0, (40, 48, 3))))
+    n2n.prepare(inputs=[tmp_path / place / "in" for place in "abc"], output=tmp_path / "set")
+    assert list(made(tmp_path / "set")) == ["in/beach", "in/beach.png", "in/beach.png-3"]
+
+
 def test_shrinking_takes_the_mean_and_leaves_no_bias(tmp_path):
     write_photograph(tmp_path / "a.png", Photograph(picture(0, (81, 100, 3))))
     n2n.prepare(inputs=[tmp_path / "a.png"], output=tmp_path / "set", shrink=2)
-    (shot,) = made(tmp_path / "set")["a"]
+    (shot,) = made(tmp_path / "set")[f"{tmp_path.name}/a"]
     assert shot.shape == (40, 50, 3) and shot.dtype == np.uint8
     means = picture(0, (81, 100, 3))[:80].reshape(40, 2, 50, 2, 3).mean((1, 3))
     assert np.abs(shot - means).max() <= 0.5 and abs(float(np.mean(shot - means))) < 0.02
@@ -101,12 +120,12 @@ def test_volumes_become_slices_around_the_middle(tmp_path):
     done = n2n.prepare(inputs=[tmp_path / "head.nii.gz"], output=tmp_path / "set", slices=(2, 9), size=48)
     assert done.kind == "slices"
     shots = made(tmp_path / "set")
-    assert list(shots) == [f"head/axial-{index:03d}" for index in range(4, 10)]  # there is nothing in 2 and 3
-    (shot,) = shots["head/axial-004"]
+    assert list(shots) == [f"{tmp_path.name}/head/axial-{index:03d}" for index in range(4, 10)]  # there is nothing in 2 and 3
+    (shot,) = shots[f"{tmp_path.name}/head/axial-004"]
     assert shot.shape == (48, 48, 1) and shot.dtype == np.float32 and 0.9 < shot.max() <= 1
     assert not shot[:, :4].any() and not shot[:, -4:].any() and shot[4:44, 9:39].all()
     n2n.prepare(inputs=[tmp_path / "head.nii.gz"], output=tmp_path / "all", planes=["coronal", "sagittal"])
-    assert {name.split("/")[1].split("-")[0] for name in made(tmp_path / "all")} == {"coronal", "sagittal"}
+    assert {name.split("/")[-1].split("-")[0] for name in made(tmp_path / "all")} == {"coronal", "sagittal"}
     with pytest.raises(N2NError, match="has 20 axial slices"):
         n2n.prepare(inputs=[tmp_path / "head.nii.gz"], output=tmp_path / "none", slices=(20, 30))
 

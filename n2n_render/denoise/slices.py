@@ -16,6 +16,7 @@ from ..io.atomic import check_regular, first_line
 from ..io.photographs import Photograph, write_photograph
 from ..network.checkpoint import Checkpoint
 from ..noise.kspace import put_back, sampling_probability, zero_filled
+from ..noise.table import Noise
 from ..progress import OnFraction, ignore, part
 from .signals import SignalDenoiser
 
@@ -37,8 +38,6 @@ class SliceDenoiser:
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, denoiser: SignalDenoiser) -> "SliceDenoiser":
-        from ..noise.table import Noise  # here: it needs Pillow, and denoising renders does not
-
         noise = Noise.parse(checkpoint.noise or "mri")
         return cls(denoiser, (noise.low, noise.high))
 

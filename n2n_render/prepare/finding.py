@@ -91,7 +91,7 @@ def find_sources(options: PrepareOptions) -> list[Source]:
             raise N2NError(f"{path}: cannot be both input and output", "Name a new folder with --output.")
         if not path.exists():
             raise N2NError(f"{path}: no such file or folder", "Pass images, or folders of them.")
-        for source in _in_folder(path, options) if path.is_dir() else [_of_file(path, path.stem.split(".")[0])]:
+        for source in _in_folder(path, options) if path.is_dir() else [_of_file(path, path.resolve().parent.name)]:
             if source is None:
                 raise N2NError(
                     f"{path}: is no kind of image that can be prepared",
@@ -133,7 +133,7 @@ def _in_folder(root: Path, options: PrepareOptions) -> Iterator[Source]:
             others += [path for path in files if path not in shots]
             continue
         for path in files:
-            source = _of_file(path, f"{where}/{path.name.split('.')[0]}")
+            source = _of_file(path, where)
             if source:
                 yield source
             else:
@@ -143,7 +143,9 @@ def _in_folder(root: Path, options: PrepareOptions) -> Iterator[Source]:
         doubt(f"{root}: {len(others)} other file(s) passed over ({', '.join(suffixes)})")
 
 
-def _of_file(path: Path, name: str) -> Source | None:
+def _of_file(path: Path, where: str) -> Source | None:
+    """Named by its folder, and without its suffix, as the images of a plain folder are."""
+    name = f"{where}/{Path(path.name.removesuffix('.gz')).stem}"
     if is_photograph(path):
         return Source(name, path, "photographs")
     if is_volume(path):

@@ -116,7 +116,8 @@ def _write_all(
                 height, width = shots[0].shape[:2]
                 if min(height, width) < SMALLEST:
                     raise UnreadableFile(f"{source.path}: has {width}×{height} pixels, too few ({SMALLEST} each at least)")
-                name = name if name not in names else f"{name}{source.path.suffix or '-' + str(len(items))}"
+                name = name if name not in names else f"{name}{source.path.suffix}"
+                name = name if name not in names else f"{name}-{len(items) + 1}"
                 names.add(name)
                 items.append(_write(folder, len(items) + 1, name, source.path, shots))
         except UnreadableFile as error:
