@@ -4,11 +4,9 @@ import json
 import sys
 from contextlib import nullcontext
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 
 from n2n_render.errors import N2NError
 from n2n_render.io.collection import open_collection
@@ -19,8 +17,6 @@ from n2n_render.noise import text
 from n2n_render.noise.table import Noise
 from n2n_render.progress import Silent
 from n2n_render.train import ResumeOptions, TrainOptions, resume, train
-from n2n_render.train.observations import open_observations
-from n2n_render.train.settled import settled
 
 SMALL = {"levels": 2, "encoder_width": 8, "decoder_width": 8, "crop_px": 32, "batch": 2, "device": "cpu", "threads": 1}
 SMALL |= {"precision": "float32", "validations": 2, "warmup_steps": 0}
@@ -56,21 +52,6 @@ def test_every_noise_trains_and_says_what_it_learned(photographs, tmp_path, nois
 
 def records(done):
     return [json.loads(line) for line in (done.folder / "metrics.jsonl").read_text().splitlines()]
-
-
-@pytest.mark.parametrize(
-    "noise, usual",
-    [
-        ("impulse", {"loss": "annealed_l0", "crop_px": 128, "noise": "impulse:0-0.95"}),
-        ("mri", {"loss": "data_consistency", "crop_px": 256, "noise": "mri:0.1"}),
-        (None, {"learning_rate": 3e-4, "schedule": "cosine", "norm": "batch", "head": "gated", "crop_px": 128, "loss": "auto"}),
-    ],
-)
-def test_what_is_left_open_is_settled_once_for_a_run(noise, usual):
-    of_noise = {"learning_rate": 1e-3, "schedule": "ramp_down", "norm": "none", "head": "direct"} if noise else {}
-    assert {**of_noise, **usual}.items() <= vars(settled(TrainOptions(noise=noise))).items()
-    asked = {"loss": "l2", "crop_px": 64, "schedule": "constant", "learning_rate": 0.5}
-    assert asked.items() <= vars(settled(TrainOptions(noise=noise, **asked))).items()
 
 
 class Telling(Silent):
@@ -130,14 +111,6 @@ def test_a_batch_is_a_function_of_its_step(photographs):
 def test_slices_of_several_sizes_are_cut_alike(photographs):
     sampler = ObservationSampler(open_collection(photographs).items, Noise.parse("mri:0.3"), 1, Crops(8, 64, 1))
     assert sampler.make(0)["noisy"].shape == (8, 1, 20, 20)  # the smallest one's height
-
-
-@pytest.mark.parametrize("noise, judged_at", [("gaussian:0-3", 3), ("gaussian:40-50", 40), ("gaussian", 25), ("mri:0.3", 0.3)])
-def test_a_network_is_judged_within_the_range_that_it_is_trained_in(photographs, tmp_path, noise, judged_at):
-    """A model of little noise knows nothing of the usual test's."""
-    lesson = open_observations(settled(options(photographs, tmp_path / "run", noise=noise)), None)
-    loop = SimpleNamespace(device=torch.device("cpu"), precision="float32")
-    assert lesson.open_judge(loop).noise == Noise.parse(f"{noise.split(':')[0]}:{judged_at}")
 
 
 def test_a_resumed_run_is_the_same_as_an_uninterrupted_one(photographs, tmp_path):
@@ -208,44 +181,6 @@ def saved(folder, *shapes):
     for index, shape in enumerate(shapes):
         np.save(folder / f"{index}.npy", np.random.default_rng(index).integers(0, 256, shape).astype(np.uint8))
     return folder
-
-
-@pytest.fixture
-def heads(tmp_path):
-    """Datasets of slices: "several", of four volumes, and "one"."""
-    from n2n_render.prepare import PrepareOptions, prepare
-
-    nibabel = pytest.importorskip("nibabel")
-    rng = np.random.default_rng(1)
-    for name in "abcd":
-        nibabel.Nifti1Image(rng.random((40, 40, 10), np.float32), np.eye(4)).to_filename(tmp_path / f"{name}.nii")
-    prepare(PrepareOptions(tuple(str(tmp_path / f"{name}.nii") for name in "abcd"), str(tmp_path / "several"), size=40))
-    prepare(PrepareOptions((str(tmp_path / "a.nii"),), str(tmp_path / "one"), size=40))
-    return tmp_path
-
-
-def test_slices_of_one_head_are_not_on_both_sides(heads):
-    lesson = lesson_on(heads / "several", noise="mri:0.3")
-    assert {name.split("/")[1] for name in lesson.trained_on} == {"a", "b", "d"} and len(lesson.trained_on) == 30
-    lesson = lesson_on(heads / "one", noise="mri:0.3", validation_fraction=0.3)
-    assert [int(name[-3:]) for name in lesson.trained_on] == [0, 1, 2, 6, 7, 8, 9]  # the middle ones are held out
-
-
-def lesson_on(*folders, **changes):
-    wanted = TrainOptions(data=tuple(map(str, folders)), **{**SMALL, **changes})
-    return open_observations(settled(wanted), None)
-
-
-def test_images_of_one_name_in_two_folders_are_two(photographs, tmp_path):
-    import shutil
-
-    shutil.copytree(photographs, tmp_path / photographs.name)
-    assert len(lesson_on(photographs, tmp_path / photographs.name, noise="gaussian").trained_on) == 5
-
-
-@pytest.mark.parametrize("fraction", [0.0, 1.0])
-def test_something_is_always_trained_on_and_something_held_out(photographs, fraction):
-    assert len(lesson_on(photographs, noise="gaussian", validation_fraction=fraction).trained_on) == (1 if fraction else 2)
 
 
 def test_grey_images_alone_train_a_grey_network(tmp_path):
