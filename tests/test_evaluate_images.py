@@ -37,6 +37,18 @@ def run(images, reporter, tmp_path, **options):
     return evaluate(EvaluateOptions(data=(str(images),), out=str(tmp_path / "out"), device="cpu", **options), reporter)
 
 
+def test_images_of_one_name_have_a_picture_each(images, reporter, tmp_path):
+    other = tmp_path / "more" / images.name
+    other.mkdir(parents=True)
+    write_photograph(other / "cat.png", Photograph(data.coffee()[:40, :44]))
+    wanted = EvaluateOptions(
+        data=(str(images), str(other)), out=str(tmp_path / "out"), device="cpu", noise="gaussian", classical=False
+    )
+    done = evaluate(wanted, reporter)
+    assert [image.name for image in done.images] == ["images/cat", "images/face", "images/cat"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"images_cat.png", "images_face.png", "images_cat-3.png"}
+
+
 def test_numbers_are_those_of_the_rule(images, signal_model, reporter, tmp_path):
     model = signal_model(trained_on=["images/cat"])
     done = run(images, reporter, tmp_path, noise="gaussian", models=(model,), json=str(tmp_path / "a.json"), engine="torch")

@@ -78,12 +78,12 @@ def evaluate_images(options: EvaluateOptions, reporter: Reporter = silent) -> Ev
         progress.start(len(items), len(items))
         _warn_of_grey(items, channels, progress)
         scores, unwritten = [], []
-        for item in items:
+        for item, file_name in zip(items, _file_names(items), strict=True):
             pictures, found = _compare(make_case(item, noise, channels, options.seed), denoisers, options.classical)
             held_out = not any(item.name in checkpoint.provenance.trained_on for checkpoint in checkpoints)
             scores.append(ImageScores(item.name, held_out, found))
             try:
-                write_comparison(Path(options.out) / f"{item.name.replace('/', '_')}.png", pictures, found)
+                write_comparison(Path(options.out) / file_name, pictures, found)
             except N2NError as error:  # the numbers are told all the same
                 unwritten.append(error)
             progress.advance(1, item.name)
@@ -112,6 +112,15 @@ def _items(folders: Sequence[str], noise: Noise) -> list[Item]:
     if not kept:
         raise N2NError(f"{', '.join(folders)}: no burst has two shots that can judge each other", "Pass other bursts.")
     return kept
+
+
+def _file_names(items: Sequence[Item]) -> list[str]:
+    """A PNG for each image, also where two folders hold images of one name."""
+    names: list[str] = []
+    for item in items:
+        stem = item.name.replace("/", "_")
+        names.append(f"{stem}-{len(names) + 1}.png" if f"{stem}.png" in names else f"{stem}.png")
+    return names
 
 
 def test_noise(text: str) -> Noise:
