@@ -64,6 +64,7 @@ class Plan:
     steps: int
     mri_steps: int
     mri_size: int
+    mri_batch: int
     widths: str
     precision: str
     batch: int
@@ -98,7 +99,14 @@ class Plan:
         loss = "l2" if clean and not mri else row.loss
         return [
             *("train", "--noise", row.noise, "--loss", loss, "--data", str(self.training_data(row.kind)), "--out", str(run)),
-            *("--steps", str(self.mri_steps if mri else self.steps), "--batch", str(self.batch), "--widths", self.widths),
+            *(
+                "--steps",
+                str(self.mri_steps if mri else self.steps),
+                "--batch",
+                str(self.mri_batch if mri else self.batch),
+                "--widths",
+                self.widths,
+            ),
             *("--precision", self.precision, "--threads", "1", "--crop", str(self.mri_size if mri else self.crop)),
             *(("--target", "clean") if clean else ()),
         ]
@@ -181,6 +189,7 @@ def cpu_name() -> str:
 @click.option("--steps", default=2000, help="Of every run but MRI's.")
 @click.option("--mri-steps", default=600)
 @click.option("--mri-size", default=192, help="Pixels: slices are cut to it. Paper: 255.")
+@click.option("--mri-batch", default=2, help="Slices a step. Paper: 16.")
 @click.option("--widths", default="48,96", help="Of the network.")
 @click.option("--precision", default="bfloat16", help="The same for all runs; float32 on CPUs without it.")
 @click.option("--batch", default=4)
@@ -188,8 +197,8 @@ def cpu_name() -> str:
 @click.option("--only", multiple=True, type=click.Choice(sorted({row.kind for row in ROWS})), help="These noises alone.")
 @click.option("--noisy-only", is_flag=True, help="No clean targets.")
 @click.option("--plan", "plan_only", is_flag=True, help="Print the commands, and run nothing.")
-def main(pictures, out, steps, mri_steps, mri_size, widths, precision, batch, crop, only, noisy_only, plan_only):
-    plan = Plan(pictures, out, steps, mri_steps, mri_size, widths, precision, batch, crop)
+def main(pictures, out, steps, mri_steps, mri_size, mri_batch, widths, precision, batch, crop, only, noisy_only, plan_only):
+    plan = Plan(pictures, out, steps, mri_steps, mri_size, mri_batch, widths, precision, batch, crop)
     rows = [row for row in ROWS if not only or row.kind in only]
     runs = [(row, clean) for row in rows for clean in (False, True) if not clean or (row.clean and not noisy_only)]
     if plan_only:
