@@ -1,0 +1,97 @@
+"""The command `evaluate`. Like commands.py: no logic here."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import Command, engine_options, folder_name, make_reporter, refuse_given
+
+if TYPE_CHECKING:
+    from ..evaluate import EvaluatedImages
+
+
+@click.command(cls=Command)
+@click.option("--model", "models", multiple=True, metavar="MODEL", help="A model as in `denoise`; repeatable.")
+@click.option(
+    "--frames",
+    multiple=True,
+    metavar="FOLDER",
+    help="Frames of these views that are denoised already, as `adapt` writes them; repeatable.",
+)
+@click.option("--data", multiple=True, default=["datasets"], metavar="FOLDER", help="Datasets with reference halves.")
+@click.option(
+    "--more",
+    multiple=True,
+    metavar="FOLDER",
+    help="The same views with more samples: what is each method worth in samples of Open Image Denoise? Repeatable.",
+)
+@click.option("--out", default="evaluation", callback=folder_name, metavar="FOLDER", help="Where the comparison pictures go.")
+@click.option("--json", "json_path", metavar="FILE", help="Also write all numbers as JSON.")
+@click.option("--oidn/--no-oidn", default=True, help="Compare with Open Image Denoise.")
+@click.option(
+    "--noise",
+    metavar="KIND[:VALUE]",
+    help="Compare models of `train --noise` on images of --data with this noise: gaussian:25, or gaussian at its usual test "
+    "value; pairs: on bursts, whose shots judge each other.",
+)
+@click.option("--seed", type=click.IntRange(0), default=1, help="Of that noise.")
+@click.option("--classical/--no-classical", default=True, help="With --noise: compare with what needs no training.")
+@engine_options(average="1")
+@click.pass_context
+def evaluate(ctx: click.Context, /, json_path: str | None, **options: Any) -> dict[str, Any]:
+    """Compare denoised frames with references: PSNR, SSIM, relMSE, SMAPE, FLIP; or images of which the noise is made."""
+    from ..evaluate import EvaluatedImages, EvaluateOptions
+    from ..evaluate import evaluate as run
+    from . import console, tables
+
+    if options["noise"] is None:
+        refuse_given(ctx, ("seed", "classical"), "is for --noise, which was not given", "Leave it out, or pass --noise.")
+    else:
+        refuse_given(ctx, ("oidn",), "is for renders, and --noise for images", "Leave it out; or pass --no-classical.")
+    done = run(EvaluateOptions(**options, json=json_path), make_reporter(ctx))
+    if isinstance(done, EvaluatedImages):
+        return _show_images(done, json_path)
+    for view in done.views:
+        title = view.name + ("" if view.held_out else " (a model was trained on this view)")
+        console.show_table(title, tables.HEADINGS, tables.score_rows(view.scores))
+    console.show_table(f"mean of {len(done.views)} view(s)", tables.HEADINGS, tables.score_rows(done.mean))
+    for line in [*tables.samples_lines(done.oidn_psnr_db, done.mean), *tables.flicker_lines(done.changes)]:
+        console.result(line)
+    for line in tables.rival_lines(done.missing_rival):
+        console.say(line)
+    console.result(
+        "PSNR and SSIM on T(v) = (v/(1+v))^(1/2.2); relMSE with ε = 0.01; all after the reference's exposure; "
+        f"squared errors with two independent reference halves of {done.reference_spp} spp"
+    )
+    if done.unwritten:
+        raise done.unwritten[0]
+    console.result(f"pictures in {options['out']}")
+    return {
+        "views": len(done.views),
+        "means": done.mean,
+        "oidn_psnr_db": done.oidn_psnr_db,
+        "pictures": options["out"],
+        "json": json_path,
+    }
+
+
+def _show_images(done: "EvaluatedImages", json_path: str | None) -> dict[str, Any]:
+    from . import console, tables
+
+    for image in done.images:
+        title = image.name + ("" if image.held_out else " (a model was trained on this image)")
+        console.show_table(title, tables.IMAGE_HEADINGS, tables.image_rows(image.scores))
+    title = f"{done.noise}, mean of {len(done.images)} image(s)"
+    console.show_table(title, tables.IMAGE_HEADINGS, tables.image_rows(done.mean))
+    for line in tables.image_lines(done):
+        console.result(line)
+    if done.unwritten:
+        raise done.unwritten[0]
+    console.result(f"pictures in {done.pictures}")
+    return {
+        "noise": done.noise,
+        "images": len(done.images),
+        "means": done.mean,
+        "pictures": done.pictures,
+        "json": json_path,
+    }
