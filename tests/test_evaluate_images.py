@@ -126,6 +126,15 @@ def test_bursts_judge_themselves():
     assert np.isnan(case.score(clean)["ssim"])
 
 
+@pytest.mark.parametrize("sigmas", [(25, 25), (15, 25), (25, 15), (5, 5)])
+def test_a_noisier_shot_does_not_count_as_an_error_of_the_other(sigmas):
+    rng, clean = np.random.default_rng(2), signal_of(data.astronaut()[:256, 100:356])
+    case = BurstCase(tuple(add_gaussian(clean, sigma, rng).signal for sigma in sigmas))
+    assert case.score(case.shots[0])["psnr_db"] == pytest.approx(20 * np.log10(255 / sigmas[0]), abs=0.2)
+    picture = clean + np.float32(0.04) * np.sign(clean)  # by half the noise's difference it would be 3 dB off, or unknown
+    assert case.score(picture)["psnr_db"] == pytest.approx(20 * np.log10(1 / 0.04), abs=0.7)
+
+
 def test_bursts_are_read_from_folders(reporter, tmp_path, signal_model):
     rng = np.random.default_rng(1)
     clean = signal_of(data.chelsea()[100:228, 150:278])

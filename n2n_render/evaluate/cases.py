@@ -1,5 +1,6 @@
 """One image and a noise → what every method gets of it, and how near each picture is to the truth."""
 
+import functools
 import zlib
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,6 +13,7 @@ from ..frame import metrics
 from ..frame.arrays import Array
 from ..frame.signal import psnr_8bit, to_signal
 from ..io.collection import Item
+from ..noise.agreement import noise_fractions
 from ..noise.kspace import put_back
 from ..noise.observation import Observation
 from ..noise.table import Noise
@@ -101,16 +103,18 @@ class BurstCase:
         return denoiser.denoise(self.shots[0])
 
     def classical(self) -> dict[str, Array]:
-        return {NLM: non_local_means(self.shots[0], float(np.sqrt(self._variance)))}
+        return {NLM: non_local_means(self.shots[0], float(np.sqrt(self._variances[0])))}
 
-    @property
-    def _variance(self) -> float:
-        """Of the noise in one shot."""
-        return float(np.mean((self.shots[0] - self.shots[1]) ** 2, dtype=np.float64)) / 2
+    @functools.cached_property
+    def _variances(self) -> tuple[float, float]:
+        """Of the noise in each shot: that of their difference, divided as their finest detail is, which holds little else."""
+        difference = float(np.mean((self.shots[0] - self.shots[1]) ** 2, dtype=np.float64))
+        fractions = noise_fractions(*self.shots)
+        return difference * fractions[0], difference * fractions[1]
 
     def score(self, picture: Array) -> Scores:
         """The expected squared error: the difference to the second shot, less that one's own noise."""
-        error = float(np.mean((picture - self.shots[1]) ** 2, dtype=np.float64)) - self._variance
+        error = float(np.mean((picture - self.shots[1]) ** 2, dtype=np.float64)) - self._variances[1]
         return {"psnr_db": float(-10 * np.log10(error)) if error > 0 else float("nan"), "ssim": float("nan")}
 
 

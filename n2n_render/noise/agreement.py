@@ -30,6 +30,7 @@ LIGHT_SIGMAS = 5.0
 MOTION_SIGMAS = 12.0  # of a window: real shots reach 10 in a few of thousands, things that move 20 and far more
 MOTION_LEAST = 0.01  # of the brightest window: a fainter change is no motion worth a word
 EXPLAINED = 0.7  # of the squared difference: so much may be left of it where a shift is taken back
+ALIKE_POWER = 1.2  # times the other's noise, in variance: texture makes no more of equal ones
 OTHER_FACTOR = 150.0  # a window's mean differs so many times as much as its pixels say, in variance, in half of the windows
 # A shift that is allowed; at edges, as much change as it makes is no motion. A network cannot tell to which side the target
 # lies, and learns the mean of both: of astronaut, coffee and chelsea, shifted by cubic splines, that is 62, 61 and 67 dB from
@@ -111,9 +112,7 @@ def compare_shots(a: Array, b: Array) -> Agreement:
     middle = MARGIN_PX + windows.size // 2
     if large := _large_shift(a, b):
         shift, astray, fraction = (float(large[0]), float(large[1])), float(np.hypot(*large)), 1.0
-    noise_a, noise_b = (
-        float(np.sqrt(max(0.0, np.mean(energy - windows.shared)))) for energy in (windows.energy_a, windows.energy_b)
-    )
+    noise_a, noise_b = np.sqrt(_noise_powers(windows)).tolist()
     correlation = windows.shared / np.sqrt(np.maximum(windows.energy_a * windows.energy_b, 1e-20))
     return Agreement(
         False,
@@ -128,6 +127,23 @@ def compare_shots(a: Array, b: Array) -> Agreement:
         noise_b,
         float(np.quantile(correlation, 0.1)),
     )
+
+
+def noise_fractions(a: Array, b: Array) -> tuple[float, float]:
+    """How much of the variance of A - B is A's noise, and how much is B's, of two shots as of `compare_shots`; half each unless
+    they evidently differ.
+    """
+    power_a, power_b = _noise_powers(look_at(a, b)).tolist()
+    if max(power_a, power_b) <= ALIKE_POWER * min(power_a, power_b):
+        return 0.5, 0.5
+    return power_a / (power_a + power_b), power_b / (power_a + power_b)
+
+
+def _noise_powers(windows: Windows) -> Array:
+    """(2,): the variance of the noise of each shot, high-passed."""
+    energies = np.stack([windows.energy_a, windows.energy_b])
+    powers: Array = np.maximum(np.mean(energies - windows.shared, axis=(1, 2)), 0)
+    return powers
 
 
 def look_at(a: Array, b: Array) -> Windows:
