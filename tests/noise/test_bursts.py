@@ -121,7 +121,7 @@ def test_shots_that_cannot_be_compared():
 def test_a_large_picture_is_looked_at_in_strips(monkeypatch):
     shots = burst([crop("astronaut"), moved(crop("astronaut"), 0.5)])
     whole = compare_shots(*shots)
-    monkeypatch.setattr("n2n_render.noise.agreement.STRIP_PX", 192 * 20)
+    monkeypatch.setattr("n2n_render.noise.windows.STRIP_PX", 192 * 20)
     assert compare_shots(*shots) == whole
 
 
