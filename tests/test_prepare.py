@@ -296,6 +296,12 @@ def test_half_a_dataset_is_none(photos, tmp_path):
             open_collection(tmp_path / "set")
 
 
+def test_a_source_without_pictures_is_told(tmp_path):
+    (tmp_path / "none.tfrecords").write_bytes(b"")
+    with pytest.raises(N2NError, match="none.tfrecords: holds no pictures"):
+        prepare(PrepareOptions((str(tmp_path / "none.tfrecords"),), str(tmp_path / "set")))
+
+
 def test_one_is_one(photos, tmp_path):
     assert (
         "set: 1 photograph\n"

@@ -162,5 +162,6 @@ def train(
         )
         done = run(wanted, make_reporter(ctx))
     console.result(f"{done.folder}: best.pt, last.pt, training.png, metrics.jsonl")
-    console.say(f"next: n2n-render denoise {'IMAGES' if options['noise'] else 'FRAMES'} --model {done.folder} -o OUT")
+    inputs = "FRAMES" if done.noise is None else "KSPACE" if done.noise.startswith("mri") else "IMAGES"
+    console.say(f"next: n2n-render denoise {inputs} --model {done.folder} -o OUT")
     return {"folder": done.folder, "model": done.best, "last": done.last}

@@ -110,6 +110,7 @@ def _write_all(
 
     progress.start(len(sources), len(sources))
     for source in sources:
+        before = len(items)
         try:
             for name, shots in source.pictures(options, leave_out):
                 shots = tuple(shrunk(shot, options.shrink) for shot in shots)
@@ -120,6 +121,8 @@ def _write_all(
                 name = name if name not in names else f"{name}-{len(items) + 1}"
                 names.add(name)
                 items.append(_write(folder, len(items) + 1, name, source.path, shots))
+            if len(items) == before:  # an empty file of records, or slices above the head
+                raise UnreadableFile(f"{source.path}: holds no pictures there")
         except UnreadableFile as error:
             leave_out(error.what)
         progress.advance(1, source.name)

@@ -34,6 +34,7 @@ class Trained:
         best: The weights that were best on what was held out, to denoise with.
         last: The newest weights, with all that is needed to go on.
         steps: Optimiser steps, those of earlier parts of the run included.
+        noise: As the run was asked for; None: renders.
         error: Of the best weights: of renders `validation.pair_error`, of observations the mean squared error of their signals.
     """
 
@@ -41,6 +42,7 @@ class Trained:
     best: Path
     last: Path
     steps: int
+    noise: str | None
     error: float
 
 
@@ -144,7 +146,7 @@ class Run:
             progress.note(f"saved at step {loop.steps}; go on with: n2n-render train --resume {folder}")
             raise
         keeper.rescue()
-        return Trained(folder, folder / BEST, folder / LAST, loop.steps, self.judge.best)
+        return Trained(folder, folder / BEST, folder / LAST, loop.steps, self.settings["noise"], self.judge.best)
 
 
 def _lesson(options: Settled, earlier: Earlier | None, progress: Progress, held: contextlib.ExitStack) -> Lesson:

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from n2n_render.cli.commands import main
 from n2n_render.errors import N2NError
 from n2n_render.io.collection import open_collection
 from n2n_render.learn.observations import ObservationSampler
@@ -119,6 +121,13 @@ def test_a_resumed_run_is_the_same_as_an_uninterrupted_one(photographs, tmp_path
     resumed = resume(ResumeOptions(str(half.folder), steps=6))
     for name, weight in read_checkpoint(whole.last).weights.items():
         np.testing.assert_allclose(read_checkpoint(resumed.last).weights[name], weight, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("noise, inputs", [("gaussian", "IMAGES"), ("mri:0.3", "KSPACE")])
+def test_what_comes_next_is_said_of_resumed_runs_too(photographs, tmp_path, noise, inputs):
+    half = train(options(photographs, tmp_path / "half", noise=noise, steps=1))
+    told = CliRunner().invoke(main, ["train", "--resume", str(half.folder), "--steps", "2"])
+    assert f"next: n2n-render denoise {inputs} --model" in told.output
 
 
 def test_a_run_starts_from_another(photographs, tmp_path):
