@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from reliability_fixtures import TINY
 
@@ -198,6 +199,41 @@ def test_denoise_and_evaluate(make_dataset, trained, tmp_path, limit):
         limit,
     )
     assert_honest(done, tmp_path / "pictures", ["seen_v000_f0001.png", "all.json"])
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_photographs(tmp_path, limit):
+    """Each command on images that no renderer made."""
+    image = pytest.importorskip("PIL.Image")
+    pytest.importorskip("skimage")
+    (tmp_path / "photos").mkdir()
+    names = ["0.png", "1.png", "2.png"]
+    for name in names:
+        pixels = np.random.default_rng(int(name[0])).integers(0, 256, (40, 48, 3)).astype(np.uint8)
+        image.fromarray(pixels).save(tmp_path / "photos" / name)
+    done = run(["prepare", tmp_path / "photos", "-o", tmp_path / "set"], limit)
+    assert_honest(done, tmp_path / "set", ["manifest.json", "picture_00001.npy", "picture_00003.npy"])
+    assert done.returncode == 0 or not (tmp_path / "set").exists()
+    small = ["--crop", 16, "--levels", 2, "--widths", "8,8", "--device", "cpu", "--precision", "float32"]
+    learn = ["train", "--noise", "gaussian", "--data", tmp_path / "photos", *small, "--steps", 2, "--out"]
+    assert_honest(run([*learn, tmp_path / "run"], limit), tmp_path / "run", ["best.pt", "last.pt", "config.json"])
+    assert run([*learn, tmp_path / "model"]).returncode == 0
+    use = ["--model", tmp_path / "model", "--engine", "torch"]
+    done = run(["denoise", tmp_path / "photos", *use, "-o", tmp_path / "out"], limit)
+    assert_honest(done, tmp_path / "out", names)
+    judge = [
+        "evaluate",
+        "--noise",
+        "gaussian",
+        "--data",
+        tmp_path / "photos",
+        *use,
+        "--no-classical",
+        "--out",
+        tmp_path / "shown",
+    ]
+    done = run([*judge, "--json", tmp_path / "shown" / "all.json"], limit)
+    assert_honest(done, tmp_path / "shown", [*(f"photos_{name}" for name in names), "all.json"])
 
 
 needs_disk = pytest.mark.skipif(not can_mount(), reason="no file system may be mounted here")
