@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from ..errors import N2NError
+from ..io.collection import tell_passed_over
 from ..io.patterns import match_pattern
 from ..io.sequence import check_output_names, check_overwrites
 
@@ -16,11 +17,13 @@ def find_images(inputs: Sequence[str], suffixes: Collection[str]) -> list[Path]:
         if os.path.isfile(text):
             paths.append(Path(text))
             continue
-        found = Path(text).iterdir() if os.path.isdir(text) else match_pattern(text)
-        files = sorted(path for path in found if path.suffix.lower() in suffixes and path.name[0] != "." and path.is_file())
+        found = sorted(Path(text).iterdir() if os.path.isdir(text) else match_pattern(text))
+        found = [path for path in found if path.name[0] != "." and path.is_file()]
+        files = [path for path in found if path.suffix.lower() in suffixes]
         if not files:
             what = "holds no such files" if os.path.isdir(text) else "no such file"
             raise N2NError(f"{text or 'an empty name'}: {what}", f"Pass files or folders of them: {_listed(suffixes)}.")
+        tell_passed_over(Path(text), [path for path in found if path not in files])
         paths += files
     wrong = next((path for path in paths if path.suffix.lower() not in suffixes), None)
     if wrong:

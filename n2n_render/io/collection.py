@@ -170,16 +170,20 @@ def _plain(folder: Path, bursts: bool) -> Collection:
     pictures: dict[Path, Picture] = {}
     digest, kept_bytes = hashlib.sha256(), 0
     files = find_files(folder, is_photograph)
+    tell_passed_over(folder, find_files(folder, lambda path: path.is_file() and not is_photograph(path)))
     left = next((path.parent for path in files if ARRAY_NAME.fullmatch(path.name)), None)
     if left:  # half a dataset must not pass as a folder of photographs
         raise N2NError(f"{left}: holds prepared images whose {MANIFEST} is missing, damaged or of another version", _HINT)
     for path in files:
         picture = Picture(path)
         try:
+            kept_bytes += picture.map().nbytes  # first: pipes and what may not be read are found there
             content = path.read_bytes()
-            kept_bytes += picture.map().nbytes
-        except (OSError, UnreadableFile) as error:
-            doubt(f"{error.what if isinstance(error, UnreadableFile) else error}; left out")
+        except UnreadableFile as error:
+            doubt(f"{error.what}; left out")
+            continue
+        except OSError as error:
+            doubt(f"{path}: cannot be read ({error.strerror}); left out")
             continue
         digest.update(content)
         pictures[path] = picture
@@ -217,6 +221,14 @@ def _grouped(folder: Path, pictures: dict[Path, Picture]) -> tuple[Item, ...]:
     if not items:
         raise N2NError(f"{folder}: holds no bursts", "Put the shots of each thing into a folder of its own, two or more.")
     return tuple(items)
+
+
+def tell_passed_over(folder: Path, others: Sequence[Path]) -> None:
+    """Files that are no images are counted, as formats that are not known may be among them; hidden ones are not."""
+    seen = [path for path in others if path.name[0] != "."]
+    if seen:
+        suffixes = sorted({path.suffix.lower() or "no suffix" for path in seen})
+        doubt(f"{folder}: {len(seen)} other file(s) passed over ({', '.join(suffixes)})")
 
 
 def find_files(folder: Path, wanted: Callable[[Path], bool]) -> Sequence[Path]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import N2NError, UnreadableFile, doubt
 from ..frame.arrays import Array
-from ..io.collection import check_shots
+from ..io.collection import check_shots, tell_passed_over
 from ..io.dataset import folders_below, holds_collection
 from ..io.photographs import is_photograph, read_photograph
 from ..io.tfrecords import read_tfrecords
@@ -138,9 +138,7 @@ def _in_folder(root: Path, options: PrepareOptions) -> Iterator[Source]:
                 yield source
             else:
                 others.append(path)
-    if others:
-        suffixes = sorted({path.suffix.lower() or "no suffix" for path in others})
-        doubt(f"{root}: {len(others)} other file(s) passed over ({', '.join(suffixes)})")
+    tell_passed_over(root, others)
 
 
 def _of_file(path: Path, where: str) -> Source | None:

@@ -1,6 +1,7 @@
 """Collections: prepared folders and plain ones, and which dataset is for which command."""
 
 import json
+import os
 import threading
 
 import numpy as np
@@ -64,6 +65,21 @@ def test_what_cannot_be_read_is_left_out_of_a_plain_folder_and_told(photos, capl
     Image.fromarray(picture(1)).save(photos / ".hidden" / "d.png")
     assert len(open_collection(photos).items) == 3
     assert "broken.png" in caplog.text and "left out" in caplog.text and "notes" not in caplog.text
+
+
+def test_what_is_passed_over_in_a_plain_folder_is_told(photos, caplog):
+    for name in ("phone.heic", "film.gif", ".hidden"):
+        (photos / name).write_bytes(b"other")
+    open_collection(photos)
+    assert "2 other file(s) passed over (.gif, .heic)" in caplog.text and "hidden" not in caplog.text
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_left_out_and_not_waited_for(photos, caplog):
+    before = len(open_collection(photos).items)
+    os.mkfifo(photos / "pipe.png")
+    assert len(open_collection(photos).items) == before
+    assert "pipe.png" in caplog.text
 
 
 def test_pictures_of_one_name_are_told_apart(photos):
