@@ -130,6 +130,11 @@ def test_folders_and_several_files(photo, signal_model, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["b.jpg", "photo.png"]
 
 
+def test_a_name_that_ends_with_a_slash_is_a_folder(photo, signal_model, tmp_path):
+    clean_file(photo, signal_model(), f"{tmp_path}/version.2/")
+    assert (tmp_path / "version.2" / "photo.png").is_file()
+
+
 def test_little_memory_leads_to_smaller_tiles(signal_model, monkeypatch):
     signal = to_signal(astronaut(160, 140), 3)
     denoiser = opened(signal_model())

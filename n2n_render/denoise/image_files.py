@@ -45,7 +45,7 @@ def plan_images(
     target = Path(output)
     if not output.strip():
         raise N2NError("the output has no name", "Pass the name of a file or folder.")
-    is_file = bool(target.suffix) and not target.is_dir()
+    is_file = bool(target.suffix) and not target.is_dir() and not output.endswith(("/", os.sep))
     if is_file and target.suffix.lower() not in suffixes:
         raise N2NError(f"{output}: no picture is written by this name", f"Pass a folder, or a name in {_listed(suffixes)}.")
     if is_file and len(paths) > 1:
