@@ -33,11 +33,6 @@ def is_real(noise: Noise) -> bool:
     return noise.about.observe is None
 
 
-def is_whole(noise: Noise) -> bool:
-    """Whether it is one of whole images, whose crops would be other images: of spectra."""
-    return noise.about.crop_px is not None
-
-
 class ObservationSampler:
     """One observation of an image is the input, another one the target (or the image itself). Of a burst: two of its shots.
 
@@ -51,7 +46,7 @@ class ObservationSampler:
         """channels: of the network, 3 or 1. clean_targets: the target is the image itself."""
         self.items, self.noise, self.channels, self.crops, self.clean_targets = items, noise, channels, crops, clean_targets
         sides = [item.shots[0].shape[:2] for item in items]
-        largest = min(map(min, sides)) if is_whole(noise) else max(map(max, sides))
+        largest = min(map(min, sides)) if noise.about.is_whole else max(map(max, sides))
         self.size_px = min(crops.size_px, largest)
         self._bounds = bounds_of([item.shots[0].shape[0] * item.shots[0].shape[1] for item in items])
 
@@ -61,7 +56,7 @@ class ObservationSampler:
 
     def _crop(self, rng: np.random.Generator) -> dict[str, Array]:
         item = self.items[min(int(np.searchsorted(self._bounds, rng.random())), len(self.items) - 1)]
-        cut = rolled(item, self.size_px, rng) if is_whole(self.noise) else cropped(item, self.size_px, rng)
+        cut = rolled(item, self.size_px, rng) if self.noise.about.is_whole else cropped(item, self.size_px, rng)
         turn = random_turn(rng)
         chosen = rng.permutation(len(cut))[:2]
         signals = [turn(Kind.SIGNAL, to_signal(cut[index], self.channels)) for index in chosen]
@@ -152,7 +147,7 @@ class SignalJudge:
         return picture
 
     def _window(self, shot: Array) -> Array:
-        if is_whole(self.noise):
+        if self.noise.about.is_whole:
             return middle_square(shot, WINDOW_PX)
         return shot[middle(0, shot.shape[0], WINDOW_PX), middle(0, shot.shape[1], WINDOW_PX)]
 

@@ -39,6 +39,7 @@ class NoiseKind:
         channels: 3, or 1 for what has no colour.
         learning_rate: of Adam, for the paper's U-Net.
         schedule: of the learning rate: "ramp_down" leaves it as it is, and lets it fall at the end.
+        is_whole: It is one of whole images, as a spectrum is: crops would be other images.
         crop_px: Side of a training crop, where the noise needs a certain one. None: as for everything else.
     """
 
@@ -54,6 +55,7 @@ class NoiseKind:
     channels: int = 3
     learning_rate: float = 1e-3
     schedule: str = "ramp_down"
+    is_whole: bool = False
     crop_px: int | None = None
 
 
@@ -70,6 +72,7 @@ KINDS: dict[str, NoiseKind] = {
             *("mri", "undersampled frequencies", "share of frequencies measured", 0.01, 1, (0.1, 0.1), 0.1),
             *("data_consistency", undersample),
             channels=1,
+            is_whole=True,
             crop_px=256,  # the paper cuts its slices to 255², as its mask needs an odd side; ours takes any
         ),
         NoiseKind("pairs", "real noise, two shots of the same thing", "none", 0, 0, (0, 0), 0, "l2", None),

@@ -13,7 +13,7 @@ from ..io.collection import Collection, Item, open_collection
 from ..io.dataset import spaced
 from ..learn.losses import SignalLoss
 from ..learn.norms import check_crops
-from ..learn.observations import ObservationSampler, SignalJudge, is_real, is_whole, middle_square
+from ..learn.observations import ObservationSampler, SignalJudge, is_real, middle_square
 from ..learn.protocols import Loss
 from ..learn.start import Start
 from ..network.registry import open_model
@@ -48,7 +48,7 @@ def open_observations(options: Settled, earlier: Specification | None) -> Lesson
     start = Start(earlier, None) if earlier else _start(options, noise, [*training, *validation])
     channels = start.model.gives.count
     sampler = ObservationSampler(training, noise, channels, options.crops, options.target == "clean")
-    if is_whole(noise):
+    if noise.about.is_whole:
         _check_slices(sampler, validation)
     if not earlier and not start.checkpoint and start.model.network.norm == "batch":
         check_crops(start.model, options.batch, sampler.size_px)

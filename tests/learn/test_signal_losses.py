@@ -103,3 +103,10 @@ def test_data_consistency_finds_the_clean_image_where_the_input_lacks_it():
     result = put_back(pixels.detach(), batch["noisy_spectrum"], batch["noisy_measured"], torch).numpy()[0, 0]
     error = np.abs(result - signal[..., 0]).mean()
     assert error < 0.02 < 0.5 * np.abs(noisy.signal - signal).mean()
+
+
+def test_the_options_name_every_loss_and_no_other():
+    from n2n_render.config import SIGNAL_LOSSES
+    from n2n_render.learn import losses
+
+    assert SIGNAL_LOSSES == tuple(losses.SIGNAL_LOSSES)
