@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import N2NError, UnreadableFile, doubt
 from ..frame.arrays import Array
+from ..frame.given import MOST_NOISY
 from .atomic import check_regular, first_line, write_beside
 from .images import pillow
 from .photograph_tags import NOTHING, Kept, add_tags, read_kept, save_options
@@ -37,7 +38,9 @@ _HINT = "Save it as a PNG or TIFF file in RGB or grey, with 8 or 16 bits."
 
 @dataclass(frozen=True)
 class Photograph:
-    """pixels: (H, W, C) uint8, uint16, or float32 [0, 1] of raw arrays; C is 1 or 3. alpha: (H, W, 1) of the same type."""
+    """pixels: (H, W, C) uint8, uint16, or float32 [0, 1] of raw arrays, whose noise may lead beyond; C is 1 or 3.
+    alpha: (H, W, 1) of the same type.
+    """
 
     pixels: Array
     alpha: Array | None = None
@@ -105,8 +108,10 @@ def _read_array(path: Path) -> Photograph:
     array = array[..., None] if array.ndim == 2 else array
     if array.dtype.kind == "f":
         array = array.astype(np.float32)
-        if not (array.min() >= 0 and array.max() <= 1):  # neither is true of NaN
-            raise UnreadableFile(f"{path}: has values that are not in [0, 1], or are no numbers", "Scale them to [0, 1].")
+        if not (np.abs(array).max() <= MOST_NOISY and 0 <= array.mean() <= 1):  # neither is true of NaN
+            raise UnreadableFile(
+                f"{path}: its values are not in [0, 1], but for some noise, or are no numbers", "Divide it by what is white."
+            )
     elif array.dtype.name not in ("uint8", "uint16"):
         raise UnreadableFile(f"{path}: its numbers are {array.dtype}", "Save uint8, uint16, or floats in [0, 1].")
     if array.shape[-1] not in (1, 2, 3, 4):
