@@ -25,14 +25,14 @@ from n2n_render.noise.table import Noise
 CROP_PX, MAGNIFIED = 160, 2
 # kind → its run below RUNS, a test photograph, the crop's upper left corner
 PHOTOGRAPHS = {
-    "gaussian": ("gaussian-l2", "kodim23", (130, 180)),
-    "poisson": ("poisson-l2", "monarch", (150, 300)),
-    "bernoulli": ("bernoulli-masked_l2", "tulips", (180, 200)),
-    "brown": ("brown-l2", "sail", (230, 200)),
-    "text": ("text-l1", "chelsea", (60, 120)),
-    "impulse": ("impulse-annealed_l0", "astronaut", (30, 150)),
+    "gaussian": ("gaussian-0-50-l2", "kodim23", (130, 180)),
+    "poisson": ("poisson-0-50-l2", "monarch", (150, 300)),
+    "bernoulli": ("bernoulli-0-0.95-masked_l2", "tulips", (180, 200)),
+    "brown": ("brown-25-l2", "sail", (230, 200)),
+    "text": ("text-0-0.5-l1", "chelsea", (60, 120)),
+    "impulse": ("impulse-0-0.95-annealed_l0", "astronaut", (30, 150)),
 }
-SLICE = "mri", "mri-data_consistency"
+SLICE = "mri", "mri-0.1-data_consistency"
 
 
 def photograph(run: Path, path: Path, corner: tuple[int, int], noise: Noise) -> list[np.ndarray]:
