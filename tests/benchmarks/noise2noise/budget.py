@@ -131,7 +131,7 @@ def draw(curves, path):
 @click.argument("pictures", type=click.Path(exists=True, path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path))
 @click.option("--captures", default=400, help="The budget.")
-@click.option("--steps", default=3000)
+@click.option("--steps", default=1200)
 @click.option("--batch", default=4)
 @click.option("--learning-rate", default=1e-3)
 @click.option("--looks", default=20)

@@ -26,7 +26,7 @@ CROP_PX, MAGNIFIED = 160, 2
 # kind → its run below RUNS, a test photograph, the crop's upper left corner
 PHOTOGRAPHS = {
     "gaussian": ("gaussian-0-50-l2", "kodim23", (130, 180)),
-    "poisson": ("poisson-0-50-l2", "monarch", (150, 300)),
+    "poisson": ("poisson-10-50-l2", "monarch", (150, 300)),
     "bernoulli": ("bernoulli-0-0.95-masked_l2", "tulips", (180, 200)),
     "brown": ("brown-25-l2", "sail", (230, 200)),
     "text": ("text-0-0.5-l1", "chelsea", (60, 120)),
