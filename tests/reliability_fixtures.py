@@ -1,5 +1,7 @@
 """How much the reliability tests try: little in CI, as much as asked by hand."""
 
+import shutil
+
 import pytest
 
 # Options of a training that takes no time. The files' own: how many steps, and how often it is validated.
@@ -36,3 +38,11 @@ def reliability_seed(request):
 @pytest.fixture
 def reliability_kills(request):
     return request.config.getoption("--reliability-kills")
+
+
+@pytest.fixture
+def place(material, tmp_path, monkeypatch):
+    """A copy of the folder that the file's own fixture `material` makes, which is the current folder."""
+    shutil.copytree(material, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

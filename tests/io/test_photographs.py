@@ -1,5 +1,6 @@
 """Photographs: what is written is what is read, in every kind of file; what is none gets one sentence."""
 
+import itertools
 import os
 import struct
 import sys
@@ -41,13 +42,16 @@ def tags(kept):
     )
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif", ".webp", ".npy"])
-@pytest.mark.parametrize("alpha", [False, True])
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+HELD = [  # what each kind of file holds exactly: type, channels, alpha, suffix
+    (kind, channels, alpha, suffix)
+    for kind, channels, alpha in itertools.product((np.uint8, np.uint16), (1, 3), (False, True))
+    for suffix in (".png", ".tif", ".webp", ".npy")
+    if kind == np.uint8 or not (suffix == ".webp" or (suffix, channels, alpha) == (".tif", 1, True))
+]
+
+
+@pytest.mark.parametrize("kind, channels, alpha, suffix", HELD)
 def test_pixels_and_alpha_come_back_exactly(tmp_path, kept, kind, channels, alpha, suffix):
-    if kind == np.uint16 and (suffix == ".webp" or (suffix, channels, alpha) == (".tif", 1, True)):
-        pytest.skip("said elsewhere")
     photograph = Photograph(noise(kind, channels), noise(kind, 1, 1) if alpha else None, kept)
     write_photograph(tmp_path / f"a{suffix}", photograph)
     read = read_photograph(tmp_path / f"a{suffix}")
@@ -60,11 +64,11 @@ def test_pixels_and_alpha_come_back_exactly(tmp_path, kept, kind, channels, alph
     assert [path.name for path in tmp_path.iterdir()] == [f"a{suffix}"]
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
-@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize(
+    "kind, suffix",
+    [*((np.uint8, suffix) for suffix in (".png", ".jpg", ".tif", ".webp")), (np.uint16, ".png"), (np.uint16, ".tif")],
+)
 def test_profile_exif_xmp_and_resolution_go_along(tmp_path, kept, kind, suffix):
-    if kind == np.uint16 and suffix in (".jpg", ".webp"):
-        pytest.skip("they have 8 bits")
     write_photograph(tmp_path / f"a{suffix}", Photograph(noise(kind, 3), None, kept))
     read = read_photograph(tmp_path / f"a{suffix}")
     assert read.kept.icc == kept.icc

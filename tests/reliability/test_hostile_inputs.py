@@ -5,7 +5,6 @@
 
 import os
 import random
-import shutil
 import struct
 from pathlib import Path
 
@@ -165,14 +164,6 @@ def material(tmp_path_factory):
         write_frame(folder / "data" / name, noisy_frame(true_frame(32, 40), seed + 10 * (kind == "r")))
     write_manifest(folder / "data", {"format": 1, "scene": {"file": "a.blend", "sha256": "0"}, "spp": 8, "seeds": 2})
     return folder
-
-
-@pytest.fixture
-def place(material, tmp_path, monkeypatch):
-    """A copy of it, which is the current folder."""
-    shutil.copytree(material, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def tree(folder: Path) -> dict:

@@ -6,7 +6,6 @@
 import io
 import json
 import random
-import shutil
 import struct
 from pathlib import Path
 
@@ -115,14 +114,6 @@ def material(tmp_path_factory):
         image_module.fromarray(picture(40 + index)).save(folder / "photos" / f"{index}.png")
     assert run("prepare", folder / "photos", "-o", folder / "set").exit_code == 0
     return folder
-
-
-@pytest.fixture
-def place(material, tmp_path, monkeypatch):
-    """A copy of it, which is the current folder."""
-    shutil.copytree(material, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def test_what_is_no_photograph_is_one_sentence_and_nothing_is_written(place, no_photograph):
