@@ -35,6 +35,8 @@ ALLOWED = {
     "train": FREE | {"frame", "io", "noise", "network", "engines", "denoise", "guides", "judge", "learn", "train"},
     "adapt": FREE | {"frame", "io", "network", "engines", "denoise", "guides", "judge", "learn", "adapt"},
     "export": FREE | {"frame", "io", "network", "engines", "ladder", "denoise", "export"},
+    "farm": FREE | {"frame", "io", "network", "engines", "denoise", "farm"},
+    "watch": FREE | {"frame", "io", "network", "engines", "denoise", "guides", "ladder", "watch"},
     "evaluate": FREE | {"frame", "io", "noise", "network", "engines", "denoise", "evaluate"},
     # verbs that put others together: it renders while it learns; it shows all of them
     "online": FREE | {"frame", "io", "network", "engines", "denoise", "guides", "judge", "learn", "sample", "online"},

@@ -73,6 +73,7 @@ def sample(
     **options: Any,
 ) -> dict[str, Any]:
     """Render noisy pairs with albedo, normal and depth from a .blend file."""
+    from ..io.ranges import parse_chunk, parse_frames
     from ..sample import SampleOptions, plan
     from ..sample import sample as run
     from . import console
@@ -80,10 +81,10 @@ def sample(
     wanted = SampleOptions(
         **options,
         dry_run=dry_run,
-        chunk=plan.parse_chunk(chunk),
+        chunk=parse_chunk(chunk),
         size=plan.parse_size(size) if size else None,
-        frames=tuple(plan.parse_frames(frames)) if frames else None,
-        reference_frames=tuple(plan.parse_frames(reference_frames)) if reference_frames else None,
+        frames=tuple(parse_frames(frames)) if frames else None,
+        reference_frames=tuple(parse_frames(reference_frames)) if reference_frames else None,
     )
     done = run(wanted, make_reporter(ctx))
     console.result(

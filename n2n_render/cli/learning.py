@@ -165,6 +165,7 @@ def adapt(
 def online(ctx: click.Context, /, frames: str, size: str | None, **options: Any) -> dict[str, Any]:
     """Render a fly-through and denoise it as it comes, with a network that learns from every frame."""
     from ..io.images import pillow
+    from ..io.ranges import parse_frames
     from ..online import OnlineOptions
     from ..online import online as run
     from ..online.curve import check_matplotlib, write_fly_through
@@ -173,7 +174,7 @@ def online(ctx: click.Context, /, frames: str, size: str | None, **options: Any)
 
     pillow()
     check_matplotlib()
-    wanted = OnlineOptions(**options, frames=tuple(plan.parse_frames(frames)), size=plan.parse_size(size) if size else None)
+    wanted = OnlineOptions(**options, frames=tuple(parse_frames(frames)), size=plan.parse_size(size) if size else None)
     done = run(wanted, make_reporter(ctx))
     curve, means = done.folder / "curve.png", done.means
     write_fly_through(done.points, curve)

@@ -104,18 +104,6 @@ def with_vectors(jobs: list[RenderJob]) -> list[RenderJob | VectorJob]:
     return planned
 
 
-def parse_frames(text: str) -> list[int]:
-    """ "1-100", "1-100x5" (each fifth), "1,7,20" and mixtures → frame numbers, sorted, each once."""
-    frames: set[int] = set()
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(-?\d+)(?:-(-?\d+)(?:x([1-9]\d*))?)?\s*", part)
-        if not match or (match[2] and int(match[2]) < int(match[1])):
-            raise N2NError(f"cannot read the frames {text!r}", "Write them like 1-100, 1-100x5 or 1,7,20.")
-        first, last, step = int(match[1]), int(match[2] or match[1]), int(match[3] or 1)
-        frames.update(range(first, last + 1, step))
-    return sorted(frames)
-
-
 def parse_size(text: str) -> tuple[int, int] | float:
     """ "960x540" → (960, 540); "50%" → 50.0, of the scene's full resolution."""
     match = re.fullmatch(r"(\d+)x(\d+)", text)
@@ -125,14 +113,6 @@ def parse_size(text: str) -> tuple[int, int] | float:
     if match and 0 < float(match[1]) <= 1000:
         return float(match[1])
     raise N2NError(f"cannot read the size {text!r}", "Write it like 960x540 or 50%.")
-
-
-def parse_chunk(text: str) -> tuple[int, int]:
-    """ "2/5" → (2, 5): the second of five parts."""
-    match = re.fullmatch(r"(\d+)/(\d+)", text)
-    if not match or not 1 <= int(match[1]) <= int(match[2]):
-        raise N2NError(f"cannot read the chunk {text!r}", "Write it like 2/5: the second of five parts.")
-    return int(match[1]), int(match[2])
 
 
 def make_jobs(

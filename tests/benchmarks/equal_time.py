@@ -28,6 +28,7 @@ from n2n_render.evaluate.scores import compare_view
 from n2n_render.evaluate.views import find_finished, find_views
 from n2n_render.io.dataset import parse_name
 from n2n_render.io.exr import read_frame
+from n2n_render.io.ranges import parse_frames
 from n2n_render.progress import Silent
 from n2n_render.sample import SampleOptions, plan, sample
 
@@ -144,9 +145,9 @@ class Trial:
 def main(scene, out, size, spp, frames, judge, reference_spp, temporal, untrained, steps, minutes, most_spp):
     if out.exists():
         raise click.UsageError(f"{out} exists: renders that are there already cannot be timed")
-    numbers = tuple(plan.parse_frames(frames)) if frames else None
+    numbers = tuple(parse_frames(frames)) if frames else None
     middle = len(numbers) // 2 if numbers else 0
-    judged = tuple(plan.parse_frames(judge)) if judge else numbers and numbers[max(0, middle - 1) : middle + 1]
+    judged = tuple(parse_frames(judge)) if judge else numbers and numbers[max(0, middle - 1) : middle + 1]
     trial, count, total = Trial(scene, out, plan.parse_size(size), numbers, judged), len(numbers or (0,)), 2 * spp
     each, seeds, how = (total, 1, f"temporal, {total}") if untrained else (spp, 2, f"adapted, {spp} + {spp}")
     rendering = trial.render("pairs", each, seeds, numbers) / count

@@ -156,7 +156,7 @@ def main():
     @click.option("--reference-spp", default=256)
     @click.option("--out", required=True, type=click.Path(resolve_path=True))
     def command(judged, size, frames, **chosen):
-        from n2n_render.sample.plan import parse_frames
+        from n2n_render.io.ranges import parse_frames
 
         numbers = list(parse_frames(frames)) if frames else None
         chosen.update(judge=judged, size=[int(side) for side in size.split("x")], frames=numbers, program=sys.executable)

@@ -33,33 +33,6 @@ def changed(**values):
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [
-        ("7", [7]),
-        ("1-5", [1, 2, 3, 4, 5]),
-        ("1-10x4", [1, 5, 9]),
-        ("1,7,20", [1, 7, 20]),
-        ("3-3", [3]),
-        ("5,1-3,2", [1, 2, 3, 5]),
-        ("-3--1", [-3, -2, -1]),
-        ("-2-1", [-2, -1, 0, 1]),
-        (" 1 , 3 ", [1, 3]),
-    ],
-)
-def test_frames_are_read_sorted_and_once(text, expected):
-    """Ranges, steps, lists and mixtures, negative numbers too."""
-    assert plan.parse_frames(text) == expected
-
-
-@pytest.mark.parametrize("text", ["", "a", "1-", "-", "5-1", "1-5x0", "1,,2", "1.5", "1-5x", "1x2", "x"])
-def test_bad_frames_are_refused_with_a_hint(text):
-    """Each mistake names the text and shows how to write it."""
-    with pytest.raises(N2NError, match="frames") as caught:
-        plan.parse_frames(text)
-    assert repr(text) in caught.value.what and "1-100x5" in caught.value.hint
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
     [("960x540", (960, 540)), ("1x1", (1, 1)), ("65536x1", (65536, 1)), ("50%", 50.0), ("12.5%", 12.5), ("1000%", 1000.0)],
 )
 def test_sizes_are_pixels_or_a_percentage(text, expected):
@@ -73,20 +46,6 @@ def test_bad_sizes_are_refused_with_a_hint(text):
     with pytest.raises(N2NError, match="size") as caught:
         plan.parse_size(text)
     assert "960x540" in caught.value.hint
-
-
-@pytest.mark.parametrize(("text", "expected"), [("1/1", (1, 1)), ("2/5", (2, 5)), ("5/5", (5, 5))])
-def test_chunks_are_a_share_of_a_count(text, expected):
-    """The first share is 1."""
-    assert plan.parse_chunk(text) == expected
-
-
-@pytest.mark.parametrize("text", ["", "0/5", "6/5", "1/0", "-1/5", "1", "1/", "a/b", "1/2/3"])
-def test_bad_chunks_are_refused_with_a_hint(text):
-    """A share outside of its count does not exist."""
-    with pytest.raises(N2NError, match="chunk") as caught:
-        plan.parse_chunk(text)
-    assert "2/5" in caught.value.hint
 
 
 def test_every_view_frame_and_seed_is_one_job():
