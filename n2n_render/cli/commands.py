@@ -60,6 +60,7 @@ for command in (train, adapt, online, prepare, evaluate):
 @click.option("--reference-frames", metavar="1,7", help="Frames (or view numbers) with references.  [default: the first]")
 @click.option("--blender", metavar="PATH", help="Blender 4.2 or newer.  [default: the bpy wheel, else blender on PATH]")
 @click.option("--chunk", default="1/1", metavar="I/N", help="Render only this machine's share.")
+@click.option("--only", metavar="5-9", help="Of --frames render only these: this machine's share of the dataset.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and an estimate of time and disk; render nothing.")
 @click.pass_context
 def sample(
@@ -69,6 +70,7 @@ def sample(
     frames: str | None,
     size: str | None,
     chunk: str,
+    only: str | None,
     reference_frames: str | None,
     **options: Any,
 ) -> dict[str, Any]:
@@ -82,6 +84,7 @@ def sample(
         **options,
         dry_run=dry_run,
         chunk=parse_chunk(chunk),
+        only=tuple(parse_frames(only)) if only else None,
         size=plan.parse_size(size) if size else None,
         frames=tuple(parse_frames(frames)) if frames else None,
         reference_frames=tuple(parse_frames(reference_frames)) if reference_frames else None,

@@ -26,7 +26,10 @@ class SampleOptions(Checked):
     reference_frames: Frames | None = None
     blender: str | None = None
     chunk: tuple[Count, Count] = (1, 1)  # this machine's part, and of how many
+    only: Frames | None = None  # of the frames those that this machine renders; the dataset is one of all
     dry_run: bool = False  # plan and time it; render nothing
 
     def contradiction(self) -> str | None:
+        if self.only is not None and not set(self.only) <= set(self.frames or ()):
+            return "only names a frame that is not among the frames"
         return f"chunk {self.chunk[0]} of {self.chunk[1]} is none" if self.chunk[0] > self.chunk[1] else None

@@ -124,14 +124,15 @@ def make_jobs(
     reference_frames: Sequence[int] | None,
     chunk: tuple[int, int] = (1, 1),
     in_parts: Sequence[str] = (),
+    only: Sequence[int] | None = None,
 ) -> list[RenderJob]:
     """All jobs of this chunk, noisy ones first. A chunk takes whole frames, so that a pair stays on one machine.
 
     `reference_frames` are frame numbers of an animation, view numbers of a still with several; None is the first.
-    in_parts: views whose noisy renders are parts of one.
+    in_parts: views whose noisy renders are parts of one. only: of the frames those that this machine renders.
     """
     places = [(view, frame) for view in views for frame in frames]
-    own = places[chunk[0] - 1 :: chunk[1]]
+    own = [place for place in places if only is None or place[1] in only][chunk[0] - 1 :: chunk[1]]
     jobs = [
         RenderJob(FrameName(view, frame, "s", seed, spp), seeds if view in in_parts else 0)
         for view, frame in own

@@ -1,6 +1,7 @@
 """A .blend file becomes a dataset folder: plan, render what is missing, keep only complete files."""
 
 import hashlib
+import json
 import os
 import shutil
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from ..io.atomic import make_folder
 from ..io.dataset import MANIFEST, FrameName, read_manifest, write_manifest
 from ..io.exr import is_readable, read_frame
 from ..io.owned import owned_folder, remove_abandoned
+from ..io.ranges import WHOLE
 from ..io.vectors import put_vectors
 from ..progress import Progress, Reporter, silent
 from ..version import __version__
@@ -99,8 +101,9 @@ def _sample(options: SampleOptions, scene: Path, folder: Path, worker: Worker, p
         options.reference_frames,
         options.chunk,
         manifest["in_parts"],
+        options.only,
     )
-    manifest = _reconcile(folder, manifest)
+    manifest = _reconcile(folder, manifest, is_share=options.only is not None or options.chunk != WHOLE)
     missing = [job for job in jobs if not is_readable(folder / job.name.filename)]
     width, height = described["size"]
     seconds = _probe_seconds(worker, missing, progress) if options.dry_run and missing else None
@@ -172,8 +175,11 @@ def _manifest(options: SampleOptions, scene: Path, described: dict[str, Any], in
     }
 
 
-def _reconcile(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
-    """The manifest to write; refuses a folder that holds renders of other settings."""
+def _reconcile(folder: Path, manifest: dict[str, Any], is_share: bool) -> dict[str, Any]:
+    """The manifest to write; refuses a folder that holds renders of other settings.
+
+    is_share: other machines work on the rest, and say the same but for their devices: one of them is enough.
+    """
     if not (folder / MANIFEST).exists():
         return manifest
     old = read_manifest(folder)
@@ -183,7 +189,8 @@ def _reconcile(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
             f"{folder} holds renders of other settings: {'; '.join(different)}",
             "Choose another output folder, or the settings of before.",
         )
-    return plan.merged(old, manifest)
+    merged = plan.merged(old, manifest)
+    return old if is_share and _is_equal({**merged, "devices": old["devices"]}, old) else merged
 
 
 def _prepare_folder(folder: Path, needed: int, manifest: dict[str, Any]) -> None:
@@ -195,9 +202,32 @@ def _prepare_folder(folder: Path, needed: int, manifest: dict[str, Any]) -> None
             "Free some space, choose another output folder, or render fewer or smaller frames.",
         )
     remove_abandoned(folder, PARTIAL)
+    _put_manifest(folder, manifest)
+
+
+def _put_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Whole or not at all. Of machines that begin together one writes it, and the others find it there."""
+    there = (folder / MANIFEST).exists()
+    if there and _is_equal(read_manifest(folder), manifest):
+        return
     with owned_folder(folder, PARTIAL) as partial:  # the manifest too leaves nothing half-written beside the renders
         write_manifest(partial, manifest)
+        if not there:
+            try:
+                os.link(partial / MANIFEST, folder / MANIFEST)
+            except FileExistsError:
+                _reconcile(folder, manifest, is_share=True)
+                return
+            except (OSError, NotImplementedError):  # a file system without links
+                pass
+            else:
+                return
         os.replace(partial / MANIFEST, folder / MANIFEST)
+
+
+def _is_equal(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """As the file has them: there tuples are lists."""
+    return bool(json.loads(json.dumps(one)) == json.loads(json.dumps(other)))
 
 
 def _render_all(worker: Worker, jobs: list[plan.RenderJob], folder: Path, blurred: bool, progress: Progress) -> None:

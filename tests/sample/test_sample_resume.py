@@ -109,6 +109,27 @@ def test_chunks_together_make_the_whole(scenes, run_sample, tmp_path):
     assert read_manifest(tmp_path / "one") == read_manifest(tmp_path / "two")
 
 
+def test_tasks_that_begin_together_make_one_dataset(scenes, sample_command, run_sample, tmp_path):
+    """Frames of one shot, a few in each process: the manifest tells of all of them, whoever came first."""
+    options = ("--scene", scenes.moving, "--spp", 1, "--frames", "1-4", "--size", "32x18", "--scene-name", "Other")
+    tasks = [
+        subprocess.Popen(sample_command(*options, "--only", only, "--out", tmp_path / "two"), stderr=subprocess.PIPE, text=True)
+        for only in ("1,3", "2,4")
+    ]
+    for task in tasks:
+        said = task.communicate(timeout=300)[1]
+        assert task.returncode == 0, said
+    run_sample(scenes.moving, 1, tmp_path / "one", frames=(1, 2, 3, 4), size=(32, 18), scene_name="Other")
+    one, two = ([path.name for path in renders(tmp_path / name)] for name in ("one", "two"))
+    assert one == two and len(one) == 8 and not leftovers(tmp_path / "two")
+    assert read_manifest(tmp_path / "one") == read_manifest(tmp_path / "two")
+
+
+def test_a_share_of_frames_that_are_not_there_is_refused(scenes, run_sample, tmp_path):
+    with pytest.raises(N2NError, match="only names a frame"):
+        run_sample(scenes.moving, 1, tmp_path / "set", frames=(1, 2), only=(3,))
+
+
 def test_a_dry_run_writes_nothing(scenes, sample_command, tmp_path):
     """It prints how many files, minutes and MiB it would take."""
     done = subprocess.run(
