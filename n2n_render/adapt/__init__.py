@@ -6,10 +6,10 @@ from ..lazy import names_from
 from .options import AdaptOptions
 
 if TYPE_CHECKING:
-    from .adaptation import Adapted as Adapted
-    from .adaptation import Pictures as Pictures
     from .adaptation import adapt as adapt
+    from .results import Adapted as Adapted
+    from .results import Pictures as Pictures
 
 __all__ = ["AdaptOptions", "Adapted", "Pictures", "adapt"]
 
-__getattr__ = names_from(__name__, {"Adapted": "adaptation", "Pictures": "adaptation", "adapt": "adaptation"})
+__getattr__ = names_from(__name__, {"Adapted": "results", "Pictures": "results", "adapt": "adaptation"})

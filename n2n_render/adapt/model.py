@@ -105,11 +105,17 @@ def earlier_model(path: Path, key: str) -> Kept | None:
     """What an earlier run with the same frames and settings learned. Another one's is not overwritten silently."""
     if not path.exists():
         return None
-    checkpoint = read_checkpoint(path)
-    if checkpoint.provenance.key == key:
-        checkpoint.provenance.require(TOLD, f"{path}: provenance", "Delete it and adapt again.")
-        return Kept(checkpoint, path, False)
+    kept = trained_model(path)
+    if kept.checkpoint.provenance.key == key:
+        return kept
     raise N2NError(f"{path} was adapted to other frames or with other settings", "Pass another folder with -o, or delete it.")
+
+
+def trained_model(path: Path) -> Kept:
+    """What a training that was finished left, whatever it was of."""
+    checkpoint = read_checkpoint(path)
+    checkpoint.provenance.require(TOLD, f"{path}: provenance", "Delete it and adapt again.")
+    return Kept(checkpoint, path, False)
 
 
 def learn(

@@ -1,12 +1,16 @@
 """What `adapt` is asked."""
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated, Any
 
 from ..config import (
     Batch,
     Count,
     Crop,
     Engine,
+    Frames,
     Kept,
     Orientations,
     Positive,
@@ -16,11 +20,19 @@ from ..config import (
     Shots,
     Steps,
     Threads,
+    to_dict,
     wrong_shots,
 )
 from ..denoise.options import PAINTED_AVERAGE
+from ..io.ranges import WHOLE
 from ..io.sources import RECOGNISED, SourceOptions
-from ..schema import Checked
+from ..schema import Checked, OneOf, from_dict
+
+Stage = Annotated[str, OneOf(("all", "train", "paint", "merge"))]
+# What is no setting: nobody else's business.
+PLACES = ("inputs", "output", "pairs", "learn_from", "sources", "stage", "frames", "chunk", "shared")
+# Of the settings those that leave the weights the same.
+HOW_TO_PAINT = ("average", "fast", "keep_noisy", "engine", "precision", "threads", "device")
 
 
 @dataclass(frozen=True)
@@ -30,6 +42,10 @@ class AdaptOptions(Checked):
     inputs: tuple[str, ...]  # datasets of `sample`, or files, folders and patterns of frames
     output: str  # folder of the denoised frames, error maps, report and model
     pairs: tuple[str, ...] = ()  # the same frames with other seeds; datasets hold them already
+    stage: Stage = "all"  # "train" only, "paint" by a model that is there, or "merge" what was painted: for many machines
+    frames: Frames | None = None  # of the inputs those that are painted; None: all
+    chunk: tuple[Count, Count] = WHOLE  # of these this machine's share, and of how many
+    shared: bool = False  # other processes paint the same frames: each takes the next that nobody has taken
     learn_from: tuple[str, ...] = ()  # datasets of `sample`, of other views of the shot: trained on, not denoised
     init: str = "oidn-large"  # model to start from: built-in, checkpoint, run, .tza file; "nothing"
     minutes: Positive | None = None  # of training; None: 20 on a CPU, 5 on a GPU
@@ -60,4 +76,29 @@ class AdaptOptions(Checked):
             return "steps and minutes both say when to stop"
         if self.learn_from and self.temporal:
             return "learn_from is for stills: there are no frames before and after other views"
+        if self.stage != "paint" and (self.frames is not None or self.chunk != WHOLE or self.shared):
+            return "frames, chunk and shared are for painting alone"
+        if self.chunk[0] > self.chunk[1]:
+            return f"chunk {self.chunk[0]} of {self.chunk[1]} is none"
         return wrong_shots(self)
+
+    def settings(self) -> dict[str, Any]:
+        """As the model and the report tell them; the names of channels only where there are any."""
+        settings = {name: value for name, value in to_dict(self).items() if name not in PLACES}
+        return {**settings, "channels": self.sources.channels} if self.sources.channels else settings
+
+    def of_training(self) -> list[str]:
+        """Names of those that concern the training and are not as they are by themselves."""
+        return [
+            field.name
+            for field in dataclasses.fields(self)
+            if field.name not in (*PLACES, *HOW_TO_PAINT) and getattr(self, field.name) != field.default
+        ]
+
+    def trained_with(self, settings: Mapping[str, Any], where: str) -> "AdaptOptions":
+        """To paint as a training with these settings is painted; where: the file that they are from."""
+        training = {name: value for name, value in settings.items() if name not in (*PLACES, *HOW_TO_PAINT)}
+        channels = training.pop("channels", None)
+        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        sources = dataclasses.replace(self.sources, channels=channels)
+        return from_dict(AdaptOptions, {**own, **training, "sources": sources}, where, "Train again with this version.")

@@ -1,8 +1,8 @@
 """What a run of `adapt` is about: the frames of a shot, what there is to denoise in them, and those to train on."""
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ class Shot:
         chosen: The numbers of those to train on.
         layer: The only view layer.
         sources: Where the channels lie that are not where they are recognised.
-        engine: Of all denoisers.
+        engine: Of the denoisers while it is trained on.
     """
 
     groups: list[Group]
@@ -77,7 +77,7 @@ class Shot:
 
     @classmethod
     def open(cls, groups: list[Group], start: ShotStart, selection: Selection, engine: EngineOptions) -> "Shot":
-        """Reads the headers of all files. Raises N2NError for what cannot be adapted to."""
+        """To train on and to denoise: reads the headers of all files. Raises N2NError for what cannot be adapted to."""
         subjects, failed = find_all_subjects(groups, selection.layer, start.features, selection.sources)
         windows = find_windows(groups, selection.temporal, list(selection.shots)) if selection.temporal else None
         teaching = [index for index, layers in enumerate(subjects) if layers and not are_parts(groups[index])]
@@ -90,14 +90,31 @@ class Shot:
         chosen = spaced(teaching, selection.train_frames)
         return cls(groups, start, subjects, failed, windows, teaching, chosen, selection.layer, selection.sources, engine)
 
-    def guides(self) -> tuple[Prefilter | None, Accumulator | None]:
+    @classmethod
+    def open_share(
+        cls, groups: list[Group], start: ShotStart, selection: Selection, engine: EngineOptions, wanted: Sequence[int]
+    ) -> "Shot":
+        """To denoise the frames `wanted` alone: reads the headers of their files."""
+        chosen, failed = find_all_subjects([groups[i] for i in wanted], selection.layer, start.features, selection.sources)
+        subjects: list[list[Subject]] = [[] for _ in groups]
+        for index, layers in zip(wanted, chosen, strict=True):
+            subjects[index] = [replace(subject, index=index) for subject in layers]
+        windows = find_windows(groups, selection.temporal, list(selection.shots)) if selection.temporal else None
+        return cls(groups, start, subjects, failed, windows, [], [], selection.layer, selection.sources, engine)
+
+    def files_of(self, index: int) -> list[Path]:
+        """The files that the picture of a frame depends on."""
+        window = self.windows[index] if self.windows else [index]
+        return self.sources.all_files(path for there in window if there is not None for path in self.groups[there])
+
+    def guides(self, engine: EngineOptions) -> tuple[Prefilter | None, Accumulator | None]:
         """What cleans albedo and normal, and what takes in the frames beside one; they hold much memory."""
         model = self.start.model
-        prefilter = Prefilter.open(model, self.engine) if model.clean_guides else None
+        prefilter = Prefilter.open(model, engine) if model.clean_guides else None
         if self.windows is None:
             return prefilter, None
         accumulator = Accumulator.open(
-            self.start.features, self.groups, self.windows, self.layer, prefilter, self.engine, sources=self.sources
+            self.start.features, self.groups, self.windows, self.layer, prefilter, engine, sources=self.sources
         )
         return prefilter, accumulator
 
@@ -167,7 +184,7 @@ class Shot:
     def _loader(self, cache: Path) -> Callable[[Subject, OnFraction], ShotFrame | None]:
         """What turns a Subject into a ShotFrame, and tells how much of that is done."""
         prefilter: Cleaner | None
-        prefilter, accumulator = self.guides()
+        prefilter, accumulator = self.guides(self.engine)
         estimate = initial_estimate_maker(self.start.checkpoint, self.engine)
         loader = FrameLoader(cache, self.start.features, estimate, prefilter, self.sources)
         made_by = (

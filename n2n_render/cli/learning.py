@@ -1,11 +1,25 @@
 """The commands that learn from the very frames: adapt, online. Like commands.py: no logic here."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import N2NError
-from .options import Command, check_shots, engine_options, folder_name, make_reporter, source_options, temporal_options
+from .options import (
+    Command,
+    check_shots,
+    engine_options,
+    folder_name,
+    make_reporter,
+    parse_share,
+    pick_stage,
+    share_options,
+    source_options,
+    temporal_options,
+)
+
+if TYPE_CHECKING:
+    from ..adapt import Adapted
 
 
 @click.command(cls=Command)
@@ -55,6 +69,10 @@ from .options import Command, check_shots, engine_options, folder_name, make_rep
 @click.option("--layer", metavar="NAME", help="Only this view layer (LAYER.VIEW: one view).  [default: all with the passes]")
 @click.option("--keep-noisy", is_flag=True, help="Add the noisy picture as the pass <layer>.Noisy.")
 @source_options
+@click.option("--train-only", is_flag=True, help="Train and keep the model; paint no frame: other machines do.")
+@click.option("--paint", is_flag=True, help="Paint frames by the model that --train-only left in FOLDER.")
+@click.option("--merge", is_flag=True, help="Check that every frame is painted, and write report.json.")
+@share_options("With --paint: ")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads for training.")
 @click.option("--seed", type=click.IntRange(0), default=1, help="Same seed, frames and --steps: same weights.")
 @click.option("--fast", is_flag=True, help="Paint with 4 passes a frame instead of 10: no Error pass, a little worse.")
@@ -67,6 +85,11 @@ def adapt(
     pair: tuple[str, ...],
     out: str,
     shots: str | None,
+    frames: str | None,
+    chunk: str,
+    train_only: bool,
+    paint: bool,
+    merge: bool,
     **options: Any,
 ) -> dict[str, Any]:
     """Train on the very frames that are to be denoised, then denoise them: from two noisy renders of each to a clean one."""
@@ -74,41 +97,78 @@ def adapt(
     from ..adapt import adapt as run
     from ..io.images import pillow, write_error_map, write_strip
     from ..io.sequence import parse_shots
-    from . import console
 
     if options["steps"] and options["minutes"]:
         raise N2NError("--steps and --minutes both say when to stop", "Pass one of them.")
     check_shots(options["temporal"], shots)
     pillow()
-    wanted = AdaptOptions(inputs, out, pair, **options, shots=tuple(parse_shots(shots)))
+    stage = pick_stage(train=train_only, paint=paint, merge=merge)
+    share = parse_share(frames, chunk)
+    wanted = AdaptOptions(inputs, out, pair, **options, **share, stage=stage, shots=tuple(parse_shots(shots)))
     pictures = Pictures(
         lambda path, error: write_error_map(path.with_suffix(".error.png"), error),
         lambda path, images, exposure: write_strip(path, images),
     )
     done = run(wanted, make_reporter(ctx), pictures)
+    _tell_learned(done, options["init"])
+    (_tell_model if stage == "train" else _tell_frames)(done, stage)
+    return _made(done)
+
+
+def _tell_learned(done: "Adapted", init: str) -> None:
+    from . import console
+
     learned = done.learned
-    if learned and learned.now:
-        if not learned.anything:
-            console.result("training made nothing better on the held-out tiles: the pictures and the model are the start's")
-        else:
-            way = f": {learned.blend_weight:.0%} of the way from the start to it is best for the shot"
-            console.result(
-                f"best on held-out tiles after {learned.steps} steps, {learned.gain_db:+.1f} dB"
-                + (way if options["init"] != "nothing" else "")
-            )
-    made = {"folder": out, "outputs": [frame.output for frame in done.frames], "frames": len(done.frames), "model": done.model}
-    worst = done.worst
+    if not learned or not learned.now:
+        return
+    if not learned.anything:
+        console.result("training made nothing better on the held-out tiles: the pictures and the model are the start's")
+        return
+    way = f": {learned.blend_weight:.0%} of the way from the start to it is best for the shot" if init != "nothing" else ""
+    console.result(f"best on held-out tiles after {learned.steps} steps, {learned.gain_db:+.1f} dB{way}")
+
+
+def _tell_model(done: "Adapted", stage: str) -> None:
+    from . import console
+
+    if done.model:
+        console.result(f"model: {done.model}")
+    else:
+        console.result("no frame holds any noise, so that nothing was learned: painting leaves them as they are")
+    console.say(f"next, on any machine: the same inputs and -o {done.folder} with --paint, and at the end with --merge")
+
+
+def _tell_frames(done: "Adapted", stage: str) -> None:
+    from . import console
+
+    count, worst = len(done.frames), done.worst
+    wrote = f"all {count} frame(s) are in {done.folder}" if stage == "merge" else f"wrote {count} frame(s) to {done.folder}"
+    if done.learned is None:
+        console.result(f"{wrote}; none holds any noise, so they are as they were")
+        return
+    numbers = "" if stage == "paint" else ", numbers in report.json"
+    expected = ", fast: nothing is known of their error"
+    if worst:
+        expected = (
+            f", expected PSNR on T {done.expected_psnr_db:.1f} dB in the mean, least {worst.psnr_db:.1f} dB in "
+            f"{worst.output.name}; error maps beside them{numbers}"
+        )
+    console.result(wrote + (expected if count else ""))
+    if stage == "all":
+        console.result(f"model for other frames of this shot: {done.model}")
+
+
+def _made(done: "Adapted") -> dict[str, Any]:
+    """What programs are told."""
+    learned, worst = done.learned, done.worst
+    made = {
+        "folder": done.folder,
+        "outputs": [frame.output for frame in done.frames],
+        "frames": len(done.frames),
+        "model": done.model,
+    }
     if learned is None:
-        console.result(f"wrote {len(done.frames)} frame(s) to {out}; none holds any noise, so they are as they were")
         return {**made, "learned": False}
-    expected = (
-        f", expected PSNR on T {done.expected_psnr_db:.1f} dB in the mean, least {worst.psnr_db:.1f} dB in "
-        f"{worst.output.name}; error maps beside them, numbers in report.json"
-        if worst
-        else ", fast: nothing is known of their error"
-    )
-    console.result(f"wrote {len(done.frames)} frame(s) to {out}{expected}")
-    console.result(f"model for other frames of this shot: {done.model}")
     return {
         **made,
         "expected_psnr_db": done.expected_psnr_db,

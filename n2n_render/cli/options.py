@@ -165,6 +165,40 @@ def temporal_options(command: Function) -> Function:
     return command
 
 
+def share_options(when: str = "") -> Callable[[Function], Function]:
+    """Which frames are for this machine: `frames`, `chunk` and `shared`, for `parse_share`.
+
+    Args:
+        when: The help's first words.
+    """
+
+    def decorate(command: Function) -> Function:
+        for option in (
+            click.option("--shared", is_flag=True, help=f"{when}other processes do the same; each takes the next frame."),
+            click.option("--chunk", default="1/1", metavar="I/N", help=f"{when}only this machine's share."),
+            click.option("--frames", metavar="1-100", help=f"{when}only these; their neighbours are read all the same."),
+        ):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def parse_share(frames: str | None, chunk: str) -> dict[str, Any]:
+    """The texts of `share_options` → fields of a verb's options."""
+    from ..io.ranges import parse_chunk, parse_frames
+
+    return {"frames": tuple(parse_frames(frames)) if frames else None, "chunk": parse_chunk(chunk)}
+
+
+def pick_stage(**flags: bool) -> str:
+    """The stage whose flag is set, of those that exclude each other; "all" without any."""
+    chosen = [name for name, is_set in flags.items() if is_set]
+    if len(chosen) > 1:
+        raise N2NError(f"{' and '.join(chosen)} are different stages of the work", "Pass one of them, one after the other.")
+    return chosen[0] if chosen else "all"
+
+
 def check_shots(temporal: int, shots: str | None) -> None:
     if shots and not temporal:
         raise N2NError("--shots is for --temporal, which was not given", "Pass --temporal 2 too, or leave --shots out.")

@@ -70,15 +70,6 @@ class Artist:
     sources: Sources
     on_error: Callable[[Path, Array], None] = lambda path, error: None
 
-    def looks_at(self, subjects: Sequence[Subject]) -> list[Path]:
-        """The files that the picture depends on."""
-        all_files = self.sources.all_files
-        if not self.accumulator:
-            return all_files(subjects[0].paths) if subjects else []
-        neighbors = self.accumulator.neighbors
-        places = {there for subject in subjects for there in neighbors.windows[subject.index] if there is not None}
-        return [path for there in sorted(places) for path in all_files(neighbors.groups[there])]
-
     def denoise(self, subjects: Sequence[Subject], output: Path, on_fraction: OnFraction) -> FrameResult:
         """All view layers of one frame."""
         image = ExrImage.open(subjects[0].paths[0], sources=self.sources)

@@ -1,0 +1,187 @@
+"""Adapting on many machines: one trains, others paint their shares, and what they make is what one machine makes."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+from adapt_fixtures import adapted, assert_refused, report, times
+from test_temporal import file_of, noisy, run, truth, write_shot
+
+from n2n_render.io.exr import write_frame
+from n2n_render.network.checkpoint import read_checkpoint
+
+FRAMES = range(1, 6)
+NAMES = [f"v000_f000{frame}.exr" for frame in FRAMES]
+QUICK = ("--device", "cpu", "--engine", "torch", "--average", "1")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """(folder of the shot, folder that was adapted to it at once)."""
+    folder = tmp_path_factory.mktemp("whole")
+    adapted(write_shot(folder / "shot", FRAMES), folder / "out", "oidn-small", "--temporal", "1", steps=4)
+    return folder / "shot", folder / "out"
+
+
+@pytest.fixture(scope="module")
+def trained(whole, tmp_path_factory):
+    """A folder that only the model was made in."""
+    out = tmp_path_factory.mktemp("trained") / "out"
+    result = adapted(whole[0], out, "oidn-small", "--temporal", "1", "--train-only", steps=4)
+    assert "model:" in result.stdout and "wrote" not in result.stdout
+    return out
+
+
+@pytest.fixture
+def out(trained, tmp_path):
+    return shutil.copytree(trained, tmp_path / "out")
+
+
+def paint(shot, out, *more):
+    return run("adapt", shot, "-o", out, "--paint", *QUICK, *more)
+
+
+def painted(*arguments):
+    result = paint(*arguments)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def assert_equal(out, other, names=NAMES):
+    for name in names:
+        assert (out / name).read_bytes() == (other / name).read_bytes(), name
+        picture = name.replace(".exr", ".error.png")
+        assert (out / picture).read_bytes() == (other / picture).read_bytes(), picture
+
+
+def merge(shot, out):
+    return run("adapt", shot, "-o", out, "--merge")
+
+
+def test_the_training_alone_makes_the_same_model_and_no_frame(whole, trained):
+    ours, theirs = (read_checkpoint(out / "adapted.pt") for out in (trained, whole[1]))
+    assert all((ours.weights[name] == value).all() for name, value in theirs.weights.items())
+    assert {path.name for path in trained.iterdir()} == {"adapted.pt", "report.json", "preview.png"}
+    assert report(trained)["frames"] == []
+
+
+@pytest.mark.parametrize("shares", [["--chunk 1/2", "--chunk 2/2"], ["--frames 4-5", "--frames 1,3", "--frames 2"]])
+def test_shares_together_are_the_whole_bit_for_bit(whole, out, shares):
+    shot, at_once = whole
+    for share in shares:
+        painted(shot, out, *share.split())
+    assert len(list((out / ".report").iterdir())) == 5 and report(out)["frames"] == []
+    result = merge(shot, out)
+    assert result.exit_code == 0 and "all 5 frame(s)" in result.stdout, result.output
+    assert_equal(out, at_once)
+    assert report(out)["frames"] == report(at_once)["frames"] and report(out)["config"] == report(at_once)["config"]
+    assert {path.name for path in out.iterdir()} == {path.name for path in at_once.iterdir()}
+
+
+def test_what_is_painted_is_not_painted_again(whole, out):
+    painted(whole[0], out, "--frames", "1-3")
+    before = times(out)
+    again = painted(whole[0], out)
+    assert {name: time for name, time in times(out).items() if name in before} == before
+    assert "wrote 5 frame(s)" in again.stdout
+    (out / ".report" / f"{NAMES[1]}.json").write_text("{")  # torn
+    assert "denoised again" in painted(whole[0], out).output and times(out)[NAMES[1]] > before[NAMES[1]]
+
+
+def test_a_whole_run_goes_on_with_what_shares_have_painted(whole, out):
+    painted(whole[0], out, "--frames", "2-4")
+    before = times(out)
+    result = adapted(whole[0], out, "oidn-small", "--temporal", "1", steps=4)
+    assert "training on" not in result.output
+    assert {name: time for name, time in times(out).items() if name in before} == before
+    assert [frame["file"] for frame in report(out)["frames"]] == NAMES and not (out / ".report").exists()
+
+
+def test_a_machine_that_has_the_storage_elsewhere_paints_the_same(whole, out, tmp_path):
+    elsewhere = shutil.copytree(whole[0].parent, tmp_path / "mounted elsewhere")
+    painted(elsewhere / "shot", out, "--frames", "1-2")
+    painted(whole[0], out, "--frames", "3-5")
+    assert merge(elsewhere / "shot", out).exit_code == 0
+    assert_equal(out, whole[1])
+
+
+def test_what_is_missing_is_named_and_nothing_is_merged(whole, out):
+    painted(whole[0], out, "--frames", "1,3,5")
+    result = merge(whole[0], out)
+    assert_refused(result, f"2 of 5 frames are missing, or were painted from other renders or with other settings: {NAMES[1]}")
+    assert len(list((out / ".report").iterdir())) == 3 and report(out)["frames"] == []
+
+
+def test_a_frame_that_was_rendered_again_is_missing_until_it_is_painted(whole, out, tmp_path):
+    shot = shutil.copytree(whole[0], tmp_path / "shot")
+    painted(shot, out)
+    assert merge(shot, out).exit_code == 0
+    write_frame(shot / file_of(5, 2), noisy(5, 99))
+    assert_refused(
+        merge(shot, out), f"2 of 5 frames are missing, or were painted from other renders or with other settings: {NAMES[3]}"
+    )
+    before = times(out)
+    painted(shot, out)
+    assert [name for name, time in times(out).items() if time != before[name]] == NAMES[3:]  # its neighbour too
+    assert merge(shot, out).exit_code == 0
+
+
+def test_without_a_model_nothing_is_painted(whole, tmp_path):
+    assert_refused(paint(whole[0], tmp_path / "out"), "no such file, so there is nothing to paint with")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("options", [("--temporal", "1"), ("--steps", "4"), ("--init", "oidn"), ("--train-frames", "3")])
+def test_options_of_the_training_are_refused_where_it_is_done(whole, out, options):
+    assert_refused(paint(whole[0], out, *options), f"{options[0][2:]} is for the training")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--paint", "--merge"), "paint and merge are different stages"),
+        (("--chunk", "1/2"), "frames, chunk and shared are for painting alone"),
+        (("--merge", "--frames", "1"), "frames, chunk and shared are for painting alone"),
+        (("--paint", "--frames", "5-7"), "frame 6-7 is not among the inputs"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(whole, out, options, says):
+    assert_refused(run("adapt", whole[0], "-o", out, *options), says)
+
+
+def test_more_shares_than_frames_leave_some_empty(whole, out):
+    assert "holds no frame" in painted(whole[0], out, "--chunk", "1/9").output
+    assert not list(out.glob("*.exr"))
+
+
+def test_several_devices_share_the_frames(whole, out):
+    painted(whole[0], out, "--device", "cpu,cpu")
+    assert_equal(out, whole[1])
+
+
+def test_processes_that_share_a_folder_paint_every_frame_once(whole, out):
+    """One of them is killed: the others do its frames."""
+    command = [sys.executable, "-m", "n2n_render", "adapt", whole[0], "-o", out, "--paint", "--shared", *QUICK]
+    workers = [subprocess.Popen([*map(str, command)], stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    workers[0].kill()
+    said = [worker.communicate(timeout=300)[1] for worker in workers]
+    assert [worker.returncode for worker in workers[1:]] == [0, 0], said
+    assert merge(whole[0], out).exit_code == 0
+    assert_equal(out, whole[1])
+    assert {path.name for path in out.iterdir()} == {path.name for path in whole[1].iterdir()}
+
+
+def test_frames_without_noise_need_no_model(tmp_path):
+    shot = tmp_path / "shot"
+    write_shot(shot, FRAMES)
+    for frame in FRAMES:
+        black = truth(frame).map(lambda name, image: image * 0)
+        for seed in (1, 2):
+            write_frame(shot / file_of(frame, seed), black)
+    out = tmp_path / "out"
+    assert "nothing was learned" in adapted(shot, out, "oidn-small", "--train-only").stdout
+    assert not (out / "adapted.pt").exists()
+    for number in (1, 2):
+        painted(shot, out, "--chunk", f"{number}/2")
+    assert merge(shot, out).exit_code == 0 and len(report(out)["frames"]) == 5
