@@ -9,7 +9,7 @@ import torch
 from conftest import noisy_frame, true_frame
 
 from n2n_render.denoise import Denoiser, PictureOptions
-from n2n_render.denoise.files import denoise_files
+from n2n_render.denoise.files import denoise_files, raise_failures
 from n2n_render.engines.options import EngineOptions
 from n2n_render.errors import N2NError
 from n2n_render.frame.orient import ORIENTATIONS, move, turn
@@ -184,9 +184,9 @@ def test_the_same_noise_twice_and_other_sizes_are_no_pair(tmp_path):
     for name, size in (("a", 40), ("same", 40), ("other", 44)):
         write_frame(tmp_path / f"{name}.exr", noisy_frame(true_frame(40, size), 1))
     with pytest.raises(N2NError, match="same noise"):
-        denoise_files(denoiser(), [[tmp_path / "a.exr", tmp_path / "same.exr"]], [tmp_path / "out.exr"])
+        raise_failures(denoise_files(denoiser(), [[tmp_path / "a.exr", tmp_path / "same.exr"]], [tmp_path / "out.exr"]), 1)
     with pytest.raises(N2NError, match="44×40"):
-        denoise_files(denoiser(), [[tmp_path / "a.exr", tmp_path / "other.exr"]], [tmp_path / "out.exr"])
+        raise_failures(denoise_files(denoiser(), [[tmp_path / "a.exr", tmp_path / "other.exr"]], [tmp_path / "out.exr"]), 1)
     with pytest.raises(N2NError, match="2 file"):
         match_pairs([tmp_path / "a.exr"], [[tmp_path / "a.exr", tmp_path / "other.exr"]])
     assert not (tmp_path / "out.exr").exists()
@@ -209,7 +209,7 @@ def test_a_file_without_passes_is_refused_with_the_remedy(tmp_path):
     pixels = {f"ViewLayer.Combined.{channel}": np.ones((8, 8), np.float32) for channel in "RGBA"}
     OpenEXR.File({}, pixels).write(str(tmp_path / "a.exr"))
     with pytest.raises(N2NError, match="Denoising Albedo") as error:
-        denoise_files(denoiser(), [[tmp_path / "a.exr"]], [tmp_path / "out.exr"])
+        raise_failures(denoise_files(denoiser(), [[tmp_path / "a.exr"]], [tmp_path / "out.exr"]), 1)
     assert "without the feature" in error.value.hint
 
 

@@ -9,7 +9,15 @@ from ..version import __version__
 from .ending import Commands
 from .evaluating import evaluate
 from .learning import adapt, online
-from .options import engine_options, folder_name, make_reporter, precision_word, source_options
+from .options import (
+    engine_options,
+    folder_name,
+    make_reporter,
+    parse_share,
+    precision_word,
+    share_options,
+    source_options,
+)
 from .preparing import prepare
 from .training import train
 
@@ -133,6 +141,8 @@ def sample(
 @click.option(
     "--prefilter/--no-prefilter", default=None, help="Clean albedo and normal first.  [default: if the model wants them clean]"
 )
+@share_options()
+@click.option("--skip-existing", is_flag=True, help="Outputs that are newer than all that they are made of stay.")
 @click.option("--layer", metavar="NAME", help="Only this view layer (LAYER.VIEW: one view).  [default: all with the passes]")
 @click.option("--keep-noisy", is_flag=True, help="Add the noisy picture as the pass <layer>.Noisy.")
 @click.option("--strength", type=click.FloatRange(0, 1), default=1.0, help="0: noisy, 1: denoised.")
@@ -155,6 +165,8 @@ def denoise(
     keep_noisy: bool,
     strength: float,
     shots: str | None,
+    frames: str | None,
+    chunk: str,
     sources: Any,
     engine: str,
     device: str,
@@ -173,6 +185,7 @@ def denoise(
 
     options = DenoiseOptions(
         **others,
+        **parse_share(frames, chunk),
         pairs=pair,
         shots=tuple(parse_shots(shots)),
         picture=PictureOptions(keep_noisy, strength),
@@ -183,8 +196,10 @@ def denoise(
     count = len(done.outputs)
     known = [psnr for psnr in done.expected_psnr_db if psnr is not None]
     expected = f", expected PSNR on T {sum(known) / len(known):.1f} dB{' in the mean' * (count > 1)}" if known else ""
-    console.result((f"wrote {done.outputs[0]}" if count == 1 else f"wrote {count} files to {options.output}") + expected)
+    kept = f", {done.kept} were there already" if done.kept else ""
+    console.result((f"wrote {done.outputs[0]}" if count == 1 else f"wrote {count} files to {options.output}") + expected + kept)
     told = {"outputs": list(done.outputs), "engine": done.engine, "prefiltered": done.prefiltered, "models": list(done.models)}
+    told |= {"kept": done.kept} if done.kept else {}
     return {**told, "expected_psnr_db": list(done.expected_psnr_db)} if known else told
 
 

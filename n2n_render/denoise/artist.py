@@ -23,7 +23,7 @@ from ..network.provenance import Provenance
 from ..progress import OnFraction, part
 from .adapted import is_trained_on
 from .alpha import AlphaDenoiser
-from .files import Failures, OnFrame, raise_failures
+from .files import Failures, OnFrame
 from .layers import put_layer
 from .options import PictureOptions
 from .picture import Painter, finished_picture
@@ -118,25 +118,22 @@ def paint_files(
     *,
     layer: str | None = None,
     on_frame: OnFrame = lambda index, fraction: None,
-) -> list[FrameResult]:
+    on_result: Callable[[int, FrameResult], None] = lambda index, result: None,
+    chosen: Sequence[int] | None = None,
+) -> Failures:
     """Denoises frame files one after the other; as `denoise_files`, but with two or more seeds of each frame, which judge each
-    other.
-
-    Raises:
-        N2NError: At the end, with the names of the frames that could not be done.
+    other. on_result: Is given a frame's index, and what is known of it.
     """
-    results: list[FrameResult] = []
     failed: Failures = []
     features = artist.painter.features if artist.painter else ()
-    for index, (group, output) in enumerate(zip(groups, outputs, strict=True)):
+    for index in range(len(groups)) if chosen is None else chosen:
         try:
-            subjects = find_subjects(index, tuple(group), layer, features, artist.sources)
-            results.append(artist.denoise(subjects, output, partial(on_frame, index)))
+            subjects = find_subjects(index, tuple(groups[index]), layer, features, artist.sources)
+            on_result(index, artist.denoise(subjects, outputs[index], partial(on_frame, index)))
         except N2NError as error:
-            failed.append((group[0], error))
+            failed.append((groups[index][0], error))
         on_frame(index, 1.0)
-    raise_failures(failed, len(groups))
-    return results
+    return failed
 
 
 def _in_file_name(layer: str) -> str:

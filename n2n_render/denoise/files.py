@@ -31,7 +31,8 @@ def denoise_files(
     sources: Sources = DETECT,
     accumulator: Accumulator | None = None,
     on_frame: OnFrame = lambda index, fraction: None,
-) -> None:
+    chosen: Sequence[int] | None = None,
+) -> Failures:
     """Denoises frame files one after the other, reading the next and writing the last one meanwhile.
 
     A frame that cannot be read does not keep the others from being done. What is finished stays.
@@ -41,10 +42,12 @@ def denoise_files(
         layer: The only view layer to denoise; None: all that have what the model needs.
         sources: Where the channels lie that are not where they are recognised.
         accumulator: What takes the samples of neighbouring frames in.
+        chosen: Indices of the frames to denoise; None: all.
 
-    Raises:
-        N2NError: At the end, with the names of the frames that could not be done.
+    Returns:
+        The frames that could not be done; for `raise_failures`.
     """
+    chosen = range(len(groups)) if chosen is None else chosen
     held = accumulator.neighbors.frames_held if accumulator else 1  # so many frames are in memory besides
     large_pixels = LARGE_FRAME_PIXELS // held
     failed: Failures = []
@@ -52,7 +55,8 @@ def denoise_files(
         writer = _Writer(pool, failed)
         features = denoiser.features
         renders: Renders | N2NError | None
-        for index, renders in enumerate(read_ahead(groups, layer, features, large_pixels, sources)):
+        ahead = read_ahead([groups[index] for index in chosen], layer, features, large_pixels, sources)
+        for index, renders in zip(chosen, ahead, strict=True):
             try:
                 if isinstance(renders, N2NError):
                     raise renders
@@ -60,8 +64,6 @@ def denoise_files(
                 _denoise_frame(denoiser, renders, options, accumulator, index, on_frame)
                 image = renders.image
             except N2NError as error:
-                if len(groups) == 1:
-                    raise
                 failed.append((groups[index][0], error))
                 on_frame(index, 1.0)
                 continue
@@ -72,7 +74,7 @@ def denoise_files(
                 writer.wait()
             del image
         writer.wait()
-    raise_failures(failed, len(groups))
+    return failed
 
 
 def _denoise_frame(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..errors import N2NError
 from ..io.photographs import KINDS, read_photograph, write_photograph
+from ..io.ranges import WHOLE
 from ..io.sources import RECOGNISED
 from ..network.checkpoint import Checkpoint
 from ..progress import OnFraction, Progress
@@ -109,6 +110,10 @@ def _refuse_options(checkpoint: Checkpoint, options: DenoiseOptions) -> None:
         "--shots": bool(options.shots),
         "--prefilter": bool(options.prefilter),
         "--fast": options.fast,
+        "--frames": options.frames is not None,
+        "--chunk": options.chunk != WHOLE,
+        "--skip-existing": options.skip_existing,
+        "--shared": options.shared,
         "--keep-noisy": options.picture.keep_noisy,
         "--channels and files of guides": options.sources != RECOGNISED,
         "--strength": checkpoint.is_of_slices and options.picture.strength != 1,

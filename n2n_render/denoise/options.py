@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from ..config import Fraction, Orientations, Reach, Shots
+from ..config import Count, Fraction, Frames, Orientations, Reach, Shots
 from ..engines.options import ANY_ENGINE, EngineOptions
+from ..io.ranges import WHOLE
 from ..io.sources import RECOGNISED, SourceOptions
 from ..schema import Checked
 
@@ -29,6 +30,10 @@ class DenoiseOptions(Checked):
     output: str  # a file for one input, else a folder
     model: str = "auto"  # a built-in name, a run folder, a checkpoint or a .tza file; auto: what fits each file
     pairs: tuple[str, ...] = ()  # the same frames with other seeds: averaged, or, with a model of `adapt`, judging each other
+    frames: Frames | None = None  # of the inputs those that are denoised, by number; None: all
+    chunk: tuple[Count, Count] = WHOLE  # of these this machine's share, and of how many
+    skip_existing: bool = False  # outputs that are newer than all that they are made of stay
+    shared: bool = False  # other processes do the same: each takes the next that nobody has taken, and outputs stay as above
     layer: str | None = None  # the only view layer (LAYER.VIEW: of one view); None: all that have what the model needs
     temporal: Reach | None = None  # frames before and after each one that are taken in; None: as the model was trained
     shots: Shots = ()  # first and last frame of each: beyond a cut there are no neighbours
@@ -42,4 +47,6 @@ class DenoiseOptions(Checked):
     def contradiction(self) -> str | None:
         if not self.inputs:
             return "inputs names no file"
+        if self.chunk[0] > self.chunk[1]:
+            return f"chunk {self.chunk[0]} of {self.chunk[1]} is none"
         return "a shot ends before it begins" if any(first > last for first, last in self.shots) else None

@@ -1,30 +1,26 @@
 """The verb: files, folders or patterns of EXR files → the same files, denoised; photographs and slices by models of them."""
 
+import contextlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
-from ..config import Shots
 from ..errors import N2NError
-from ..guides.accumulation import Accumulator
-from ..guides.prefilter import Prefilter
 from ..io.beside import find_sources
+from ..io.leases import Leases
 from ..io.photographs import is_photograph
-from ..io.sequence import are_named, check_overwrites, find_inputs, find_windows, match_pairs, plan_outputs
+from ..io.selection import select_frames
+from ..io.sequence import are_named, check_overwrites, find_inputs, match_pairs, plan_outputs
 from ..io.sources import Sources
 from ..network.checkpoint import Checkpoint
 from ..network.registry import open_model
 from ..progress import Progress, Reporter, silent
 from . import images
-from .adapted import Palette, is_adapted
-from .alpha import AlphaDenoiser
-from .artist import Artist, paint_files
-from .choice import AUTO, choose_models, tell_names
-from .denoiser import Denoiser
-from .files import OnFrame, denoise_files
-from .options import PAINTED_AVERAGE, DenoiseOptions
+from .batch import Batch, Done
+from .choice import AUTO, choose_models
+from .files import raise_failures
+from .options import DenoiseOptions
 
 
 @dataclass(frozen=True)
@@ -33,6 +29,7 @@ class Denoised:
 
     Attributes:
         outputs: The files that were written, in the order of the inputs.
+        kept: How many were there already, and stay.
         engine: What ran the network, in words; where files got several models, the last one.
         prefiltered: Whether albedo and normal were cleaned first, by that.
         models: What denoised each of them.
@@ -45,37 +42,32 @@ class Denoised:
     prefiltered: bool
     models: tuple[str, ...]
     expected_psnr_db: tuple[float | None, ...] = ()
+    kept: int = 0
 
 
 @dataclass(frozen=True)
-class _Batch:
-    """The frames that one model is for: which of all, their files, where they go, and what is told of the work."""
+class _Frames:
+    """The frames that were named: the files of each, where it goes, and which of them are wanted.
 
-    indices: list[int]
-    all_groups: list[list[Path]]
+    Attributes:
+        sources: Where the channels lie that are not where they are recognised.
+        wanted: Indices.
+    """
+
+    groups: list[list[Path]]
     outputs: list[Path]
     sources: Sources
-    on_frame: OnFrame
-    progress: Progress
+    wanted: list[int]
 
-    @property
-    def groups(self) -> list[list[Path]]:
-        return [self.all_groups[index] for index in self.indices]
-
-    def windows(self, reach: int, shots: Shots) -> list[list[int | None]]:
-        """As `find_windows`, of all frames: what is for another model is not there."""
-        place_of = {index: place for place, index in enumerate(self.indices)}
-        windows = find_windows([tuple(group) for group in self.all_groups], reach, list(shots))
-        return [[None if there is None else place_of.get(there) for there in windows[index]] for index in self.indices]
-
-
-@dataclass(frozen=True)
-class _Done:
-    """What a batch was denoised with, and what is expected of it."""
-
-    engine: str
-    prefiltered: bool
-    expected_psnr_db: tuple[float | None, ...] = ()
+    @classmethod
+    def find(cls, options: DenoiseOptions) -> "_Frames":
+        """Raises N2NError where files are missing, do not fit together, or would be written over."""
+        paths = find_inputs(options.inputs)
+        pairs = [find_inputs([text]) for text in options.pairs]
+        groups = match_pairs(paths, pairs, are_named(options.inputs, options.pairs))
+        outputs, sources = plan_outputs(paths, options.output), find_sources(groups, options.sources)
+        check_overwrites([sources.all_files(group) for group in groups], outputs)
+        return cls(groups, outputs, sources, select_frames(paths, options.frames, options.chunk))
 
 
 def denoise(options: DenoiseOptions, reporter: Reporter = silent) -> Denoised:
@@ -90,31 +82,79 @@ def denoise(options: DenoiseOptions, reporter: Reporter = silent) -> Denoised:
     if checkpoint and checkpoint.model.is_signal:
         return _denoise_images(checkpoint, options, reporter)
     _refuse_photographs(options)
-    paths = find_inputs(options.inputs)
-    pairs = [find_inputs([text]) for text in options.pairs]
-    groups = match_pairs(paths, pairs, are_named(options.inputs, options.pairs))
-    outputs = plan_outputs(paths, options.output)
-    sources = find_sources(groups, options.sources)
-    check_overwrites([sources.all_files(group) for group in groups], outputs)
+    frames = _Frames.find(options)
     with reporter("denoising") as progress:
-        by_model = {options.model: list(range(len(groups)))}
+        by_model = {options.model: list(range(len(frames.groups)))}
         if options.model == AUTO:
-            by_model = choose_models(groups, options.layer, sources)
-        progress.start(len(paths), len(paths))
-        count = _FrameCount(progress, len(paths))
-        failed: list[N2NError] = []
-        for model, indices in by_model.items():
-            there = [outputs[index] for index in indices]
-            batch = _Batch(indices, groups, there, sources, partial(count.tell_of, indices), progress)
-            try:
-                done = _denoise_batch(checkpoint or open_model(model), model, batch, options)
-            except N2NError as error:  # what the other models are for is done all the same
-                failed.append(error)
+            by_model = choose_models(frames.groups, options.layer, frames.sources)
+        progress.start(len(frames.wanted), len(frames.wanted))
+        if not frames.wanted:
+            progress.note("this share holds no frame")
+        with Leases.open(_folder_of(frames.outputs)) if options.shared else contextlib.nullcontext() as leases:
+            done = _denoise_all(checkpoint, by_model, frames, options, progress, leases)
+    return _denoised(done, frames, by_model, options.fast)
+
+
+def _folder_of(outputs: Sequence[Path]) -> Path:
+    return outputs[0].parent
+
+
+def _denoise_all(
+    checkpoint: Checkpoint | None,
+    by_model: dict[str, list[int]],
+    frames: _Frames,
+    options: DenoiseOptions,
+    progress: Progress,
+    leases: Leases | None,
+) -> dict[str, Done]:
+    """checkpoint: the model that was named; None: each frame gets its own."""
+    count, wanted = _FrameCount(progress, len(frames.groups)), set(frames.wanted)
+    done: dict[str, Done] = {}
+    failed: list[N2NError] = []
+    for model, members in by_model.items():
+        own = [index for index in members if index in wanted]
+        if not own:
+            continue
+        try:
+            batch = Batch(
+                checkpoint or open_model(model),
+                model,
+                members,
+                own,
+                frames.groups,
+                frames.outputs,
+                frames.sources,
+                options,
+                count.tell,
+                progress,
+                leases,
+            )
+            done[model] = batch.denoise()
+        except N2NError as error:  # what the other models are for is done all the same
+            failed.append(error)
+    try:
+        raise_failures([failure for one in done.values() for failure in one.failed], len(frames.wanted))
+    except N2NError as error:
+        failed.append(error)
     if failed:
         raise failed[0] if len(failed) == 1 else N2NError("; ".join(error.what for error in failed), failed[0].hint)
-    models = {index: model for model, indices in by_model.items() for index in indices}
-    made_by = tuple(models[index] for index in range(len(groups)))
-    return Denoised(tuple(outputs), done.engine, done.prefiltered, made_by, done.expected_psnr_db)
+    return done
+
+
+def _denoised(done: dict[str, Done], frames: _Frames, by_model: dict[str, list[int]], fast: bool) -> Denoised:
+    """fast: nothing is known of any picture's error."""
+    model_of = {index: model for model, members in by_model.items() for index in members}
+    written = sorted(index for one in done.values() for index in one.written)
+    results = {index: result for one in done.values() for index, result in one.expected.items()}
+    last = list(done.values())[-1] if done else Done()
+    return Denoised(
+        tuple(frames.outputs[index] for index in written),
+        last.engine,
+        last.prefiltered,
+        tuple(model_of[index] for index in written),
+        tuple(results[index].psnr_db for index in written) if results and not fast else (),
+        sum(len(one.kept) for one in done.values()),
+    )
 
 
 def _open(options: DenoiseOptions) -> Checkpoint:
@@ -145,63 +185,6 @@ def _refuse_photographs(options: DenoiseOptions) -> None:
             )
 
 
-def _denoise_batch(checkpoint: Checkpoint, model: str, batch: _Batch, options: DenoiseOptions) -> _Done:
-    if not is_adapted(checkpoint):
-        return _denoise_means(checkpoint, model, batch, options)
-    palette = Palette.find(checkpoint, batch.progress.warn)
-    if all(len(group) > 1 for group in batch.groups):
-        return _paint_pairs(palette, model, batch, options)
-    batch.progress.note(
-        "of one render a frame nothing tells which regions are better left to the model's start, nor how wrong its picture is: "
-        "pass its second seed with --pair"
-    )
-    return _denoise_means(palette.network()[0], model, batch, options)
-
-
-def _denoise_means(checkpoint: Checkpoint, model: str, batch: _Batch, options: DenoiseOptions) -> _Done:
-    """The mean of the files of each frame, or its only one, at a time."""
-    denoiser = Denoiser.open(checkpoint, options.engine, options.prefilter, options.average or 1, batch.progress.warn)
-    done = _Done(denoiser.engine.description, denoiser.prefilter is not None)
-    _tell(batch, model, done, options.layer, denoiser.features)
-    denoise_files(
-        denoiser,
-        batch.groups,
-        batch.outputs,
-        options.picture,
-        layer=options.layer,
-        sources=batch.sources,
-        accumulator=_open_accumulator(checkpoint, denoiser.prefilter, batch, options),
-        on_frame=batch.on_frame,
-    )
-    return done
-
-
-def _paint_pairs(palette: Palette, model: str, batch: _Batch, options: DenoiseOptions) -> _Done:
-    """As `adapt` paints the frames of its shot."""
-    wanted = palette.adapted.model.clean_guides if options.prefilter is None else options.prefilter
-    prefilter = Prefilter.open(palette.adapted.model, options.engine, batch.progress.warn) if wanted else None
-    average = options.average or PAINTED_AVERAGE
-    painter = palette.open(prefilter, options.engine, average, options.fast, batch.progress.warn)
-    done = _Done(painter.network.engine.description, wanted)
-    _tell(batch, model, done, options.layer, painter.features)
-    artist = Artist(
-        painter,
-        palette.adapted.provenance,
-        AlphaDenoiser(options.engine, batch.progress.warn),
-        _open_accumulator(palette.adapted, prefilter, batch, options),
-        options.picture,
-        batch.sources,
-    )
-    results = paint_files(artist, batch.groups, batch.outputs, layer=options.layer, on_frame=batch.on_frame)
-    return done if options.fast else replace(done, expected_psnr_db=tuple(result.psnr_db for result in results))
-
-
-def _tell(batch: _Batch, model: str, done: _Done, layer: str | None, features: tuple[str, ...]) -> None:
-    batch.progress.note(f"denoising with {model}, {done.engine}{', prefiltered' if done.prefiltered else ''}")
-    if names := tell_names(batch.groups[0][0], layer, features, batch.sources):
-        batch.progress.note(names)
-
-
 class _FrameCount:
     """Fractions of frames → progress. A frame that is done again in float32 reaches 1 twice."""
 
@@ -209,37 +192,9 @@ class _FrameCount:
         self._progress, self._done = progress, [0.0] * count
         self._counted: set[int] = set()
 
-    def tell_of(self, indices: Sequence[int], number: int, fraction: float) -> None:
-        """number: of one among the frames `indices`."""
-        self.tell(indices[number], fraction)
-
     def tell(self, index: int, fraction: float) -> None:
         finished = fraction >= 1.0 and index not in self._counted
         self._progress.advance(fraction - self._done[index], finished=finished)
         self._done[index] = fraction
         if finished:
             self._counted.add(index)
-
-
-def _open_accumulator(
-    checkpoint: Checkpoint, prefilter: Prefilter | None, batch: _Batch, options: DenoiseOptions
-) -> Accumulator | None:
-    """What takes the samples of neighbouring frames in; None where neither the user nor the model wants it.
-
-    prefilter: Of the model, to be shared.
-    """
-    reach = checkpoint.model.reach if options.temporal is None else options.temporal
-    if not reach:
-        if options.shots:
-            raise N2NError("--shots is for --temporal, which was not given", "Pass --temporal 8 too, or leave --shots out.")
-        return None
-    return Accumulator.open(
-        checkpoint.model.features,
-        batch.groups,
-        batch.windows(reach, options.shots),
-        options.layer,
-        prefilter,
-        options.engine,
-        sources=batch.sources,
-        fast=options.fast,
-    )

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..engines.options import ANY_ENGINE, EngineOptions
-from ..errors import doubt
+from ..errors import N2NError, doubt
 from ..frame.accumulate import Looked, Version, bring, copies_noise, take_in
 from ..frame.arrays import Array
 from ..frame.frame import Frame
@@ -83,12 +83,12 @@ class Accumulated:
         return 1.0 + float(self.neighbors[0, ..., 3].mean())
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Judged:
-    """weights: of the rings, means over a frame. followers: how many frames took in as much since then."""
+    """index: of a frame. weights: of the rings, means over it."""
 
+    index: int
     weights: list[float]
-    followers: int = 0
 
 
 class Accumulator:
@@ -96,8 +96,8 @@ class Accumulator:
 
     Attributes:
         name: What it gives depends on this and on the files alone.
-        fast: Judges the first of eight frames of a view layer only; those after it in the same shot take in as much of each
-            ring as that one did in the mean.
+        fast: Judges the first of each eight frames of a shot only; those after it take in as much of each ring as that one did
+            in the mean.
     """
 
     def __init__(self, name: str, neighbors: Neighbors, ladder: ResilientLadder, fast: bool = False):
@@ -143,13 +143,14 @@ class Accumulator:
         Raises:
             N2NError: The frame itself cannot be read, or has no Vector pass.
         """
+        usual = self._usual(index, layer) if self.fast else []
         center, beside = self.neighbors.beside(index, layer, part(on_fraction, 0, 2))
         factor = np.float32(exposure(center.frame.color))
         window = [Looked(*looked) if looked else None for looked in beside]
         here = window[len(window) // 2]
         assert here is not None
         whole = Version(np.minimum(here.frame.color * factor, RADIANCE_MAX), here.picture * factor, 1.0)
-        if self.fast and (usual := self._usual(layer, window)):
+        if usual:
             sums = bring(window, factor, [whole], self._same_noise(window, factor))
             return self._finish(center.frame, factor, [whole], sums, list(usual))
         splits = split([np.minimum(seed * factor, RADIANCE_MAX) for seed in center.seeds])
@@ -157,18 +158,29 @@ class Accumulator:
         versions = [Version(one.seen, picture, one.weight) for one, picture in zip(splits, own, strict=True)]
         sums = bring(window, factor, [whole, *versions], self._same_noise(window, factor))
         weights = self._weigh_rings(center.frame, factor, splits, versions, sums[1:], part(on_fraction, 1, 2))
-        self._judged[layer] = _Judged([float(np.mean(weight)) for weight in weights])
+        self._judged[layer] = _Judged(index, [float(np.mean(weight)) for weight in weights])
         return self._finish(center.frame, factor, [whole, *versions], sums, weights)
 
-    def _usual(self, layer: str | None, window: Sequence[Looked | None]) -> list[float]:
-        """How much of each ring is taken in unjudged; [] where a frame is to be judged: none was, it is long ago, or a shot
-        begins.
+    def _usual(self, index: int, layer: str | None) -> list[float]:
+        """How much of each ring is taken in unjudged; [] where the frame is to be judged itself: it is the first of eight, or
+        that one cannot be read.
         """
-        judged = self._judged.get(layer)
-        if judged is None or judged.followers == JUDGED_EVERY - 1 or window[len(window) // 2 - 1] is None:
+        first = self._first_of_eight(index)
+        if first == index:
             return []
-        judged.followers += 1
-        return judged.weights
+        if layer not in self._judged or self._judged[layer].index != first:
+            try:
+                self.of(first, layer)  # in order, it has just been done
+            except N2NError:
+                return []
+        return self._judged[layer].weights
+
+    def _first_of_eight(self, index: int) -> int:
+        """The frame of its shot that is judged for it, whichever frames are asked for, in whatever order."""
+        before, windows = [index], self.neighbors.windows
+        while (there := windows[before[-1]][len(windows[index]) // 2 - 1]) is not None:
+            before.append(there)
+        return before[(len(before) - 1) % JUDGED_EVERY]
 
     def _finish(
         self, frame: Frame, factor: np.float32, versions: Sequence[Version], sums: Array, weights: Sequence[Array | float]

@@ -11,7 +11,7 @@ import torch
 from conftest import noisy_frame, true_frame
 
 from n2n_render.denoise import Denoiser
-from n2n_render.denoise.files import denoise_files
+from n2n_render.denoise.files import denoise_files, raise_failures
 from n2n_render.engines import choice, openvino_engine, runtime
 from n2n_render.engines.choice import make_engine
 from n2n_render.engines.oidn import archive_tensors, why_not
@@ -245,7 +245,7 @@ def test_a_damaged_frame_is_named_and_the_others_are_done(sequence):
     paths[1].write_bytes(paths[1].read_bytes()[:-400])
     denoiser = Denoiser.open(checkpoint_of(PAPER), EngineOptions("cpu", "torch"))
     with pytest.raises(N2NError, match="frame_1.exr"):
-        denoise_files(denoiser, [[path] for path in paths], outputs)
+        raise_failures(denoise_files(denoiser, [[path] for path in paths], outputs), len(paths))
     for index in (0, 2):
         expected = denoiser.denoise(read_frame(paths[index], PAPER.features))
         np.testing.assert_array_equal(read_frame(outputs[index]).color, expected)
