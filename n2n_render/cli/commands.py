@@ -24,7 +24,7 @@ from .training import train
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(__version__)
-@click.option("--progress", type=click.Choice(["bar", "json"]), default="bar", help="How progress is written to stderr.")
+@click.option("--progress", type=click.Choice(["bar", "json", "openjd"]), default="bar", help="For people, programs or farms.")
 def main(progress: str) -> None:
     """Learn to denoise path-traced images from noisy renders only."""
     from . import console

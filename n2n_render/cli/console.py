@@ -1,10 +1,7 @@
 """What the user sees while things run: the only module that knows rich. Talk goes to stderr, results to stdout."""
 
 import contextlib
-import json
 import logging
-import math
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +16,7 @@ from rich.table import Table
 
 from ..errors import LOGGER, N2NError
 from ..progress import Progress
+from .lines import JsonReporter, OpenJDReporter, fail_openjd, plain, write_event
 from .start import end_event
 
 _talk = Console(stderr=True, highlight=False)
@@ -41,7 +39,7 @@ def speaking(style: str) -> Iterator[None]:
 def say(message: str) -> None:
     """Talk: what helps now, and no program reads."""
     if _style == "json":
-        _write_event({"event": "note", "message": message})
+        write_event({"event": "note", "message": message})
     else:
         _talk.print(escape(message))
 
@@ -54,35 +52,21 @@ def end_with_error(error: N2NError, kind: str, show: Callable[[], object] | None
         with contextlib.suppress(OSError):
             sys.stderr.write(end_event(kind, error.what, error.hint))
             sys.stderr.flush()
-    elif show:
+        return
+    if show:
         show()
     elif kind == "interrupted":
         say(error.what)
     else:
         show_error(error)
+    if _style == "openjd":
+        fail_openjd(f"{error.what} ({error.hint})" if error.hint else error.what)
 
 
 def end_with_result(values: dict[str, Any]) -> None:
     """What a command made, numbers and paths by name, for programs; people have read it already."""
     if _style == "json":
-        _write_event({"event": "result", **{name: _plain(value) for name, value in values.items()}})
-
-
-def _write_event(values: dict[str, Any]) -> None:
-    sys.stderr.write(json.dumps(values) + "\n")
-    sys.stderr.flush()
-
-
-def _plain(value: Any) -> Any:
-    """As JSON has it: paths are texts, what is not finite is null."""
-    if isinstance(value, dict):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    value = value.item() if hasattr(value, "item") else value  # of NumPy
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        write_event({"event": "result", **{name: plain(value) for name, value in values.items()}})
 
 
 def show_error(error: N2NError) -> None:
@@ -175,39 +159,16 @@ class BarReporter:
         _talk.print(f"[yellow]warning:[/yellow] {escape(message)}", soft_wrap=True)
 
 
-class JsonReporter:
-    """The same progress as JSON lines on stderr, for programs that drive us."""
-
-    def __init__(self, title: str):
-        self._title = title
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def _write(self, **values: Any) -> None:
-        _write_event({"task": self._title, **values})
-
-    def start(self, total: float, count: int = 0) -> None:
-        self._total, self._done = total, 0.0
-        self._write(event="start", total=total, count=count)
-
-    def advance(self, amount: float, text: str = "", finished: bool = True) -> None:
-        self._done += amount
-        self._write(event="progress", done=self._done, total=self._total, text=text)
-
-    def note(self, message: str) -> None:
-        self._write(event="note", message=message)
-
-    def warn(self, message: str) -> None:
-        self._write(event="warning", message=message)
+_REPORTERS: dict[str, type[BarReporter] | type[JsonReporter] | type[OpenJDReporter]] = {
+    "bar": BarReporter,
+    "json": JsonReporter,
+    "openjd": OpenJDReporter,
+}
 
 
 def reporter(title: str, style: str) -> AbstractContextManager[Progress]:
-    """`style`: "bar" or "json"."""
-    return JsonReporter(title) if style == "json" else BarReporter(title)
+    """`style`: "bar", "json" or "openjd"."""
+    return _REPORTERS[style](title)
 
 
 class _Doubts(logging.Handler):
@@ -215,7 +176,7 @@ class _Doubts(logging.Handler):
 
     def __init__(self, style: str):
         super().__init__(logging.WARNING)
-        self._reporter = JsonReporter("doubts") if style == "json" else BarReporter("doubts")
+        self._reporter = _REPORTERS[style]("doubts")
         self._told: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -18,7 +18,7 @@ import click
 
 from ..errors import N2NError, sentence_of
 from .options import Command
-from .start import EXIT_INTERRUPTED, INTERRUPTED, wants_json
+from .start import EXIT_INTERRUPTED, INTERRUPTED, progress_style
 
 SWALLOWED_S = 0.05  # until a Ctrl-C that fell into a callback is sent again
 
@@ -45,7 +45,7 @@ class Commands(click.Group):
         from . import console
 
         args = sys.argv[1:] if args is None else list(args)
-        with console.speaking("json" if wants_json(args) else "bar"), _Signals() as signals:
+        with console.speaking(progress_style(args)), _Signals() as signals:
             try:
                 made = super().main(args, standalone_mode=False, **extra)
                 signals.ignore()  # from here on there is one end

@@ -10,16 +10,17 @@ INTERRUPTED_EVENT = f'{{"event": "error", "kind": "interrupted", "what": "{INTER
 EXIT_INTERRUPTED = 130
 
 
-def wants_json(arguments: list[str]) -> bool:
-    """Whether `--progress json` stands before the command's name; also where the line cannot be parsed."""
+def progress_style(arguments: list[str]) -> str:
+    """What `--progress` before the command's name says, "bar" without it; also where the line cannot be parsed."""
     before = ""
     for word in arguments:
-        if word == "--progress=json" or (before, word) == ("--progress", "json"):
-            return True
+        for style in ("json", "openjd"):
+            if word == f"--progress={style}" or (before, word) == ("--progress", style):
+                return style
         if not word.startswith("-") and before != "--progress":
-            return False
+            break
         before = word
-    return False
+    return "bar"
 
 
 def end_event(kind: str, what: str, hint: str = "") -> str:
@@ -34,9 +35,11 @@ def end_event(kind: str, what: str, hint: str = "") -> str:
 
 def _leave(*_: object) -> None:
     """Nothing has begun yet, so nothing is left behind; an exception would end as a traceback of some import."""
-    text = INTERRUPTED_EVENT if wants_json(sys.argv[1:]) else INTERRUPTED
-    text += "\n"
-    os.write(2, text.encode())
+    style = progress_style(sys.argv[1:])
+    text = INTERRUPTED_EVENT if style == "json" else INTERRUPTED
+    os.write(2, f"{text}\n".encode())
+    if style == "openjd":
+        os.write(1, f"openjd_fail: {INTERRUPTED}\n".encode())
     os._exit(EXIT_INTERRUPTED)
 
 
