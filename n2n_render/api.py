@@ -20,7 +20,7 @@ from .progress import Reporter, silent
 
 if TYPE_CHECKING:
     from .adapt import Adapted, AdaptOptions
-    from .evaluate import Evaluated, EvaluatedImages, EvaluateOptions
+    from .evaluate import Evaluated, EvaluatedChunk, EvaluatedImages, EvaluateOptions
     from .prepare import Prepared, PrepareOptions
     from .sample import Sampled, SampleOptions
     from .train import Trained, TrainOptions
@@ -252,7 +252,7 @@ def adapt(options: "AdaptOptions | None" = None, *, reporter: Reporter = silent,
 
 def evaluate(
     options: "EvaluateOptions | None" = None, *, reporter: Reporter = silent, **values: Any
-) -> "Evaluated | EvaluatedImages":
+) -> "Evaluated | EvaluatedChunk | EvaluatedImages":
     """Compares denoised frames with references, or, with `noise`, images with the truth; see
     `n2n_render.evaluate.EvaluateOptions` for all values.
 

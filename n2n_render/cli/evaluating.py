@@ -7,7 +7,7 @@ import click
 from .options import Command, engine_options, folder_name, make_reporter, refuse_given
 
 if TYPE_CHECKING:
-    from ..evaluate import EvaluatedImages
+    from ..evaluate import EvaluatedChunk, EvaluatedImages
 
 
 @click.command(cls=Command)
@@ -36,24 +36,34 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", type=click.IntRange(0), default=1, help="Of that noise.")
 @click.option("--classical/--no-classical", default=True, help="With --noise: compare with what needs no training.")
+@click.option(
+    "--chunk",
+    metavar="I/N",
+    help="Compare only this machine's share of the views; their numbers are kept in OUT/.views.",
+)
+@click.option("--merge", is_flag=True, help="Compare nothing: put together what all chunks of the same options found.")
 @engine_options(average="1")
 @click.pass_context
-def evaluate(ctx: click.Context, /, json_path: str | None, **options: Any) -> dict[str, Any]:
+def evaluate(ctx: click.Context, /, json_path: str | None, chunk: str | None, **options: Any) -> dict[str, Any]:
     """Compare denoised frames with references: PSNR, SSIM, relMSE, SMAPE, FLIP; or images of which the noise is made."""
-    from ..evaluate import EvaluatedImages, EvaluateOptions
+    from ..evaluate import EvaluatedChunk, EvaluatedImages, EvaluateOptions
     from ..evaluate import evaluate as run
+    from ..io.ranges import parse_chunk
     from . import console, tables
 
     if options["noise"] is None:
         refuse_given(ctx, ("seed", "classical"), "is for --noise, which was not given", "Leave it out, or pass --noise.")
     else:
         refuse_given(ctx, ("oidn",), "is for renders, and --noise for images", "Leave it out; or pass --no-classical.")
-    done = run(EvaluateOptions(**options, json=json_path), make_reporter(ctx))
+    wanted = EvaluateOptions(**options, json=json_path, chunk=parse_chunk(chunk) if chunk else None)
+    done = run(wanted, make_reporter(ctx))
     if isinstance(done, EvaluatedImages):
         return _show_images(done, json_path)
     for view in done.views:
         title = view.name + ("" if view.held_out else " (a model was trained on this view)")
         console.show_table(title, tables.HEADINGS, tables.score_rows(view.scores))
+    if isinstance(done, EvaluatedChunk):
+        return _show_chunk(done, chunk)
     console.show_table(f"mean of {len(done.views)} view(s)", tables.HEADINGS, tables.score_rows(done.mean))
     for line in [*tables.samples_lines(done.oidn_psnr_db, done.mean), *tables.flicker_lines(done.changes)]:
         console.result(line)
@@ -73,6 +83,16 @@ def evaluate(ctx: click.Context, /, json_path: str | None, **options: Any) -> di
         "pictures": options["out"],
         "json": json_path,
     }
+
+
+def _show_chunk(done: "EvaluatedChunk", chunk: str | None) -> dict[str, Any]:
+    from . import console
+
+    if done.unwritten:
+        raise done.unwritten[0]
+    console.result(f"chunk {chunk}: {len(done.views)} of {done.count} view(s), numbers in {done.folder}")
+    console.say("when all chunks are done: the same command with --merge instead of --chunk")
+    return {"chunk": chunk, "views": len(done.views), "of": done.count, "numbers": done.folder, "pictures": done.pictures}
 
 
 def _show_images(done: "EvaluatedImages", json_path: str | None) -> dict[str, Any]:

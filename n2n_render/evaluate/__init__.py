@@ -7,9 +7,18 @@ from .options import EvaluateOptions
 
 if TYPE_CHECKING:
     from .evaluation import Evaluated as Evaluated
+    from .evaluation import EvaluatedChunk as EvaluatedChunk
     from .evaluation import evaluate as evaluate
     from .images import EvaluatedImages as EvaluatedImages
 
-__all__ = ["EvaluateOptions", "Evaluated", "EvaluatedImages", "evaluate"]
+__all__ = ["EvaluateOptions", "Evaluated", "EvaluatedChunk", "EvaluatedImages", "evaluate"]
 
-__getattr__ = names_from(__name__, {"Evaluated": "evaluation", "EvaluatedImages": "images", "evaluate": "evaluation"})
+__getattr__ = names_from(
+    __name__,
+    {
+        "Evaluated": "evaluation",
+        "EvaluatedChunk": "evaluation",
+        "EvaluatedImages": "images",
+        "evaluate": "evaluation",
+    },
+)

@@ -1,27 +1,25 @@
 """Views with references → numbers and pictures of every method, beside Open Image Denoise at equal samples."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..denoise import Denoiser
-from ..engines.options import EngineOptions
 from ..errors import N2NError
 from ..frame.metrics import RELMSE_EPSILON
-from ..io.dataset import Pair
-from ..network.checkpoint import Checkpoint
-from ..network.registry import open_model
-from ..progress import Progress, Reporter, silent
-from .flicker import change_errors, mean_change
+from ..io.ranges import WHOLE, share
+from ..progress import Reporter, silent
+from .comparing import Comparing
+from .flicker import mean_change
+from .fragments import Fragment, Fragments
 from .images import EvaluatedImages, evaluate_images
 from .numbers import try_to_write_numbers
 from .options import EvaluateOptions
-from .pictures import write_comparison
-from .rival import command_for_one_render, find_more, name_of_one_render, one_renders
-from .samples_worth import oidn_ladder
-from .scores import ComparedView, Scores, ViewScores, check_packages, compare_view, means
-from .views import find_finished, find_views, follows, was_trained_on
+from .pictures import missing_pictures
+from .plan import Plan
+from .rival import command_for_one_render
+from .samples_worth import mean_ladder
+from .scores import Scores, ViewScores, check_packages, means
 
 
 @dataclass(frozen=True)
@@ -54,80 +52,63 @@ class Evaluated:
         return mean_change(self.changes)
 
 
-def evaluate(options: EvaluateOptions, reporter: Reporter = silent) -> Evaluated | EvaluatedImages:
+@dataclass(frozen=True)
+class EvaluatedChunk:
+    """A share that was compared. views: its own. count: of all shares together. folder: of the views' files, which a merge
+    puts together. pictures, unwritten: as of `Evaluated`.
+    """
+
+    views: tuple[ViewScores, ...]
+    count: int
+    folder: Path
+    pictures: Path
+    unwritten: tuple[N2NError, ...] = ()
+
+
+def evaluate(options: EvaluateOptions, reporter: Reporter = silent) -> Evaluated | EvaluatedChunk | EvaluatedImages:
     """Compares denoised frames with references: PSNR, SSIM, relMSE, SMAPE and FLIP, and a picture of each view; with `noise`
     images with the truth, see images.py.
 
+    A `chunk` compares its share of the views and keeps their numbers beside the pictures; `merge`, with the same options, puts
+    all of them together: to what is found undivided.
+
     Raises:
-        N2NError: a package, a model, references or finished frames are missing. What cannot be written is no such error: the
-            numbers would be lost; see `Evaluated`.
+        N2NError: a package, a model, references or finished frames are missing, or with `merge` views that no chunk compared.
+            What cannot be written is no such error: the numbers would be lost; see `Evaluated`.
     """
     if options.noise is not None:
         return evaluate_images(options, reporter)
     check_packages(options.oidn or bool(options.more))
-    checkpoints = [open_model(name) for name in options.models]
-    names = ["ours"] if len(checkpoints) == 1 else options.models
-    denoisers = {name: _denoiser(checkpoint, options) for name, checkpoint in zip(names, checkpoints, strict=True)}
-    pairs = find_views(options.data)
-    more = find_more(options.more, pairs)
-    rivals = one_renders(more, pairs) if options.oidn else {}
-    parts = name_of_one_render(pairs)
-    comparing = _Comparing(options, denoisers, checkpoints, find_finished(options.frames, pairs), rivals, parts)
+    if options.merge:
+        plan = Plan.make(options)
+        found = Fragments(options, plan).read_all()
+        return _finish(options, plan, found, missing_pictures(plan.pairs, options.out))
+    comparing = Comparing.open(options)
+    plan = comparing.plan
+    own = share(range(len(plan.pairs)), options.chunk or WHOLE)
+    fragments = Fragments(options, plan) if options.chunk else None
+    found = []
     with reporter("evaluating") as progress:
-        progress.start(len(pairs), len(pairs))
-        comparing.compare(pairs, progress)
-        ladder = oidn_ladder(pairs, more) if more else {}
-    missing = command_for_one_render(pairs) if options.oidn and not (rivals or parts) else None
-    evaluated = Evaluated(
-        tuple(comparing.views), means(comparing.views), tuple(comparing.changes), ladder, Path(options.out), missing
-    )
-    unwritten = [*try_to_write_numbers(numbers(evaluated), options.json), *comparing.unwritten]
-    return Evaluated(**{**vars(evaluated), "unwritten": tuple(unwritten)})
+        progress.start(len(own), len(own))
+        for index, fragment in zip(own, comparing.compare([plan.pairs[index] for index in own]), strict=True):
+            found.append(fragment)
+            if fragments:
+                fragments.write(index, fragment)
+            progress.advance(1, fragment.view.name)
+    if fragments:
+        views = tuple(fragment.view for fragment in found)
+        return EvaluatedChunk(views, len(plan.pairs), fragments.folder, Path(options.out), tuple(comparing.unwritten))
+    return _finish(options, plan, found, comparing.unwritten)
 
 
-def _denoiser(checkpoint: Checkpoint, options: EvaluateOptions) -> Denoiser:
-    engine = EngineOptions(options.device, options.engine, options.precision)
-    return Denoiser.open(checkpoint, engine, average=options.average)
-
-
-class _Comparing:
-    """Goes from view to view; of the images no more than two views' are kept."""
-
-    def __init__(
-        self,
-        options: EvaluateOptions,
-        denoisers: dict[str, Denoiser],
-        checkpoints: list[Checkpoint],
-        finished: dict[str, dict[Pair, Path]],
-        rivals: dict[Pair, Path],
-        parts: str | None,
-    ):
-        self.options, self.denoisers, self.checkpoints = options, denoisers, checkpoints
-        self.finished, self.rivals, self.parts = finished, rivals, parts
-        self.views: list[ViewScores] = []
-        self.changes: list[dict[str, float]] = []
-        self.unwritten: list[N2NError] = []
-
-    def compare(self, pairs: Sequence[Pair], progress: Progress) -> None:
-        before: tuple[Pair, ComparedView] | None = None
-        for pair in pairs:
-            compared = self._view(pair)
-            self.views.append(compared.view)
-            if before and follows(pair, before[0]):
-                self.changes.append(change_errors((before[0], pair), (before[1], compared)))
-            before = pair, compared
-            progress.advance(1, pair.name)
-
-    def _view(self, pair: Pair) -> ComparedView:
-        files = {folder: files[pair] for folder, files in self.finished.items()}
-        held_out = not was_trained_on(pair, self.checkpoints)
-        rival = self.rivals.get(pair)
-        compared = compare_view(pair, self.denoisers, self.options.oidn, held_out, files, rival, self.parts)
-        try:
-            write_comparison(compared, self.options.out)
-        except N2NError as error:  # the numbers are told all the same
-            self.unwritten.append(error)
-        return compared
+def _finish(options: EvaluateOptions, plan: Plan, found: Sequence[Fragment], unwritten: Sequence[N2NError]) -> Evaluated:
+    """All views' fragments → the result, and its JSON file."""
+    views = tuple(fragment.view for fragment in found)
+    changes = tuple(fragment.change for fragment in found if fragment.change is not None)
+    missing = command_for_one_render(plan.pairs) if options.oidn and not (plan.rivals or plan.parts) else None
+    ladder = mean_ladder([fragment.rungs for fragment in found])
+    evaluated = Evaluated(views, means(views), changes, ladder, Path(options.out), missing)
+    return replace(evaluated, unwritten=(*try_to_write_numbers(numbers(evaluated), options.json), *unwritten))
 
 
 def numbers(evaluated: Evaluated) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..config import Engine, Orientations, Precision, Seed
+from ..config import Count, Engine, Orientations, Precision, Seed
 from ..schema import Checked
 
 
@@ -12,7 +12,7 @@ class EvaluateOptions(Checked):
 
     models: names, files or run folders as of `denoise`. frames: folders with denoised frames of the same views. data: dataset
     folders, or folders of them, whose views have reference halves; with noise, folders of images. more: folders with the same
-    views at more samples a pixel.
+    views at more samples a pixel. chunk, merge: see `evaluate`.
     """
 
     models: tuple[str, ...] = ()
@@ -26,6 +26,8 @@ class EvaluateOptions(Checked):
     engine: Engine = "auto"
     precision: Precision = "auto"
     average: Orientations = 1  # orientations that each picture is the mean of
+    chunk: tuple[Count, Count] | None = None  # this machine's share of the views, and of how many
+    merge: bool = False  # compare nothing, and put the shares together
     noise: str | None = None  # that images get, as "gaussian:25"; "pairs": bursts judge themselves; None: renders are compared
     seed: Seed = 1  # of that noise
     classical: bool = True  # with noise: compare with what needs no training
@@ -33,4 +35,10 @@ class EvaluateOptions(Checked):
     def contradiction(self) -> str | None:
         if self.noise is not None and (self.frames or self.more):
             return f"{'frames' if self.frames else 'more'} is for renders, and noise for images"
+        if self.chunk and self.chunk[0] > self.chunk[1]:
+            return f"chunk {self.chunk[0]} of {self.chunk[1]} is none"
+        if self.chunk and (self.merge or self.json):
+            return f"{'merge' if self.merge else 'json'} is for all chunks together, and chunk for one"
+        if self.noise is not None and (self.merge or self.chunk):
+            return f"{'merge' if self.merge else 'chunk'} is for renders, and noise for images"
         return None

@@ -1,14 +1,17 @@
 """A compared view → one picture for people: images, error maps, and the places where the denoised ones are worst."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import N2NError
 from ..frame.display import display, heat_map
 from ..frame.filters import window_sums
 from ..io.atomic import write_beside
+from ..io.dataset import Pair
 from ..io.images import pillow
 from .scores import ALONE, ComparedView
 
@@ -63,7 +66,17 @@ def worst_places(errors: list[NDArray[np.float32]], size: int) -> list[tuple[int
 
 def write_comparison(compared: ComparedView, folder: str | Path) -> Path:
     """The comparison as a PNG in `folder`; returns its path. Raises N2NError where it cannot be written."""
-    path = Path(folder) / f"{compared.view.name.replace('/', '_')}.png"
+    path = _path(compared.view.name, folder)
     picture = comparison(compared)
     write_beside(path, lambda temporary: picture.save(temporary, format="png"))
     return path
+
+
+def missing_pictures(pairs: Sequence[Pair], folder: str | Path) -> list[N2NError]:
+    """One error for each of these views that has no comparison in `folder`."""
+    paths = [_path(pair.name, folder) for pair in pairs]
+    return [N2NError(f"{path}: is missing", "Run its chunk again.") for path in paths if not path.is_file()]
+
+
+def _path(name: str, folder: str | Path) -> Path:
+    return Path(folder) / f"{name.replace('/', '_')}.png"

@@ -1,5 +1,6 @@
 """Which models can be used: by name (Open Image Denoise's weights), as runs of ours, or as files."""
 
+import hashlib
 import math
 import os
 from collections.abc import Collection
@@ -11,7 +12,7 @@ from ..errors import N2NError, doubt
 from ..io.atomic import first_line, read_json
 from ..schema import check_items, field_types
 from .archive import read_tza
-from .checkpoint import IN_RUNS, RENDERS, Checkpoint, read_checkpoint
+from .checkpoint import IN_RUNS, RENDERS, Checkpoint, find_in_run, read_checkpoint
 from .oidn_weights import BUILTIN, oidn_checkpoint, recognise, weights_of
 from .provenance import TITLE, Provenance, one_line
 from .specification import Specification, oidn_specification
@@ -57,6 +58,15 @@ def _open(name: str) -> Checkpoint:
             f"{name}: no such model", f"Pass a run folder, a checkpoint, a .tza file, or one of {', '.join(BUILTIN)}."
         )
     return read_checkpoint(path)
+
+
+def digest_of(name: str) -> str:
+    """Another text where `open_model(name)` is another model; of built-in ones their name."""
+    if name in BUILTIN:
+        return name
+    path = find_in_run(Path(name)) if os.path.isdir(name) else Path(name)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def choose(channels: Collection[str]) -> str:

@@ -1,0 +1,71 @@
+"""Views of a plan, one after the other → the numbers of each, and its picture."""
+
+from collections.abc import Iterator, Sequence
+
+from ..denoise import Denoiser
+from ..engines.options import EngineOptions
+from ..errors import N2NError
+from ..io.dataset import Pair
+from ..network.checkpoint import Checkpoint
+from ..network.registry import open_model
+from .flicker import change_errors
+from .fragments import Fragment
+from .options import EvaluateOptions
+from .pictures import write_comparison
+from .plan import Plan
+from .samples_worth import ladder_of
+from .scores import ComparedView, compare_view
+from .views import was_trained_on
+
+
+class Comparing:
+    """Goes from view to view; of the images no more than two views' are kept.
+
+    unwritten: what could not be written so far although the numbers are whole.
+    """
+
+    def __init__(self, options: EvaluateOptions, plan: Plan, denoisers: dict[str, Denoiser], checkpoints: Sequence[Checkpoint]):
+        """denoisers: method → what denoises the mean of all seeds."""
+        self.options, self.plan = options, plan
+        self._denoisers, self._checkpoints = denoisers, checkpoints
+        self.unwritten: list[N2NError] = []
+
+    @classmethod
+    def open(cls, options: EvaluateOptions) -> "Comparing":
+        """Raises N2NError where a model, references or finished frames are missing."""
+        checkpoints = [open_model(name) for name in options.models]
+        names = ["ours"] if len(checkpoints) == 1 else options.models
+        engine = EngineOptions(options.device, options.engine, options.precision)
+        denoisers = {
+            name: Denoiser.open(checkpoint, engine, average=options.average)
+            for name, checkpoint in zip(names, checkpoints, strict=True)
+        }
+        return cls(options, Plan.make(options), denoisers, checkpoints)
+
+    def compare(self, pairs: Sequence[Pair]) -> Iterator[Fragment]:
+        """The numbers of these views, which follow each other in the plan."""
+        before: tuple[Pair, ComparedView] | None = None
+        for pair in pairs:
+            first = self.plan.before(pair)
+            if first is None:
+                before = None
+            elif before is None:  # it is another share's
+                before = first, self._compare(first)
+            compared = self._compare(pair)
+            self._write(compared)
+            change = change_errors((before[0], pair), (before[1], compared)) if before else None
+            rungs = ladder_of(pair, self.plan.rungs, compared.references)
+            before = pair, compared
+            yield Fragment(compared.view, change, rungs)
+
+    def _compare(self, pair: Pair) -> ComparedView:
+        plan = self.plan
+        files = {folder: files[pair] for folder, files in plan.finished.items()}
+        held_out = not was_trained_on(pair, self._checkpoints)
+        return compare_view(pair, self._denoisers, self.options.oidn, held_out, files, plan.rivals.get(pair), plan.parts)
+
+    def _write(self, compared: ComparedView) -> None:
+        try:
+            write_comparison(compared, self.options.out)
+        except N2NError as error:  # the numbers are told all the same
+            self.unwritten.append(error)
