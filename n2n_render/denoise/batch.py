@@ -6,25 +6,18 @@ from functools import partial
 from pathlib import Path
 
 from ..config import Shots
-from ..engines.options import EngineOptions
 from ..engines.pool import Leases, each_device, work_off
 from ..errors import N2NError
-from ..guides.accumulation import Accumulator
-from ..guides.prefilter import Prefilter
 from ..io.selection import is_current
 from ..io.sequence import find_windows
 from ..io.sources import Sources
 from ..network.checkpoint import Checkpoint
 from ..progress import Progress
-from .adapted import Palette, is_adapted
-from .alpha import AlphaDenoiser
-from .artist import Artist, FrameResult, paint_files
-from .choice import tell_names
-from .denoiser import Denoiser
-from .files import Failures, OnFrame, denoise_files
-from .options import PAINTED_AVERAGE, DenoiseOptions
+from .artist import FrameResult
+from .files import Failures, OnFrame
+from .options import DenoiseOptions
+from .work import Windows, Work
 
-Windows = list[list[int | None]] | None  # for each frame those around it; None: neighbours are not looked at
 Do = Callable[[Sequence[int]], Failures]  # denoises frames, by their indices
 
 
@@ -79,8 +72,22 @@ class Batch:
     def denoise(self) -> Done:
         """All that are wanted, but for those that are to be kept. Raises N2NError for what stands against the whole batch."""
         done, windows = Done(), self._windows()
-        engines = each_device(self.options.engine)
-        workers = [partial(self._do_piece, self._open(engine, windows, done), windows, done) for engine in engines]
+        work = Work(
+            self.checkpoint,
+            self.model,
+            self.groups,
+            self.outputs,
+            windows,
+            self.sources,
+            self.options,
+            self.progress,
+            self.on_frame,
+            done.expected.__setitem__,
+        )
+        members = [*self.wanted, *self.members]
+        opened = [work.open(engine, members) for engine in each_device(self.options.engine)]
+        done.engine, done.prefiltered = opened[-1].engine, opened[-1].prefiltered
+        workers = [partial(self._do_piece, one.do, windows, done) for one in opened]
         alone = len(workers) == 1 and self.leases is None
         count = len(self.wanted) if alone else len(windows[self.members[0]]) if windows else 1
         pieces = [self.wanted[start : start + count] for start in range(0, len(self.wanted), max(1, count))]
@@ -115,90 +122,6 @@ class Batch:
         members = set(self.members)
         windows = find_windows([tuple(group) for group in self.groups], reach, list(options.shots))
         return [[there if there in members else None for there in window] for window in windows]
-
-    def _open(self, engine: EngineOptions, windows: Windows, done: Done) -> Do:
-        """What denoises frames on one device."""
-        if not is_adapted(self.checkpoint):
-            return self._open_means(self.checkpoint, engine, windows, done)
-        palette = Palette.find(self.checkpoint, self.progress.warn)
-        if all(len(self.groups[index]) > 1 for index in self.members):
-            return self._open_pairs(palette, engine, windows, done)
-        self.progress.note(
-            "of one render a frame nothing tells which regions are better left to the model's start, nor how wrong its picture "
-            "is: pass its second seed with --pair"
-        )
-        return self._open_means(palette.network()[0], engine, windows, done)
-
-    def _open_means(self, checkpoint: Checkpoint, engine: EngineOptions, windows: Windows, done: Done) -> Do:
-        """The mean of the files of each frame, or its only one, at a time."""
-        options = self.options
-        denoiser = Denoiser.open(checkpoint, engine, options.prefilter, options.average or 1, self.progress.warn)
-        self._tell(denoiser.engine.description, denoiser.prefilter is not None, denoiser.features, done)
-        accumulator = self._open_accumulator(checkpoint, denoiser.prefilter, engine, windows)
-        return lambda chosen: denoise_files(
-            denoiser,
-            self.groups,
-            self.outputs,
-            options.picture,
-            layer=options.layer,
-            sources=self.sources,
-            accumulator=accumulator,
-            on_frame=self.on_frame,
-            chosen=chosen,
-        )
-
-    def _open_pairs(self, palette: Palette, engine: EngineOptions, windows: Windows, done: Done) -> Do:
-        """As `adapt` paints the frames of its shot."""
-        options, warn = self.options, self.progress.warn
-        wanted = palette.adapted.model.clean_guides if options.prefilter is None else options.prefilter
-        prefilter = Prefilter.open(palette.adapted.model, engine, warn) if wanted else None
-        painter = palette.open(prefilter, engine, options.average or PAINTED_AVERAGE, options.fast, warn)
-        self._tell(painter.network.engine.description, wanted, painter.features, done)
-        artist = Artist(
-            painter,
-            palette.adapted.provenance,
-            AlphaDenoiser(engine, warn),
-            self._open_accumulator(palette.adapted, prefilter, engine, windows),
-            options.picture,
-            self.sources,
-        )
-        return lambda chosen: paint_files(
-            artist,
-            self.groups,
-            self.outputs,
-            layer=options.layer,
-            on_frame=self.on_frame,
-            on_result=done.expected.__setitem__,
-            chosen=chosen,
-        )
-
-    def _open_accumulator(
-        self,
-        checkpoint: Checkpoint,
-        prefilter: Prefilter | None,
-        engine: EngineOptions,
-        windows: Windows,
-    ) -> Accumulator | None:
-        """What takes the samples of neighbouring frames in; prefilter: of the model, to be shared."""
-        if windows is None:
-            return None
-        return Accumulator.open(
-            checkpoint.model.features,
-            self.groups,
-            windows,
-            self.options.layer,
-            prefilter,
-            engine,
-            sources=self.sources,
-            fast=self.options.fast,
-        )
-
-    def _tell(self, engine: str, prefiltered: bool, features: tuple[str, ...], done: Done) -> None:
-        done.engine, done.prefiltered = engine, prefiltered
-        self.progress.note(f"denoising with {self.model}, {engine}{', prefiltered' if prefiltered else ''}")
-        first = self.wanted[0] if self.wanted else self.members[0]
-        if names := tell_names(self.groups[first][0], self.options.layer, features, self.sources):
-            self.progress.note(names)
 
 
 def _refuse_shots(shots: Shots) -> None:

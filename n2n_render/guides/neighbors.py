@@ -64,7 +64,7 @@ class Neighbors:
     """The frames beside each frame of an animation. Those that were read and denoised are kept as long as a window reaches.
 
     Attributes:
-        groups: The files of each frame, one for each seed; frames that are still to come are added.
+        groups: The files of each frame, one for each seed; whoever owns the list may add frames that come, with their windows.
         windows: For each frame the indices of those to look at, see `io.sequence.find_windows`.
         layer: The view layer of those who do not name one.
     """
@@ -79,7 +79,7 @@ class Neighbors:
         sources: Sources = DETECT,
     ):
         """ladder: of the network that makes the pictures; prefilter: what cleans guides for it, if it wants that."""
-        self.groups, self.windows, self.layer = list(groups), windows, layer
+        self.groups, self.windows, self.layer = groups, windows, layer
         self._prefilter, self._ladder, self._sources = prefilter, ladder, sources
         self._told_of_zero_vectors = self._told_of_other_size = False
         self._denoised: dict[tuple[int, str | None], DenoisedFrame] = {}
@@ -93,11 +93,6 @@ class Neighbors:
     def frames_held(self) -> int:
         """In memory at a time: those of one window."""
         return len(self.windows[0])
-
-    def add(self, group: Sequence[Path]) -> int:
-        """One more frame has come, the next that there is a window for: its index."""
-        self.groups.append(group)
-        return len(self.groups) - 1
 
     def beside(
         self, index: int, layer: str | None = None, on_fraction: OnFraction = ignore

@@ -165,6 +165,17 @@ def find_windows(groups: list[tuple[Path, ...]], reach: int, shots: list[tuple[i
     Neighbours have consecutive numbers in the same sequence (folder, and name but for the number; view of a dataset) and in
     the same shot: motion vectors lead nowhere across a cut. Raises N2NError where no frame has any.
     """
+    windows = find_windows_so_far(groups, reach, shots)
+    if all(window[reach - 1] is None and window[reach + 1] is None for window in windows):
+        raise N2NError(
+            "no frame has the one before or after it among the inputs, and neighbours are to be looked at",
+            "Pass every frame of an animation, or --temporal 0.",
+        )
+    return windows
+
+
+def find_windows_so_far(groups: list[tuple[Path, ...]], reach: int, shots: list[tuple[int, int]]) -> list[list[int | None]]:
+    """The same where more frames may come."""
     firsts = [group[0] for group in groups]
     read = place_files(firsts)
     doubt_places(firsts, read)
@@ -173,19 +184,13 @@ def find_windows(groups: list[tuple[Path, ...]], reach: int, shots: list[tuple[i
     for index, place in enumerate(places):
         if place[-1] is not None and index_of.setdefault(place, index) != index:
             doubt(f"{firsts[index]}: {firsts[index_of[place]].name} is the same frame, and is looked at as a neighbour instead")
-    windows = [
+    return [
         [
             index if step == 0 else index_of.get((*place[:-1], place[-1] + step)) if place[-1] is not None else None
             for step in range(-reach, reach + 1)
         ]
         for index, place in enumerate(places)
     ]
-    if all(window[reach - 1] is None and window[reach + 1] is None for window in windows):
-        raise N2NError(
-            "no frame has the one before or after it among the inputs, and neighbours are to be looked at",
-            "Pass every frame of an animation, or --temporal 0.",
-        )
-    return windows
 
 
 def _shot(path: Path, frame: int | None, shots: list[tuple[int, int]]) -> int | None:

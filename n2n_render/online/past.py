@@ -35,9 +35,10 @@ def reach_of(frames: Sequence[int], temporal: int) -> int:
 
 @dataclass(frozen=True)
 class Past:
-    """The frames that came so far, in the order of the windows of `accumulator`."""
+    """The frames that came so far, `groups` of their files, in the order of the windows of `accumulator`."""
 
     accumulator: Accumulator
+    groups: list[Sequence[Path]]
 
     @classmethod
     def open(cls, model: Specification, frames: Sequence[int], prefilter: Prefilter | None, engine: EngineOptions) -> "Past":
@@ -47,8 +48,8 @@ class Past:
             frames: The numbers of all that will come.
             prefilter: What cleans guides already.
         """
-        windows = past_windows(frames, model.reach)
-        return cls(Accumulator.open(model.features, [], windows, prefilter=prefilter, options=engine))
+        windows, groups = past_windows(frames, model.reach), list[Sequence[Path]]()
+        return cls(Accumulator.open(model.features, groups, windows, prefilter=prefilter, options=engine), groups)
 
     def add(self, files: Sequence[Path]) -> Callable[[], Accumulated] | None:
         """One more frame → what takes in those before it, once; None where there is none.
@@ -57,7 +58,8 @@ class Past:
             N2NError: It has no Vector pass, or it shares its noise with the one before it.
         """
         neighbors = self.accumulator.neighbors
-        index = neighbors.add(files)
+        self.groups.append(files)
+        index = len(self.groups) - 1
         window = neighbors.windows[index]
         if window[len(window) // 2 - 1] is None:
             return None
