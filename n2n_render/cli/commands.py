@@ -20,6 +20,7 @@ from .options import (
 )
 from .preparing import prepare
 from .training import train
+from .watching import watch
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -32,7 +33,7 @@ def main(progress: str) -> None:
     console.show_doubts(progress)
 
 
-for command in (train, adapt, online, prepare, evaluate):
+for command in (train, adapt, online, prepare, evaluate, watch):
     main.add_command(command)
 
 

@@ -1,0 +1,161 @@
+"""The moments of an animation that came so far → frames of a work that grows, and which of them are to be denoised now.
+
+Each version of a moment has an index of its own: what was read of an earlier one is never used for a later one.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..errors import N2NError
+from ..io.selection import is_current
+from ..io.sequence import find_windows_so_far
+from ..io.sources import Sources, parse_channels
+from .moments import Expected, Moment
+from .options import WatchOptions
+
+Window = list[int | None]  # of a frame: what its picture is made of
+
+
+class Footage:
+    """What is known of every frame, by its index.
+
+    Attributes:
+        groups: The files of each.
+        outputs: Where each goes.
+        windows: Those around each, itself in the middle; it alone where neighbours are not looked at.
+        models: What each is denoised with.
+        sources: Where the channels lie that are not where they are recognised.
+        kept: Outputs that were there already.
+        failed: First file → why its frame could not be denoised.
+    """
+
+    def __init__(self, options: WatchOptions, reach: int, choose: Callable[[Moment, Sources], str]):
+        """choose: the model that a moment is for."""
+        self.options, self.reach, self._choose = options, reach, choose
+        self.groups: list[tuple[Path, ...]] = []
+        self.outputs: list[Path] = []
+        self.windows: list[Window] = []
+        self.models: list[str] = []
+        self._beside: dict[Path, dict[str, Path]] = {}
+        self.sources = Sources(parse_channels(options.sources.channels), self._beside)
+        self.kept: set[Path] = set()
+        self.failed: dict[Path, N2NError] = {}
+        self._there: dict[Moment, int] = {}
+        self._moments: dict[int, Moment] = {}
+        self._made: dict[Path, Window] = {}  # of what an output was made, or could not be
+        self._last = 0  # number of the frame that was done last
+
+    def update(self, moments: Sequence[Moment]) -> list[Path]:
+        """These are there now, in their order. Returns the first files of those that had been done, and came again."""
+        before, again = self._there, []
+        self._there = {}
+        for moment in moments:
+            if moment not in before:
+                again += [moment.path] if moment.path in self._made else []
+                self._there[moment] = self._add(moment)
+            else:
+                self._there[moment] = before[moment]
+        self._moments = {index: moment for moment, index in self._there.items()}
+        self._look_around(list(self._there.values()))
+        return again
+
+    def _add(self, moment: Moment) -> int:
+        index = len(self.groups)
+        self._beside.update({render: dict(channels) for render, channels in moment.beside.items()})
+        self.models.append(self._choose(moment, self.sources))
+        self.outputs.append(Path(self.options.output) / moment.path.name)
+        self.windows.append([index])
+        self.groups.append(moment.group)
+        return index
+
+    def _look_around(self, indices: Sequence[int]) -> None:
+        if not self.reach or not indices:
+            return
+        found = find_windows_so_far([self.groups[index] for index in indices], self.reach, list(self.options.shots))
+        for index, window in zip(indices, found, strict=True):
+            there = [None if place is None else indices[place] for place in window]
+            self.windows[index] = [
+                other if other is not None and self.models[other] == self.models[index] else None for other in there
+            ]
+
+    @property
+    def moments(self) -> list[Moment]:
+        """Those that are there."""
+        return list(self._there)
+
+    @property
+    def wanted(self) -> dict[int, Moment]:
+        """Those whose pictures are asked for; others are neighbours."""
+        frames = self.options.frames
+        return {index: moment for index, moment in self._moments.items() if frames is None or moment.number in frames}
+
+    @property
+    def is_done(self) -> bool:
+        """Of all that are there the pictures are what they would be now, or cannot be made."""
+        return all(self._is_settled(index) for index in self.wanted)
+
+    def pick(self, expected: Expected, is_quiet: bool) -> list[int]:
+        """Frames to denoise now, from the last one on in the order of their numbers: those whose neighbours have come.
+
+        What only its neighbours have changed of is done again last, where it is quiet.
+        """
+        todo = [index for index in self.wanted if not self._is_settled(index) and not self._waits(index, expected)]
+        fresh = [index for index in todo if index not in self._made.get(self.groups[index][0], [])]
+        return sorted(fresh or (todo if is_quiet else []), key=self._distance)
+
+    def _is_settled(self, index: int) -> bool:
+        """Whether nothing came that its picture is not made of. What is gone stays in it: inputs may be cleared away."""
+        made = self._made.get(self.groups[index][0])
+        return made is not None and all(now is None or now == then for now, then in zip(self.windows[index], made, strict=True))
+
+    def keep(self, index: int) -> bool:
+        """Whether the output of a frame stays as it is: it was there before, or another process has made it."""
+        if self.groups[index][0] in self._made and not self.options.shared:
+            return False
+        files = [path for there in self.windows[index] if there is not None for path in self._moments[there].files]
+        try:
+            is_there = is_current(self.outputs[index], files)
+        except OSError:  # one of them is gone, which the next look tells
+            return False
+        if is_there:
+            self._made[self.groups[index][0]] = list(self.windows[index])
+            self.kept.add(self.outputs[index])
+        return is_there
+
+    def settle(self, index: int, window: Window, error: N2NError | None) -> None:
+        """The frame was denoised, of that window, or could not be."""
+        path = self.groups[index][0]
+        self._made[path], self._last = window, self._moments[index].number or 0
+        self.kept.discard(self.outputs[index])
+        self.failed.pop(path, None)
+        if error:
+            self.failed[path] = error
+
+    def lacking(self, index: int) -> list[int]:
+        """Numbers around a frame that are not there, though others are beyond them or should have come."""
+        moment = self._moments[index]
+        if moment.number is None or not self.reach:
+            return []
+        around = range(moment.number - self.reach, moment.number + self.reach + 1)
+        return [
+            number for number, there in zip(around, self.windows[index], strict=True) if there is None and self._belongs(number)
+        ]
+
+    def _belongs(self, number: int) -> bool:
+        if self.options.frames is not None:
+            return number in self.options.frames
+        numbers = [moment.number for moment in self._moments.values() if moment.number is not None]
+        return min(numbers) < number < max(numbers)
+
+    def _waits(self, index: int, expected: Expected) -> bool:
+        """Whether one of its neighbours may still come."""
+        number = self._moments[index].number
+        if number is None:
+            return False
+        around = range(number - self.reach, number + self.reach + 1)
+        shot = next((range(first, last + 1) for first, last in self.options.shots if first <= number <= last), around)
+        return any(expected.may_come(other) for other in around if other != number and other in shot)
+
+    def _distance(self, index: int) -> tuple[bool, int]:
+        number = self._moments[index].number or 0
+        return number < self._last, number
