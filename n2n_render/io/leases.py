@@ -14,19 +14,16 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
 from ..errors import N2NError
-from ..progress import still_wanted
 from .atomic import first_line
 from .owned import HOST, is_alive
 
 FOLDER = ".leases"
 TOUCH_S = 60.0
 LEASE_S = 600.0  # many touches: a network disk may show times that are a minute old
-LOOK_EVERY_S = 1.0  # for pieces that others have
 LONGEST_NAME = 100
 
 
@@ -101,28 +98,6 @@ class Leases:
             path = self._held.pop(name, None)
         if path:
             _remove(path)
-
-    def pieces(self, names: Iterable[str], is_done: Callable[[str], bool]) -> Iterator[str]:
-        """Yields pieces that are taken for the caller, who releases each; ends when all are done, or were tried by the caller.
-
-        What others have is waited for: they finish it, or die and leave it to us.
-        """
-        left = list(names)
-        while left:
-            others = []
-            for name in left:
-                if is_done(name):
-                    continue
-                if not self.take(name):
-                    others.append(name)
-                elif is_done(name):
-                    self.release(name)
-                else:
-                    yield name
-            if len(others) == len(left):
-                still_wanted()()
-                time.sleep(LOOK_EVERY_S)
-            left = others
 
     def _touch(self) -> None:
         while not self._ended.wait(self._touch_s):

@@ -15,27 +15,32 @@ from n2n_render.errors import N2NError
 from n2n_render.io import leases as module
 from n2n_render.io.leases import FOLDER, Leases
 from n2n_render.io.sequence import find_inputs
-from n2n_render.progress import stopped_by
 
-# Does pieces: the output of a piece gets one line each time it is done. hangs: at that piece the worker says so, and stops.
+# Does the pieces that nobody has done: the output of one gets a line each time. hangs: at that one it says so, and stops.
 WORKER = """
 import sys, time
 from pathlib import Path
+from n2n_render.engines.pool import work_off
 from n2n_render.io.leases import Leases
 folder, count, hangs = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-done = lambda name: (folder / name).exists()
+mine = []
+
+def do(name):
+    if (folder / name).exists():
+        return
+    if len(mine) == hangs:
+        print("hangs at", name, flush=True)
+        time.sleep(600)
+    time.sleep(0.002)
+    with open(folder / name, "a") as file:
+        file.write("done\\n")
+    mine.append(name)
+    print(name, flush=True)
+
 print("ready", flush=True)
 sys.stdin.readline()
 with Leases.open(folder) as leases:
-    for index, name in enumerate(leases.pieces([f"p{n}" for n in range(count)], done)):
-        if index == hangs:
-            print("hangs at", name, flush=True)
-            time.sleep(600)
-        time.sleep(0.002)
-        with open(folder / name, "a") as file:
-            file.write("done\\n")
-        leases.release(name)
-        print(name, flush=True)
+    work_off([f"p{n}" for n in range(count)], [do], leases=leases)
 """
 
 
@@ -173,33 +178,6 @@ def test_the_time_is_the_file_systems_own(tmp_path, monkeypatch):
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + 86400)
     assert not Leases.open(tmp_path).take("p")
-
-
-def test_what_was_finished_meanwhile_is_not_done_again(tmp_path):
-    with Leases.open(tmp_path) as leases:
-        looked = []
-        done = lambda name: looked.append(name) or len(looked) > 1  # noqa: E731  finished between the look and the lease
-        assert list(leases.pieces(["p"], done)) == [] and looked == ["p", "p"] and leases.take("p")
-
-
-def test_a_piece_that_failed_is_not_tried_twice_by_one_worker(tmp_path):
-    with Leases.open(tmp_path) as leases:
-        tried = []
-        for name in leases.pieces(["a", "b"], lambda name: False):
-            tried.append(name)
-            leases.release(name)
-        assert tried == ["a", "b"]
-
-
-def test_waiting_for_others_can_be_stopped(tmp_path):
-    other = Leases.open(tmp_path)
-    assert other.take("p")
-
-    def stop():
-        raise InterruptedError
-
-    with Leases.open(tmp_path) as leases, stopped_by(stop), pytest.raises(InterruptedError):
-        list(leases.pieces(["p"], lambda name: False))
 
 
 def test_leases_are_no_inputs(tmp_path):
