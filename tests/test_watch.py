@@ -259,6 +259,23 @@ def test_what_is_there_stays_and_what_is_older_than_its_render_does_not(shot, re
     assert ([path.name for path in done.outputs], done.kept) == ([file_of(2)], 2)
 
 
+def test_of_many_files_that_are_there_the_first_are_denoised_before_all_are_read(shot, renders, tmp_path, monkeypatch):
+    from n2n_render.watch import arrivals
+
+    done_before, real = [], arrivals._can_be_read
+
+    def can_be_read(path):
+        done_before.append(len(list((tmp_path / "clean").iterdir())))
+        return real(path)
+
+    monkeypatch.setattr(arrivals, "CHECK_S", 0.0)  # one between two looks
+    monkeypatch.setattr(arrivals, "_can_be_read", can_be_read)
+    put(shot, renders, *range(1, 13))
+    watch(options(renders, temporal=1, until_idle=0.001))
+    assert len(done_before) == 12 and 0 < done_before[-1] < 12
+    assert_as_denoised(renders, range(1, 13), tmp_path, temporal=1)
+
+
 def test_renders_that_are_cleared_away_change_nothing(shot, renders, tmp_path):
     put(shot, renders, 1, 2, 3, 4)
 

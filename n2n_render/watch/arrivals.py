@@ -14,6 +14,7 @@ from ..errors import N2NError, doubt
 from ..io.exr import ExrImage
 from ..io.patterns import match_pattern
 
+CHECK_S = 1.0  # of reading files between two looks at most, so that frames are denoised before all of many are read
 Facts = tuple[int, int]  # of a file: its size, and when it was written
 
 
@@ -49,7 +50,7 @@ class Arrivals:
         return {path: seen.facts for path, seen in self._seen[place].items() if seen.is_complete}
 
     def arriving(self, place: str) -> list[Path]:
-        """Its files that may still be changing."""
+        """Its files that may still be changing, or were not read yet."""
         return [path for path, seen in self._seen[place].items() if seen.is_complete is None]
 
     def broken(self, place: str) -> list[Path]:
@@ -58,6 +59,7 @@ class Arrivals:
 
     def _look_at(self, place: str) -> bool:
         now, before, after = time.monotonic(), self._seen[place], _list(place)
+        until, has_read = now + CHECK_S / len(self._places), False
         changed = before.keys() != after.keys()
         for path in before.keys() - after.keys():
             del before[path]
@@ -66,6 +68,9 @@ class Arrivals:
             if seen is None or seen.facts != facts:
                 before[path], self.changed, changed = _Seen(facts, now), now, True
             elif seen.is_complete is None and now - seen.since >= self._settle_s:
+                if has_read and time.monotonic() > until:
+                    continue
+                has_read = True
                 seen.is_complete, changed = self._is_known(path, facts) or _can_be_read(path), True
         return changed
 

@@ -122,11 +122,9 @@ class Expected:
         return cls(there, numbers(arrivals.arriving), numbers(arrivals.broken), frames, is_over)
 
     def may_come(self, number: int) -> bool:
-        if self.is_over:
-            return False
         if number in self.arriving:
             return True
-        if number in self.there or number in self.broken:
+        if self.is_over or number in self.there or number in self.broken:
             return False
         if self.frames is not None:
             return number in self.frames
