@@ -49,7 +49,7 @@ ALLOWED = {
     "__init__": None,
     "__main__": None,
 }  # None: all of them
-VERBS = {"sample", "prepare", "train", "adapt", "export", "evaluate", "watch", "online", "demo"}  # and denoise, see below
+VERBS = {"sample", "prepare", "train", "adapt", "export", "evaluate", "farm", "watch", "online", "demo"}
 TOGETHER = {"online": {"sample"}, "demo": {"sample", "train", "adapt", "evaluate"}}
 CALLERS = {"serve"}  # beside those that may import everything
 DENOISE_VERB = {"verb", "denoise", "DenoiseOptions", "Denoised"}  # all else in denoise/ is a station

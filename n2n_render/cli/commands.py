@@ -8,6 +8,7 @@ import click
 from ..version import __version__
 from .ending import Commands
 from .evaluating import evaluate
+from .farming import farm
 from .learning import adapt, online
 from .options import (
     engine_options,
@@ -33,7 +34,7 @@ def main(progress: str) -> None:
     console.show_doubts(progress)
 
 
-for command in (train, adapt, online, prepare, evaluate, watch):
+for command in (train, adapt, online, prepare, evaluate, watch, farm):
     main.add_command(command)
 
 

@@ -13,10 +13,10 @@ WHOLE: Chunk = (1, 1)
 
 
 def parse_frames(text: str) -> list[int]:
-    """ "1-100", "1-100x5" (each fifth), "1,7,20" and mixtures → frame numbers, sorted, each once."""
+    """ "1-100", "1-100x5" (each fifth; also "1-100:5"), "1,7,20" and mixtures → frame numbers, sorted, each once."""
     frames: set[int] = set()
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(-?\d+)(?:-(-?\d+)(?:x([1-9]\d*))?)?\s*", part)
+        match = re.fullmatch(r"\s*(-?\d+)(?:-(-?\d+)(?:[x:]([1-9]\d*))?)?\s*", part)
         if not match or (match[2] and int(match[2]) < int(match[1])):
             raise N2NError(f"cannot read the frames {text!r}", "Write them like 1-100, 1-100x5 or 1,7,20.")
         first, last, step = int(match[1]), int(match[2] or match[1]), int(match[3] or 1)

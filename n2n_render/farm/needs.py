@@ -1,0 +1,62 @@
+"""What a task needs of a machine: memory from measured numbers, GPUs, minutes."""
+
+import math
+from dataclasses import dataclass
+
+from .measured import Measured
+from .options import FarmOptions
+
+# MiB of a process, and MiB for each million pixels of a frame besides: peaks that docs/farm.md#memory has the commands of.
+MEMORY = {
+    "sample": (1024, 512),
+    "train": (2048, 512),
+    "paint": (2048, 1024),
+    "evaluate": (2048, 1024),
+    "collect": (1024, 0),
+}
+SPARE = 1.25  # of what was measured
+USUAL_SIZE = (1920, 1080)  # where nothing says how large the frames are
+RENDERS_ON_GPU = {"cuda", "optix", "hip", "oneapi", "metal"}
+LONGER = 4  # times the estimate: then something is stuck
+LEAST_MINUTES = 60  # busy storage, cold caches
+PREPARING_MINUTES = 120  # of a training: its frames are read, and their neighbours' samples taken in
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Of a task.
+
+    Attributes:
+        minutes: After which it is stuck; None: nobody knows how long it takes.
+    """
+
+    memory_mib: int
+    gpus: int = 0
+    minutes: int | None = None
+
+
+def needs(step: str, options: FarmOptions, measured: Measured, seconds: float | None = None) -> Needs:
+    """Of a task of the step, which is estimated to take so long."""
+    minutes = None if seconds is None else max(LEAST_MINUTES, math.ceil(LONGER * seconds / 60))
+    return Needs(memory_mib(step, options, measured), _gpus(step, options), minutes)
+
+
+def memory_mib(step: str, options: FarmOptions, measured: Measured) -> int:
+    """What the user says, else the larger of what this machine measured and what the table says."""
+    if options.memory_gib and step != "collect":
+        return math.ceil(options.memory_gib * 1024)
+    width, height = size_px(options, measured)
+    base, each = MEMORY[step]
+    return math.ceil(SPARE * (max(base, measured.memory_mib.get(step, 0)) + each * width * height / 1e6))
+
+
+def size_px(options: FarmOptions, measured: Measured) -> tuple[int, int]:
+    """(width, height) of the frames: measured, said, or supposed."""
+    if measured.size:
+        return measured.size
+    return options.size if isinstance(options.size, tuple) else USUAL_SIZE
+
+
+def _gpus(step: str, options: FarmOptions) -> int:
+    wanted = step in ("train", "paint") or (step == "sample" and options.render_device in RENDERS_ON_GPU)
+    return options.gpus if wanted else 0
