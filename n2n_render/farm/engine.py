@@ -30,8 +30,12 @@ class Engine:
         title: Its name, for people.
         translate: The job → what the engine reads.
         progress: The style of progress that it understands; None: it shows what our commands write.
+        program: Of the engine, which its command calls; None: that command's first word.
+        submit: Gives the job to the engine, and returns what it answered; None: its command does.
     """
 
     title: str
     translate: Callable[[Job, FarmOptions], Written]
     progress: str | None = None
+    program: str | None = None
+    submit: Callable[[Job, FarmOptions, Written], str] | None = None

@@ -60,8 +60,8 @@ def tell(found: Measured, passes: int, temporal: int, progress: Progress) -> Non
         f"three small frames), a frame takes {sample.frame_s:.1f} s (extrapolated from a quarter of its width and height)"
     )
     progress.note(
-        f"paint, measured here: a task starts in {paint.startup_s:.1f} s, a frame takes {paint.frame_s:.1f} s ({passes} passes, "
-        f"extrapolated from noise at {LARGE[0]}×{LARGE[1]}{'; taking neighbours in is left out' if temporal else ''})"
+        f"paint, measured here: a task starts in {paint.startup_s:.1f} s, a frame takes {paint.frame_s:.1f} s "
+        f"({passes} passes, extrapolated from noise at {LARGE[0]}×{LARGE[1]}{'; taking neighbours in is left out' if temporal else ''})"
     )
 
 

@@ -9,14 +9,17 @@ from pathlib import Path
 from ..errors import N2NError
 from ..io.atomic import make_folder, write_text
 from ..progress import Progress, Reporter, silent
+from .deadline import DEADLINE
 from .engine import Engine, Written
+from .flamenco import FLAMENCO
 from .job import Job, plan
 from .measured import Measured
 from .openjd import OPENJD
 from .options import FarmOptions
 from .probe import probe
+from .slurm import SLURM
 
-ENGINES: dict[str, Engine] = {"openjd": OPENJD}
+ENGINES: dict[str, Engine] = {"openjd": OPENJD, "flamenco": FLAMENCO, "slurm": SLURM, "deadline": DEADLINE}
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def farm(options: FarmOptions, reporter: Reporter = silent) -> Farmed:
         written = engine.translate(job, options)
         files = _write(job, written)
         _tell(job, written, progress)
-        answer = _submit(written, engine, progress) if options.submit else ""
+        answer = _submit(job, options, written, progress) if options.submit else ""
     return Farmed(
         job.folder,
         options.engine,
@@ -89,15 +92,18 @@ def _tell(job: Job, written: Written, progress: Progress) -> None:
         progress.note(note)
 
 
-def _submit(written: Written, engine: Engine, progress: Progress) -> str:
+def _submit(job: Job, options: FarmOptions, written: Written, progress: Progress) -> str:
+    engine = ENGINES[options.engine]
     progress.note(f"submitting to {engine.title} …")
-    program = shutil.which(written.submit[0])
-    if program is None:
+    if engine.submit:
+        return engine.submit(job, options, written)
+    wanted = engine.program or written.submit[0]
+    if shutil.which(wanted) is None:
         raise N2NError(
-            f"{written.submit[0]} is not on the PATH, so nothing was submitted",
+            f"{wanted} is not on the PATH, so nothing was submitted",
             f"The job is written. Where {engine.title} is installed run: {shlex.join(written.submit)}",
         )
-    done = subprocess.run([program, *written.submit[1:]], capture_output=True, text=True, errors="replace")
+    done = subprocess.run(written.submit, capture_output=True, text=True, errors="replace")
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
         raise N2NError(f"{engine.title} did not take the job: {said}", f"The job is written; try: {shlex.join(written.submit)}")

@@ -1,0 +1,73 @@
+"""A job → files of Deadline 10: one of its jobs, of the plugin CommandLine, for each step; and a script that submits them."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+from ..io.ranges import frames_text
+from .engine import Engine, Written
+from .job import Job, Sharing, Step
+from .options import FarmOptions
+
+SUBMIT, SCRIPT = "submit.py", "deadline_submit.py"
+PLAIN = re.compile(r"[\w./:=,+-]+", re.ASCII)
+
+
+def translate(job: Job, options: FarmOptions) -> Written:
+    """`python JOB/submit.py` submits, wherever `deadlinecommand` is."""
+    files = {}
+    for step in job.steps:
+        files[f"{step.name}.job"] = _lines(_job_info(job, step))
+        files[f"{step.name}.plugin"] = _lines(_plugin_info(step))
+    table = json.dumps([[step.name, step.after] for step in job.steps])
+    script = (Path(__file__).parent / SCRIPT).read_text(encoding="utf-8")
+    files[SUBMIT] = script.replace("STEPS: list[tuple[str, list[str]]] = []", f"STEPS: list[tuple[str, list[str]]] = {table}")
+    notes = ("Deadline has no memory of a task: give the jobs a group or a limit of machines that have it, see docs/farm.md",)
+    return Written(files, ("python" if sys.platform == "win32" else "python3", str(job.folder / SUBMIT)), notes)
+
+
+def _job_info(job: Job, step: Step) -> dict[str, object]:
+    sharing = step.sharing or Sharing("", (0,))
+    return {
+        "Plugin": "CommandLine",
+        "Name": f"{job.name}: {step.name}",
+        "BatchName": job.name,
+        "Frames": frames_text(sharing.numbers),
+        "ChunkSize": sharing.chunk,
+        "OverrideTaskFailureDetection": "True",
+        "FailureDetectionTaskErrors": job.retries + 1,
+        **({"TaskTimeoutMinutes": step.needs.minutes, "OnTaskTimeout": "Error"} if step.needs.minutes else {}),
+        "OutputDirectory0": job.folder / ("renders" if step.name == "sample" else "clean"),
+    }
+
+
+def _plugin_info(step: Step) -> dict[str, object]:
+    executable, *arguments = step.command
+    words = [quoted(word) for word in arguments]
+    if step.sharing:
+        suffix = step.sharing.suffix
+        words += [step.sharing.option, f"<STARTFRAME>{suffix}" if suffix else "<STARTFRAME>-<ENDFRAME>"]
+    return {
+        "Executable": executable,
+        "Arguments": " ".join(words),
+        "Shell": "default",
+        "ShellExecute": "False",
+        "SingleFramesOnly": "False",
+    }
+
+
+def quoted(word: str) -> str:
+    """Between double quotes, as the command lines of Windows and of Mono's processes are both read; nothing is expanded."""
+    if PLAIN.fullmatch(word):
+        return word
+    inside = re.sub(r'(\\*)"', r'\1\1\\"', word)
+    inside = re.sub(r"(\\+)$", r"\1\1", inside)
+    return f'"{inside}"'
+
+
+def _lines(values: dict[str, object]) -> str:
+    return "".join(f"{name}={value}\n" for name, value in values.items())
+
+
+DEADLINE = Engine("Deadline", translate, program="deadlinecommand")
