@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import TypeGuard
 
 from ..io.ranges import frames_text
 from .engine import Engine, Written
@@ -28,13 +29,15 @@ def translate(job: Job, options: FarmOptions) -> Written:
 
 
 def _job_info(job: Job, step: Step) -> dict[str, object]:
-    sharing = step.sharing or Sharing("", (0,))
+    frames, chunk = (
+        (frames_text(step.sharing.numbers), step.sharing.chunk) if _by_frames(step.sharing) else (f"1-{step.tasks}", 1)
+    )
     return {
         "Plugin": "CommandLine",
         "Name": f"{job.name}: {step.name}",
         "BatchName": job.name,
-        "Frames": frames_text(sharing.numbers),
-        "ChunkSize": sharing.chunk,
+        "Frames": frames,
+        "ChunkSize": chunk,
         "OverrideTaskFailureDetection": "True",
         "FailureDetectionTaskErrors": job.retries + 1,
         **({"TaskTimeoutMinutes": step.needs.minutes, "OnTaskTimeout": "Error"} if step.needs.minutes else {}),
@@ -42,12 +45,18 @@ def _job_info(job: Job, step: Step) -> dict[str, object]:
     }
 
 
+def _by_frames(sharing: Sharing | None) -> TypeGuard[Sharing]:
+    """Deadline tells a task its first and last frame alone; where frames between them are left out, tasks are numbered parts."""
+    return sharing is not None and not sharing.suffix and sharing.is_run
+
+
 def _plugin_info(step: Step) -> dict[str, object]:
     executable, *arguments = step.command
     words = [quoted(word) for word in arguments]
-    if step.sharing:
-        suffix = step.sharing.suffix
-        words += [step.sharing.option, f"<STARTFRAME>{suffix}" if suffix else "<STARTFRAME>-<ENDFRAME>"]
+    if _by_frames(step.sharing):
+        words += [step.sharing.option, "<STARTFRAME>-<ENDFRAME>"]
+    elif step.sharing:
+        words += ["--chunk", f"<STARTFRAME>/{step.tasks}"]
     return {
         "Executable": executable,
         "Arguments": " ".join(words),

@@ -31,6 +31,11 @@ class Sharing:
     suffix: str = ""
 
     @property
+    def is_run(self) -> bool:
+        """Whether no number is left out between the first and the last one."""
+        return len(self.numbers) == self.numbers[-1] - self.numbers[0] + 1
+
+    @property
     def texts(self) -> list[str]:
         """What follows the option, of each task: "1-5", or "2/4"."""
         starts = range(0, len(self.numbers), self.chunk)

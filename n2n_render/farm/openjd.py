@@ -123,10 +123,9 @@ def _share(step: str, sharing: Sharing) -> dict[str, Any]:
     """The task's parameter: some of the job's frames, or the number of a part."""
     if sharing.suffix:
         return {"name": "Share", "type": "INT", "range": range_text(sharing.numbers)}
-    one_run = len(sharing.numbers) == sharing.numbers[-1] - sharing.numbers[0] + 1
     chunks = {
         "defaultTaskCount": f"{{{{Param.{step.title()}Chunk}}}}",
-        "rangeConstraint": "CONTIGUOUS" if one_run else "NONCONTIGUOUS",
+        "rangeConstraint": "CONTIGUOUS" if sharing.is_run else "NONCONTIGUOUS",
     }
     return {"name": "Share", "type": "CHUNK[INT]", "range": "{{Param.Frames}}", "chunks": chunks}
 

@@ -61,7 +61,8 @@ def tell(found: Measured, passes: int, temporal: int, progress: Progress) -> Non
     )
     progress.note(
         f"paint, measured here: a task starts in {paint.startup_s:.1f} s, a frame takes {paint.frame_s:.1f} s "
-        f"({passes} passes, extrapolated from noise at {LARGE[0]}×{LARGE[1]}{'; taking neighbours in is left out' if temporal else ''})"
+        f"({passes} passes, extrapolated from noise at {LARGE[0]}×{LARGE[1]}"
+        f"{'; taking neighbours in is left out' if temporal else ''})"
     )
 
 

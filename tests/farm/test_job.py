@@ -1,0 +1,141 @@
+"""The plan: steps, their commands, and what a task needs."""
+
+import dataclasses
+import shlex
+
+import pytest
+
+from n2n_render.cli.commands import main
+from n2n_render.errors import N2NError
+from n2n_render.farm import FarmOptions
+from n2n_render.farm.job import plan, trainer
+from n2n_render.farm.measured import Measured, Times, frames_a_task
+
+MEASURED = Measured(Times(10, 30), Times(5, 2), (3840, 2160), {"sample": 9000})
+ALL = {
+    "size": (48, 32),
+    "seeds": 3,
+    "scene_name": "Scene",
+    "view_layer": "View Layer",
+    "reference_spp": 16,
+    "reference_frames": (1, 2, 4),
+    "temporal": 2,
+    "shots": ((1, 4), (5, 7)),
+    "minutes": 3.0,
+    "fast": True,
+    "render_device": "optix",
+    "gpus": 2,
+    "blender": "/opt/blender 4/blender",
+}
+
+
+def steps_of(options, measured=MEASURED):
+    return {step.name: step for step in plan(options, measured).steps}
+
+
+def test_the_steps_follow_each_other(shot):
+    steps = steps_of(shot.options())
+    assert [(step.name, step.after, step.tasks) for step in steps.values()] == [
+        ("sample", (), 3),
+        ("train", ("sample",), 1),
+        ("paint", ("train",), 2),
+        ("collect", ("paint",), 1),
+    ]
+    assert [words[-2:] for words in steps["sample"].commands] == [("--only", "1-3"), ("--only", "4-6"), ("--only", "7")]
+    assert [words[-2:] for words in steps["paint"].commands] == [("--frames", "1-4"), ("--frames", "5-7")]
+
+
+def test_references_are_evaluated_in_parts_and_put_together(shot):
+    steps = steps_of(shot.options(reference_spp=16, reference_frames=(1, 2, 3)))
+    assert [words[-2:] for words in steps["evaluate"].commands] == [("--chunk", "1/2"), ("--chunk", "2/2")]
+    assert steps["scores"].after == ("evaluate",) and steps["scores"].command[-1] == "--merge"
+    assert "scores" not in steps_of(shot.options(reference_spp=16))  # one frame is one task
+
+
+@pytest.mark.parametrize("options", [{}, ALL, {"steps": 5, "init": "nothing", "frames": (-5, -4, 1, 7)}])
+def test_the_command_line_understands_every_command(shot, commands, options):
+    for words in commands(shot.options(**options)):
+        with main.commands[words[0]].make_context(words[0], words[1:]) as context:
+            assert context.params
+
+
+def test_several_gpus_train_together_and_paint_side_by_side(shot):
+    steps = steps_of(shot.options(gpus=2, program="n2n-render"))
+    assert (
+        shlex.join(steps["train"].command).startswith("torchrun --standalone --nproc-per-node 2 -m n2n_render adapt ")
+        and "--train-only" in steps["train"].command
+    )
+    assert steps["paint"].command[steps["paint"].command.index("--device") + 1] == "cuda:0,cuda:1"
+    assert [steps[name].needs.gpus for name in ("sample", "train", "paint", "collect")] == [0, 2, 2, 0]
+    assert steps_of(shot.options(gpus=2, render_device="optix"))["sample"].needs.gpus == 2
+
+
+def test_a_python_that_workers_name_starts_the_processes_of_a_training():
+    assert trainer(("/opt/n2n/bin/python", "-m", "n2n_render"), 4)[:3] == ("/opt/n2n/bin/python", "-m", "torch.distributed.run")
+    assert trainer(("n2n-render",), 1) == ("n2n-render",)
+
+
+def test_memory_is_measured_or_said(shot):
+    measured = steps_of(shot.options())
+    assert measured["sample"].needs.memory_mib > 9000  # the probe's peak, and what larger frames take besides
+    assert measured["paint"].needs.memory_mib > steps_of(shot.options(size=(960, 540)), Measured())["paint"].needs.memory_mib
+    said = steps_of(shot.options(memory_gib=3.0))
+    assert {said[name].needs.memory_mib for name in ("sample", "train", "paint")} == {3072}
+
+
+def test_seconds_are_start_and_frames(shot):
+    steps = steps_of(shot.options())
+    assert steps["sample"].seconds == 3 * 10 + 7 * 30
+    assert steps["paint"].seconds == 2 * 5 + 7 * 2
+    assert steps["train"].seconds == 20 * 60 and steps_of(shot.options(steps=5))["train"].seconds is None
+    assert steps_of(shot.options(), Measured())["sample"].seconds is None
+
+
+@pytest.mark.parametrize(
+    "times, frames, workers, chunk",
+    [
+        (Times(10, 30), 250, 10, 3),  # 10 of 100 seconds
+        (Times(60, 1), 250, 10, 27),  # 540 would be needed; but ten tasks have to remain
+        (Times(60, 100), 250, 10, 6),
+        (Times(60, 500), 250, 10, 2),  # 20 minutes are the most
+        (Times(300, 500), 250, 10, 1),  # two would be more than 20 minutes
+        (Times(60, 5000), 250, 10, 1),
+        (Times(1, 60), 250, 10, 1),
+        (Times(60, 1), 3, 10, 1),
+        (Times(60, 1), 250, 1, 250),
+        (Times(5, 0), 250, 10, 27),
+        (None, 250, 10, 6),
+        (None, 7, 10, 1),
+    ],
+)
+def test_frames_of_a_task(times, frames, workers, chunk):
+    assert frames_a_task(times, frames, workers) == chunk
+    assert -(-frames // chunk) >= min(frames, workers)
+
+
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        ({"seeds": 1}, "takes two"),
+        ({"minutes": 1.0, "steps": 1}, "both say when to stop"),
+        ({"reference_frames": (1,)}, "reference_spp"),
+        ({"engine": "slurm", "manager": "http://x"}, "flamenco"),
+        ({"engine": "lsf"}, "one of openjd"),
+        ({"shots": ((1, 2),)}, "temporal"),
+    ],
+)
+def test_what_does_not_fit_is_refused(wrong, words):
+    usual = {"scene": "x.blend", "frames": (1, 2), "spp": 8, "output": "job"}
+    assert FarmOptions(**usual)
+    with pytest.raises(N2NError, match=words):
+        FarmOptions(**{**usual, **wrong})
+
+
+def test_a_missing_scene_and_names_that_no_file_holds_are_sentences(shot):
+    with pytest.raises(N2NError, match="no such file"):
+        shot.farm(scene="nothing.blend")
+    with pytest.raises(N2NError, match="characters"):
+        shot.farm(output="two\nlines")
+    with pytest.raises(N2NError, match="program is empty"):
+        plan(dataclasses.replace(shot.options(), program=" "), Measured())
+    assert not shot.job.exists()
