@@ -1,0 +1,122 @@
+"""The Open Job Description bundle, checked, summed up and run by the specification's own command."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from n2n_render.farm import farm
+
+pytest.importorskip("openjd.cli")
+OPENJD = Path(sys.executable).parent / "openjd"
+
+
+@pytest.fixture
+def bundle(shot, run):
+    """bundle(**options) → (what was farmed, the template, openjd(command, *words) on it with the job's values)."""
+
+    def write(**options):
+        done = shot.farm(**options)
+        template, values = shot.job / "template.json", shot.job / "parameters.json"
+
+        def openjd(command, *words):
+            return run(OPENJD, command, template, "-p", f"file://{values}", *words)
+
+        run(OPENJD, "check", template)
+        return done, json.loads(template.read_text()), openjd
+
+    return write
+
+
+@pytest.mark.parametrize("options", [{}, {"frames": (1, 3, 5, 9)}, {"gpus": 2, "render_device": "optix"}, {"frames": (4,)}])
+def test_it_has_the_tasks_that_were_planned(bundle, options):
+    done, _, openjd = bundle(reference_spp=16, reference_frames=options.get("frames", (1, 2))[:2], **options)
+    told = json.loads(openjd("summary", "--output", "json"))
+    frames = len(options.get("frames", range(7)))  # of a step with chunks the summary counts what is in them
+    assert {step["name"]: step["total_tasks"] for step in told["steps"]} == {**done.tasks, **dict.fromkeys(done.chunk, frames)}
+
+
+def test_every_task_runs_once_with_its_own_words(shot, bundle, commands):
+    options = {"reference_spp": 16, "reference_frames": (1, 2)}
+    done, _, openjd = bundle(**options)
+    openjd("run", "--step", list(done.tasks)[-1], "--run-dependencies")
+    assert shot.told() == commands(shot.options(**options))
+
+
+def test_frames_with_gaps_come_as_our_commands_read_them(shot, bundle):
+    from n2n_render.io.ranges import parse_frames
+
+    _, _, openjd = bundle(frames=(-4, -2, 0, 2, 7, 8, 9), sample_chunk=4)
+    openjd("run", "--step", "sample")
+    shares = [parse_frames(call[-1]) for call in shot.told()]
+    assert shares == [[-4, -2, 0, 2], [7, 8, 9]]
+    assert parse_frames(shot.told()[0][shot.told()[0].index("--frames") + 1]) == [-4, -2, 0, 2, 7, 8, 9]
+
+
+def test_frames_and_chunks_can_be_changed_when_it_is_submitted(shot, bundle):
+    _, _, openjd = bundle()
+    openjd("run", "--step", "sample", "-p", "Frames=1-4", "-p", "SampleChunk=2")
+    assert [call[-1] for call in shot.told()] == ["1-2", "3-4"]
+
+
+def test_what_a_task_needs(bundle):
+    _, template, _ = bundle(gpus=1, memory_gib=3.0, minutes=5.0)
+    steps = {step["name"]: step for step in template["steps"]}
+    amounts = {amount["name"]: amount["min"] for amount in steps["train"]["hostRequirements"]["amounts"]}
+    assert amounts == {"amount.worker.memory": 3072, "amount.worker.gpu": 1}
+    action = steps["train"]["script"]["actions"]["onRun"]
+    assert action["timeout"] > 300 and action["args"][:2] == ["--progress", "openjd"]
+    assert len(steps["sample"]["hostRequirements"]["amounts"]) == 1
+
+
+def test_the_values_are_there_for_a_bundle_and_for_this_machine(shot, bundle):
+    done, template, _ = bundle(retries=5)
+    local = json.loads((shot.job / "parameters.json").read_text())
+    listed = json.loads((shot.job / "parameter_values.json").read_text())["parameterValues"]
+    assert {one["name"]: one["value"] for one in listed} == {**local, "deadline:maxRetriesPerTask": 5}
+    assert {one["name"] for one in template["parameterDefinitions"]} == set(local)
+    assert done.submit[:3] == ("deadline", "bundle", "submit") and done.submit[-1] == str(shot.job)
+
+
+@pytest.mark.blender
+@pytest.mark.slow
+def test_a_shot_goes_the_whole_way(scenes, tmp_path, run):
+    """Three frames, by the real program: sampled in two tasks, learned, painted in three, collected, evaluated."""
+    from blender_fixtures import BLENDER
+
+    from n2n_render.farm import FarmOptions
+    from n2n_render.io.exr import is_readable
+
+    job = tmp_path / "a job"
+    done = farm(
+        FarmOptions(
+            str(scenes.moving),
+            (1, 2, 3),
+            4,
+            str(job),
+            size=(48, 32),
+            scene_name="Other",
+            reference_spp=16,
+            reference_frames=(1, 2),
+            steps=3,
+            init="oidn-small",
+            render_device="cpu",
+            device="cpu",
+            sample_chunk=2,
+            paint_chunk=1,
+            program=f"{sys.executable} -m n2n_render",
+            blender=BLENDER,
+            probe=False,
+        )
+    )
+    last = list(done.tasks)[-1]
+    told = run(
+        OPENJD, "run", job / "template.json", "-p", f"file://{job}/parameters.json", "--step", last, "--run-dependencies"
+    )
+    assert len(list((job / "renders").glob("*_s*.exr"))) == 6 and (job / "clean" / "adapted.pt").exists()
+    report = json.loads((job / "clean" / "report.json").read_text())
+    assert len(report["frames"]) == 3
+    assert all(is_readable(path) for path in (job / "clean").glob("*.exr"))
+    assert list((job / "evaluation").glob("*.png"))
+    assert "openjd_progress" in told or "Progress" in told
