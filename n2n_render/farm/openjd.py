@@ -79,11 +79,9 @@ class _Parameters:
 
     def words(self, command: tuple[str, ...]) -> list[str]:
         """A command line, as the template writes it."""
-        befores = ("", *command)
-        return [
-            "{{Param.Frames}}" if before == "--frames" else self._word(word)
-            for before, word in zip(befores, command, strict=False)
-        ]
+        all_frames = ("--frames", frames_text(self._job.frames))
+        pairs = zip(("", *command), command, strict=False)  # each word with the one before
+        return ["{{Param.Frames}}" if pair == all_frames else self._word(pair[1]) for pair in pairs]
 
     def _word(self, word: str) -> str:
         for name in ("Scene", "Folder"):
