@@ -46,7 +46,7 @@ def _job_info(job: Job, step: Step) -> dict[str, object]:
 
 
 def _by_frames(sharing: Sharing | None) -> TypeGuard[Sharing]:
-    """Deadline tells a task its first and last frame alone; where frames between them are left out, tasks are numbered parts."""
+    """Deadline tells a task its first and last frame; where frames between them are left out, tasks are numbered parts."""
     return sharing is not None and not sharing.suffix and sharing.is_run
 
 

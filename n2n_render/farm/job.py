@@ -215,5 +215,5 @@ class _Steps:
         sharing = Sharing("--chunk", tuple(range(1, count + 1)), suffix=f"/{count}")
         return [
             Step("evaluate", command, need, ("collect",), sharing),
-            Step("scores", (*command, "--merge"), needs("collect", self.options, self.measured), ("evaluate",)),
+            Step("scores", (*command, "--merge"), needs("scores", self.options, self.measured), ("evaluate",)),
         ]

@@ -6,13 +6,30 @@ from dataclasses import dataclass
 from .measured import Measured
 from .options import FarmOptions
 
-# MiB of a process, and MiB for each million pixels of a frame besides: peaks that docs/farm.md#memory has the commands of.
+
+@dataclass(frozen=True)
+class Peak:
+    """Memory of a process in MiB.
+
+    Attributes:
+        base: However small the frames are.
+        pixels: For each million pixels of a frame besides.
+        taken_in: For each million pixels and each render that a frame is made of: its seeds, and those of its neighbours.
+    """
+
+    base: int
+    pixels: int = 0
+    taken_in: int = 0
+
+
+# docs/farm.md#memory has the commands that measured them.
 MEMORY = {
-    "sample": (1024, 512),
-    "train": (2048, 512),
-    "paint": (2048, 1024),
-    "evaluate": (2048, 1024),
-    "collect": (1024, 0),
+    "sample": Peak(1024, 512),
+    "train": Peak(2048, 512, 100),
+    "paint": Peak(2048, 1024, 100),
+    "collect": Peak(1024),
+    "evaluate": Peak(2048, 1024),
+    "scores": Peak(1024),
 }
 SPARE = 1.25  # of what was measured
 USUAL_SIZE = (1920, 1080)  # where nothing says how large the frames are
@@ -43,11 +60,13 @@ def needs(step: str, options: FarmOptions, measured: Measured, seconds: float | 
 
 def memory_mib(step: str, options: FarmOptions, measured: Measured) -> int:
     """What the user says, else the larger of what this machine measured and what the table says."""
-    if options.memory_gib and step != "collect":
+    peak = MEMORY[step]
+    if options.memory_gib and peak.pixels:
         return math.ceil(options.memory_gib * 1024)
     width, height = size_px(options, measured)
-    base, each = MEMORY[step]
-    return math.ceil(SPARE * (max(base, measured.memory_mib.get(step, 0)) + each * width * height / 1e6))
+    renders = options.seeds * (2 * options.temporal + 1)
+    growing = (peak.pixels + peak.taken_in * renders) * width * height / 1e6
+    return math.ceil(SPARE * (max(peak.base, measured.memory_mib.get(step, 0)) + growing))
 
 
 def size_px(options: FarmOptions, measured: Measured) -> tuple[int, int]:

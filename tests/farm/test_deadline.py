@@ -14,8 +14,8 @@ DEADLINE = """#!{python}
 import json, pathlib, shlex, subprocess, sys
 state = pathlib.Path(__file__).parent / "jobs.json"
 jobs = json.loads(state.read_text()) if state.exists() else []
-info, plugin = ({{key: value for key, _, value in (line.partition("=") for line in pathlib.Path(path).read_text().splitlines())}}
-    for path in sys.argv[1:])
+texts = [pathlib.Path(path).read_text() for path in sys.argv[1:]]
+info, plugin = [{{key: value for key, _, value in (line.partition("=") for line in text.splitlines())}} for text in texts]
 assert info["Plugin"] == "CommandLine" and all(wait in [job["id"] for job in jobs if job["ok"]]
     for wait in info.get("JobDependencies", "").split(",") if wait)
 first, _, last = info["Frames"].lstrip("-").partition("-")

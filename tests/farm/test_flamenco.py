@@ -1,5 +1,5 @@
-"""Flamenco's job type, compiled in node as its Manager does (the Manager itself is a program in Go that no package brings), by a
-small Manager that answers on this machine; its tasks' commands are then run, as a Worker does.
+"""Flamenco's job type, compiled in node as its Manager does (which is a program in Go that no package brings), for a small
+Manager that answers on this machine; its tasks' commands are then run, as a Worker does.
 """
 
 import importlib.util

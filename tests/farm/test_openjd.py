@@ -1,12 +1,15 @@
 """The Open Job Description bundle, checked, summed up and run by the specification's own command."""
 
 import json
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from n2n_render.farm import farm
+from n2n_render.farm import FarmOptions, farm
+from n2n_render.io.exr import is_readable
 from n2n_render.io.ranges import parse_frames
 
 pytest.importorskip("openjd.cli")
@@ -82,17 +85,31 @@ def test_the_values_are_there_for_a_bundle_and_for_this_machine(shot, bundle):
     assert done.submit[:3] == ("deadline", "bundle", "submit") and done.submit[-1] == str(shot.job)
 
 
+KILLER = """
+import pathlib, subprocess, sys, time
+here, renders = pathlib.Path(__file__).parent, pathlib.Path(sys.argv[1])
+process = subprocess.Popen([sys.executable, "-m", "n2n_render", *sys.argv[2:]])
+killed = here / "killed"
+if "sample" in sys.argv and not killed.exists():
+    while process.poll() is None and not list(renders.glob("*_s*.exr")):
+        time.sleep(0.01)
+    process.kill()
+    killed.touch()
+sys.exit(process.wait() != 0)
+"""
+
+
 @pytest.mark.blender
 @pytest.mark.slow
-def test_a_shot_goes_the_whole_way(scenes, tmp_path, run):
-    """Three frames, by the real program: sampled in two tasks, learned, painted in three, collected, evaluated."""
+def test_a_shot_goes_the_whole_way_though_a_task_is_killed(scenes, tmp_path, run):
+    """Three frames, by the real program: sampled in two tasks, the first of which is killed in its work; started again, learned,
+    painted in three, collected, evaluated.
+    """
     from blender_fixtures import BLENDER
 
-    from n2n_render.farm import FarmOptions
-    from n2n_render.io.exr import is_readable
-
-    job = tmp_path / "a job"
-    done = farm(
+    job, program = tmp_path / "a job", tmp_path / "killer.py"
+    program.write_text(KILLER)
+    farm(
         FarmOptions(
             str(scenes.moving),
             (1, 2, 3),
@@ -106,20 +123,22 @@ def test_a_shot_goes_the_whole_way(scenes, tmp_path, run):
             init="oidn-small",
             render_device="cpu",
             device="cpu",
+            workers=2,
             sample_chunk=2,
             paint_chunk=1,
-            program=f"{sys.executable} -m n2n_render",
+            program=shlex.join([sys.executable, str(program), str(job / "renders")]),
             blender=BLENDER,
             probe=False,
         )
     )
-    last = list(done.tasks)[-1]
-    told = run(
-        OPENJD, "run", job / "template.json", "-p", f"file://{job}/parameters.json", "--step", last, "--run-dependencies"
-    )
-    assert len(list((job / "renders").glob("*_s*.exr"))) == 6 and (job / "clean" / "adapted.pt").exists()
-    report = json.loads((job / "clean" / "report.json").read_text())
-    assert len(report["frames"]) == 3
+    words = [OPENJD, "run", job / "template.json", "-p", f"file://{job}/parameters.json", "--step"]
+    killed = subprocess.run([*words, "sample"], capture_output=True, text=True)
+    assert killed.returncode and (tmp_path / "killed").exists()
+    kept = {path: path.stat().st_mtime_ns for path in (job / "renders").glob("*_s*.exr")}
+    told = run(*words, "scores", "--run-dependencies")
+    assert kept and all(path.stat().st_mtime_ns == time for path, time in kept.items())  # nothing is rendered twice
+    assert len(list((job / "renders").glob("*_s*.exr"))) == 6
+    assert len(json.loads((job / "clean" / "report.json").read_text())["frames"]) == 3
     assert all(is_readable(path) for path in (job / "clean").glob("*.exr"))
-    assert list((job / "evaluation").glob("*.png"))
-    assert "openjd_progress" in told or "Progress" in told
+    assert len(list((job / "evaluation").glob("*.png"))) == 2
+    assert "openjd_progress: 100" in told
