@@ -3,6 +3,7 @@
 import math
 import os
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -99,17 +100,26 @@ def plan(options: FarmOptions, measured: Measured, progress: str | None = None) 
     style = ("--progress", progress) if progress else ()
     steps = _Steps(options, measured, folder, (*program, *style), (*trainer(program, options.gpus), *style))
     made = [steps.sample(scene), steps.train(), steps.paint(), steps.collect(), *steps.judge()]
+    _check_words(made)
     return Job(f"n2n-render {scene.stem}", scene, folder, options.frames, tuple(made), options.retries)
 
 
 def absolute(path: str) -> Path:
-    """Links stay as they are: every machine resolves its own. Raises N2NError where no engine's file can hold the path."""
-    text = os.path.abspath(path)
-    if not text.isprintable():
-        raise N2NError(
-            f"{text!r} holds characters that a job cannot", "Rename the file or folder, or link to it by another name."
-        )
-    return Path(text)
+    """Links stay as they are: every machine resolves its own."""
+    return Path(os.path.abspath(path))
+
+
+def placed(text: str | None) -> str | None:
+    """A model's or a program's name as it is; its path, if it is one, absolute: workers begin in other folders."""
+    is_path = text is not None and (os.sep in text or (Path(text).exists() and not text.startswith("oidn")))
+    return str(absolute(text)) if text is not None and is_path else text
+
+
+def _check_words(steps: Sequence[Step]) -> None:
+    """Raises N2NError where a word holds a line's end or what is no Unicode: engines' files have lines of text."""
+    for word in (word for step in steps for word in step.command):
+        if not word.isprintable():
+            raise N2NError(f"{word!r} holds characters that a job cannot", "Rename it, or link to it by another name.")
 
 
 def trainer(program: tuple[str, ...], gpus: int) -> tuple[str, ...]:
@@ -142,7 +152,7 @@ class _Steps:
         names = {"--camera": asked.camera, "--scene-name": asked.scene_name, "--view-layer": asked.view_layer}
         command = [*self.program, "sample", "--scene", str(scene), "--spp", str(asked.spp), "--seeds", str(asked.seeds)]
         command += ["--frames", frames_text(asked.frames), "--out", self._renders, "--device", asked.render_device]
-        command += given({"--size": size_text(asked.size), **names, "--blender": asked.blender})
+        command += given({"--size": size_text(asked.size), **names, "--blender": placed(asked.blender)})
         if asked.reference_spp:
             command += ["--reference-spp", str(asked.reference_spp)]
             command += ["--reference-frames", frames_text(self._references)]
@@ -172,9 +182,10 @@ class _Steps:
     def train(self) -> Step:
         asked = self.options
         shots = ",".join(f"{first}-{last}" for first, last in asked.shots) or None
-        command = [*self.trainer, "adapt", self._renders, "-o", self._clean, "--train-only", "--init", asked.init]
+        command = [*self.trainer, "adapt", self._renders, "-o", self._clean, "--train-only"]
         command += given(
             {
+                "--init": placed(asked.init),
                 "--temporal": asked.temporal or None,
                 "--shots": shots,
                 "--minutes": asked.minutes,

@@ -53,6 +53,8 @@ class FarmOptions(Checked):
             return "seeds is 1, but a training pair takes two"
         if self.reference_frames and not self.reference_spp:
             return "reference_frames is for reference_spp, which was not given"
+        if not set(self.reference_frames or ()) <= set(self.frames):
+            return "reference_frames names a frame that is not among the frames"
         if self.manager and self.engine != "flamenco":
             return f"manager is of the engine flamenco, and not of {self.engine}"
         return wrong_shots(self)

@@ -14,6 +14,7 @@ from .engine import Engine, Written
 from .flamenco import FLAMENCO
 from .job import Job, plan
 from .measured import Measured
+from .needs import USUAL_SIZE
 from .openjd import OPENJD
 from .options import FarmOptions
 from .probe import probe
@@ -61,6 +62,8 @@ def farm(options: FarmOptions, reporter: Reporter = silent) -> Farmed:
         job = plan(options, measured, engine.progress)
         written = engine.translate(job, options)
         files = _write(job, written)
+        if not measured.size and not isinstance(options.size, tuple):
+            progress.note(f"nothing says how large the frames are: memory is for {USUAL_SIZE[0]}×{USUAL_SIZE[1]}")
         _tell(job, written, progress)
         answer = _submit(job, options, written, progress) if options.submit else ""
     return Farmed(

@@ -75,6 +75,21 @@ def test_a_python_that_workers_name_starts_the_processes_of_a_training():
     assert trainer(("n2n-render",), 1) == ("n2n-render",)
 
 
+def test_paths_of_models_and_programs_are_absolute(shot, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.pt").touch()
+
+    def word(option, **options):
+        words = [word for step in steps_of(shot.options(**options)).values() for word in step.command]
+        return words[words.index(option) + 1]
+
+    assert word("--init", init="mine.pt") == str(tmp_path / "mine.pt")
+    assert word("--init", init="runs/mine") == str(tmp_path / "runs" / "mine")
+    assert word("--init", init="oidn") == "oidn" and word("--init", init="nothing") == "nothing"
+    assert word("--blender", blender="blender") == "blender"
+    assert word("--blender", blender="./blender") == str(tmp_path / "blender")
+
+
 def test_memory_is_measured_or_said(shot):
     measured = steps_of(shot.options())
     assert measured["sample"].needs.memory_mib > 9000  # the probe's peak, and what larger frames take besides
@@ -119,6 +134,7 @@ def test_frames_of_a_task(times, frames, workers, chunk):
         ({"seeds": 1}, "takes two"),
         ({"minutes": 1.0, "steps": 1}, "both say when to stop"),
         ({"reference_frames": (1,)}, "reference_spp"),
+        ({"reference_frames": (3,), "reference_spp": 8}, "not among the frames"),
         ({"engine": "slurm", "manager": "http://x"}, "flamenco"),
         ({"engine": "lsf"}, "one of openjd"),
         ({"shots": ((1, 2),)}, "temporal"),

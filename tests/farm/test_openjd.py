@@ -102,8 +102,8 @@ sys.exit(process.wait() != 0)
 @pytest.mark.blender
 @pytest.mark.slow
 def test_a_shot_goes_the_whole_way_though_a_task_is_killed(scenes, tmp_path, run):
-    """Three frames, by the real program: sampled in two tasks, the first of which is killed in its work; started again, learned,
-    painted in three, collected, evaluated.
+    """Three frames, by the real program: sampled in two tasks, of which the first is killed in its work; started again,
+    learned, painted in three tasks, collected, evaluated.
     """
     from blender_fixtures import BLENDER
 
