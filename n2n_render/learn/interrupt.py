@@ -8,8 +8,12 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def stop_on_ctrl_c() -> Iterator[Callable[[], bool]]:
-    """Yields a function that tells whether Ctrl-C asked for a stop after the present step; a second one stops at once."""
+def stop_on_ctrl_c(second_stops: bool = True) -> Iterator[Callable[[], bool]]:
+    """Yields a function that tells whether Ctrl-C asked for a stop after the present step.
+
+    Args:
+        second_stops: A second one stops at once. Not where others wait for this process, which then say when to stop.
+    """
     asked: list[bool] = []
     before = signal.getsignal(signal.SIGINT)
     # A handler that is not Python's, of a program that embeds it, could not be put back.
@@ -19,7 +23,8 @@ def stop_on_ctrl_c() -> Iterator[Callable[[], bool]]:
 
     def ask(*_: Any) -> None:
         asked.append(True)
-        signal.signal(signal.SIGINT, before)
+        if second_stops:
+            signal.signal(signal.SIGINT, before)
 
     signal.signal(signal.SIGINT, ask)
     try:

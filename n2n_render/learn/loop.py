@@ -34,11 +34,12 @@ from ..network.specification import Specification
 from ..progress import Progress, Silent
 from .descent import Descent, learning_rate_factor
 from .interrupt import stop_on_ctrl_c
-from .norms import reestimate_norms, set_norms_fixed
+from .norms import reestimate_norms, see_whole_batches, set_norms_fixed
 from .precision import faster_precision
 from .protocols import Batch, Forgetful, Judge, Keeper, Loss, Sampler, Verdict
 from .running import predict
 from .samplers import Prefetch
+from .team import ALONE, Team
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ class Loop:
         precision: "float32" or "bfloat16".
         norms_fixed: whether the phase in which BatchNorm uses batch statistics is over.
         last_loss: of the last step.
+        team: the processes that train together.
         advice: the hints of errors.
     """
 
@@ -101,11 +103,13 @@ class Loop:
         device: torch.device,
         precision: str,
         norms_fixed: bool,
+        team: Team = ALONE,
     ):
         """Keeps what it is given; `open` builds it."""
         self.model, self.descent, self.sampler, self.loss, self.schedule = model, descent, sampler, loss, schedule
         self.device, self.precision, self.norms_fixed = device, precision, norms_fixed
-        self.network = descent.network
+        self.network, self.team = descent.network, team
+        self._trained: torch.nn.Module | None = None  # what steps run
         self.seconds, self.last_loss = 0.0, 0.0
         self.advice = Advice()
         self._batches = Prefetch(sampler, pinned=device.type == "cuda")
@@ -125,20 +129,24 @@ class Loop:
         device: str = "auto",
         precision: str = "auto",
         seed: int = 1,
+        team: Team = ALONE,
     ) -> "Loop":
         """Builds the network.
 
         Args:
             weights: To start from; None: new ones by `seed`.
             precision: "float32", "bfloat16", or "auto": what is faster here, which takes four steps on a CPU.
+            team: Whose gathered processes do the same, each with its part of every batch.
         """
         place = pick_device(device)
         network = build_network(model, seed).to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if weights is not None:
             network.load_state_dict(weights)
-        loop = cls(model, Descent.open(network, schedule.ema), sampler, loss, schedule, place, precision, weights is not None)
+        see_whole_batches(network, team)
+        descent, norms_fixed = Descent.open(network, schedule.ema), weights is not None
+        loop = cls(model, descent, sampler, loss, schedule, place, precision, norms_fixed, team)
         if precision == "auto":
-            loop.precision = loop._faster_precision()
+            loop.precision = team.agree(loop._faster_precision())
         return loop
 
     @property
@@ -173,7 +181,7 @@ class Loop:
 
     @property
     def crops_per_s(self) -> float:
-        """Of this part of the run."""
+        """Of this part of the run, by all members."""
         return self._crops / max(self.seconds - self._first_seconds, 1e-6)
 
     def weights(self) -> dict[str, torch.Tensor]:
@@ -185,23 +193,24 @@ class Loop:
         """Trains to the end of the schedule, or until the judge has seen enough; it is asked on the way and at the end.
 
         Raises:
-            KeyboardInterrupt: After Ctrl-C, between two steps.
+            KeyboardInterrupt: After Ctrl-C, between two steps; in all members.
             N2NError: Gradients are not finite any more, or the memory is full; the judge's own.
         """
-        keeper, progress, schedule = keeper or Forgetful(), progress or Silent(), self.schedule
+        progress, schedule, team = progress or Silent(), self.schedule, self.team
+        keeper = keeper if keeper and team.is_first else Forgetful()
         progress.start(schedule.steps or schedule.seconds)
         progress.advance(self.steps if schedule.steps else self.seconds, "")
         self._first_step, self._first_seconds, looked = self.steps, self.seconds, self._looks_due()
         started = time.time() - self.seconds
         try:
-            with within_memory(self.device, self.advice.memory), stop_on_ctrl_c() as stop_asked:
+            with within_memory(self.device, self.advice.memory), stop_on_ctrl_c(team.is_alone) as stop_asked:
                 enough = False
                 while self.fraction < 1.0 and not enough:
-                    if stop_asked():
+                    if team.any(stop_asked()):
                         raise KeyboardInterrupt
                     tick = time.time()
                     self.step()
-                    self.seconds = time.time() - started
+                    self.seconds = team.agree(time.time() - started)
                     progress.advance(1 if schedule.steps else time.time() - tick, keeper.line(self))
                     if self.fraction < 1.0 and self._looks_due() > looked:
                         looked, tick = self._looks_due(), time.time()
@@ -240,12 +249,14 @@ class Loop:
         if self.norms_fixed:
             set_norms_fixed(self.network)
         batch = self._batch(self.steps)
-        loss, facts = self.loss(self.predict(batch), batch)
+        self._trained = self._trained or self.team.trained(self.network)
+        loss, facts = self.loss(predict(self._trained, self.model, batch, self.precision), batch)
         self.descent.step(loss, self.learning_rate, self.advice.gradient)
-        self.last_loss = loss.item()
-        self._crops += len(batch["noisy"])
+        told = self.team.mean({"loss": loss.item(), **{name: fact.item() for name, fact in facts.items()}})
+        self.last_loss = told["loss"]
+        self._crops += len(batch["noisy"]) * self.team.size
         self._counted += 1
-        for name, value in {"loss": self.last_loss, **{name: fact.item() for name, fact in facts.items()}}.items():
+        for name, value in told.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
 
     def take_means(self) -> dict[str, float]:
@@ -258,9 +269,9 @@ class Loop:
         return means
 
     def look(self, judge: Judge, keeper: Keeper) -> Verdict:
-        """Asks the judge about the running mean of the weights, and tells the keeper."""
+        """Asks the first member's judge about the running mean of the weights, and tells the keeper."""
         self.settle()
-        verdict = judge.look(self.average, self.steps)
+        verdict = self.team.agree(judge.look(self.average, self.steps) if self.team.is_first else Verdict(False))
         keeper.judged(self, verdict)
         return verdict
 

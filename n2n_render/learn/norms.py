@@ -1,14 +1,65 @@
 """BatchNorm while it is trained: first by batch statistics, then by fixed ones, which are those that it is used with."""
 
 import torch
+import torch.nn.functional as F
 
 from ..errors import N2NError
 from ..network.device import Float32
 from ..network.specification import Specification
 from .protocols import Sampler
 from .running import autocast, encode_batch
+from .team import Team
 
 REESTIMATE_BATCHES = 32
+
+
+class WholeBatchNorm(torch.nn.BatchNorm2d):
+    """BatchNorm whose batch is that of all members of a team, each of which sees as many crops of one size.
+
+    PyTorch's own (SyncBatchNorm) is for GPUs alone.
+    """
+
+    def __init__(self, norm: torch.nn.BatchNorm2d, team: Team):
+        """Takes the place of `norm`."""
+        super().__init__(norm.num_features, norm.eps, norm.momentum, device=norm.weight.device)
+        self.load_state_dict(norm.state_dict())
+        self.team = team
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            return super().forward(x)
+        mean, variance = self._statistics(x.float())
+        self._remember(mean.detach(), variance.detach(), self.team.size * x.numel() // x.shape[1])
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        shift = self.bias - mean * scale
+        return (x.float() * scale[:, None, None] + shift[:, None, None]).to(x.dtype)
+
+    def _statistics(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(N, C, h, w) → mean and variance (C) of the whole batch. Each member's own come to all, which is exact where the
+        mean of squares less the square of the mean is not.
+        """
+        own = torch.stack([x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)])
+        blank = (0, 0, 0, 0, self.team.rank, self.team.size - 1 - self.team.rank)
+        means, variances = self.team.sum(F.pad(own[None], blank)).unbind(1)  # (members, C) each
+        mean = means.mean(0)
+        return mean, (variances + (means - mean) ** 2).mean(0)
+
+    @torch.no_grad()
+    def _remember(self, mean: torch.Tensor, variance: torch.Tensor, count: int) -> None:
+        """The running statistics, as BatchNorm2d keeps them; count: values a channel."""
+        assert self.num_batches_tracked is not None and self.running_mean is not None and self.running_var is not None
+        self.num_batches_tracked.add_(1)
+        share = 1 / int(self.num_batches_tracked) if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean, share)
+        self.running_var.lerp_(variance * (count / (count - 1)), share)
+
+
+def see_whole_batches(network: torch.nn.Module, team: Team) -> None:
+    """Gives the network norms whose batch is that of all members."""
+    for parent in [] if team.is_alone else list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if type(child) is torch.nn.BatchNorm2d:
+                setattr(parent, name, WholeBatchNorm(child, team))
 
 
 @Float32()

@@ -51,8 +51,7 @@ class ObservationSampler:
         self._bounds = bounds_of([item.shots[0].shape[0] * item.shots[0].shape[1] for item in items])
 
     def make(self, step: int, stream: int = 0) -> dict[str, Array]:
-        rng = np.random.default_rng([self.crops.seed, stream, step])
-        return stack_crops([self._crop(rng) for _ in range(self.crops.batch)])
+        return stack_crops([self._crop(rng) for rng in self.crops.generators(step, stream)])
 
     def _crop(self, rng: np.random.Generator) -> dict[str, Array]:
         item = self.items[min(int(np.searchsorted(self._bounds, rng.random())), len(self.items) - 1)]

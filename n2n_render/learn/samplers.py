@@ -1,8 +1,8 @@
-"""Arrays become batches of crops: batch k is a function of (seed, k), whenever and in whatever order it is asked for."""
+"""Arrays become batches of crops: crop i of batch k is a function of (seed, k, i), whenever and by whomever it is made."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,11 +20,25 @@ Crop = dict[str, Array]
 
 @dataclass(frozen=True)
 class Crops:
-    """How many crops a batch has, and how large they are: smaller ones where a frame is smaller."""
+    """How many crops a batch has, and how large they are: smaller ones where a frame is smaller.
+
+    Attributes:
+        first: The place of its first crop in the whole batch, of which each process of a team makes a part.
+    """
 
     batch: int
     size_px: int
     seed: int
+    first: int = 0
+
+    def of(self, rank: int) -> "Crops":
+        """The part of the whole batch that a member of a team makes."""
+        return replace(self, first=rank * self.batch)
+
+    def generators(self, step: int, stream: int) -> list[np.random.Generator]:
+        """One for each crop of a batch: so it is the same crop whoever makes the others."""
+        places = range(self.first, self.first + self.batch)
+        return [np.random.default_rng([self.seed, stream, step, place]) for place in places]
 
 
 class Prefetch:
@@ -75,8 +89,7 @@ class PairSampler:
         self._bounds = bounds_of([height * width for height, width in zip(heights, widths, strict=True)])
 
     def make(self, step: int, stream: int = 0) -> Crop:
-        rng = np.random.default_rng([self.crops.seed, stream, step])
-        return stack_crops([self._crop(rng) for _ in range(self.crops.batch)])
+        return stack_crops([self._crop(rng) for rng in self.crops.generators(step, stream)])
 
     def _crop(self, rng: np.random.Generator) -> Crop:
         pair = self.pairs[int(np.searchsorted(self._bounds, rng.random()))]
@@ -112,8 +125,7 @@ class ShotSampler:
         self._trainable = [~frame.held_out() for frame in frames]
 
     def make(self, step: int, stream: int = 0) -> Crop:
-        rng = np.random.default_rng([self.crops.seed, stream, step])
-        return stack_crops([self._crop(rng) for _ in range(self.crops.batch)])
+        return stack_crops([self._crop(rng) for rng in self.crops.generators(step, stream)])
 
     def _crop(self, rng: np.random.Generator) -> Crop:
         chosen = min(int(np.searchsorted(self._bounds, rng.random())), len(self.frames) - 1)

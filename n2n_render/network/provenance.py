@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from ..config import Fraction, Reach, Steps, TrainPrecision
+from ..config import Fraction, Reach, Steps, Times, TrainPrecision
 from ..errors import N2NError
 from ..schema import Checked, Range, check_items, field_types
 
@@ -33,6 +33,7 @@ class Provenance(Checked):
     datasets: tuple[Facts, ...] | None = None
     options: dict[str, object] | None = None  # of the verb that wrote it
     precision: TrainPrecision | None = None  # of training
+    processes: Times = 1  # that trained together, each with a batch of the options'
     key: str | None = None  # names all that adapted weights depend on
     blend_weight: Fraction | None = None  # of adapted weights: how much of their picture is used
     error_ratio: float | None = None  # squared error of an adapted picture, over what its halves differ by

@@ -9,7 +9,6 @@ from ..learn.loop import Loop
 from ..network.checkpoint import DAMAGED, Checkpoint, check_weights, read_checkpoint
 from ..network.provenance import Facts
 from ..schema import Real, check_items, from_dict
-from .journal import Journal
 from .keeper import LAST
 from .lesson import RankingJudge
 from .options import ResumeOptions, TrainOptions
@@ -42,14 +41,23 @@ class Earlier:
         """Of its last.pt."""
         return self.folder / LAST
 
-    def options(self, changes: ResumeOptions) -> TrainOptions:
-        """Those that it had, with the changes."""
+    @property
+    def processes(self) -> int:
+        """How many trained together."""
+        return self.last.provenance.processes
+
+    def options(self, changes: ResumeOptions, processes: int = 1) -> TrainOptions:
+        """Those that it had, with the changes. Where so many processes go on, the whole batch stays as large as it was, if
+        they can share it; else each has as large a part as before.
+        """
         told = self.last.provenance
         told.require(("options",), f"{self.path}: provenance", DAMAGED)
         stored = {FORMER.get(name, name): value for name, value in (told.options or {}).items()}
         earlier: TrainOptions = from_dict(TrainOptions, stored, f"{self.path}: provenance: options", DAMAGED)
+        part, rest = divmod(earlier.batch * self.processes, processes)
         return replace(
             earlier,
+            batch=earlier.batch if rest else part,
             steps=changes.steps or (None if changes.minutes else earlier.steps),
             minutes=changes.minutes or earlier.minutes,
             device=changes.device or earlier.device,
@@ -71,12 +79,11 @@ class Earlier:
         check_weights(self.last.model, state["network"], f"{self.path}: training: network")
         return told.precision or "float32"
 
-    def restore(self, loop: Loop, judge: RankingJudge, journal: Journal) -> None:
+    def restore(self, loop: Loop, judge: RankingJudge) -> None:
         """Puts them where they were; after `check`."""
         told, state = self.last.provenance, self._state()
         loop.load(self.last.weights, state, told.step or 0, told.seconds or 0.0, str(self.path))
         judge.best = state["best"]
-        journal.forget_after(loop.steps)
 
     def _state(self) -> dict[str, Any]:
         assert self.last.training is not None

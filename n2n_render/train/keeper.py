@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import N2NError
 from ..frame.arrays import Array
 from ..learn.loop import Loop
-from ..learn.protocols import Verdict
+from ..learn.protocols import Forgetful, Verdict
 from ..network.checkpoint import Checkpoint, write_checkpoint, write_somewhere
 from ..network.provenance import Facts, Provenance
 from ..progress import Progress
@@ -31,13 +31,25 @@ class Background:
         settings: The options, for `resume`.
         trained_on: Names of the pairs.
         datasets: See `pairs.describe_dataset`.
+        processes: How many train together.
         origin: Of the start's weights; None: from nothing.
     """
 
     settings: Mapping[str, Any]
     trained_on: tuple[str, ...]
     datasets: tuple[Facts, ...]
+    processes: int
     origin: str | None
+
+
+class Bystander(Forgetful):
+    """The Keeper of a process that writes nothing, as the first of its team does."""
+
+    def save(self, loop: Loop, name: str) -> None:
+        pass
+
+    def rescue(self) -> None:
+        pass
 
 
 class RunKeeper:
@@ -90,6 +102,7 @@ class RunKeeper:
         provenance = Provenance(
             options=dict(background.settings),
             precision=loop.precision,
+            processes=background.processes,
             step=loop.steps,
             seconds=loop.seconds,
             trained_on=background.trained_on,

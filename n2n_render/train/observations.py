@@ -16,6 +16,7 @@ from ..learn.norms import check_crops
 from ..learn.observations import ObservationSampler, SignalJudge, is_real, middle_square
 from ..learn.protocols import Loss
 from ..learn.start import Start
+from ..learn.team import ALONE, Team
 from ..network.registry import open_model
 from ..network.specification import PaperNetwork, Specification, signal_specification
 from ..noise.bursts import kept_shots
@@ -29,11 +30,12 @@ OWN_LOSSES = ("masked_l2", "data_consistency")  # of one noise each: they need w
 TRAINING_FRACTION = 0.8  # of the width of an image, when there is no other one; the rest is for validation
 
 
-def open_observations(options: Settled, earlier: Specification | None) -> Lesson:
+def open_observations(options: Settled, earlier: Specification | None, team: Team = ALONE) -> Lesson:
     """The lesson of `train` with a noise: two observations of one image against each other.
 
     Args:
         earlier: The network of the run that goes on; None: a new run.
+        team: Of which this process makes its part of each batch.
 
     Raises:
         N2NError: The options ask for what cannot be, or images are missing or damaged.
@@ -47,11 +49,12 @@ def open_observations(options: Settled, earlier: Specification | None) -> Lesson
     training, validation = _split(_things(collections, noise), options.validation_fraction)
     start = Start(earlier, None) if earlier else _start(options, noise, [*training, *validation])
     channels = start.model.gives.count
-    sampler = ObservationSampler(training, noise, channels, options.crops, options.target == "clean")
+    crops = options.crops.of(team.rank)
+    sampler = ObservationSampler(training, noise, channels, crops, options.target == "clean")
     if noise.about.is_whole:
         _check_slices(sampler, validation)
     if not earlier and not start.checkpoint and start.model.network.norm == "batch":
-        check_crops(start.model, options.batch, sampler.size_px)
+        check_crops(start.model, options.batch * team.size, sampler.size_px)
     sampler.make(0)  # noise that cannot be made here is refused before there is a run folder
     return Lesson(
         start,

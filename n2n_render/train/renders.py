@@ -12,6 +12,7 @@ from ..learn.norms import check_crops
 from ..learn.protocols import Loss
 from ..learn.samplers import PairSampler
 from ..learn.start import Start, open_start
+from ..learn.team import ALONE, Team
 from ..learn.validation import PairJudge
 from ..network.specification import OIDN_NETWORKS, PaperNetwork, Specification, oidn_specification
 from ..progress import Progress
@@ -20,23 +21,31 @@ from .pairs import Source, load_pairs
 from .settled import Settled
 
 
-def open_renders(options: Settled, earlier: Specification | None, progress: Progress, held: contextlib.ExitStack) -> Lesson:
+def open_renders(
+    options: Settled,
+    earlier: Specification | None,
+    progress: Progress,
+    held: contextlib.ExitStack,
+    team: Team = ALONE,
+) -> Lesson:
     """The lesson of `train` without noise: seeds of one view against each other.
 
     Args:
         earlier: The network of the run that goes on; None: a new run.
         held: What is locked until it is closed.
+        team: Whose first member decodes the pairs; of which this process makes its part of each batch.
 
     Raises:
         N2NError: The options ask for what cannot be, or pairs are missing or damaged.
     """
-    loss, crops = _loss(options), options.crops
+    loss, crops = _loss(options), options.crops.of(team.rank)
     start = Start(earlier, None) if earlier else _start(options)
     if not earlier and not start.checkpoint and start.model.network.norm == "batch":
-        check_crops(start.model, crops.batch, crops.size_px)
+        check_crops(start.model, crops.batch * team.size, crops.size_px)
     model, engine = start.model, EngineOptions(options.device)
     prefilter = Prefilter.open(model, engine) if model.clean_guides else None
-    pairs = load_pairs(_source(options), model, prefilter, engine, progress, held)
+    with team.first_ahead():
+        pairs = load_pairs(_source(options), model, prefilter, engine, progress, held)
     return Lesson(
         start,
         PairSampler(pairs.training, model.features, crops, options.target),

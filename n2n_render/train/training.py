@@ -1,21 +1,22 @@
 """Renders, or observations of images → a run folder: its best and last weights, its curves."""
 
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..config import to_dict
 from ..learn.loop import Advice, Loop, Schedule
 from ..learn.protocols import Loss, Sampler
+from ..learn.team import ALONE, Team
 from ..network.device import Float32, cpu_threads, describe_device, pick_device
 from ..network.provenance import Facts
 from ..progress import Progress, Reporter, silent
 from .earlier import Earlier
 from .folder import held_run, new_folder
 from .journal import Journal
-from .keeper import BEST, LAST, Background, RunKeeper
+from .keeper import BEST, LAST, Background, Bystander, RunKeeper
 from .lesson import Lesson, RankingJudge
 from .observations import open_observations
 from .options import OF_RENDERS, ResumeOptions, TrainOptions
@@ -54,6 +55,8 @@ def train(
     Ctrl-C (KeyboardInterrupt) takes effect between two steps and saves last.pt before it goes on upwards, so that a
     resumed run is the same as an uninterrupted one.
 
+    In processes that `torchrun` started they train together, see learn/team.py; only the first writes and tells.
+
     Args:
         loss: Instead of the options' own; see learn/loop.py for an example.
         sampler: Takes the sampler of the pairs and gives the one to train with, such as a corruption of it.
@@ -61,34 +64,53 @@ def train(
     Raises:
         N2NError: The options ask for what cannot be, or something is missing, full or damaged.
     """
-    with reporter("training") as progress, Float32(), cpu_threads(options.threads), contextlib.ExitStack() as held:
-        return Run.open(options, progress, held, loss=loss, sampler=sampler).train()
+    with _at_work(Team.find(), options, reporter) as (progress, held, team):
+        return Run.open(options, progress, held, None, loss, sampler, team).train()
 
 
 def resume(
     options: ResumeOptions, reporter: Reporter = silent, loss: Loss | None = None, sampler: WrapSampler | None = None
 ) -> Trained:
-    """Goes on with an earlier run, as if it had not been interrupted.
+    """Goes on with an earlier run, as if it had not been interrupted; also in another number of processes, if those can share
+    the whole batch.
 
     Args:
         loss, sampler: As they were; a run does not remember them.
     """
-    resumed = Earlier.open(Path(options.run)).options(options)
-    with reporter("training") as progress, Float32(), cpu_threads(resumed.threads), contextlib.ExitStack() as held:
-        held.enter_context(held_run(Path(options.run)))
-        earlier = Earlier.open(Path(options.run))  # once more: another training may just have ended
-        return Run.open(resumed, progress, held, earlier, loss, sampler).train()
+    folder, team = Path(options.run), Team.find()
+    resumed = Earlier.open(folder).options(options, team.size)
+    with _at_work(team, resumed, reporter) as (progress, held, _):
+        with team.first_ahead():
+            if team.is_first:
+                held.enter_context(held_run(folder))
+            earlier = Earlier.open(folder)  # once more: another training may just have ended
+        return Run.open(resumed, progress, held, earlier, loss, sampler, team).train()
+
+
+@contextlib.contextmanager
+def _at_work(team: Team, options: TrainOptions, reporter: Reporter) -> Iterator[tuple[Progress, contextlib.ExitStack, Team]]:
+    """What a training tells, and what holds its locks until the end; inside, the processes are connected."""
+    with (
+        team.gathered(team.device(options.device)),
+        team.reporter(reporter)("training") as progress,
+        Float32(),
+        cpu_threads(team.threads(options.threads)),
+        contextlib.ExitStack() as held,
+    ):
+        yield progress, held, team
 
 
 @dataclass(frozen=True)
 class Run:
     """One training, ready to begin or to go on."""
 
+    folder: Path
     loop: Loop
     judge: RankingJudge
-    keeper: RunKeeper
+    keeper: RunKeeper | Bystander
     lesson: Lesson
     settings: dict[str, Any]
+    progress: Progress
 
     @classmethod
     def open(
@@ -99,44 +121,54 @@ class Run:
         earlier: Earlier | None = None,
         loss: Loss | None = None,
         sampler: WrapSampler | None = None,
+        team: Team = ALONE,
     ) -> "Run":
         """Everything that can be refused is refused here, before a run folder is made.
 
         Args:
             held: What is locked until it is closed.
+            team: Whose members do the same, gathered.
         """
         wanted = settled(options)
         settings, precision = to_dict(wanted), wanted.precision
-        pick_device(options.device)  # a device that is not there is refused before anything is decoded
-        lesson = _lesson(wanted, earlier, progress, held)
+        wanted = replace(wanted, device=team.device(wanted.device))
+        pick_device(wanted.device)  # a device that is not there is refused before anything is decoded
+        lesson = _lesson(wanted, earlier, progress, held, team)
         start, origin = lesson.start.checkpoint, None
         if earlier:
             origin, precision, folder = earlier.last.provenance.origin, earlier.check(lesson.datasets), earlier.folder
         else:
             origin = start.provenance.describe() if start else None
-            folder = new_folder(options.out, options.name or _name_of(lesson.datasets), settings, held)
+            folder = _new_folder(wanted, lesson, settings, held, team)
         loop = Loop.open(
             lesson.start.model,
             start.tensors() if start else None,
             sampler(lesson.sampler) if sampler else lesson.sampler,
             loss or lesson.loss,
             _schedule(wanted),
-            options.device,
+            wanted.device,
             precision,
-            options.seed,
+            wanted.seed,
+            team,
         )
         loop.advice = Advice(f"{Advice.gradient[:-1]}; the best checkpoint so far is in {folder}.")
-        judge, journal = lesson.open_judge(loop), Journal.open(folder, progress.warn)
+        judge = lesson.open_judge(loop)
+        keeper: RunKeeper | Bystander = Bystander()
         if earlier:
-            earlier.restore(loop, judge, journal)
-        background = Background(settings, tuple(lesson.trained_on), lesson.datasets, origin)
-        return cls(loop, judge, RunKeeper(folder, journal, judge, background, progress, lesson.show), lesson, settings)
+            earlier.restore(loop, judge)
+        if team.is_first:
+            journal = Journal.open(folder, progress.warn)
+            if earlier:
+                journal.forget_after(loop.steps)
+            background = Background(settings, tuple(lesson.trained_on), lesson.datasets, team.size, origin)
+            keeper = RunKeeper(folder, journal, judge, background, progress, lesson.show)
+        return cls(folder, loop, judge, keeper, lesson, settings, progress)
 
     def train(self) -> Trained:
         """To the end, or until Ctrl-C."""
-        loop, keeper, progress, folder = self.loop, self.keeper, self.keeper.progress, self.keeper.folder
+        loop, keeper, progress, folder = self.loop, self.keeper, self.progress, self.folder
         progress.note(_told(self.settings))
-        progress.note(f"training on {describe_device(loop.device)}, {loop.precision}: {self.lesson.described}, into {folder}")
+        progress.note(f"training on {self._where()}, {loop.precision}: {self.lesson.described}, into {folder}")
         try:
             loop.run(self.judge, keeper, progress)
         except KeyboardInterrupt:
@@ -144,14 +176,32 @@ class Run:
             keeper.save(loop, LAST)
             keeper.rescue()
             progress.note(f"saved at step {loop.steps}; go on with: n2n-render train --resume {folder}")
+            loop.team.wait()  # for the first: torchrun ends all when one of them has ended
             raise
         keeper.rescue()
-        return Trained(folder, folder / BEST, folder / LAST, loop.steps, self.settings["noise"], self.judge.best)
+        error = loop.team.agree(self.judge.best)
+        return Trained(folder, folder / BEST, folder / LAST, loop.steps, self.settings["noise"], error)
+
+    def _where(self) -> str:
+        device, team = describe_device(self.loop.device), self.loop.team
+        if team.is_alone:
+            return device
+        return f"{team.size} processes, each on {device}, batches of {team.size * self.settings['batch']} crops"
 
 
-def _lesson(options: Settled, earlier: Earlier | None, progress: Progress, held: contextlib.ExitStack) -> Lesson:
+def _lesson(options: Settled, earlier: Earlier | None, progress: Progress, held: contextlib.ExitStack, team: Team) -> Lesson:
     model = earlier.last.model if earlier else None
-    return open_observations(options, model) if options.noise else open_renders(options, model, progress, held)
+    if options.noise:
+        return open_observations(options, model, team)
+    return open_renders(options, model, progress, held, team)
+
+
+def _new_folder(options: Settled, lesson: Lesson, settings: dict[str, Any], held: contextlib.ExitStack, team: Team) -> Path:
+    """A run folder, which the first of the team makes and locks."""
+    if not team.is_first:
+        return team.agree(Path())
+    settings = settings if team.is_alone else {**settings, "processes": team.size}
+    return team.agree(new_folder(options.out, options.name or _name_of(lesson.datasets), settings, held))
 
 
 def _schedule(options: Settled) -> Schedule:
