@@ -22,22 +22,29 @@ from .start import end_event
 _talk = Console(stderr=True, highlight=False)
 _results = Console(highlight=False, soft_wrap=True)
 LINE_EVERY_S = 30.0
-_style = "bar"
+_style, _only_errors = "bar", False
 
 
 @contextlib.contextmanager
-def speaking(style: str) -> Iterator[None]:
-    """Inside, talk is as `reporter` of that style writes it."""
-    global _style
-    before, _style = _style, style
+def speaking(style: str, only_errors: bool = False) -> Iterator[None]:
+    """Inside, talk is as `reporter` of that style writes it.
+
+    Args:
+        only_errors: Neither talk nor results: another process says the same.
+    """
+    global _style, _only_errors
+    before = _style, _only_errors
+    _style, _only_errors = style, only_errors
     try:
         yield
     finally:
-        _style = before
+        _style, _only_errors = before
 
 
 def say(message: str) -> None:
     """Talk: what helps now, and no program reads."""
+    if _only_errors:
+        return
     if _style == "json":
         write_event({"event": "note", "message": message})
     else:
@@ -65,7 +72,7 @@ def end_with_error(error: N2NError, kind: str, show: Callable[[], object] | None
 
 def end_with_result(values: dict[str, Any]) -> None:
     """What a command made, numbers and paths by name, for programs; people have read it already."""
-    if _style == "json":
+    if _style == "json" and not _only_errors:
         write_event({"event": "result", **{name: plain(value) for name, value in values.items()}})
 
 
@@ -82,6 +89,8 @@ def result(message: str) -> None:
 
 
 def _print_result(console: Console, what: str | Table) -> None:
+    if _only_errors:
+        return
     try:
         console.print(what)
     except OSError as error:  # the disk that stdout was sent to

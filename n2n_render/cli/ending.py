@@ -17,10 +17,22 @@ from typing import Any, Self, TextIO
 import click
 
 from ..errors import N2NError, sentence_of
+from ..learn.team import Team
 from .options import Command
 from .start import EXIT_INTERRUPTED, INTERRUPTED, progress_style
 
 SWALLOWED_S = 0.05  # until a Ctrl-C that fell into a callback is sent again
+
+
+TOGETHER = ("train", "adapt")  # commands that share their work with other processes
+
+
+def _place() -> Team:
+    """Among the processes that torchrun has started; what is wrong with that the command says."""
+    try:
+        return Team.find()
+    except N2NError:
+        return Team()
 
 
 class _Stopped(Exception):
@@ -38,6 +50,12 @@ class Commands(click.Group):
         except (KeyboardInterrupt, EOFError, OSError) as error:
             raise _Stopped from error
 
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name not in TOGETHER and not Team.find().is_alone:
+            raise N2NError(f"{name} does not share its work with other processes", "Start it without torchrun.")
+        return name, command, rest
+
     def main(self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **extra: Any) -> Any:  # type: ignore[override]
         """Exits with the command's code."""
         if not standalone_mode:
@@ -45,7 +63,8 @@ class Commands(click.Group):
         from . import console
 
         args = sys.argv[1:] if args is None else list(args)
-        with console.speaking(progress_style(args)), _Signals() as signals:
+        only_errors = not _place().is_first
+        with console.speaking(progress_style(args), only_errors), _Signals() as signals:
             try:
                 made = super().main(args, standalone_mode=False, **extra)
                 signals.ignore()  # from here on there is one end

@@ -1,5 +1,7 @@
 """BatchNorm while it is trained: first by batch statistics, then by fixed ones, which are those that it is used with."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 
@@ -11,6 +13,19 @@ from .running import autocast, encode_batch
 from .team import Team
 
 REESTIMATE_BATCHES = 32
+
+
+class SumOfAll(torch.autograd.Function):
+    """`Team.sum`, through which the gradients of all members' losses go back."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: torch.Tensor, team: Team) -> torch.Tensor:
+        ctx.team = team
+        return team.sum(tensor)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return ctx.team.sum(gradient), None
 
 
 class WholeBatchNorm(torch.nn.BatchNorm2d):
@@ -40,7 +55,8 @@ class WholeBatchNorm(torch.nn.BatchNorm2d):
         """
         own = torch.stack([x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)])
         blank = (0, 0, 0, 0, self.team.rank, self.team.size - 1 - self.team.rank)
-        means, variances = self.team.sum(F.pad(own[None], blank)).unbind(1)  # (members, C) each
+        of_all: torch.Tensor = SumOfAll.apply(F.pad(own[None], blank), self.team)  # type: ignore[no-untyped-call]
+        means, variances = of_all.unbind(1)  # (members, C) each
         mean = means.mean(0)
         return mean, (variances + (means - mean) ** 2).mean(0)
 

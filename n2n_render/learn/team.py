@@ -187,10 +187,11 @@ class Team:
             self.wait()
 
     def sum(self, tensor: "torch.Tensor") -> "torch.Tensor":
-        """Of the tensors of all members, with gradients, which are those of the sum of all losses."""
-        from torch.distributed.nn.functional import all_reduce
+        """Of the tensors of all members; no gradient goes through it."""
+        import torch.distributed as dist
 
-        total: torch.Tensor = all_reduce(tensor)  # type: ignore[no-untyped-call]
+        total = tensor.detach().clone()
+        dist.all_reduce(total)
         return total
 
     def trained(self, network: "torch.nn.Module") -> "torch.nn.Module":
@@ -201,7 +202,7 @@ class Team:
 
         device = next(network.parameters()).device
         ids = [device.index] if device.type == "cuda" else None
-        return DistributedDataParallel(network, device_ids=ids, broadcast_buffers=False)
+        return DistributedDataParallel(network, device_ids=ids)
 
 
 ALONE = Team()
