@@ -20,6 +20,7 @@ pytest_plugins = [
     "reliability_fixtures",
     "serve_fixtures",
     "signal_fixtures",
+    "team_fixtures",
 ]
 
 

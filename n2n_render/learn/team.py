@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import logging
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -117,7 +118,7 @@ class Team:
         import torch
         import torch.distributed as dist
 
-        on_gpu = device.startswith("cuda")
+        on_gpu, hook = device.startswith("cuda"), sys.excepthook  # which PyTorch replaces
         self._connect("cpu:gloo,cuda:nccl" if on_gpu else "gloo")  # what is no gradient goes by the CPU
         try:
             with contextlib.ExitStack() as held:
@@ -135,6 +136,7 @@ class Team:
             ) from None
         finally:
             dist.destroy_process_group()
+            sys.excepthook = hook
 
     def _connect(self, backends: str) -> None:
         import torch.distributed as dist
