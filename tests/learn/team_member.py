@@ -1,4 +1,4 @@
-"""What each of two processes does for test_team.py, which compares what they leave in a folder: `torchrun … team_member.py OUT`."""
+"""What each of two processes does for test_team.py, which compares what they leave in a folder."""
 
 import sys
 import time
@@ -43,8 +43,8 @@ class Newest:
 def trained(team, batch, **schedule):
     """12 steps, 6 of them with the statistics of batches."""
     crops = Crops(batch, 16, 1).of(team.rank)
-    given = Schedule(**{"learning_rate": 1e-3, "warmup_steps": 0, "looks": 2, "norm_batch_fraction": 0.5, "steps": 12, **schedule})
-    loop = Loop.open(MODEL, None, Grey(crops), squared, given, "cpu", "float32", team=team)
+    usual = {"learning_rate": 1e-3, "warmup_steps": 0, "looks": 2, "norm_batch_fraction": 0.5, "steps": 12}
+    loop = Loop.open(MODEL, None, Grey(crops), squared, Schedule(**{**usual, **schedule}), "cpu", "float32", team=team)
     loop.run(Newest())
     return {"weights": loop.weights(), **loop.descent.state(), "means": loop.take_means(), "steps": loop.steps}
 
@@ -66,11 +66,13 @@ def agreements(team):
     }
 
 
+SCHEDULES = {"steps": {}, "seconds": {"steps": None, "seconds": 2.0}, "rounds": {"round_steps": 4, "steps": 1000}}
+
+
 def main(out):
     team = Team.find()
-    for name in ("steps", "seconds", "rounds"):  # again: a second group of the same processes
-        with team.gathered("cpu"):
-            changes = {"steps": {}, "seconds": {"steps": None, "seconds": 2.0}, "rounds": {"round_steps": 4, "steps": 1000}}[name]
+    for name, changes in SCHEDULES.items():
+        with team.gathered("cpu"):  # again and again, in the same processes
             torch.save(trained(team, 2, **changes), out / f"{name}-{team.rank}.pt")
     with team.gathered("cpu"):
         torch.save(agreements(team), out / f"agreements-{team.rank}.pt")
