@@ -1,7 +1,9 @@
 """Noisy renders of a shot → OUT: its frames denoised, how far each may be from the truth, and the model that did it."""
 
+import contextlib
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,12 +15,14 @@ from ..engines.pool import first_device
 from ..errors import N2NError, doubt
 from ..io.atomic import locked_folder
 from ..io.beside import find_sources
+from ..io.ranges import WHOLE
 from ..learn.loop import Schedule
 from ..learn.samplers import Crops
 from ..learn.start import ShotStart, open_shot_start
+from ..learn.team import Team
 from ..network.build import build_network
 from ..network.checkpoint import Checkpoint
-from ..network.device import Float32, pick_device
+from ..network.device import Float32, cpu_threads, pick_device
 from ..network.specification import Specification
 from ..progress import Reporter, silent
 from .divided import merge, paint
@@ -43,6 +47,8 @@ def adapt(options: AdaptOptions, reporter: Reporter = silent, pictures: Pictures
     Run again with the same options after an interruption, it uses the weights and the frames that were finished. A frame
     that cannot be read does not keep the others from being done; it is named in the N2NError at the end.
 
+    In processes that `torchrun` started they train together, see learn/team.py, and each paints its share of the frames.
+
     Args:
         pictures: What draws error maps and previews, if anybody does.
 
@@ -51,12 +57,45 @@ def adapt(options: AdaptOptions, reporter: Reporter = silent, pictures: Pictures
             "merge": frames are missing.
         KeyboardInterrupt: After Ctrl-C; what was learned until then is kept beside the frames.
     """
-    if options.stage == "paint":
-        return paint(options, reporter, _optional(pictures.error_map))
-    if options.stage == "merge":
-        return merge(options, reporter)
+    team = Team.find()
+    if options.stage in ("paint", "merge"):
+        if not team.is_alone:
+            raise N2NError(f"stage {options.stage} does not share its work by torchrun", "Use chunk or shared.")
+        return paint(options, reporter, _optional(pictures.error_map)) if options.stage == "paint" else merge(options, reporter)
+    if team.is_alone:
+        return _adapt(options, team, first_device(options.device), reporter, pictures)
+    return _adapt_together(options, team, team.device(options.device), team.reporter(reporter), pictures)
+
+
+def _adapt_together(options: AdaptOptions, team: Team, device: str, reporter: Reporter, pictures: Pictures) -> Adapted:
+    """They train together, each paints its share of the frames, and the first merges what they tell."""
+    with team.gathered(device), cpu_threads(team.threads(options.threads)):
+        trained = _adapt(options, team, device, reporter, pictures)
+        if options.stage == "train":
+            return trained
+        team.wait()  # for the model
+        own, failed = options.of_painting((team.rank + 1, team.size)), None
+        try:
+            paint(own, reporter, _optional(pictures.error_map), device)
+        except N2NError as error:
+            failed = error
+        if team.any(failed is not None):
+            raise failed or N2NError(
+                "another process could not paint all of its frames", "It says why; the others are painted."
+            )
+        merged = team.ask(lambda: merge(options.of_painting(WHOLE), reporter))
+        return replace(merged, learned=trained.learned)
+
+
+def _adapt(options: AdaptOptions, team: Team, device: str, reporter: Reporter, pictures: Pictures) -> Adapted:
+    """Trains with the others of the team; alone, it paints, too.
+
+    Args:
+        device: This process' own.
+    """
     places = Places.of(options)
-    settings, engine = options.settings(), EngineOptions(first_device(options.device), options.engine, options.precision)
+    settings = replace(options, batch=options.batch * team.size).settings()  # of one process that did the same alone
+    engine = EngineOptions(device, options.engine, options.precision)
     others = find_groups(options.learn_from, ())[0] if options.learn_from else []
     sources = find_sources([*places.groups, *others], options.sources)
     places.check([sources.all_files(group) for group in (*places.groups, *others)])
@@ -67,13 +106,18 @@ def adapt(options: AdaptOptions, reporter: Reporter = silent, pictures: Pictures
         _check_devices(shot.start.model, engine)
     key = shot.key({name: value for name, value in settings.items() if name not in HOW_TO_PAINT})
     preview = partial(_optional(pictures.preview), places.folder / PREVIEW)
-    with locked_folder(places.folder), Float32():
-        kept = earlier_model(places.model, key) or learn(
-            shot, places.folder, Told(settings, key), _training(options, start), preview, reporter
+    with locked_folder(places.folder) if team.is_first else contextlib.nullcontext(), Float32():
+        with team.first_ahead():
+            kept = earlier_model(places.model, key)
+        kept = kept or learn(
+            shot, places.folder, Told(settings, key), _training(options, start, team, device), preview, reporter
         )
+        if not team.is_first:
+            return Adapted(places.folder, None, None)
         shutil.rmtree(places.folder / CACHE, ignore_errors=True)
         report = Report.open(places.folder, settings, kept.checkpoint if kept else None)
-        frames = [] if options.stage == "train" else _paint_all(options, places, shot, kept, report, reporter, pictures)
+        trains_only = options.stage == "train" or not team.is_alone
+        frames = [] if trains_only else _paint_all(options, places, shot, kept, report, reporter, pictures)
         report.merge(places.outputs)
     if kept and kept.path != places.model:
         raise N2NError(
@@ -81,7 +125,8 @@ def adapt(options: AdaptOptions, reporter: Reporter = silent, pictures: Pictures
             f"Free some space and move it to {places.model}"
             + (": the frames are finished." if frames else ", then paint the frames."),
         )
-    raise_failures(list(shot.failed.items()), len(shot.groups))
+    if options.stage == "train" or team.is_alone:  # else those who paint tell
+        raise_failures(list(shot.failed.items()), len(shot.groups))
     return Adapted(places.folder, kept.path if kept else None, kept.learned if kept else None, frames)
 
 
@@ -102,12 +147,12 @@ def _paint_all(
         return Painting(shot, places.outputs, range(len(places.outputs)), report, progress).paint(artists)
 
 
-def _training(options: AdaptOptions, start: ShotStart) -> Training:
+def _training(options: AdaptOptions, start: ShotStart, team: Team, device: str) -> Training:
     """Needs the device."""
     schedule = Schedule(
         options.learning_rate or start.learning_rate,
         options.steps,
-        options.minutes * 60 if options.minutes else usual_seconds(first_device(options.device)),
+        options.minutes * 60 if options.minutes else usual_seconds(device),
         warmup_steps=options.warmup_steps,
         ema=options.ema,
         looks=options.checks or CHECKS_FROM_NOTHING,
@@ -115,7 +160,7 @@ def _training(options: AdaptOptions, start: ShotStart) -> Training:
         looks_count=False,  # the time asked for is for training
     )
     crops = Crops(options.batch, options.crop_px, options.seed)
-    return Training(options.init, schedule, crops, options.patience, first_device(options.device), options.threads)
+    return Training(options.init, schedule, crops, options.patience, device, team.threads(options.threads), team)
 
 
 def _optional(show: Callable[..., None]) -> Callable[..., None]:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..denoise.files import raise_failures
@@ -50,15 +50,19 @@ class _Trained:
         return self.kept.checkpoint if self.kept else None
 
 
-def paint(options: AdaptOptions, reporter: Reporter, on_error: OnError) -> Adapted:
+def paint(options: AdaptOptions, reporter: Reporter, on_error: OnError, device: str | None = None) -> Adapted:
     """Paints a share of the frames by the model that is there, each exactly as if all were painted at once.
 
     Takes no lock: no other run writes the files of these frames, or it writes the same.
+
+    Args:
+        device: This process' own, where the options name those of all processes.
     """
     places, trained, options = _open(options)
+    report = Report.open(places.folder, options.settings(), trained.model)
+    options = replace(options, device=device or options.device)
     chosen = select_frames([group[0] for group in places.groups], options.frames, options.chunk)
     shot = _open_shot(options, places, chosen)
-    report = Report.open(places.folder, options.settings(), trained.model)
     with reporter("denoising") as progress, Float32():
         if not chosen:
             progress.note("this share holds no frame")

@@ -17,12 +17,13 @@ from ..learn.loop import Schedule
 from ..learn.samplers import Crops
 from ..learn.shot import ShotFrame
 from ..learn.start import is_trained_on
+from ..learn.team import ALONE, Team
 from ..network.checkpoint import Checkpoint, read_checkpoint, write_somewhere
 from ..network.device import cpu_threads
 from ..network.provenance import Provenance
 from ..progress import Progress, Reporter
 from .shot import Shot
-from .tuning import Tuned, Tuning
+from .tuning import Tuned, Tuning, follow
 
 MODEL, CACHE = "adapted.pt", ".adapt-cache"
 TOLD = ("blend_weight", "error_ratio", "step", "seconds", "checks")  # by a model, for painting the frames
@@ -60,7 +61,9 @@ class Training:
 
     Attributes:
         start_name: As the user calls what it starts from.
+        crops: Of this process.
         patience: See `HeldOutJudge`.
+        team: The processes that train together.
     """
 
     start_name: str
@@ -69,6 +72,7 @@ class Training:
     patience: int
     device: str
     threads: int | None
+    team: Team = ALONE
 
 
 @dataclass(frozen=True)
@@ -126,23 +130,32 @@ def learn(
     preview: Callable[[Sequence[Array], float], None],
     reporter: Reporter,
 ) -> Kept | None:
-    """Trains, and keeps the model: in `folder`, if that is possible. None where no frame holds any noise."""
-    make_folder(folder / CACHE)
-    frames = shot.load(folder / CACHE, reporter)
+    """Trains, and keeps the model: in `folder`, if that is possible. None where no frame holds any noise, and in all
+    processes of a team but the first.
+    """
+    team = training.team
+    with team.first_ahead():
+        make_folder(folder / CACHE)
+        frames = shot.load(folder / CACHE, reporter)
     if not frames:
+        return None
+    settings = training.schedule, training.crops, training.device
+    if not team.is_first:
+        _follow(frames, shot, training)
         return None
     with reporter("adapting") as progress:
         _warn_of_familiar(shot, frames, training.start_name, progress)
-        settings = training.schedule, training.crops, training.device
-        tuning = Tuning.open(frames, shot.start, *settings, progress, preview, training.patience)
+        tuning = Tuning.open(frames, shot.start, *settings, progress, preview, training.patience, team)
         try:
             with cpu_threads(training.threads):
                 tuned = tuning.run()
-        except KeyboardInterrupt:
+        except BaseException as error:  # Ctrl-C, or another process is gone
             if tuning.best and (tuning.best.steps or tuning.best.blend_weight):
                 unfinished = _checkpoint(shot, frames, tuning, tuning.best, replace(told, key=""))
                 path = write_somewhere(folder / f"interrupted-{MODEL}", unfinished)
                 progress.note(f"the best so far is in {path} for `denoise --model`; adapting again starts anew")
+            if isinstance(error, KeyboardInterrupt):
+                team.wait()
             raise
     learned = _checkpoint(shot, frames, tuning, tuned, told)
     shutil.rmtree(folder / CACHE, ignore_errors=True)  # it has done its work, and may leave just the space that is needed
@@ -153,6 +166,15 @@ def learn(
             "which goes on with the frames"
         )
     return Kept(learned, kept, True)
+
+
+def _follow(frames: Sequence[ShotFrame], shot: Shot, training: Training) -> None:
+    try:
+        with cpu_threads(training.threads):
+            follow(frames, shot.start, training.schedule, training.crops, training.device, training.team)
+    except KeyboardInterrupt:
+        training.team.wait()  # for the first, which saves: torchrun ends all when one of them has ended
+        raise
 
 
 def _warn_of_familiar(shot: Shot, frames: Sequence[ShotFrame], start_name: str, progress: Progress) -> None:

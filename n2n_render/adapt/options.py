@@ -24,7 +24,7 @@ from ..config import (
     wrong_shots,
 )
 from ..denoise.options import PAINTED_AVERAGE
-from ..io.ranges import WHOLE
+from ..io.ranges import WHOLE, Chunk
 from ..io.sources import RECOGNISED, SourceOptions
 from ..schema import Checked, OneOf, from_dict
 
@@ -94,6 +94,11 @@ class AdaptOptions(Checked):
             for field in dataclasses.fields(self)
             if field.name not in (*PLACES, *HOW_TO_PAINT) and getattr(self, field.name) != field.default
         ]
+
+    def of_painting(self, chunk: Chunk) -> "AdaptOptions":
+        """Those that paint a share of the frames."""
+        own = {name: getattr(self, name) for name in (*PLACES, *HOW_TO_PAINT)}
+        return AdaptOptions(**{**own, "stage": "paint", "chunk": chunk})
 
     def trained_with(self, settings: Mapping[str, Any], where: str) -> "AdaptOptions":
         """To paint as a training with these settings is painted; where: the file that they are from."""

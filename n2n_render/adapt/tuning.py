@@ -8,11 +8,12 @@ from ..frame.arrays import Array
 from ..judge.error import Calibration
 from ..learn.held_out import Check, HeldOutJudge, pictures_by
 from ..learn.loop import Advice, Loop, Schedule
-from ..learn.protocols import Verdict, Weights
+from ..learn.protocols import Forgetful, Unasked, Verdict, Weights
 from ..learn.samplers import Crops
 from ..learn.shot import ShotFrame
 from ..learn.shot_loop import open_shot_loop
 from ..learn.start import ShotStart
+from ..learn.team import ALONE, Team
 from ..network.device import Float32, describe_device, pick_device
 from ..progress import Progress
 
@@ -77,13 +78,15 @@ class Tuning:
         progress: Progress,
         on_look: OnLook,
         patience: int = 0,
+        team: Team = ALONE,
     ) -> "Tuning":
         """Builds the network, and looks at the start's pictures.
 
         Args:
             patience: See `HeldOutJudge`; from nothing there is none.
+            team: Of which this process is the first; the others `follow`.
         """
-        loop = open_shot_loop(frames, start, schedule, crops, device, ADVICE)
+        loop = open_shot_loop(frames, start, schedule, crops, device, ADVICE, team)
         by_start = pictures_by(start.checkpoint, loop.device)
         judge = HeldOutJudge.open(start.model, frames, by_start, loop.device, patience if by_start else 0)
         best = None if judge.from_nothing else Tuned(loop.weights(), 0.0, 0.0, 0, 0.0)
@@ -97,19 +100,19 @@ class Tuning:
     @Float32()
     def run(self) -> Tuned:
         """Raises KeyboardInterrupt after Ctrl-C; `best` is then what was best so far. What goes wrong later than the first
-        check ends the run with a warning.
+        check ends the run with a warning, unless others train with this process.
         """
         loop, schedule = self.loop, self.loop.schedule
         length = f"{schedule.steps} steps" if schedule.steps else f"{schedule.seconds / 60:g} minutes"
-        self.progress.note(f"training on {describe_device(loop.device)}, {loop.precision}, {length}")
-        looks_around = loop.model.reach > 0
+        where = loop.team.each_on(describe_device(loop.device))
+        self.progress.note(f"training on {where}, {loop.precision}, {length}")
         self.on_look(self.judge.show(), self.judge.shown.exposure)  # the first check may be minutes away
-        if looks_around and not self.judge.from_nothing:
+        if _is_judged_before(loop):
             loop.look(self.judge, self)
         try:
             loop.run(self.judge, self, self.progress)
         except N2NError as error:
-            if not self.checks or not self.best:
+            if not self.checks or not self.best or not loop.team.is_alone:
                 raise
             self.stopped = error.what
             self.progress.warn(f"stopped early: {error.what}; going on with the best so far. {error.hint}")
@@ -117,7 +120,7 @@ class Tuning:
             self.stopped = f"the last {self.judge.idle} checks on held-out tiles showed no progress"
             self.progress.note(f"ended after {loop.steps} steps: {self.stopped}")
         assert self.best is not None  # the loop ends with a check
-        if looks_around:
+        if loop.model.reach:
             loop.network.load_state_dict(self.best.weights)
             self.calibration = Calibration()  # the usual ratio: both halves see the same neighbours, and differ by less
             self.shared_error = self.judge.shared_error(loop.network.eval())
@@ -138,6 +141,20 @@ class Tuning:
         self.on_look(verdict.images, self.judge.shown.exposure)
         if verdict.is_best:
             self.best = Tuned(loop.weights(), self.judge.blend_weight, self.judge.gain_db, loop.steps, loop.seconds)
+
+
+def _is_judged_before(loop: Loop) -> bool:
+    """With neighbours, whose samples the start itself has never seen; from nothing there is nothing to judge."""
+    return loop.model.reach > 0 and loop.norms_fixed
+
+
+@Float32()
+def follow(frames: Sequence[ShotFrame], start: ShotStart, schedule: Schedule, crops: Crops, device: str, team: Team) -> None:
+    """What the others do while the first of a team tunes: their part of each step. Raises as `Tuning.run` does."""
+    loop = open_shot_loop(frames, start, schedule, crops, device, ADVICE, team)
+    if _is_judged_before(loop):
+        loop.look(Unasked(), Forgetful())
+    loop.run(Unasked())
 
 
 def usual_seconds(device: str) -> float:

@@ -271,7 +271,7 @@ class Loop:
     def look(self, judge: Judge, keeper: Keeper) -> Verdict:
         """Asks the first member's judge about the running mean of the weights, and tells the keeper."""
         self.settle()
-        verdict = self.team.agree(judge.look(self.average, self.steps) if self.team.is_first else Verdict(False))
+        verdict = self.team.ask(lambda: judge.look(self.average, self.steps))
         keeper.judged(self, verdict)
         return verdict
 

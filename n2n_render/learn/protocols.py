@@ -73,6 +73,13 @@ class Judge(Protocol):
         ...
 
 
+class Unasked:
+    """The Judge of a process that is not the first of its team, whose judge speaks for all."""
+
+    def look(self, network: torch.nn.Module, step: int) -> Verdict:
+        raise AssertionError("the first one's judge is asked")
+
+
 class Keeper(Protocol):
     """What becomes of a loop's steps and verdicts: saving, curves, previews."""
 

@@ -12,7 +12,7 @@ import itertools
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -69,6 +69,10 @@ class Team:
     def is_first(self) -> bool:
         """Whether it writes and speaks."""
         return self.rank == 0
+
+    def each_on(self, device: str) -> str:
+        """Where it computes, in words; device: that of each."""
+        return device if self.is_alone else f"{self.size} processes, each on {device}"
 
     def device(self, name: str) -> str:
         """The device that is asked for → this member's own. Raises N2NError for one that they cannot share."""
@@ -132,7 +136,7 @@ class Team:
                 raise
             raise N2NError(
                 f"process {self.rank} of {self.size} ends, as another one does not answer any more",
-                "That one, or torchrun, says why. What is saved is whole: go on with --resume.",
+                "That one, or torchrun, says why. What is saved is whole.",
             ) from None
         finally:
             dist.destroy_process_group()
@@ -161,6 +165,21 @@ class Team:
         told = [value if self.is_first else None]
         dist.broadcast_object_list(told, device=torch.device("cpu"))
         return told[0]  # type: ignore[return-value]
+
+    def ask(self, find: Callable[[], T]) -> T:
+        """What the first one finds, which alone looks for it; an N2NError of its is everybody's."""
+        if self.is_alone:
+            return find()
+        found: T | N2NError | None = None
+        if self.is_first:
+            try:
+                found = find()
+            except N2NError as error:
+                found = error
+        found = self.agree(found)
+        if isinstance(found, N2NError):
+            raise found
+        return found  # type: ignore[return-value]
 
     def any(self, flag: bool) -> bool:
         """Whether any member says so."""

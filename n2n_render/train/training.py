@@ -139,7 +139,9 @@ class Run:
             origin, precision, folder = earlier.last.provenance.origin, earlier.check(lesson.datasets), earlier.folder
         else:
             origin = start.provenance.describe() if start else None
-            folder = _new_folder(wanted, lesson, settings, held, team)
+            told = settings if team.is_alone else {**settings, "processes": team.size}
+            name = options.name or _name_of(lesson.datasets)
+            folder = team.ask(lambda: new_folder(options.out, name, told, held))
         loop = Loop.open(
             lesson.start.model,
             start.tensors() if start else None,
@@ -168,7 +170,8 @@ class Run:
         """To the end, or until Ctrl-C."""
         loop, keeper, progress, folder = self.loop, self.keeper, self.progress, self.folder
         progress.note(_told(self.settings))
-        progress.note(f"training on {self._where()}, {loop.precision}: {self.lesson.described}, into {folder}")
+        where = loop.team.each_on(describe_device(loop.device))
+        progress.note(f"training on {where}, {loop.precision}: {self.lesson.described}, into {folder}")
         try:
             loop.run(self.judge, keeper, progress)
         except KeyboardInterrupt:
@@ -182,26 +185,12 @@ class Run:
         error = loop.team.agree(self.judge.best)
         return Trained(folder, folder / BEST, folder / LAST, loop.steps, self.settings["noise"], error)
 
-    def _where(self) -> str:
-        device, team = describe_device(self.loop.device), self.loop.team
-        if team.is_alone:
-            return device
-        return f"{team.size} processes, each on {device}, batches of {team.size * self.settings['batch']} crops"
-
 
 def _lesson(options: Settled, earlier: Earlier | None, progress: Progress, held: contextlib.ExitStack, team: Team) -> Lesson:
     model = earlier.last.model if earlier else None
     if options.noise:
         return open_observations(options, model, team)
     return open_renders(options, model, progress, held, team)
-
-
-def _new_folder(options: Settled, lesson: Lesson, settings: dict[str, Any], held: contextlib.ExitStack, team: Team) -> Path:
-    """A run folder, which the first of the team makes and locks."""
-    if not team.is_first:
-        return team.agree(Path())
-    settings = settings if team.is_alone else {**settings, "processes": team.size}
-    return team.agree(new_folder(options.out, options.name or _name_of(lesson.datasets), settings, held))
 
 
 def _schedule(options: Settled) -> Schedule:
