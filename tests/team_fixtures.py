@@ -18,6 +18,13 @@ def start_two(*command, **options):
     return subprocess.Popen([*TORCHRUN, *map(str, command)], env=environment, **streams, **options)
 
 
+def apart(one, other):
+    """How far weights are from others of the same names: the length of the difference over theirs."""
+    assert set(one) == set(other)
+    pairs = [(one[name].double(), other[name].double()) for name in one]
+    return float(sum(((a - b) ** 2).sum() for a, b in pairs) / sum((a**2).sum() for a, _ in pairs)) ** 0.5
+
+
 @pytest.fixture
 def run_two():
     """run_two(*command) → (exit code, all that was said)."""

@@ -149,6 +149,11 @@ def test_the_worker_uses_only_bpy_and_the_standard_library():
     assert used - own - {"bpy", "mathutils"} <= set(sys.stdlib_module_names)
 
 
+def test_processes_meet_in_one_place():
+    users = {path for path in FILES if any(name.startswith("torch.distributed") for name in named(path))}
+    assert users == {PACKAGE / "learn" / "team.py"}
+
+
 def test_help_and_sample_import_no_torch():
     import subprocess
     import sys

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from team_fixtures import LIMIT_S, apart, start_two
 
 from n2n_render.errors import N2NError
 from n2n_render.learn.interrupt import stop_on_ctrl_c
@@ -23,8 +24,6 @@ ENVIRONMENT = {
 @pytest.fixture(scope="module")
 def left(tmp_path_factory):
     """What two processes of team_member.py left: name → its content."""
-    from team_fixtures import LIMIT_S, start_two
-
     folder = tmp_path_factory.mktemp("team")
     process = start_two(Path(__file__).with_name("team_member.py"), folder)
     try:
@@ -34,10 +33,6 @@ def left(tmp_path_factory):
     assert process.returncode == 0, said
     assert "Warning" not in said, said
     return {path.stem: torch.load(path, weights_only=False) for path in folder.iterdir()}
-
-
-def flat(weights):
-    return torch.cat([tensor.flatten().double() for tensor in weights.values()])
 
 
 @pytest.mark.parametrize("schedule", ["steps", "seconds", "rounds"])
@@ -56,9 +51,7 @@ def test_two_processes_do_what_one_does_with_twice_the_batch(left):
     two, one = left["steps-0"], left["alone"]
     assert two["steps"] == one["steps"] == 12
     for kind in ("weights", "network"):
-        assert set(two[kind]) == set(one[kind])
-        error = (flat(two[kind]) - flat(one[kind])).norm() / flat(one[kind]).norm()
-        assert error < 1e-5, (kind, error)
+        assert apart(one[kind], two[kind]) < 1e-5
     assert two["means"] == pytest.approx(one["means"], rel=1e-5)
 
 

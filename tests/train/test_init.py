@@ -69,7 +69,8 @@ def test_a_run_says_where_its_weights_come_from(make_dataset, tmp_path):
     run = train(config(folder, tmp_path / "run", **{**OIDN, "features": FEATURES})).folder
     found = open_model(str(run))
     assert "Open Image Denoise" in found.provenance.origin and "Apache-2.0" in found.provenance.origin
-    assert found.provenance.describe().startswith(f"trained on data, step {found.provenance.step}; started from Open Image Denoise")
+    told = found.provenance
+    assert told.describe().startswith(f"trained on data, step {told.step}; started from Open Image Denoise")
     start = widen(open_model("oidn-small"), FEATURES)
     changed = [name for name, tensor in start.tensors().items() if not torch.equal(tensor, found.tensors()[name])]
     assert len(changed) > 25 and found.tensors()["enc_conv0.0.weight"][:, 9].abs().max() > 0  # depth is being learnt

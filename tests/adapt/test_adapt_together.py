@@ -4,10 +4,13 @@ import os
 import signal
 import time
 
+import pytest
 import torch
-from adapt_fixtures import NAMES, adapted, report, times
-from team_fixtures import LIMIT_S, start_two
+from click.testing import CliRunner
+from adapt_fixtures import NAMES, adapted, assert_refused, report, times
+from team_fixtures import LIMIT_S, apart, start_two
 
+from n2n_render.cli.commands import main
 from n2n_render.io.exr import read_frame
 from n2n_render.network.checkpoint import read_checkpoint
 
@@ -26,8 +29,7 @@ def test_two_processes_adapt_as_one_with_twice_the_batch(shot, start, tmp_path, 
     adapted(shot, tmp_path / "one", start, "--batch", 4, steps=12)
     one, two = (read_checkpoint(tmp_path / name / "adapted.pt") for name in ("one", "two"))
     assert one.provenance.key == two.provenance.key and one.provenance.step == two.provenance.step
-    for name, weights in one.weights.items():
-        assert (weights - two.weights[name]).norm() <= CLOSE * weights.norm(), name
+    assert apart(one.weights, two.weights) < CLOSE
     assert set(os.listdir(tmp_path / "one")) == set(os.listdir(tmp_path / "two"))  # no cache, no lock, no fragments
     numbers = [report(tmp_path / name) for name in ("one", "two")]
     assert [frame["file"] for frame in numbers[1]["frames"]] == NAMES and numbers[0]["config"] == numbers[1]["config"]
@@ -41,14 +43,23 @@ def test_two_processes_adapt_as_one_with_twice_the_batch(shot, start, tmp_path, 
     assert "best on held-out tiles" not in again.output and times(tmp_path / "two") == before
 
 
-def test_two_processes_only_train_and_one_paints(shot, start, tmp_path, run_two):
+def test_two_processes_only_train_where_others_paint(shot, start, tmp_path, run_two):
     out = tmp_path / "out"
     code, said = run_two(*PROGRAM, *words(shot, out, start, "--steps", 4, "--train-only"))
     assert code == 0 and not list(out.glob("*.exr")) and said.count(f"model: {out}") == 1, said
-    code, said = run_two(*PROGRAM, *words(shot, out, start)[:-2], "--paint")
-    assert code != 0 and "does not share its work by torchrun" in said.replace("\n", " ")
 
 
+@pytest.mark.parametrize("stage", ["--paint", "--merge"])
+def test_what_needs_no_torchrun_refuses_it(shot, tmp_path, monkeypatch, stage):
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    monkeypatch.setenv("MASTER_PORT", "29500")
+    result = CliRunner().invoke(main, ["adapt", str(shot), "-o", str(tmp_path / "out"), stage])
+    assert_refused(result, "does not share its work by torchrun")
+
+
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_best_so_far(shot, start, tmp_path):
     out = tmp_path / "out"
     learning = words(shot, out, start, "--steps", 4000, "--learning-rate", "3e-3", "--patience", 0)
