@@ -6,8 +6,8 @@ import time
 
 import pytest
 import torch
-from click.testing import CliRunner
 from adapt_fixtures import NAMES, adapted, assert_refused, report, times
+from click.testing import CliRunner
 from team_fixtures import LIMIT_S, apart, start_two
 
 from n2n_render.cli.commands import main
@@ -43,6 +43,7 @@ def test_two_processes_adapt_as_one_with_twice_the_batch(shot, start, tmp_path, 
     assert "best on held-out tiles" not in again.output and times(tmp_path / "two") == before
 
 
+@pytest.mark.slow
 def test_two_processes_only_train_where_others_paint(shot, start, tmp_path, run_two):
     out = tmp_path / "out"
     code, said = run_two(*PROGRAM, *words(shot, out, start, "--steps", 4, "--train-only"))
