@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 )
 @temporal_options
 @click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="[default: 3e-5; from nothing 1e-3]")
-@click.option("--batch", type=click.IntRange(1), default=4, help="Crops in a step.")
+@click.option("--batch", type=click.IntRange(1), default=4, help="Crops in a step; under torchrun, of each process.")
 @click.option("--crop", "crop_px", type=click.IntRange(32), default=128, help="Size of a crop in pixels.")
 @click.option("--train-frames", type=click.IntRange(1), default=48, help="Train on at most so many frames, evenly spaced.")
 @click.option("--layer", metavar="NAME", help="Only this view layer (LAYER.VIEW: one view).  [default: all with the passes]")

@@ -72,7 +72,7 @@ from .options import (
 @click.option("--widths", default="48,96", metavar="E,D", help="Channels of the encoder and the decoder.")
 @click.option("--steps", type=click.IntRange(1), help="Optimiser steps, instead of --minutes.")
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Time to train.  [default: 20]")
-@click.option("--batch", type=click.IntRange(1), default=4, help="Crops a step.")
+@click.option("--batch", type=click.IntRange(1), default=4, help="Crops a step; under torchrun, of each process.")
 @click.option(
     "--crop", "crop_px", type=click.IntRange(8), metavar="PX", help="Width and height of a crop.  [default: 128; of mri 256]"
 )

@@ -139,8 +139,9 @@ class Team:
                 "That one, or torchrun, says why. What is saved is whole.",
             ) from None
         finally:
-            dist.destroy_process_group()
             sys.excepthook = hook
+            if not on_gpu or sys.exc_info()[0] is None:  # after a failure NCCL may wait for what the others never do
+                dist.destroy_process_group()
 
     def _connect(self, backends: str) -> None:
         import torch.distributed as dist

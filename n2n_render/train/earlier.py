@@ -64,6 +64,13 @@ class Earlier:
             threads=changes.threads or earlier.threads,
         )
 
+    def other_batch(self, options: TrainOptions, processes: int) -> str | None:
+        """What so many processes with these options do otherwise than those before, in words; None: nothing."""
+        before, now = self.options(ResumeOptions(str(self.folder))).batch, options.batch * processes
+        if before == now:
+            return None
+        return f"{processes} processes cannot share batches of {before} crops evenly: from here on each has {now}"
+
     def check(self, datasets: tuple[Facts, ...]) -> str:
         """The precision that it computed in. Raises N2NError where it cannot go on."""
         told, state = self.last.provenance, self.last.training

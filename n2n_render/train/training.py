@@ -84,6 +84,8 @@ def resume(
             if team.is_first:
                 held.enter_context(held_run(folder))
             earlier = Earlier.open(folder)  # once more: another training may just have ended
+        if said := earlier.other_batch(resumed, team.size):
+            progress.warn(said)
         return Run.open(resumed, progress, held, earlier, loss, sampler, team).train()
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -143,14 +144,16 @@ def test_other_commands_do_not_run_in_several_processes(tmp_path, run_two):
 
 @pytest.mark.parametrize("before, after, batch", [(2, 1, 8), (1, 2, 2), (2, 4, 2), (4, 3, 4), (8, 64, 4), (2, 2, 4)])
 def test_the_whole_batch_stays_where_others_can_share_it(tmp_path, before, after, batch):
-    from dataclasses import replace
-
-    data = tmp_path / "run"
-    data.mkdir()
     checkpoint = read_checkpoint(_last(tmp_path))
     told = replace(checkpoint.provenance, processes=before, options={"batch": 4})
-    options = Earlier(data, replace(checkpoint, provenance=told)).options(ResumeOptions(str(data)), after)
+    earlier = Earlier(tmp_path, replace(checkpoint, provenance=told))
+    options = earlier.options(ResumeOptions(str(tmp_path)), after)
     assert options.batch == batch
+    said = earlier.other_batch(options, after)
+    if before * 4 == after * batch:
+        assert said is None
+    else:
+        assert f"{after} processes cannot share batches of {before * 4}" in said and f"each has {after * batch}" in said
 
 
 def _last(folder):
