@@ -11,6 +11,7 @@ from .ui import (
     choices,
     compare,
     denoise,
+    farm,
     handlers,
     jobs,
     panel,
@@ -20,9 +21,9 @@ from .ui import (
     switches,
 )
 
-MODULES = (settings, denoise, choices, animation, saving, switches, compare)
+MODULES = (settings, denoise, choices, animation, saving, switches, compare, farm)
 CLASSES = tuple(cls for module in MODULES for cls in module.CLASSES)
-SETTINGS = {"n2n": settings.Settings, "n2n_compare": compare.Settings}  # of every scene
+SETTINGS = {"n2n": settings.Settings, "n2n_compare": compare.Settings, "n2n_farm": settings.Farm}  # of every scene
 PARTS = (panel, handlers)
 REGISTERED = contextlib.ExitStack()  # what takes it all away again, in reverse
 

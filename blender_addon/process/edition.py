@@ -13,5 +13,7 @@ WRITTEN = json.loads(FILE.read_text()) if FILE.exists() else {"edition": "full",
 
 
 def offers_best(has_program: bool) -> bool:
-    """Whether quality Best is shown. has_program: an installed n2n-render was found or chosen."""
+    """Whether quality Best is shown, and the farm, which learns as Best does. has_program: an installed n2n-render was found
+    or chosen.
+    """
     return WRITTEN["best"] == "always" or (WRITTEN["best"] == "found" and has_program)

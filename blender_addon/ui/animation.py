@@ -61,14 +61,19 @@ class _Shot:
     def __init__(self, context, place, plan, made):
         self.context, self.place, self.plan, self.made = context, place, plan, made
         self.renders = made["frames"] == "rendered"
-        numbers = [frame.number for frame in plan]
-        neighbors = any(later - earlier == 1 for earlier, later in zip(numbers, numbers[1:], strict=False))
-        self.reach = REACH if neighbors else 0  # motion leads from a frame to the next one, not over those between
+        self.reach = reach([frame.number for frame in plan])
 
     def scene(self):
         """As it is now; raises Problem where its settings are not those that the job began with."""
         frames.refuse_change(self.made, self.place())
         return self.place()
+
+
+def reach(numbers: list[int]) -> int:
+    """How many frames before and after each one lend their samples: motion leads from a frame to the next one, and not over
+    those between.
+    """
+    return REACH if any(later - earlier == 1 for earlier, later in zip(numbers, numbers[1:], strict=False)) else 0
 
 
 def _check_records(scene, plan, made):

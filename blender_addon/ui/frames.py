@@ -50,10 +50,14 @@ def output_folder(scene) -> str:
     return folder
 
 
+def frame_range(scene) -> list[int]:
+    return list(range(scene.frame_start, scene.frame_end + 1, scene.frame_step))
+
+
 def plan(scene, quality: str) -> list[Frame]:
     """The whole range. Raises Problem that names frames that are not there."""
     folder = output_folder(scene)
-    numbers = list(range(scene.frame_start, scene.frame_end + 1, scene.frame_step))
+    numbers = frame_range(scene)
     if scene.n2n.source == "RENDER":
         missing = rendering.what_is_missing(scene)
         if missing:

@@ -17,7 +17,7 @@ from .settings import preferences
 
 TRAINS_ON = ("cpu", "cuda", "mps")  # of the devices that can be chosen; others are Open Image Denoise's own
 DOUBLING_DB = 1.4  # that twice the samples give a denoised picture: README, "Results"; docs/adapt.md
-MOST_ADAPTIVE = 128  # samples of other views, which are all taken
+MOST_ADAPTIVE = 128  # samples of renders that take all of them, where the scene samples adaptively
 WORTH_SAYING_DB = 0.1
 GOOD_DB = 40.0  # expected PSNR on T: hard to tell from a clean picture without flipping between both
 STAGES = {
@@ -27,34 +27,46 @@ STAGES = {
 }
 
 
-def check_program():
-    """Raises Problem where nothing here can learn."""
+def check_program(needed_by: str = "Best", instead: str = "; Better works without it") -> list[str]:
+    """The start of the command line of what learns. Raises Problem where nothing here can."""
     chosen = preferences()
-    if chosen.engine == "BUNDLED" or runtime.external(bpy.path.abspath(chosen.program)) is None:
+    program = None if chosen.engine == "BUNDLED" else runtime.external(bpy.path.abspath(chosen.program))
+    if program is None:
         raise Problem(
-            "Best needs n2n-render with PyTorch on this computer, and it was not found",
-            f"{runtime.SET_UP_HINT}; Better works without it",
+            f"{needed_by} needs n2n-render with PyTorch on this computer, and it was not found",
+            f"{runtime.SET_UP_HINT}{instead}",
         )
+    return program
+
+
+def samples_taken(scene) -> int:
+    """Of a render that takes all of its samples, where the scene may sample adaptively: then its number is a limit that few
+    pixels reach.
+    """
+    samples = scene.cycles.samples
+    return min(samples, MOST_ADAPTIVE) if scene.cycles.use_adaptive_sampling else samples
+
+
+def renders_on(scene) -> str:
+    """What a Blender beside this one computes on, as the option `--device` of `sample` has it."""
+    return "cpu" if scene.cycles.device == "CPU" else "auto"
 
 
 def sample_views(scene, folder: str):
     """A generator: views around the camera, each with two seeds, rendered by a Blender of its own from a copy of the file, with
     as many samples as the scene's; returns their folder.
     """
-    samples = scene.cycles.samples
-    if scene.cycles.use_adaptive_sampling:  # then the scene's are a limit that few pixels reach
-        samples = min(samples, MOST_ADAPTIVE)
     copy, out = os.path.join(folder, "views.blend"), os.path.join(folder, "views")
     bpy.ops.wm.save_as_mainfile(filepath=copy, copy=True, check_existing=False)
     steps = session.worker_for(session.LEARNS).ask(
         "sample",
         scene=copy,
         out=out,
-        spp=samples,
+        spp=samples_taken(scene),
         views=scene.n2n.views + 1,
         scene_name=scene.name,
         blender=bpy.app.binary_path or None,
-        device="cpu" if scene.cycles.device == "CPU" else "auto",
+        device=renders_on(scene),
     )
 
     def told(event):

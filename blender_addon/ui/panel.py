@@ -9,7 +9,7 @@ import bpy
 
 from ..process import edition
 from ..process.countdown import duration_words, total_words
-from . import compare, editors, estimate, images, jobs, models, rendering, session, switches
+from . import compare, editors, estimate, farm, frames, images, jobs, models, rendering, session, switches, unseen
 from .settings import preferences
 
 LINES = 4  # of the note under the button, always
@@ -115,9 +115,55 @@ class N2N_PT_animation(_Panel, bpy.types.Panel):
 
 def _of_animation(scene) -> str:
     """How long the range would take from the beginning."""
-    count = len(range(scene.frame_start, scene.frame_end + 1, scene.frame_step))
+    count = len(frames.frame_range(scene))
     renders = 0 if scene.n2n.source == "EXISTING" else count * (2 if scene.n2n.quality == "BEST" else 1)
     return f"{count} frames: {_lower(total_words(estimate.animation(scene, scene.n2n.quality, count, renders)))}"
+
+
+class N2N_PT_farm(_Panel, bpy.types.Panel):
+    bl_label, bl_idname, bl_parent_id = "Farm", "N2N_PT_farm", "N2N_PT_denoise"
+
+    @classmethod
+    def poll(cls, context):
+        return edition.offers_best(session.can_learn())
+
+    def draw(self, context):
+        layout, scene, chosen = self.layout, context.scene, preferences(context)
+        layout.use_property_split, layout.use_property_decorate = True, False
+        for name in ("farm_engine", "farm_workers", "farm_gpus", "farm_program", "farm_blender"):
+            layout.prop(chosen, name)
+        if chosen.farm_engine == "FLAMENCO":
+            layout.prop(chosen, "farm_manager")
+        layout.prop(scene.n2n_farm, "folder", placeholder=farm.default_folder(scene))
+        layout.prop(scene.n2n, "minutes")
+        row = layout.row()
+        row.scale_y = 1.4
+        row.operator("n2n.submit_to_farm", icon="NETWORK_DRIVE")
+        layout.operator("n2n.write_farm_job")
+        said, operator = _of_farm(scene)
+        draw_note(context, layout.column(align=True), said)
+        row = layout.row()
+        if operator:
+            row.operator(operator)
+        elif scene.n2n_farm.line:
+            row.operator("n2n.copy_farm_line", text="Copy the Line that Submits It", icon="COPYDOWN")
+        else:
+            row.label(text="")
+        if scene.n2n_farm.job:
+            layout.operator("wm.path_open", text="Open Job Folder", icon="FILE_FOLDER").filepath = scene.n2n_farm.job
+
+
+def _of_farm(scene) -> tuple[str, str]:
+    """(what is said under the buttons, the operator that helps or "")."""
+    missing = rendering.what_is_missing(scene)
+    if missing:
+        return f"{missing[0]}. {missing[1]}", missing[2]
+    if not session.can_learn():
+        return "A farm's job needs n2n-render with PyTorch on this computer. Once it is installed:", "n2n.set_up"
+    unsaved = unseen.what_is_unsaved()
+    if unsaved:
+        return ". ".join(unsaved), "wm.save_mainfile"
+    return scene.n2n_farm.said or farm.summary(scene), ""
 
 
 class N2N_PT_settings(_Panel, bpy.types.Panel):
@@ -171,7 +217,7 @@ def draw_header(self, context):
         compare.draw_in_header(row, context)
 
 
-CLASSES = (N2N_PT_denoise, compare.N2N_PT_compare, N2N_PT_animation, N2N_PT_settings)
+CLASSES = (N2N_PT_denoise, compare.N2N_PT_compare, N2N_PT_animation, N2N_PT_farm, N2N_PT_settings)
 
 
 class N2N_PT_other_engine(_Panel, bpy.types.Panel):

@@ -5,6 +5,12 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, St
 
 from .versions import RELATIVE
 
+ENGINES = [
+    ("OPENJD", "Open Job Description", "A template for AWS Deadline Cloud and others; openjd-cli runs it on one machine"),
+    ("FLAMENCO", "Flamenco", "A job type for Blender's own farm, and a job for its Manager"),
+    ("SLURM", "Slurm", "Array jobs for sbatch"),
+    ("DEADLINE", "Deadline 10", "Job files for deadlinecommand"),
+]
 PACKAGE = __package__.rpartition(".")[0]  # the extension itself
 
 
@@ -118,6 +124,23 @@ class Settings(bpy.types.PropertyGroup):
     made_tree: BoolProperty(options={"HIDDEN"}, description="The compositor tree was made by the add-on")
 
 
+class Farm(bpy.types.PropertyGroup):
+    """Saved with the scene, as `scene.n2n_farm`. What is chosen for all scenes is in the preferences: a change there does not
+    make the file one that must be saved again.
+    """
+
+    folder: StringProperty(
+        name="Job Folder",
+        subtype="DIR_PATH",
+        options=RELATIVE,
+        description="Where the job, its renders and the denoised frames go; all workers must have it under this path. "
+        "Empty: farm/ and the scene's name, beside the file",
+    )
+    job: StringProperty(options={"HIDDEN"}, description="Folder of the job that was written last")
+    line: StringProperty(options={"HIDDEN"}, description="What submits it; empty: it was submitted")
+    said: StringProperty(options={"HIDDEN"}, description="What was written or submitted last, in words")
+
+
 class Preferences(bpy.types.AddonPreferences):
     """For this machine, whatever the scene."""
 
@@ -143,6 +166,27 @@ class Preferences(bpy.types.AddonPreferences):
         subtype="DIR_PATH",
         description="Folder where learned models are kept and found (.tza, .pt, runs). Empty: beside each .blend file",
     )
+    farm_engine: EnumProperty(name="Farm", description="What runs your render farm", items=ENGINES)
+    farm_workers: IntProperty(
+        name="Workers",
+        default=10,
+        min=1,
+        soft_max=1000,
+        description="Machines that work at the same time: frames are shared out for so many",
+    )
+    farm_program: StringProperty(
+        name="Program on Workers",
+        description="How n2n-render is called there, e.g. /opt/n2n/bin/n2n-render; empty: as on this computer",
+    )
+    farm_blender: StringProperty(
+        name="Blender on Workers", description="Path of Blender 4.2 or newer there; empty: as on this computer"
+    )
+    farm_gpus: IntProperty(
+        name="GPUs of a Worker", min=0, max=64, description="That learning and painting ask for; 0: the CPU is enough"
+    )
+    farm_manager: StringProperty(
+        name="Manager", description="Address of Flamenco's Manager, e.g. http://farm:8080; empty: as Flamenco has it"
+    )
     keep_nodes: BoolProperty(
         name="Keep Nodes and Pictures When Disabled",
         description="Disabling the add-on leaves its compositor nodes and pictures in the file",
@@ -162,4 +206,4 @@ def preferences(context=None) -> Preferences:
     return (context or bpy.context).preferences.addons[PACKAGE].preferences
 
 
-CLASSES = (Settings, Preferences)
+CLASSES = (Settings, Farm, Preferences)

@@ -21,11 +21,11 @@ def preferences():
     return bpy.context.preferences.addons["bl_ext.user_default.n2n_denoise"].preferences
 
 
-def work(operator, quality="SCENE"):
+def work(operator, quality="SCENE", **own):
     """What the operator does, step by step."""
     properties = types.SimpleNamespace(is_property_set=lambda name: True)
     return operator.work(
-        types.SimpleNamespace(report=print, properties=properties, write_still=False, quality=quality), bpy.context
+        types.SimpleNamespace(report=print, properties=properties, write_still=False, quality=quality, **own), bpy.context
     )
 
 
