@@ -48,10 +48,9 @@ def _events(child: Child):
 
 
 def _sentence(event: dict) -> tuple[str, str]:
-    what = event["what"][:1].upper() + event["what"][1:]
     if event["kind"] == "usage":  # the line is this extension's: the artist has nothing to do with it
         return (
-            f"The installed n2n-render does not understand this extension ({what.rstrip('.')})",
+            f"The installed n2n-render does not understand this extension ({event['what'].rstrip('.')})",
             "Update the older of the two",
         )
-    return what.rstrip("."), event["hint"]
+    return event["what"], event["hint"]

@@ -139,7 +139,7 @@ def _not_taken(context) -> list[str]:
     if scene.n2n.composite and composite.does_something(scene):
         found.append("The farm's frames are not composited: they are what goes into the compositor")
     if not _can_probe():
-        found.append(f"{preferences().farm_blender} is not on this computer, so no frame was timed: tasks may be long or many")
+        found.append("The Blender of the workers is not on this computer, so no frame was timed: tasks may be long, or many")
     return found
 
 
@@ -168,12 +168,9 @@ def _said(made: dict, submitted: bool) -> str:
 
 def summary(scene) -> str:
     """What a farm would do."""
-    numbers = frames.frame_range(scene)
-    taken = samples(scene)
-    why = ""
-    if learning.samples_taken(scene) < scene.cycles.samples:
-        why = f" (of {scene.cycles.samples} at most: a farm's renders are not adaptive)"
-    return f"{len(numbers)} frame(s), {SEEDS} seeds of {taken} samples each{why}, and what they teach"
+    count, taken, usual = len(frames.frame_range(scene)), samples(scene), scene.cycles.samples
+    why = f" (not adaptively, so not {usual})" if learning.samples_taken(scene) < usual else ""
+    return f"{count} frames, rendered {SEEDS} times with {taken} samples{why}, learned from, and painted"
 
 
 CLASSES = (N2N_OT_submit_to_farm, N2N_OT_write_farm_job, N2N_OT_copy_farm_line)

@@ -130,12 +130,11 @@ class N2N_PT_farm(_Panel, bpy.types.Panel):
     def draw(self, context):
         layout, scene, chosen = self.layout, context.scene, preferences(context)
         layout.use_property_split, layout.use_property_decorate = True, False
-        for name in ("farm_engine", "farm_workers", "farm_gpus", "farm_program", "farm_blender"):
-            layout.prop(chosen, name)
-        if chosen.farm_engine == "FLAMENCO":
-            layout.prop(chosen, "farm_manager")
+        layout.prop(chosen, "farm_engine", text="Engine")
+        layout.prop(chosen, "farm_workers")
         layout.prop(scene.n2n_farm, "folder", placeholder=farm.default_folder(scene))
         layout.prop(scene.n2n, "minutes")
+        draw_note(context, layout.column(align=True), farm.summary(scene), lines=3)
         row = layout.row()
         row.scale_y = 1.4
         row.operator("n2n.submit_to_farm", icon="NETWORK_DRIVE")
@@ -163,7 +162,7 @@ def _of_farm(scene) -> tuple[str, str]:
     unsaved = unseen.what_is_unsaved()
     if unsaved:
         return ". ".join(unsaved), "wm.save_mainfile"
-    return scene.n2n_farm.said or farm.summary(scene), ""
+    return scene.n2n_farm.said, ""
 
 
 class N2N_PT_settings(_Panel, bpy.types.Panel):

@@ -174,18 +174,18 @@ class Preferences(bpy.types.AddonPreferences):
         soft_max=1000,
         description="Machines that work at the same time: frames are shared out for so many",
     )
+    farm_gpus: IntProperty(
+        name="GPUs of a Worker", min=0, max=64, description="That learning and painting ask for; 0: the CPU is enough"
+    )
     farm_program: StringProperty(
-        name="Program on Workers",
-        description="How n2n-render is called there, e.g. /opt/n2n/bin/n2n-render; empty: as on this computer",
+        name="n2n-render on Workers",
+        description="How it is called there, e.g. /opt/n2n/bin/n2n-render; empty: as on this computer",
     )
     farm_blender: StringProperty(
         name="Blender on Workers", description="Path of Blender 4.2 or newer there; empty: as on this computer"
     )
-    farm_gpus: IntProperty(
-        name="GPUs of a Worker", min=0, max=64, description="That learning and painting ask for; 0: the CPU is enough"
-    )
     farm_manager: StringProperty(
-        name="Manager", description="Address of Flamenco's Manager, e.g. http://farm:8080; empty: as Flamenco has it"
+        name="Flamenco's Manager", description="Its address, e.g. http://farm:8080; empty: the one on this computer"
     )
     keep_nodes: BoolProperty(
         name="Keep Nodes and Pictures When Disabled",
@@ -196,6 +196,9 @@ class Preferences(bpy.types.AddonPreferences):
         column = self.layout.column()
         column.use_property_split = True
         for name in ("engine", "device", "program", "models", "keep_nodes"):
+            column.prop(self, name)
+        column.separator()
+        for name in ("farm_engine", "farm_workers", "farm_gpus", "farm_program", "farm_blender", "farm_manager"):
             column.prop(self, name)
         row = self.layout.row()
         row.operator("n2n.set_up", icon="FILE_REFRESH")

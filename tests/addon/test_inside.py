@@ -8,14 +8,15 @@ from addon_fixtures import INSIDE, finish, start_inside
 
 SCRIPTS = sorted(set(path.name for path in INSIDE.glob("*.py")) - {"run.py", "install.py", "room.py"})
 CLAIMS = [
-    (script, name)
+    (script, name, "program" in arguments)
     for script in SCRIPTS
-    for name in re.findall(r"^def ([a-z]\w*)\(folder[,)]", (INSIDE / script).read_text(), re.M)
+    for name, arguments in re.findall(r"^def ([a-z]\w*)\(folder([,)].*)", (INSIDE / script).read_text(), re.M)
 ]
 
 
 @pytest.mark.blender
-@pytest.mark.parametrize("script, claim", CLAIMS, ids=[f"{script[:-3]}-{claim}" for script, claim in CLAIMS])
-def test_in_blender(script, claim, extension, tmp_path):
-    program = [sys.executable] if script == "best.py" else []
+@pytest.mark.parametrize("script, claim, with_program", CLAIMS, ids=[f"{script[:-3]}-{claim}" for script, claim, _ in CLAIMS])
+def test_in_blender(script, claim, with_program, extension, tmp_path):
+    """with_program: it is given the Python of these tests, which has n2n-render."""
+    program = [sys.executable] * with_program
     finish(start_inside(extension, script, claim, tmp_path, *program))

@@ -15,7 +15,7 @@ PATIENCE_S = 600.0
 
 def walk(scene):
     _settings(scene)
-    hand.open_panels()
+    hand.open_panels(but=("N2N_PT_compare", "N2N_PT_animation", "N2N_PT_settings"))
     yield from hand.show_workspace("Rendering")
     yield from hand.keep_only("IMAGE_EDITOR")
     panel = yield from hand.add_panel()
@@ -38,7 +38,9 @@ def walk(scene):
     yield from hand.click(panel, "n2n.submit_to_farm")
     yield from _until_idle()
     yield from hand.shot("farm", "submitted")
-    assert not scene.n2n_farm.line and "Submitted batch job 12" in scene.n2n_farm.said, scene.n2n_farm.said
+    assert not scene.n2n_farm.line and "It says: " in scene.n2n_farm.said, scene.n2n_farm.said
+    yield from hand.show_preferences()
+    yield from hand.shot("farm", "preferences")
 
 
 def _until_idle():
@@ -53,7 +55,7 @@ def _settings(scene):
     scene.render.resolution_x, scene.render.resolution_y = 480, 270
     bpy.ops.wm.save_mainfile()
     sbatch = Path(tempfile.mkdtemp()) / "sbatch"
-    sbatch.write_text("#!/bin/sh\necho Submitted batch job 12\n")
+    sbatch.write_text("#!/bin/sh\necho 12\n")
     sbatch.chmod(0o755)
     os.environ["PATH"] = f"{sbatch.parent}:{os.environ['PATH']}"
 

@@ -94,10 +94,10 @@ def hide_other_panels():
             bpy.utils.unregister_class(cls)
 
 
-def open_panels():
-    """All of the extension's, in editors that are made from now on. An artist clicks on their heads."""
+def open_panels(but=()):
+    """All of the extension's but those, in editors that are made from now on. An artist clicks on their heads."""
     for cls in bpy.types.Panel.__subclasses__():
-        if MODULE in cls.__module__ and "DEFAULT_CLOSED" in getattr(cls, "bl_options", set()):
+        if MODULE in cls.__module__ and cls.__name__ not in but and "DEFAULT_CLOSED" in getattr(cls, "bl_options", set()):
             bpy.utils.unregister_class(cls)
             cls.bl_options = set()
             bpy.utils.register_class(cls)
@@ -150,6 +150,17 @@ def add_panel():
     panel = yield from split("VERTICAL", PANEL_WIDTH, "PROPERTIES")
     panel.spaces.active.context = "RENDER"
     return panel
+
+
+def show_preferences():
+    """The extension's own."""
+    yield from show_workspace("Rendering")
+    area = largest("IMAGE_EDITOR")
+    area.type = "PREFERENCES"
+    yield 1.0
+    bpy.context.preferences.active_section = "ADDONS"
+    bpy.context.window_manager.addon_search = "Shot Denoise"
+    call(area, bpy.ops.preferences.addon_expand, module=MODULE)
 
 
 def show_render():

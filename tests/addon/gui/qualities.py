@@ -22,7 +22,7 @@ MINUTES = 0.5  # of learning
 
 def walk(scene):
     _settings(scene)
-    hand.open_panels()
+    hand.open_panels(but=("N2N_PT_farm",))
     yield from hand.show_workspace("Rendering")
     yield from hand.keep_only("IMAGE_EDITOR")
     panel = yield from hand.add_panel()

@@ -11,7 +11,7 @@ import hand
 
 def tour(scene):
     _settings(scene)
-    hand.open_panels()
+    hand.open_panels(but=("N2N_PT_farm",))
     yield from hand.show_workspace("Rendering")
     yield from hand.keep_only("IMAGE_EDITOR")
     panel = yield from hand.add_panel()
@@ -29,7 +29,8 @@ def tour(scene):
     yield from _compare(panel)
     yield from _other_states(scene, panel)
     yield from _compositor()
-    yield from _preferences()
+    yield from hand.show_preferences()
+    yield from hand.shot("preferences")
 
 
 def _denoise(panel, name):
@@ -73,17 +74,6 @@ def _other_states(scene, panel):
         yield from hand.choose(panel, "n2n.quality", quality)
         yield from hand.shot("panel", quality.lower())
     yield from hand.choose(panel, "n2n.quality", "FAST")
-
-
-def _preferences():
-    yield from hand.show_workspace("Rendering")
-    area = hand.largest("IMAGE_EDITOR")
-    area.type = "PREFERENCES"
-    yield 1.0
-    bpy.context.preferences.active_section = "ADDONS"
-    bpy.context.window_manager.addon_search = "Shot Denoise"
-    hand.call(area, bpy.ops.preferences.addon_expand, module=hand.MODULE)
-    yield from hand.shot("preferences")
 
 
 def _compositor():

@@ -149,7 +149,7 @@ def without_a_program_nothing_is_done(folder):
 def what_goes_wrong_in_the_program_is_one_sentence(folder):
     scene = _file(folder)
     for script, expected in (
-        ("say(event='error', kind='input', what='the disk is full', hint='Make room.')", ("The disk is full. Make room.",)),
+        ("say(event='error', kind='input', what='the disk is full', hint='Make room.')", ("the disk is full. Make room.",)),
         ("say(event='error', kind='usage', what=\"No such command 'farm'.\", hint='Try x.')", ("No such command", "Update")),
         ("raise SystemError('deep inside')", ("exit code 1", "deep inside")),
         ("print('talks, and says nothing')", ("exit code 0", "talks")),
@@ -225,3 +225,32 @@ def warnings_of_the_program_are_passed_on(folder):
     _speaker(folder, f"say(event='warning', task='doubts', message='one is missing')\nsay(**{answer!r})\n")
     assert bpy.ops.n2n.submit_to_farm() == {"FINISHED"}
     assert "one is missing" in room.addon().jobs.warnings
+
+
+def a_job_is_timed_written_and_handed_over(folder, program):
+    """By the n2n-render beside these tests, to a `sbatch` that takes everything. What each task is asked for is the scene's."""
+    scene = _file(folder, (1, 3, 1))
+    room.preferences().program = program
+    taken = Path(folder, "bin", "sbatch")
+    taken.parent.mkdir()
+    taken.write_text(f'#!/bin/sh\necho "$@" >> "{folder}/taken"\necho 12\n')
+    taken.chmod(0o755)
+    os.environ["PATH"] = f"{taken.parent}:{os.environ['PATH']}"
+    assert bpy.ops.n2n.submit_to_farm() == {"FINISHED"}
+    job = Path(scene.n2n_farm.job)
+    sample, train, paint = ((job / f"{step}.sbatch").read_text() for step in ("sample", "train", "paint"))
+    assert f"{folder}/shot.blend" in sample and "--spp 8" in sample and "--frames 1-3" in sample
+    assert all(f"{program} -m n2n_render" in script for script in (sample, train, paint))
+    assert "--temporal 8" in train and "--minutes 10" in train and "--init oidn-small" in train and "--paint" in paint
+    assert len(Path(folder, "taken").read_text().splitlines()) == 4, "sample, train, paint, collect"
+    assert "submitted to Slurm" in scene.n2n_farm.said and "12" in scene.n2n_farm.said, scene.n2n_farm.said
+
+
+def what_the_farm_does_not_take_is_one_sentence(folder, program):
+    """The job is written then, and can be handed over by hand."""
+    _file(folder, (1, 2, 1))
+    room.preferences().program, room.preferences().farm_blender = program, "/not/here"
+    os.environ["PATH"] = folder
+    said = sentence(bpy.ops.n2n.submit_to_farm)
+    assert "sbatch" in said and "submit.sh" in said, said
+    assert Path(folder, "farm", "Scene", "submit.sh").is_file()
