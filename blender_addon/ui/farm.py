@@ -170,7 +170,7 @@ def summary(scene) -> str:
     """What a farm would do."""
     count, taken, usual = len(frames.frame_range(scene)), samples(scene), scene.cycles.samples
     why = f" (not adaptively, so not {usual})" if learning.samples_taken(scene) < usual else ""
-    return f"{count} frames, rendered {SEEDS} times with {taken} samples{why}, learned from, and painted"
+    return f"{count} frames, each rendered twice with {taken} samples{why}, learned from, and painted"
 
 
 CLASSES = (N2N_OT_submit_to_farm, N2N_OT_write_farm_job, N2N_OT_copy_farm_line)

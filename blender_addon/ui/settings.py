@@ -6,7 +6,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, St
 from .versions import RELATIVE
 
 ENGINES = [
-    ("OPENJD", "Open Job Description", "A template for AWS Deadline Cloud and others; openjd-cli runs it on one machine"),
+    ("OPENJD", "Open Job Description", "A bundle for AWS Deadline Cloud and others; openjd-cli runs it on one machine"),
     ("FLAMENCO", "Flamenco", "A job type for Blender's own farm, and a job for its Manager"),
     ("SLURM", "Slurm", "Array jobs for sbatch"),
     ("DEADLINE", "Deadline 10", "Job files for deadlinecommand"),

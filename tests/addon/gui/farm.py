@@ -1,4 +1,7 @@
-"""A walk through Submit to Farm, with the n2n-render that N2N_PROGRAM names and a Slurm that takes everything."""
+"""A walk through Submit to Farm, with the n2n-render that N2N_PROGRAM names and a Slurm that takes everything.
+
+The panel is long: GUI_SIZE=1600x1200, which RUN_GUI_SH takes.
+"""
 
 import os
 import sys
