@@ -32,7 +32,11 @@ def what_is_unsaved() -> tuple[str, str] | None:
 def doubts(scene) -> list[str]:
     """Sentences for the artist; none where nothing was found."""
     found = []
-    absolute = _absolute_paths()
+    named = _taken_in()
+    gone = [path for path, place in named if os.path.splitext(place)[1] and "<" not in place and not os.path.exists(place)]
+    if gone:
+        found.append(f"{_names(gone)}: not there")
+    absolute = [path for path, _ in named if not path.startswith("//")]
     if absolute:
         found.append(
             f"{_names(absolute)}: an absolute path; workers must have it, too (File > External Data > Make Paths Relative)"
@@ -48,11 +52,13 @@ def _names(names: list[str]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
-def _absolute_paths() -> list[str]:
-    """Of files that this one takes in. The extension's own pictures are not rendered."""
+def _taken_in() -> list[tuple[str, str]]:
+    """(as it is written, where that is on this computer) of files that this one takes in, as images and libraries, but for the
+    extension's own pictures, which are not rendered. Of a numbered sequence it is one file, and <UDIM> stands for tiles.
+    """
     own = {image.filepath for image in bpy.data.images if image.get("n2n")}
-    paths = bpy.utils.blend_paths(absolute=False, packed=False, local=True)
-    return [path for path in dict.fromkeys(paths) if path not in own and not path.startswith("//") and os.path.isabs(path)]
+    written, places = (bpy.utils.blend_paths(absolute=absolute, packed=False, local=True) for absolute in (False, True))
+    return list({path: place for path, place in zip(written, places, strict=True) if path and path not in own}.items())
 
 
 def _not_baked(scene):

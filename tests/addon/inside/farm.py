@@ -194,14 +194,22 @@ def what_a_farm_sees_otherwise_is_said(folder):
     picture = bpy.data.images.new("Wood", 8, 8)
     picture.filepath_raw, picture.file_format = f"{folder}/wood.png", "PNG"
     picture.save()
+    gone = bpy.data.images.load(picture.filepath_raw)
+    gone.name, gone.filepath_raw = "Gone", "//gone.png"
     scene.n2n.strength = 0.5
     scene.view_layers.new("Second")
     bpy.data.objects["Box"].modifiers.new("Cloth", "CLOTH")
     assert bpy.ops.n2n.write_farm_job() == {"FINISHED"}
-    for words in (f"{folder}/wood.png: an absolute path", "Box: a simulation that is not baked", "Strength", "one view layer"):
+    for words in (
+        f"{folder}/wood.png: an absolute path",
+        "Box: a simulation that is not baked",
+        "//gone.png: not there",
+        "Strength",
+        "one view layer",
+    ):
         assert [said for said in jobs.warnings if words in said], (words, jobs.warnings)
-    assert len(jobs.warnings) == 4, jobs.warnings
-    picture.filepath_raw = "//wood.png"
+    assert len(jobs.warnings) == 5, jobs.warnings
+    picture.filepath_raw = gone.filepath_raw = "//wood.png"
     bpy.data.objects["Box"].modifiers["Cloth"].show_render = False
     assert bpy.ops.n2n.write_farm_job() == {"FINISHED"}
     assert len(jobs.warnings) == 2, jobs.warnings
