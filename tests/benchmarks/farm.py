@@ -150,10 +150,8 @@ def simulate(times, frames, workers, train_minutes, killed):
             chunks = " / ".join(str(chunk_of(stage, frames, count)) for stage in stages if not stage.is_single)
             slower = sum(one for one, _ in runs) / len(runs) / wall - 1
             wasted = sum(told["wasted"] / told["busy"] for _, told in runs) / len(runs)
-            efficiency = alone / (count * wall)
-            print(
-                f"| {count} | {chunks} | {duration(wall)} | {', '.join(spans)} | {efficiency:.0%} | {slower:+.1%} | {wasted:.1%} |"
-            )
+            cells = [str(count), chunks, duration(wall), ", ".join(spans), f"{alone / (count * wall):.0%}"]
+            print("|", " | ".join([*cells, f"{slower:+.1%}", f"{wasted:.1%}"]), "|")
 
 
 if __name__ == "__main__":
