@@ -21,6 +21,7 @@ pytest_plugins = [
     "serve_fixtures",
     "signal_fixtures",
     "team_fixtures",
+    "farm_fixtures",
 ]
 
 

@@ -153,7 +153,8 @@ def test_an_empty_text_is_an_error_that_names_the_option(command, param, empty, 
     given = [] if isinstance(param, click.Option) else [empty]
     for other in main.commands[command].params:
         if isinstance(other, click.Option) and (other.required or other is param):
-            given += [other.opts[0], empty if other is param else "tza" if other.name == "kind" else "1"]
+            usual = other.type.choices[0] if isinstance(other.type, click.Choice) else "1"
+            given += [other.opts[0], empty if other is param else usual]
         elif other.required and other is not param:
             given.append("1")
     done = run(command, *given)

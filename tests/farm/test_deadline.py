@@ -43,31 +43,33 @@ def deadline(tmp_path, monkeypatch):
     return lambda: json.loads((folder / "jobs.json").read_text())
 
 
-def test_every_task_runs_once_with_its_own_words(shot, deadline, commands):
-    options = shot.options(engine="deadline", submit=True, reference_spp=16, reference_frames=(1, 2), camera="a 'b' %d $x ü")
+def test_every_task_runs_once_with_its_own_words(farm_shot, deadline, farm_commands):
+    options = farm_shot.options(
+        engine="deadline", submit=True, reference_spp=16, reference_frames=(1, 2), camera="a 'b' %d $x ü"
+    )
     answer = farm(options).answer
-    expected = [[word if word != "7" else "7-7" for word in words] for words in commands(options)]  # first and last frame
-    assert shot.told() == expected
+    expected = [[word if word != "7" else "7-7" for word in words] for words in farm_commands(options)]  # first and last frame
+    assert farm_shot.told() == expected
     assert answer.splitlines()[0] == "sample: job 6a0"
     assert [job["info"].get("JobDependencies") for job in deadline()] == [None, "6a0", "6a1", "6a2", "6a3", "6a4"]
 
 
-def test_frames_with_gaps_are_numbered_parts(shot, deadline):
-    shot.farm(engine="deadline", submit=True, frames=(1, 3, 5, 7), sample_chunk=2, camera=None)
-    assert [call[-2:] for call in shot.told()[:2]] == [["--chunk", "1/2"], ["--chunk", "2/2"]]
-    assert [call[-2:] for call in shot.told()[3:4]] == [["--chunk", "1/1"]]
+def test_frames_with_gaps_are_numbered_parts(farm_shot, deadline):
+    farm_shot.farm(engine="deadline", submit=True, frames=(1, 3, 5, 7), sample_chunk=2, camera=None)
+    assert [call[-2:] for call in farm_shot.told()[:2]] == [["--chunk", "1/2"], ["--chunk", "2/2"]]
+    assert [call[-2:] for call in farm_shot.told()[3:4]] == [["--chunk", "1/1"]]
 
 
-def test_failures_and_time_are_limited(shot, deadline):
-    shot.farm(engine="deadline", submit=True, retries=2, minutes=10.0, camera=None)
+def test_failures_and_time_are_limited(farm_shot, deadline):
+    farm_shot.farm(engine="deadline", submit=True, retries=2, minutes=10.0, camera=None)
     info = deadline()[1]["info"]
     assert info["FailureDetectionTaskErrors"] == "3" and int(info["TaskTimeoutMinutes"]) > 10
 
 
-def test_a_job_that_is_not_taken_is_a_sentence(shot, deadline, tmp_path):
+def test_a_job_that_is_not_taken_is_a_sentence(farm_shot, deadline, tmp_path):
     (tmp_path / "thinkbox" / "deadlinecommand").write_text("#!/bin/sh\necho no repository >&2; exit 1\n")
     with pytest.raises(N2NError, match="sample was not submitted: no repository"):
-        shot.farm(engine="deadline", submit=True)
+        farm_shot.farm(engine="deadline", submit=True)
 
 
 @pytest.mark.parametrize(

@@ -30,9 +30,9 @@ def node():
 
 
 @pytest.fixture
-def compiled(node, run):
+def compiled(node, run_words):
     """compiled(folder) → the tasks of the job in it."""
-    return lambda folder: json.loads(run(node, COMPILER, folder / "n2n_render.js", folder / "flamenco_job.json"))
+    return lambda folder: json.loads(run_words(node, COMPILER, folder / "n2n_render.js", folder / "flamenco_job.json"))
 
 
 @pytest.fixture
@@ -67,9 +67,9 @@ def manager(node, tmp_path):
     thread.join()
 
 
-def test_every_share_is_a_task_that_waits_for_the_step_before(shot, compiled):
-    shot.farm(engine="flamenco")
-    tasks = compiled(shot.job)
+def test_every_share_is_a_task_that_waits_for_the_step_before(farm_shot, compiled):
+    farm_shot.farm(engine="flamenco")
+    tasks = compiled(farm_shot.job)
     names = {task["id"]: task["name"] for task in tasks}
     assert [(task["name"], task["type"], [names[one] for one in task["after"]]) for task in tasks] == [
         ("sample 1-3", "blender", []),
@@ -82,19 +82,19 @@ def test_every_share_is_a_task_that_waits_for_the_step_before(shot, compiled):
     ]
 
 
-def test_a_worker_runs_every_command_with_its_own_words(shot, compiled, commands, run):
-    options = shot.options(engine="flamenco", reference_spp=16, reference_frames=(1, 2))
+def test_a_worker_runs_every_command_with_its_own_words(farm_shot, compiled, farm_commands, run_words):
+    options = farm_shot.options(engine="flamenco", reference_spp=16, reference_frames=(1, 2))
     farm(options)
-    for task in compiled(shot.job):
+    for task in compiled(farm_shot.job):
         [command] = task["commands"]
         assert command["name"] == "exec" and set(command["parameters"]) == {"exe", "args"}
-        run(command["parameters"]["exe"], *command["parameters"]["args"])
-    assert shot.told() == commands(options)
+        run_words(command["parameters"]["exe"], *command["parameters"]["args"])
+    assert farm_shot.told() == farm_commands(options)
 
 
-def test_the_compiler_of_these_tests_refuses_what_a_manager_would(shot, node, run):
-    shot.farm(engine="flamenco")
-    script, job = shot.job / "n2n_render.js", shot.job / "flamenco_job.json"
+def test_the_compiler_of_these_tests_refuses_what_a_manager_would(farm_shot, node, run_words):
+    farm_shot.farm(engine="flamenco")
+    script, job = farm_shot.job / "n2n_render.js", farm_shot.job / "flamenco_job.json"
     text, settings = script.read_text(), json.loads(job.read_text())
     for wrong in ('author.Task("", step.type)', "author.Nothing()", "author.Task(name)"):
         script.write_text(text.replace("author.Task(name, step.type)", wrong))
@@ -105,22 +105,22 @@ def test_the_compiler_of_these_tests_refuses_what_a_manager_would(shot, node, ru
         assert subprocess.run([node, COMPILER, script, job], capture_output=True).returncode
 
 
-def test_it_is_posted_to_the_manager(shot, manager):
-    done = shot.farm(engine="flamenco", submit=True, manager=manager.address)
+def test_it_is_posted_to_the_manager(farm_shot, manager):
+    done = farm_shot.farm(engine="flamenco", submit=True, manager=manager.address)
     [(path, sent)] = manager.sent
     assert path == "/api/v3/jobs" and done.answer == "job 4f2d"
-    assert sent["type"] == "n2n-render" and sent["settings"]["folder"] == str(shot.job)
+    assert sent["type"] == "n2n-render" and sent["settings"]["folder"] == str(farm_shot.job)
     assert {"name", "priority", "submitter_platform"} <= set(sent)
 
 
-def test_a_manager_that_is_away_or_does_not_know_the_job_type_is_a_sentence(shot, manager):
+def test_a_manager_that_is_away_or_does_not_know_the_job_type_is_a_sentence(farm_shot, manager):
     asked = {"engine": "flamenco", "submit": True, "manager": manager.address}
     manager.takes = False
     with pytest.raises(N2NError, match="no worker tag"):
-        shot.farm(**asked)
+        farm_shot.farm(**asked)
     manager.knows = False
     with pytest.raises(N2NError, match="no job type") as error:
-        shot.farm(**asked)
+        farm_shot.farm(**asked)
     assert "scripts" in error.value.hint
     with pytest.raises(N2NError, match="no Manager of Flamenco answers"):
-        shot.farm(**{**asked, "manager": "http://127.0.0.1:9"})
+        farm_shot.farm(**{**asked, "manager": "http://127.0.0.1:9"})

@@ -33,8 +33,8 @@ def steps_of(options, measured=MEASURED):
     return {step.name: step for step in plan(options, measured).steps}
 
 
-def test_the_steps_follow_each_other(shot):
-    steps = steps_of(shot.options())
+def test_the_steps_follow_each_other(farm_shot):
+    steps = steps_of(farm_shot.options())
     assert [(step.name, step.after, step.tasks) for step in steps.values()] == [
         ("sample", (), 3),
         ("train", ("sample",), 1),
@@ -45,29 +45,29 @@ def test_the_steps_follow_each_other(shot):
     assert [words[-2:] for words in steps["paint"].commands] == [("--frames", "1-4"), ("--frames", "5-7")]
 
 
-def test_references_are_evaluated_in_parts_and_put_together(shot):
-    steps = steps_of(shot.options(reference_spp=16, reference_frames=(1, 2, 3)))
+def test_references_are_evaluated_in_parts_and_put_together(farm_shot):
+    steps = steps_of(farm_shot.options(reference_spp=16, reference_frames=(1, 2, 3)))
     assert [words[-2:] for words in steps["evaluate"].commands] == [("--chunk", "1/2"), ("--chunk", "2/2")]
     assert steps["scores"].after == ("evaluate",) and steps["scores"].command[-1] == "--merge"
-    assert "scores" not in steps_of(shot.options(reference_spp=16))  # one frame is one task
+    assert "scores" not in steps_of(farm_shot.options(reference_spp=16))  # one frame is one task
 
 
 @pytest.mark.parametrize("options", [{}, ALL, {"steps": 5, "init": "nothing", "frames": (-5, -4, 1, 7)}])
-def test_the_command_line_understands_every_command(shot, commands, options):
-    for words in commands(shot.options(**options)):
+def test_the_command_line_understands_every_command(farm_shot, farm_commands, options):
+    for words in farm_commands(farm_shot.options(**options)):
         with main.commands[words[0]].make_context(words[0], words[1:]) as context:
             assert context.params
 
 
-def test_several_gpus_train_together_and_paint_side_by_side(shot):
-    steps = steps_of(shot.options(gpus=2, program="n2n-render"))
+def test_several_gpus_train_together_and_paint_side_by_side(farm_shot):
+    steps = steps_of(farm_shot.options(gpus=2, program="n2n-render"))
     assert (
         shlex.join(steps["train"].command).startswith("torchrun --standalone --nproc-per-node 2 -m n2n_render adapt ")
         and "--train-only" in steps["train"].command
     )
     assert steps["paint"].command[steps["paint"].command.index("--device") + 1] == "cuda:0,cuda:1"
     assert [steps[name].needs.gpus for name in ("sample", "train", "paint", "collect")] == [0, 2, 2, 0]
-    assert steps_of(shot.options(gpus=2, render_device="optix"))["sample"].needs.gpus == 2
+    assert steps_of(farm_shot.options(gpus=2, render_device="optix"))["sample"].needs.gpus == 2
 
 
 def test_a_python_that_workers_name_starts_the_processes_of_a_training():
@@ -75,12 +75,12 @@ def test_a_python_that_workers_name_starts_the_processes_of_a_training():
     assert trainer(("n2n-render",), 1) == ("n2n-render",)
 
 
-def test_paths_of_models_and_programs_are_absolute(shot, tmp_path, monkeypatch):
+def test_paths_of_models_and_programs_are_absolute(farm_shot, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.pt").touch()
 
     def word(option, **options):
-        words = [word for step in steps_of(shot.options(**options)).values() for word in step.command]
+        words = [word for step in steps_of(farm_shot.options(**options)).values() for word in step.command]
         return words[words.index(option) + 1]
 
     assert word("--init", init="mine.pt") == str(tmp_path / "mine.pt")
@@ -90,20 +90,22 @@ def test_paths_of_models_and_programs_are_absolute(shot, tmp_path, monkeypatch):
     assert word("--blender", blender="./blender") == str(tmp_path / "blender")
 
 
-def test_memory_is_measured_or_said(shot):
-    measured = steps_of(shot.options())
+def test_memory_is_measured_or_said(farm_shot):
+    measured = steps_of(farm_shot.options())
     assert measured["sample"].needs.memory_mib > 9000  # the probe's peak, and what larger frames take besides
-    assert measured["paint"].needs.memory_mib > steps_of(shot.options(size=(960, 540)), Measured())["paint"].needs.memory_mib
-    said = steps_of(shot.options(memory_gib=3.0))
+    assert (
+        measured["paint"].needs.memory_mib > steps_of(farm_shot.options(size=(960, 540)), Measured())["paint"].needs.memory_mib
+    )
+    said = steps_of(farm_shot.options(memory_gib=3.0))
     assert {said[name].needs.memory_mib for name in ("sample", "train", "paint")} == {3072}
 
 
-def test_seconds_are_start_and_frames(shot):
-    steps = steps_of(shot.options())
+def test_seconds_are_start_and_frames(farm_shot):
+    steps = steps_of(farm_shot.options())
     assert steps["sample"].seconds == 3 * 10 + 7 * 30
     assert steps["paint"].seconds == 2 * 5 + 7 * 2
-    assert steps["train"].seconds == 20 * 60 and steps_of(shot.options(steps=5))["train"].seconds is None
-    assert steps_of(shot.options(), Measured())["sample"].seconds is None
+    assert steps["train"].seconds == 20 * 60 and steps_of(farm_shot.options(steps=5))["train"].seconds is None
+    assert steps_of(farm_shot.options(), Measured())["sample"].seconds is None
 
 
 @pytest.mark.parametrize(
@@ -147,11 +149,11 @@ def test_what_does_not_fit_is_refused(wrong, words):
         FarmOptions(**{**usual, **wrong})
 
 
-def test_a_missing_scene_and_names_that_no_file_holds_are_sentences(shot):
+def test_a_missing_scene_and_names_that_no_file_holds_are_sentences(farm_shot):
     with pytest.raises(N2NError, match="no such file"):
-        shot.farm(scene="nothing.blend")
+        farm_shot.farm(scene="nothing.blend")
     with pytest.raises(N2NError, match="characters"):
-        shot.farm(output="two\nlines")
+        farm_shot.farm(output="two\nlines")
     with pytest.raises(N2NError, match="program is empty"):
-        plan(dataclasses.replace(shot.options(), program=" "), Measured())
-    assert not shot.job.exists()
+        plan(dataclasses.replace(farm_shot.options(), program=" "), Measured())
+    assert not farm_shot.job.exists()

@@ -17,17 +17,17 @@ OPENJD = Path(sys.executable).parent / "openjd"
 
 
 @pytest.fixture
-def bundle(shot, run):
+def bundle(farm_shot, run_words):
     """bundle(**options) → (what was farmed, the template, openjd(command, *words) on it with the job's values)."""
 
     def write(**options):
-        done = shot.farm(**options)
-        template, values = shot.job / "template.json", shot.job / "parameters.json"
+        done = farm_shot.farm(**options)
+        template, values = farm_shot.job / "template.json", farm_shot.job / "parameters.json"
 
         def openjd(command, *words):
-            return run(OPENJD, command, template, "-p", f"file://{values}", *words)
+            return run_words(OPENJD, command, template, "-p", f"file://{values}", *words)
 
-        run(OPENJD, "check", template)
+        run_words(OPENJD, "check", template)
         return done, json.loads(template.read_text()), openjd
 
     return write
@@ -41,29 +41,29 @@ def test_it_has_the_tasks_that_were_planned(bundle, options):
     assert {step["name"]: step["total_tasks"] for step in told["steps"]} == {**done.tasks, **dict.fromkeys(done.chunk, frames)}
 
 
-def test_every_task_runs_once_with_its_own_words(shot, bundle, commands):
+def test_every_task_runs_once_with_its_own_words(farm_shot, bundle, farm_commands):
     options = {"reference_spp": 16, "reference_frames": (1, 2)}
     done, _, openjd = bundle(**options)
     openjd("run", "--step", list(done.tasks)[-1], "--run-dependencies")
-    told, planned = shot.told(), commands(shot.options(**options))
+    told, planned = farm_shot.told(), farm_commands(farm_shot.options(**options))
     assert told[6:] == planned[6:] and told[3] == planned[3]  # train; collect, evaluate twice, scores
     for tasks in (slice(0, 3), slice(4, 6)):  # sample and paint: openjd makes the chunks of a run equally long
         assert [call[:-1] for call in told[tasks]] == [call[:-1] for call in planned[tasks]]
         assert sorted(frame for call in told[tasks] for frame in parse_frames(call[-1])) == list(range(1, 8))
 
 
-def test_frames_with_gaps_come_as_our_commands_read_them(shot, bundle):
+def test_frames_with_gaps_come_as_our_commands_read_them(farm_shot, bundle):
     _, _, openjd = bundle(frames=(-4, -2, 0, 2, 7, 8, 9), sample_chunk=4)
     openjd("run", "--step", "sample")
-    shares = [parse_frames(call[-1]) for call in shot.told()]
+    shares = [parse_frames(call[-1]) for call in farm_shot.told()]
     assert shares == [[-4, -2, 0, 2], [7, 8, 9]]
-    assert parse_frames(shot.told()[0][shot.told()[0].index("--frames") + 1]) == [-4, -2, 0, 2, 7, 8, 9]
+    assert parse_frames(farm_shot.told()[0][farm_shot.told()[0].index("--frames") + 1]) == [-4, -2, 0, 2, 7, 8, 9]
 
 
-def test_frames_and_chunks_can_be_changed_when_it_is_submitted(shot, bundle):
+def test_frames_and_chunks_can_be_changed_when_it_is_submitted(farm_shot, bundle):
     _, _, openjd = bundle()
     openjd("run", "--step", "sample", "-p", "Frames=1-4", "-p", "SampleChunk=2")
-    assert [call[-1] for call in shot.told()] == ["1-2", "3-4"]
+    assert [call[-1] for call in farm_shot.told()] == ["1-2", "3-4"]
 
 
 def test_what_a_task_needs(bundle):
@@ -76,13 +76,13 @@ def test_what_a_task_needs(bundle):
     assert len(steps["sample"]["hostRequirements"]["amounts"]) == 1
 
 
-def test_the_values_are_there_for_a_bundle_and_for_this_machine(shot, bundle):
+def test_the_values_are_there_for_a_bundle_and_for_this_machine(farm_shot, bundle):
     done, template, _ = bundle(retries=5)
-    local = json.loads((shot.job / "parameters.json").read_text())
-    listed = json.loads((shot.job / "parameter_values.json").read_text())["parameterValues"]
+    local = json.loads((farm_shot.job / "parameters.json").read_text())
+    listed = json.loads((farm_shot.job / "parameter_values.json").read_text())["parameterValues"]
     assert {one["name"]: one["value"] for one in listed} == {**local, "deadline:maxRetriesPerTask": 5}
     assert {one["name"] for one in template["parameterDefinitions"]} == set(local)
-    assert done.submit[:3] == ("deadline", "bundle", "submit") and done.submit[-1] == str(shot.job)
+    assert done.submit[:3] == ("deadline", "bundle", "submit") and done.submit[-1] == str(farm_shot.job)
 
 
 KILLER = """
@@ -101,7 +101,7 @@ sys.exit(process.wait() != 0)
 
 @pytest.mark.blender
 @pytest.mark.slow
-def test_a_shot_goes_the_whole_way_though_a_task_is_killed(scenes, tmp_path, run):
+def test_a_shot_goes_the_whole_way_though_a_task_is_killed(scenes, tmp_path, run_words):
     """Three frames, by the real program: sampled in two tasks, of which the first is killed in its work; started again,
     learned, painted in three tasks, collected, evaluated.
     """
@@ -135,7 +135,7 @@ def test_a_shot_goes_the_whole_way_though_a_task_is_killed(scenes, tmp_path, run
     killed = subprocess.run([*words, "sample"], capture_output=True, text=True)
     assert killed.returncode and (tmp_path / "killed").exists()
     kept = {path: path.stat().st_mtime_ns for path in (job / "renders").glob("*_s*.exr")}
-    told = run(*words, "scores", "--run-dependencies")
+    told = run_words(*words, "scores", "--run-dependencies")
     assert kept and all(path.stat().st_mtime_ns == time for path, time in kept.items())  # nothing is rendered twice
     assert len(list((job / "renders").glob("*_s*.exr"))) == 6
     assert len(json.loads((job / "clean" / "report.json").read_text())["frames"]) == 3

@@ -52,10 +52,10 @@ def test_a_shot_is_measured_before_it_is_planned(scenes, tmp_path, reporter, sil
     assert not (tmp_path / "job" / "renders").exists()  # the probe wrote elsewhere
 
 
-def test_the_command_line_tells_what_it_wrote(shot):
+def test_the_command_line_tells_what_it_wrote(farm_shot):
     words = [
         "farm",
-        str(shot.scene),
+        str(farm_shot.scene),
         "--engine",
         "openjd",
         "--frames",
@@ -63,14 +63,14 @@ def test_the_command_line_tells_what_it_wrote(shot):
         "--spp",
         "4",
         "-o",
-        str(shot.job),
+        str(farm_shot.job),
         "--no-probe",
     ]
     command = [sys.executable, "-m", "n2n_render", "--progress", "json", *words, "--reference-spp", "16", "--temporal", "2"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stderr.splitlines()[-1])
-    assert told["event"] == "result" and told["engine"] == "openjd" and told["folder"] == str(shot.job)
+    assert told["event"] == "result" and told["engine"] == "openjd" and told["folder"] == str(farm_shot.job)
     assert told["tasks"] == {"sample": 5, "train": 1, "paint": 5, "collect": 1, "evaluate": 1}
     assert told["chunk"] == {"sample": 1, "paint": 1} and told["seconds"]["sample"] is None
-    assert str(shot.job / "template.json") in told["files"] and told["submit"][-1] == str(shot.job)
+    assert str(farm_shot.job / "template.json") in told["files"] and told["submit"][-1] == str(farm_shot.job)

@@ -48,33 +48,33 @@ def sbatch(tmp_path, monkeypatch):
     return lambda: json.loads((folder / "jobs.json").read_text())
 
 
-def test_every_task_runs_once_with_its_own_words(shot, sbatch, commands, run):
-    options = shot.options(engine="slurm", reference_spp=16, reference_frames=(1, 2), frames=(-3, -2, 1, 2, 5, 7))
+def test_every_task_runs_once_with_its_own_words(farm_shot, sbatch, farm_commands, run_words):
+    options = farm_shot.options(engine="slurm", reference_spp=16, reference_frames=(1, 2), frames=(-3, -2, 1, 2, 5, 7))
     done = farm(options)
-    run(*done.submit, "--partition=render")
-    assert shot.told() == commands(options)
+    run_words(*done.submit, "--partition=render")
+    assert farm_shot.told() == farm_commands(options)
     jobs = sbatch()
     assert all(job["ok"] and job["given"]["partition"] == "render" for job in jobs)
     assert [len(job["codes"]) for job in jobs] == list(done.tasks.values())
-    assert sorted(path.name for path in (shot.job / "logs").iterdir())[:2] == ["collect-103.log", "evaluate-104_1.log"]
+    assert sorted(path.name for path in (farm_shot.job / "logs").iterdir())[:2] == ["collect-103.log", "evaluate-104_1.log"]
 
 
-def test_a_task_that_fails_is_tried_again(shot, sbatch):
-    shot.fail("4-6", 3)
-    shot.farm(engine="slurm", submit=True)
+def test_a_task_that_fails_is_tried_again(farm_shot, sbatch):
+    farm_shot.fail("4-6", 3)
+    farm_shot.farm(engine="slurm", submit=True)
     assert all(job["ok"] for job in sbatch())
-    assert sum("4-6" in call for call in shot.told()) == 4
+    assert sum("4-6" in call for call in farm_shot.told()) == 4
 
 
-def test_nothing_follows_a_step_that_failed_for_good(shot, sbatch):
-    shot.fail("--train-only", 10)
-    shot.farm(engine="slurm", submit=True, retries=1)
+def test_nothing_follows_a_step_that_failed_for_good(farm_shot, sbatch):
+    farm_shot.fail("--train-only", 10)
+    farm_shot.farm(engine="slurm", submit=True, retries=1)
     assert [job["ok"] for job in sbatch()] == [True, False, False, False]
     assert sbatch()[2]["codes"] == []  # never began
 
 
-def test_what_a_task_needs_is_asked_for(shot, sbatch):
-    answer = shot.farm(engine="slurm", submit=True, gpus=2, memory_gib=7.0, minutes=10.0).answer
+def test_what_a_task_needs_is_asked_for(farm_shot, sbatch):
+    answer = farm_shot.farm(engine="slurm", submit=True, gpus=2, memory_gib=7.0, minutes=10.0).answer
     given = [job["given"] for job in sbatch()]
     assert [(one["mem"], one.get("gres")) for one in given] == [
         ("7168M", None),
@@ -86,8 +86,8 @@ def test_what_a_task_needs_is_asked_for(shot, sbatch):
     assert answer.splitlines() == ["sample: job 100", "train: job 101", "paint: job 102", "collect: job 103"]
 
 
-def test_without_the_program_nothing_is_submitted(shot, monkeypatch, tmp_path):
+def test_without_the_program_nothing_is_submitted(farm_shot, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(N2NError, match="sbatch is not on the PATH") as error:
-        shot.farm(engine="slurm", submit=True)
-    assert "submit.sh" in error.value.hint and (shot.job / "submit.sh").exists()
+        farm_shot.farm(engine="slurm", submit=True)
+    assert "submit.sh" in error.value.hint and (farm_shot.job / "submit.sh").exists()

@@ -28,7 +28,7 @@ if failing.exists():
 
 
 @pytest.fixture
-def shot(tmp_path):
+def farm_shot(tmp_path):
     """A scene and a job's folder with awkward names.
 
     `told()`: what the workers' program was called with, each call's words without its style of progress.
@@ -61,8 +61,8 @@ def shot(tmp_path):
 
 
 @pytest.fixture
-def commands():
-    """commands(options) → the words of all tasks of the plan, in order, from the verb on."""
+def farm_commands():
+    """farm_commands(options) → the words of all tasks of the plan, in order, from the verb on."""
     from n2n_render.farm.job import plan
     from n2n_render.farm.measured import Measured
 
@@ -74,8 +74,8 @@ def commands():
 
 
 @pytest.fixture
-def run():
-    """run(*words) → what a process of them said; it has to succeed."""
+def run_words():
+    """run_words(*words) → what a process of them said; it has to succeed."""
 
     def call(*words, **how):
         done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=300, **how)
