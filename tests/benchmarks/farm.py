@@ -4,7 +4,8 @@
     python tests/benchmarks/farm.py simulate hd.json --frames 250 --workers 1,10,100
 
 `measure` runs each command of a farm's tasks on this machine, for one frame and for two: what the second one adds is the time
-of a frame, the rest is start-up. The training is timed by a few steps. `simulate` (SimPy) lets workers do the tasks of a job
+of a frame, the rest is start-up. Frames are rendered with one sample a pixel; how many times as long all take is measured
+at a quarter of the width and height. `simulate` (SimPy) lets workers do the tasks of a job
 with these times: chunks of frames, one training, chunks again, the merge; some tasks are killed somewhere on their way, and
 are queued again, where they go on behind their last finished frame.
 """
@@ -22,7 +23,7 @@ from pathlib import Path
 
 import click
 
-SPP, REACH, FIRST = 8, 2, 5
+SPP, REACH, FIRST = 8, 1, 5
 STARTUP_SHARE, LEAST_TASKS = 0.1, 1.0  # of a task at most; a worker's share of the tasks at least
 
 
@@ -47,32 +48,40 @@ def main():
     pass
 
 
+def sampling(scene, size, folder, spp):
+    """(start-up, seconds of a frame) of `sample`."""
+    frames = f"{FIRST}-{FIRST + 2}"
+    words = ["sample", "--scene", scene, "--spp", spp, "--size", size, "--frames", frames, "--out", folder, "--only"]
+    one, two = timed(*words, FIRST), timed(*words, f"{FIRST + 1}-{FIRST + 2}")
+    return 2 * one - two, two - one
+
+
 @main.command()
 @click.option("--scene", required=True)
 @click.option("--size", default="1920x1080")
-@click.option("--steps", default=20, help="Of the training, for its time.")
 @click.option("--times", required=True, type=click.Path(path_type=Path), help="JSON file to write.")
-def measure(scene, size, steps, times):
+def measure(scene, size, times):
+    quarter = "x".join(str(int(side) // 4) for side in size.split("x"))
     with tempfile.TemporaryDirectory() as folder:
         data, out = Path(folder, "data"), Path(folder, "out")
-        shot = f"{FIRST}-{FIRST + 2 * REACH + 1}"
-        sample = ["sample", "--scene", scene, "--spp", SPP, "--size", size, "--frames", shot, "--out", data, "--only"]
-        one, two = timed(*sample, FIRST), timed(*sample, f"{FIRST + 1}-{FIRST + 2}")
-        timed(*sample, shot)
+        startup, frame = sampling(scene, size, data, 1)
+        (_, few), (_, many) = (sampling(scene, quarter, Path(folder, f"quarter{spp}"), spp) for spp in (1, SPP))
         adapt = ["adapt", data, "-o", out]
-        training = timed(*adapt, "--train-only", "--temporal", REACH, "--steps", steps)
-        middle = FIRST + REACH
-        paint_one = timed(*adapt, "--paint", "--frames", middle)
+        timed(*adapt, "--train-only", "--temporal", REACH, "--steps", 2)
+        paint_one = timed(*adapt, "--paint", "--frames", FIRST)
         for path in out.glob("*_f*"):
             path.unlink()
         shutil.rmtree(out / ".report")
-        paint_two = timed(*adapt, "--paint", "--frames", f"{middle}-{middle + 1}")
-        stages = {
-            "sample": {"startup": 2 * one - two, "frame": two - one},
-            "train": {"seconds": training, "steps": steps},
-            "paint": {"startup": 2 * paint_one - paint_two, "frame": paint_two - paint_one},
-        }
-    times.write_text(json.dumps({"size": size, "spp": SPP, "reach": REACH, **stages}, indent=1) + "\n")
+        paint_two = timed(*adapt, "--paint", "--frames", f"{FIRST}-{FIRST + 1}")
+    facts = {
+        "size": size,
+        "spp": SPP,
+        "temporal": REACH,
+        "times_as_long_as_1_spp": many / few,
+        "sample": {"startup": startup, "frame": frame * many / few},
+        "paint": {"startup": 2 * paint_one - paint_two, "frame": paint_two - paint_one},
+    }
+    times.write_text(json.dumps(facts, indent=1) + "\n")
     print(times.read_text())
 
 
