@@ -276,22 +276,26 @@ def test_of_many_files_that_are_there_the_first_are_denoised_before_all_are_read
     assert_as_denoised(renders, range(1, 13), tmp_path, temporal=1)
 
 
-def test_renders_that_are_cleared_away_change_nothing(shot, renders, tmp_path):
-    put(shot, renders, 1, 2, 3, 4)
+@pytest.mark.parametrize("known", [True, False])
+def test_renders_that_are_cleared_away_change_nothing(shot, renders, tmp_path, known):
+    expected = tmp_path / "expected"
+    inputs = tuple(str(shot / "a" / file_of(number)) for number in (1, 2, 3, 4))
+    denoise(DenoiseOptions(inputs, str(expected), "oidn-small", engine=ENGINE, temporal=1))
+    put(shot, renders, 1, 2, 3)
 
     def clear():
         while not (tmp_path / "clean" / file_of(2)).exists():
             time.sleep(0.01)
         (renders / file_of(1)).unlink()
+        time.sleep(0.2)
+        put(shot, renders, 4)
 
-    expected = tmp_path / "expected"
-    denoise(DenoiseOptions((str(renders),), str(expected), "oidn-small", engine=ENGINE, temporal=1))
     clearing = threading.Thread(target=clear)
     clearing.start()
-    watch(options(renders, until_idle=0.02, temporal=1))
+    watch(options(renders, temporal=1, **({"frames": (1, 2, 3, 4)} if known else {"until_idle": 0.03})))
     clearing.join()
-    assert (tmp_path / "clean" / file_of(2)).read_bytes() == (expected / file_of(2)).read_bytes()
-    assert len(list((tmp_path / "clean").iterdir())) == 4
+    for number in (1, 2, 3, 4):
+        assert (tmp_path / "clean" / file_of(number)).read_bytes() == (expected / file_of(number)).read_bytes()
 
 
 def test_pairs_come_to_a_folder_of_their_own(shot, renders, tmp_path):

@@ -40,6 +40,7 @@ class Footage:
         self.sources = Sources(parse_channels(options.sources.channels), self._beside)
         self.kept: set[Path] = set()
         self.failed: dict[Path, N2NError] = {}
+        self._numbers_done: set[int | None] = set()
         self._there: dict[Moment, int] = {}
         self._moments: dict[int, Moment] = {}
         self._made: dict[Path, Window] = {}  # of what an output was made, or could not be
@@ -79,9 +80,10 @@ class Footage:
             ]
 
     @property
-    def moments(self) -> list[Moment]:
-        """Those that are there."""
-        return list(self._there)
+    def numbers(self) -> frozenset[int]:
+        """Of the frames that are there, and of those that are done although their files were cleared away."""
+        numbers = self._numbers_done | {moment.number for moment in self._there}
+        return frozenset(number for number in numbers if number is not None)
 
     @property
     def wanted(self) -> dict[int, Moment]:
@@ -118,18 +120,23 @@ class Footage:
         except OSError:  # one of them is gone, which the next look tells
             return False
         if is_there:
-            self._made[self.groups[index][0]] = list(self.windows[index])
+            self._make(index, self.windows[index])
             self.kept.add(self.outputs[index])
         return is_there
 
     def settle(self, index: int, window: Window, error: N2NError | None) -> None:
         """The frame was denoised, of that window, or could not be."""
         path = self.groups[index][0]
-        self._made[path], self._last = window, self._moments[index].number or 0
+        self._make(index, window)
+        self._last = self._moments[index].number or 0
         self.kept.discard(self.outputs[index])
         self.failed.pop(path, None)
         if error:
             self.failed[path] = error
+
+    def _make(self, index: int, window: Window) -> None:
+        self._made[self.groups[index][0]] = list(window)
+        self._numbers_done.add(self._moments[index].number)
 
     def lacking(self, index: int) -> list[int]:
         """Numbers around a frame that are not there, though others are beyond them or should have come."""

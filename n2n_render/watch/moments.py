@@ -98,7 +98,7 @@ class Expected:
     """Which numbers may still come.
 
     Attributes:
-        there: Those of complete moments.
+        there: Those that came.
         arriving: Those of files that are being written.
         broken: Those of files that cannot be read: nobody waits for them.
         frames: All that will come; None: not known, so that none is the last.
@@ -112,12 +112,11 @@ class Expected:
     is_over: bool
 
     @classmethod
-    def now(cls, arrivals: Arrivals, moments: Sequence[Moment], options: WatchOptions, is_over: bool) -> "Expected":
+    def now(cls, arrivals: Arrivals, there: frozenset[int], options: WatchOptions, is_over: bool) -> "Expected":
         def numbers(files: Callable[[str], list[Path]]) -> frozenset[int]:
             places = [place for folder in (options.folder, *options.pairs) for place in place_files(files(folder))]
             return frozenset(place.frame for place in places if place.frame is not None)
 
-        there = frozenset(moment.number for moment in moments if moment.number is not None)
         frames = frozenset(options.frames) if options.frames is not None else None
         return cls(there, numbers(arrivals.arriving), numbers(arrivals.broken), frames, is_over)
 

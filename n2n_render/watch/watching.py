@@ -117,7 +117,7 @@ class _Watching:
         passes = [place for places in options.sources.passes.values() for place in places]
         self.arrivals = Arrivals([options.folder, *options.pairs, *passes], options.settle, self._is_known)
         self.footage = Footage(options, self.reach, self._choose)
-        self.expected = Expected.now(self.arrivals, [], options, False)
+        self.expected = Expected.now(self.arrivals, frozenset(), options, False)
         self._opened: dict[str, list[Opened]] = {}
         self._counted: set[Path] = set()
         self._looked = 0.0
@@ -172,7 +172,7 @@ class _Watching:
             moments = find_moments(self.arrivals, self.options)
             for path in self.footage.update(moments):
                 self.progress.note(f"{path}: was rendered again, and is denoised again")
-        self.expected = Expected.now(self.arrivals, self.footage.moments, self.options, self._is_idle())
+        self.expected = Expected.now(self.arrivals, self.footage.numbers, self.options, self._is_idle())
 
     def _take(self) -> list[int]:
         """Some frames to denoise now. Of those that processes share, none that another one has."""
