@@ -24,11 +24,11 @@ class Peak:
 
 # docs/farm.md#memory has the commands that measured them.
 MEMORY = {
-    "sample": Peak(1024, 512),
-    "train": Peak(2048, 512, 100),
-    "paint": Peak(2048, 1024, 100),
+    "sample": Peak(600, 400),  # two processes
+    "train": Peak(900, 2200),
+    "paint": Peak(720, 3000, 120),
     "collect": Peak(1024),
-    "evaluate": Peak(2048, 1024),
+    "evaluate": Peak(720, 3000),  # supposed: as painting
     "scores": Peak(1024),
 }
 SPARE = 1.25  # of what was measured
