@@ -17,8 +17,8 @@ from n2n_render.frame.frame import Frame
 from n2n_render.frame.metrics import psnr
 from n2n_render.frame.transfer import exposure
 from n2n_render.io.exr import read_frame, write_frame
-from n2n_render.learn.loop import Schedule
 from n2n_render.learn.samplers import Crops
+from n2n_render.learn.schedule import Schedule
 from n2n_render.learn.start import open_shot_start
 from n2n_render.network.checkpoint import read_checkpoint
 from n2n_render.network.registry import open_model

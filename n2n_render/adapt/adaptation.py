@@ -16,8 +16,8 @@ from ..errors import N2NError, doubt
 from ..io.atomic import locked_folder
 from ..io.beside import find_sources
 from ..io.ranges import WHOLE
-from ..learn.loop import Schedule
 from ..learn.samplers import Crops
+from ..learn.schedule import Schedule
 from ..learn.start import ShotStart, open_shot_start
 from ..learn.team import Team
 from ..network.build import build_network

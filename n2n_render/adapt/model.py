@@ -13,8 +13,8 @@ from ..io.atomic import make_folder
 from ..io.dataset import frame_names
 from ..io.scenes import scene_name
 from ..learn.held_out import gain_db
-from ..learn.loop import Schedule
 from ..learn.samplers import Crops
+from ..learn.schedule import Schedule
 from ..learn.shot import ShotFrame
 from ..learn.start import is_trained_on
 from ..learn.team import ALONE, Team

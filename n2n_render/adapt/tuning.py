@@ -7,9 +7,10 @@ from ..errors import N2NError
 from ..frame.arrays import Array
 from ..judge.error import Calibration
 from ..learn.held_out import Check, HeldOutJudge, pictures_by
-from ..learn.loop import Advice, Loop, Schedule
+from ..learn.loop import Loop
 from ..learn.protocols import Forgetful, Unasked, Verdict, Weights
 from ..learn.samplers import Crops
+from ..learn.schedule import Advice, Schedule
 from ..learn.shot import ShotFrame
 from ..learn.shot_loop import open_shot_loop
 from ..learn.start import ShotStart

@@ -6,20 +6,14 @@ from typing import Any
 import click
 
 from ..version import __version__
+from .denoising import denoise
 from .ending import Commands
 from .evaluating import evaluate
 from .farming import farm
 from .learning import adapt, online
-from .options import (
-    engine_options,
-    folder_name,
-    make_reporter,
-    parse_share,
-    precision_word,
-    share_options,
-    source_options,
-)
+from .options import folder_name, make_reporter, precision_word
 from .preparing import prepare
+from .sampling import sample
 from .training import train
 from .watching import watch
 
@@ -34,175 +28,8 @@ def main(progress: str) -> None:
     console.show_doubts(progress)
 
 
-for command in (train, adapt, online, prepare, evaluate, watch, farm):
+for command in (sample, denoise, train, adapt, online, prepare, evaluate, watch, farm):
     main.add_command(command)
-
-
-@main.command()
-@click.option("--scene", required=True, metavar="FILE.blend", help="The scene; it is never changed.")
-@click.option("--spp", required=True, type=click.IntRange(1), help="Samples per pixel of each noisy frame.")
-@click.option("--out", callback=folder_name, metavar="FOLDER", help="Dataset folder.  [default: datasets/<scene>]")
-@click.option(
-    "--seeds",
-    type=click.IntRange(1),
-    default=2,
-    help="Renders of each frame; any two are a pair, and one alone is for `evaluate --more`.",
-)
-@click.option(
-    "--independent",
-    is_flag=True,
-    help="With --views: the authored view, too, has seeds of its own. Else its renders are parts of one: that denoises better, "
-    "and the other views are for training.",
-)
-@click.option("--frames", metavar="1-100x5", help="Frames of an animation: 1-100, 1-100x5 or 1,7,20.")
-@click.option("--views", type=click.IntRange(1), default=1, help="Cameras around the authored one (view 0) of a still.")
-@click.option("--size", metavar="WxH|P%", help="960x540, or 50% of the full resolution.  [default: as authored]")
-@click.option("--camera", metavar="NAME", help="Another camera than the scene's own.")
-@click.option("--scene-name", metavar="NAME", help="Another scene of the file than its active one.")
-@click.option("--view-layer", metavar="NAME", help="Another view layer than the first that is used for rendering.")
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda", "optix", "hip", "oneapi", "metal"]),
-    default="auto",
-    help="What Cycles computes on.",
-)
-@click.option("--reference-spp", type=click.IntRange(1), metavar="N", help="Also write two reference halves of N spp.")
-@click.option("--reference-frames", metavar="1,7", help="Frames (or view numbers) with references.  [default: the first]")
-@click.option("--blender", metavar="PATH", help="Blender 4.2 or newer.  [default: the bpy wheel, else blender on PATH]")
-@click.option("--chunk", default="1/1", metavar="I/N", help="Render only this machine's share.")
-@click.option("--only", metavar="5-9", help="Of --frames render only these: this machine's share of the dataset.")
-@click.option("--dry-run", is_flag=True, help="Show the plan and an estimate of time and disk; render nothing.")
-@click.pass_context
-def sample(
-    ctx: click.Context,
-    /,
-    dry_run: bool,
-    frames: str | None,
-    size: str | None,
-    chunk: str,
-    only: str | None,
-    reference_frames: str | None,
-    **options: Any,
-) -> dict[str, Any]:
-    """Render noisy pairs with albedo, normal and depth from a .blend file."""
-    from ..io.ranges import parse_chunk, parse_frames
-    from ..sample import SampleOptions, plan
-    from ..sample import sample as run
-    from . import console
-
-    wanted = SampleOptions(
-        **options,
-        dry_run=dry_run,
-        chunk=parse_chunk(chunk),
-        only=tuple(parse_frames(only)) if only else None,
-        size=plan.parse_size(size) if size else None,
-        frames=tuple(parse_frames(frames)) if frames else None,
-        reference_frames=tuple(parse_frames(reference_frames)) if reference_frames else None,
-    )
-    done = run(wanted, make_reporter(ctx))
-    console.result(
-        f"{done.folder}: {done.views} view(s) × {done.frames} frame(s) × {wanted.seeds} seeds, "
-        f"{done.size[0]}×{done.size[1]}, {wanted.spp} spp, Blender {done.blender}, {done.device}"
-    )
-    if dry_run:
-        console.result(
-            f"would render {done.jobs} file(s), {done.present} there already; "
-            f"about {(done.seconds or 0) / 60:.1f} minutes and {done.disk_bytes / 2**20:,.0f} MiB"
-        )
-    else:
-        console.result(f"rendered {done.jobs} file(s), {done.present} were there already")
-        following = f"train --hdr --features --data {done.folder}" if wanted.seeds > 1 else f"evaluate … --more {done.folder}"
-        console.say(f"next: n2n-render {following}")
-    return {
-        "folder": done.folder,
-        "files": done.jobs + done.present,
-        "to_render" if dry_run else "rendered": done.jobs,
-        "present": done.present,
-        "views": done.views,
-        "frames": done.frames,
-        "seeds": wanted.seeds,
-        "size": done.size,
-        "spp": wanted.spp,
-        "blender": done.blender,
-        "device": done.device,
-        **({"seconds": done.seconds, "disk_bytes": done.disk_bytes} if dry_run else {}),
-    }
-
-
-@main.command()
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT…")
-@click.option(
-    "--model",
-    default="auto",
-    metavar="MODEL",
-    help="oidn, oidn-small, oidn-large (see `n2n-render models`), a run folder, a checkpoint, or a .tza file; auto: "
-    "Open Image Denoise's, for what each file has.",
-)
-@click.option("--output", "-o", required=True, metavar="OUT", help="A file for one input, else a folder.")
-@click.option("--pair", multiple=True, metavar="FILE", help="The same frames with another seed: averaged before denoising.")
-@click.option(
-    "--prefilter/--no-prefilter", default=None, help="Clean albedo and normal first.  [default: if the model wants them clean]"
-)
-@share_options()
-@click.option("--skip-existing", is_flag=True, help="Outputs that are newer than all that they are made of stay.")
-@click.option("--layer", metavar="NAME", help="Only this view layer (LAYER.VIEW: one view).  [default: all with the passes]")
-@click.option("--keep-noisy", is_flag=True, help="Add the noisy picture as the pass <layer>.Noisy.")
-@click.option("--strength", type=click.FloatRange(0, 1), default=1.0, help="0: noisy, 1: denoised.")
-@click.option(
-    "--temporal",
-    type=click.IntRange(0, 8),
-    metavar="K",
-    help="Animations with a Vector pass: take in the samples of K frames before and after each one.  [default: as the model]",
-)
-@click.option("--shots", metavar="1-48,49-120", help="With --temporal: first and last frame of each shot.")
-@source_options
-@click.option("--fast", is_flag=True, help="With a model of `adapt` and --pair: no Error pass, a little worse, 4 passes of 10.")
-@engine_options(average=None, usual="  [default: 1; with a model of `adapt` and --pair 2]")
-@click.option("--tile", type=click.IntRange(32), metavar="PX", help="Tile size; smaller takes less memory.")
-@click.pass_context
-def denoise(
-    ctx: click.Context,
-    /,
-    pair: tuple[str, ...],
-    keep_noisy: bool,
-    strength: float,
-    shots: str | None,
-    frames: str | None,
-    chunk: str,
-    sources: Any,
-    engine: str,
-    device: str,
-    precision: str,
-    tile: int | None,
-    **others: Any,
-) -> dict[str, Any]:
-    """Denoise EXR files of any renderer, folders of them, or frame_####.exr patterns; with a model of `train --noise`,
-    photographs (PNG, JPEG, TIFF, WebP, .npy) or k-space (.npy).
-    """
-    from ..denoise import DenoiseOptions, PictureOptions
-    from ..denoise import denoise as run
-    from ..engines.options import EngineOptions
-    from ..io.sequence import parse_shots
-    from . import console
-
-    options = DenoiseOptions(
-        **others,
-        **parse_share(frames, chunk),
-        pairs=pair,
-        shots=tuple(parse_shots(shots)),
-        picture=PictureOptions(keep_noisy, strength),
-        sources=sources,
-        engine=EngineOptions(device, engine, precision, tile),
-    )
-    done = run(options, make_reporter(ctx))
-    count = len(done.outputs)
-    known = [psnr for psnr in done.expected_psnr_db if psnr is not None]
-    expected = f", expected PSNR on T {sum(known) / len(known):.1f} dB{' in the mean' * (count > 1)}" if known else ""
-    kept = f", {done.kept} were there already" if done.kept else ""
-    console.result((f"wrote {done.outputs[0]}" if count == 1 else f"wrote {count} files to {options.output}") + expected + kept)
-    told = {"outputs": list(done.outputs), "engine": done.engine, "prefiltered": done.prefiltered, "models": list(done.models)}
-    told |= {"kept": done.kept} if done.kept else {}
-    return {**told, "expected_psnr_db": list(done.expected_psnr_db)} if known else told
 
 
 @main.command()

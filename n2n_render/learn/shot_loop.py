@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from ..network.device import pick_device
-from .loop import Advice, Loop, Schedule
+from .loop import Loop
 from .losses import ShotLoss
 from .norms import check_crops
 from .precision import native_precision
 from .samplers import Crops, ShotSampler
+from .schedule import Advice, Schedule
 from .shot import ShotFrame
 from .start import ShotStart
 from .team import ALONE, Team

@@ -31,8 +31,8 @@ from ..io.atomic import locked_folder, read_json, write_text
 from ..io.dataset import Pair, find_pairs
 from ..io.exr import ExrImage
 from ..io.renders import read_group
-from ..learn.loop import Schedule
 from ..learn.samplers import Crops
+from ..learn.schedule import Schedule
 from ..learn.start import open_shot_start
 from ..network.checkpoint import Checkpoint, write_somewhere
 from ..network.provenance import Provenance

@@ -13,10 +13,11 @@ from ..guides.prefilter import Prefilter
 from ..judge.error import DIFFERENCE_TO_ERROR, ERROR_OF_MEAN, Calibration, Pictures, SharedError, difference
 from ..judge.evidence import limit_fireflies
 from ..learn.arrays import combine
-from ..learn.loop import Advice, Loop, Schedule
+from ..learn.loop import Loop
 from ..learn.protocols import Weights
 from ..learn.running import denoise_array
 from ..learn.samplers import Crops, ShotSampler
+from ..learn.schedule import Advice, Schedule
 from ..learn.shot import FrameLoader, ShotFrame
 from ..learn.shot_loop import open_shot_loop
 from ..learn.start import ShotStart, initial_estimate_maker

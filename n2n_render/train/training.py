@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ..config import to_dict
-from ..learn.loop import Advice, Loop, Schedule
+from ..learn.loop import Loop
 from ..learn.protocols import Loss, Sampler
+from ..learn.schedule import Advice, Schedule
 from ..learn.team import ALONE, Team
 from ..network.device import Float32, cpu_threads, describe_device, pick_device
 from ..network.provenance import Facts

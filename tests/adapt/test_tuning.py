@@ -10,8 +10,9 @@ from adapt_fixtures import make_frame
 from n2n_render.adapt.tuning import Tuning
 from n2n_render.judge import evidence
 from n2n_render.learn.held_out import Shown, gain_db
-from n2n_render.learn.loop import Loop, Schedule
+from n2n_render.learn.loop import Loop
 from n2n_render.learn.samplers import Crops
+from n2n_render.learn.schedule import Schedule
 from n2n_render.learn.start import ShotStart
 from n2n_render.network.checkpoint import Checkpoint
 from n2n_render.network.paper import UNet

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from n2n_render.learn.loop import Loop, Schedule
+from n2n_render.learn.loop import Loop
 from n2n_render.learn.protocols import Verdict
 from n2n_render.learn.samplers import Crops, stack_crops
+from n2n_render.learn.schedule import Schedule
 from n2n_render.learn.team import ALONE, Team
 from n2n_render.network.specification import PaperNetwork, Specification
 

@@ -11,9 +11,10 @@ import torch
 from n2n_render.errors import N2NError
 from n2n_render.learn.descent import FINAL_FACTOR
 from n2n_render.learn.interrupt import stop_on_ctrl_c
-from n2n_render.learn.loop import Advice, Loop, Schedule
+from n2n_render.learn.loop import Loop
 from n2n_render.learn.precision import native_precision
 from n2n_render.learn.protocols import Forgetful, Verdict
+from n2n_render.learn.schedule import Advice, Schedule
 from n2n_render.network.checkpoint import read_checkpoint
 from n2n_render.network.specification import PaperNetwork, Specification
 from n2n_render.train import TrainOptions, train

@@ -23,10 +23,11 @@ import numpy as np
 import torch
 
 from n2n_render.frame.signal import psnr_8bit, to_signal
-from n2n_render.learn.loop import Loop, Schedule
+from n2n_render.learn.loop import Loop
 from n2n_render.learn.losses import SignalLoss
 from n2n_render.learn.protocols import Verdict
 from n2n_render.learn.running import predict
+from n2n_render.learn.schedule import Schedule
 from n2n_render.network.specification import PaperNetwork, signal_specification
 from n2n_render.noise.table import Noise
 
