@@ -12,6 +12,7 @@ are queued again, where they go on behind their last finished frame.
 
 import json
 import math
+import os
 import random
 import shutil
 import subprocess
@@ -37,9 +38,18 @@ class Stage:
     is_single: bool = False
 
 
+peaks = {}
+
+
 def timed(*words):
+    """Seconds of a command of ours; its peak resident memory in MiB goes to `peaks`, by the stage's name."""
     started = time.time()
-    subprocess.run([sys.executable, "-m", "n2n_render", *map(str, words)], check=True, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-m", "n2n_render", *map(str, words)], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"failed: {' '.join(map(str, words))}")
+    stage = next((word for word in ("--train-only", "--paint") if word in words), words[0]).removeprefix("--")
+    peaks[stage] = max(peaks.get(stage, 0), usage.ru_maxrss // 1024)
     return time.time() - started
 
 
@@ -79,6 +89,7 @@ def measure(scene, size, times):
         "temporal": REACH,
         "times_as_long_as_1_spp": many / few,
         "sample": {"startup": startup, "frame": frame * many / few},
+        "peak_mib": peaks,
         "paint": {"startup": 2 * paint_one - paint_two, "frame": paint_two - paint_one},
     }
     times.write_text(json.dumps(facts, indent=1) + "\n")
