@@ -79,7 +79,7 @@ def paint(options: AdaptOptions, reporter: Reporter, on_error: OnError, device: 
 def merge(options: AdaptOptions, reporter: Reporter) -> Adapted:
     """What is told of each frame → report.json. Raises N2NError with the names of frames that are missing."""
     places, trained, options = _open(options)
-    shot = _open_shot(options, places, range(len(places.outputs)))
+    shot = _open_shot(options, places, [])  # nothing is read: files are compared by their names, sizes and times
     painted = painted_with(places.folder) or read_report(places.folder / REPORT).get("config", {})
     settings = {**options.settings(), **{name: painted[name] for name in HOW_TO_PAINT if name in painted}}
     with reporter("merging"), locked_folder(places.folder):
