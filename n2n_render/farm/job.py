@@ -15,6 +15,7 @@ from .options import FarmOptions
 from .words import given, size_text
 
 USUAL_MINUTES = {"cpu": 20, "gpu": 5}  # of `adapt`
+HALVES = 2  # renders of a reference
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,18 @@ class _Steps:
         if asked.reference_spp:
             command += ["--reference-spp", str(asked.reference_spp)]
             command += ["--reference-frames", frames_text(self._references)]
-        return self._shared("sample", command, "--only", asked.sample_chunk, self.measured.sample, ())
+        step = self._shared("sample", command, "--only", asked.sample_chunk, self.measured.sample, ())
+        return self._with_references(step) if asked.reference_spp else step
+
+    def _with_references(self, step: Step) -> Step:
+        """They may take far longer than the noisy frames that were timed: a task that renders some has the time for that."""
+        if not self.measured.sample or not step.sharing:
+            return step
+        asked, times, chunk = self.options, self.measured.sample, step.sharing.chunk
+        of_one = times.frame_s * HALVES * (asked.reference_spp or 0) / (asked.seeds * asked.spp)
+        longest = times.of(chunk) + of_one * min(chunk, len(self._references))
+        seconds = (step.seconds or 0.0) + of_one * len(self._references)
+        return replace(step, needs=needs("sample", asked, self.measured, longest), seconds=seconds)
 
     def _shared(
         self,

@@ -108,6 +108,16 @@ def test_seconds_are_start_and_frames(farm_shot):
     assert steps_of(farm_shot.options(), Measured())["sample"].seconds is None
 
 
+def test_a_task_has_the_time_for_its_references(farm_shot):
+    """Frames of 30 seconds at 2 × 4 samples; a reference of 2 × 512 takes 128 times that."""
+    of = {"reference_spp": 512, "reference_frames": (1, 2)}
+    longest = 10 + 3 * 30 + 2 * 128 * 30
+    steps = steps_of(farm_shot.options(**of))
+    assert steps["sample"].needs.minutes * 60 >= 2 * longest > 60 * steps_of(farm_shot.options())["sample"].needs.minutes
+    assert steps["sample"].seconds == 3 * 10 + 7 * 30 + 2 * 128 * 30
+    assert steps_of(farm_shot.options(**of), Measured())["sample"].needs.minutes is None
+
+
 @pytest.mark.parametrize(
     "times, frames, workers, chunk",
     [
