@@ -95,14 +95,24 @@ def plan(options: FarmOptions, measured: Measured, progress: str | None = None) 
         progress: The style of the commands' progress; None: each has its default.
     """
     scene, folder = absolute(options.scene), absolute(options.output)
-    program = tuple(shlex.split(options.program))
-    if not program:
-        raise N2NError("the program is empty", "Pass --program n2n-render, or how workers call it.")
+    program = _words(options.program)
     style = ("--progress", progress) if progress else ()
     steps = _Steps(options, measured, folder, (*program, *style), (*trainer(program, options.gpus), *style))
     made = [steps.sample(scene), steps.train(), steps.paint(), steps.collect(), *steps.judge()]
     _check_words(made)
     return Job(f"n2n-render {scene.stem}", scene, folder, options.frames, tuple(made), options.retries)
+
+
+def _words(program: str) -> tuple[str, ...]:
+    """As a shell reads them."""
+    hint = "Pass --program n2n-render, or how workers call it."
+    try:
+        words = tuple(shlex.split(program))
+    except ValueError as error:
+        raise N2NError(f"cannot read the program {program!r} ({str(error).lower()})", hint) from None
+    if not words:
+        raise N2NError("the program is empty", hint)
+    return words
 
 
 def absolute(path: str) -> Path:

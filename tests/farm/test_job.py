@@ -164,6 +164,8 @@ def test_a_missing_scene_and_names_that_no_file_holds_are_sentences(farm_shot):
         farm_shot.farm(scene="nothing.blend")
     with pytest.raises(N2NError, match="characters"):
         farm_shot.farm(output="two\nlines")
+    with pytest.raises(N2NError, match="cannot read the program .*no closing quotation"):
+        plan(dataclasses.replace(farm_shot.options(), program="/opt/it's/n2n-render"), Measured())
     with pytest.raises(N2NError, match="program is empty"):
         plan(dataclasses.replace(farm_shot.options(), program=" "), Measured())
     assert not farm_shot.job.exists()
