@@ -226,8 +226,9 @@ class _Steps:
     def paint(self) -> Step:
         asked = self.options
         command = [*self.program, "adapt", self._renders, "-o", self._clean, "--paint"]
-        devices = ",".join(f"cuda:{number}" for number in range(asked.gpus)) if asked.gpus > 1 else "auto"
-        command += given({"--device": next((name for name in (asked.device, devices) if name != "auto"), None)})
+        devices = ",".join(f"cuda:{number}" for number in range(asked.gpus))
+        device = devices if asked.gpus > 1 and asked.device in ("auto", "cuda") else asked.device
+        command += given({"--device": device if device != "auto" else None})
         command += ["--fast"] * asked.fast
         return self._shared("paint", command, "--frames", asked.paint_chunk, self.measured.paint, ("train",))
 

@@ -7,6 +7,7 @@ from ..config import Count, Frames, Positive, Reach, RenderDevice, Samples, Seed
 from ..schema import Checked, OneOf, Range
 
 ENGINES = ("openjd", "flamenco", "slurm", "deadline")
+SHARED_DEVICES = ("auto", "cuda")  # of these each process of a training takes its own
 Gpus = Annotated[int, Range(0, 64)]
 
 
@@ -55,6 +56,8 @@ class FarmOptions(Checked):
             return "reference_frames is for reference_spp, which was not given"
         if not set(self.reference_frames or ()) <= set(self.frames):
             return "reference_frames names a frame that is not among the frames"
+        if self.gpus > 1 and self.device not in SHARED_DEVICES:
+            return f"device is {self.device}, but each of {self.gpus} GPUs is to have a process: that takes cuda or auto"
         if self.manager and self.engine != "flamenco":
             return f"manager is of the engine flamenco, and not of {self.engine}"
         return wrong_shots(self)

@@ -66,6 +66,11 @@ def test_several_gpus_train_together_and_paint_side_by_side(farm_shot):
         and "--train-only" in steps["train"].command
     )
     assert steps["paint"].command[steps["paint"].command.index("--device") + 1] == "cuda:0,cuda:1"
+    named = steps_of(farm_shot.options(gpus=2, device="cuda"))
+    assert [named[name].command[named[name].command.index("--device") + 1] for name in ("train", "paint")] == [
+        "cuda",
+        "cuda:0,cuda:1",
+    ]
     assert [steps[name].needs.gpus for name in ("sample", "train", "paint", "collect")] == [0, 2, 2, 0]
     assert steps_of(farm_shot.options(gpus=2, render_device="optix"))["sample"].needs.gpus == 2
 
@@ -150,6 +155,7 @@ def test_frames_of_a_task(times, frames, workers, chunk):
         ({"engine": "slurm", "manager": "http://x"}, "flamenco"),
         ({"engine": "lsf"}, "one of openjd"),
         ({"shots": ((1, 2),)}, "temporal"),
+        ({"gpus": 2, "device": "cuda:1"}, "each of 2 GPUs"),
     ],
 )
 def test_what_does_not_fit_is_refused(wrong, words):
