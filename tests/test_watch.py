@@ -355,6 +355,28 @@ def test_processes_share_the_frames(shot, renders, tmp_path):
     assert_as_denoised(renders, range(1, 13), tmp_path)
 
 
+def test_one_that_is_replaced_while_it_is_denoised_is_not_kept_by_its_time(shot, renders, tmp_path, monkeypatch):
+    """A worker among others knows what its own outputs are made of, though they are newer than the render that came since."""
+    put(shot, renders, 1, 2)
+    real = module._Watching._do
+
+    def replaced_meanwhile(self, *chosen):
+        done = real(self, *chosen)
+        if not replaced:
+            replaced.append(True)
+            put(shot, renders, 2, seed="b")
+            later = max(path.stat().st_mtime_ns for path in [*renders.iterdir(), *(tmp_path / "clean").glob("*.exr")]) + 10**9
+            for path in (tmp_path / "clean").glob("*.exr"):
+                os.utime(path, ns=(later, later))
+        return done
+
+    replaced = []
+    monkeypatch.setattr(module._Watching, "_do", replaced_meanwhile)
+    done = watch(options(renders, frames=(1, 2), shared=True))
+    assert (done.again, done.kept) == (1, 0)
+    assert_as_denoised(renders, (1, 2), tmp_path)
+
+
 @pytest.mark.parametrize(
     "output, pairs, says",
     [

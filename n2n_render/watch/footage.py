@@ -44,6 +44,7 @@ class Footage:
         self._there: dict[Moment, int] = {}
         self._moments: dict[int, Moment] = {}
         self._made: dict[Path, Window] = {}  # of what an output was made, or could not be
+        self._ours: dict[Path, int | None] = {}  # output → when this process wrote it
         self._last = 0  # number of the frame that was done last
 
     def update(self, moments: Sequence[Moment]) -> list[Path]:
@@ -112,7 +113,7 @@ class Footage:
 
     def keep(self, index: int) -> bool:
         """Whether the output of a frame stays as it is: it was there before, or another process has made it."""
-        if self.groups[index][0] in self._made and not self.options.shared:
+        if self.groups[index][0] in self._made and not (self.options.shared and self._is_anothers(self.outputs[index])):
             return False
         files = [path for there in self.windows[index] if there is not None for path in self._moments[there].files]
         try:
@@ -133,6 +134,14 @@ class Footage:
         self.failed.pop(path, None)
         if error:
             self.failed[path] = error
+        else:
+            self._ours[self.outputs[index]] = _written(self.outputs[index])
+
+    def _is_anothers(self, output: Path) -> bool:
+        """Whether it is not as this process wrote it. Of its own it knows what they are made of; their time says less, for a
+        file may be replaced while it is denoised, or be moved here with a time of before.
+        """
+        return _written(output) != self._ours.get(output)
 
     def _make(self, index: int, window: Window) -> None:
         self._made[self.groups[index][0]] = list(window)
@@ -166,3 +175,10 @@ class Footage:
     def _distance(self, index: int) -> tuple[bool, int]:
         number = self._moments[index].number or 0
         return number < self._last, number
+
+
+def _written(output: Path) -> int | None:
+    try:
+        return output.stat().st_mtime_ns
+    except OSError:
+        return None
