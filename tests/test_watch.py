@@ -377,6 +377,31 @@ def test_one_that_is_replaced_while_it_is_denoised_is_not_kept_by_its_time(shot,
     assert_as_denoised(renders, (1, 2), tmp_path)
 
 
+def test_what_another_process_could_denoise_has_not_failed(shot, renders, tmp_path, said):
+    told, reporter = said
+    clean, other = tmp_path / "clean", tmp_path / "other"
+    put(shot, renders, 1)
+    write_frame(renders / file_of(2), Frame(color=true_frame(*SIZE).color))  # no guides
+    denoise(DenoiseOptions((str(shot / "a" / file_of(2)),), str(other / file_of(2)), "oidn-small", engine=ENGINE))
+
+    def mend():
+        while not any("tried again" in text for text in told.warnings):
+            time.sleep(0.02)
+        later = time.time_ns() + 3600 * 10**9
+        os.utime(other / file_of(2), ns=(later, later))
+        os.replace(other / file_of(2), clean / file_of(2))
+        put(shot, renders, 2)
+        while not any("rendered again" in note for note in told.notes):
+            time.sleep(0.02)
+        put(shot, renders, 3)
+
+    mending = threading.Thread(target=mend)
+    mending.start()
+    done = watch(options(renders, frames=(1, 2, 3), shared=True), reporter)
+    mending.join()
+    assert ([path.name for path in done.outputs], done.kept) == ([file_of(1), file_of(3)], 1)
+
+
 @pytest.mark.parametrize(
     "output, pairs, says",
     [

@@ -123,6 +123,7 @@ class Footage:
         if is_there:
             self._make(index, self.windows[index])
             self.kept.add(self.outputs[index])
+            self.failed.pop(self.groups[index][0], None)
         return is_there
 
     def settle(self, index: int, window: Window, error: N2NError | None) -> None:
