@@ -77,7 +77,8 @@ def work_off(
     name_of: Callable[[Piece], str] = str,
     leases: Leases | None = None,
 ) -> None:
-    """Does every piece once. The first error ends it, when what is being done is done.
+    """Does every piece once. The first error, or Ctrl-C, ends it: the other workers leave what they are at, as soon as they ask
+    whether it is still wanted.
 
     Args:
         workers: What does a piece, one for each device; several run on threads of their own.
@@ -90,8 +91,8 @@ def work_off(
         _work(left, workers[0])
         return
     with ThreadPoolExecutor(len(workers)) as threads:
-        futures = [threads.submit(contextvars.copy_context().run, _work, left, worker) for worker in workers]
-        try:
+        try:  # from before the first one starts
+            futures = [threads.submit(contextvars.copy_context().run, _work, left, worker) for worker in workers]
             for future in futures:
                 future.result()  # those that another one's error has ended return
         finally:
