@@ -6,7 +6,6 @@ import glob
 import hashlib
 import json
 import os
-import socket
 import stat
 import tempfile
 import threading
@@ -16,11 +15,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..errors import N2NError, doubt
+from .owned import HOST as HOST_NAME
 from .owned import is_alive
 
 LOCK = ".n2n-render.lock"
 UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG)
-HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]  # other machines write to the same network disks
+HOST = hashlib.sha256(HOST_NAME.encode()).hexdigest()[:8]  # other machines write to the same network disks
 
 
 class Busy(N2NError):

@@ -27,14 +27,6 @@ LEASE_S = 600.0  # many touches: a network disk may show times that are a minute
 LONGEST_NAME = 100
 
 
-def _place() -> str:
-    """Where a process's number means that process: this machine, and the container on it."""
-    try:
-        return f"{HOST} {os.readlink('/proc/self/ns/pid')}"
-    except OSError:
-        return HOST
-
-
 class Leases:
     """The pieces that this process holds. A context: inside it keeps them alive, at its end it gives back what is left.
 
@@ -80,7 +72,7 @@ class Leases:
             return False
         number = max(generations, default=0) + 1
         path = self.folder / f"{_file_name(name)}.{number}"
-        if not self._create(path, json.dumps({"place": _place(), "pid": os.getpid(), "name": name})):
+        if not self._create(path, json.dumps({"place": HOST, "pid": os.getpid(), "name": name})):
             return False
         after = self._generations(name)
         if max(after, default=number) > number:  # we looked too long ago: it was taken, and succeeded, meanwhile
@@ -135,7 +127,7 @@ class Leases:
     def _now(self) -> float:
         """Of the file system's clock, which is that of all machines' leases: the time of a file that was made just now."""
         if self._clock is None or time.monotonic() - self._clock[1] > TOUCH_S:
-            path = self.folder / f".clock-{hashlib.sha256(_place().encode()).hexdigest()[:8]}-{os.getpid()}-{id(self)}"
+            path = self.folder / f".clock-{hashlib.sha256(HOST.encode()).hexdigest()[:8]}-{os.getpid()}-{id(self)}"
             _remove(path)
             self._create(path, "")
             try:
@@ -188,7 +180,7 @@ def _has_died(content: bytes) -> bool:
     """Whether a lease names a process of this machine that runs no more. One that is torn says nothing; its time does."""
     try:
         holder = json.loads(content)
-        return bool(holder["place"] == _place() and not is_alive(int(holder["pid"])))
+        return bool(holder["place"] == HOST and not is_alive(int(holder["pid"])))
     except (ValueError, KeyError, TypeError):
         return False
 

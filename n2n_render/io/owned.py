@@ -12,7 +12,16 @@ from pathlib import Path
 
 from ..errors import N2NError
 
-HOST = socket.gethostname()
+
+def _host() -> str:
+    """Where a process's number means that process: this machine, and the container on it, which may have the same name."""
+    try:
+        return f"{socket.gethostname()}-{re.sub(r'[^0-9]', '', os.readlink('/proc/self/ns/pid'))}"
+    except OSError:
+        return socket.gethostname()
+
+
+HOST = _host()
 
 
 @contextlib.contextmanager

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from n2n_render.errors import N2NError
-from n2n_render.io import leases as module
 from n2n_render.io.leases import FOLDER, Leases
+from n2n_render.io.owned import HOST
 from n2n_render.io.sequence import find_inputs
 
 # Does the pieces that nobody has done: the output of one gets a line each time. hangs: at that one it says so, and stops.
@@ -168,7 +168,7 @@ def test_a_process_of_another_machine_counts_by_its_time_alone(tmp_path):
     gone.wait()
     path.write_text(json.dumps({**json.loads(path.read_text()), "pid": gone.pid, "place": "elsewhere"}))
     assert not Leases.open(tmp_path).take("p")
-    path.write_text(json.dumps({**json.loads(path.read_text()), "place": module._place()}))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "place": HOST}))
     assert Leases.open(tmp_path).take("p")
 
 

@@ -1,15 +1,18 @@
 """Killed in the middle of a frame that would take hours: nothing goes on computing, nothing stays behind."""
 
+import hashlib
 import importlib.util
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 
 import pytest
 
+from n2n_render.io import atomic
 from n2n_render.io.owned import HOST, is_alive, owned_folder, remove_abandoned
 from n2n_render.sample.launch import KIND, WORKER
 
@@ -189,6 +192,13 @@ def test_folders_of_dead_processes_are_removed_and_no_others(tmp_path):
         (tmp_path / name / "inside").mkdir(parents=True)
     remove_abandoned(tmp_path, ".kind-")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
+
+
+def test_a_container_of_the_same_name_is_another_machine():
+    """Its processes have numbers of their own, so that none of them looks alive here."""
+    here = subprocess.run(["readlink", "/proc/self/ns/pid"], capture_output=True, text=True).stdout.strip("pid:[]\n")
+    assert HOST == f"{socket.gethostname()}-{here}".rstrip("-")
+    assert hashlib.sha256(HOST.encode()).hexdigest().startswith(atomic.HOST)
 
 
 def test_an_owned_folder_is_known_as_ours_and_goes(tmp_path):
