@@ -52,17 +52,18 @@ def trained(team, batch, **schedule):
 
 def agreements(team):
     """What the members say of each other."""
-    started = time.time()
     with team.first_ahead():
-        waited = time.time() - started
+        came = time.time()
         time.sleep(0.3)
+        went = time.time()
     return {
         "rank": team.rank,
         "agreed": team.agree({"of": team.rank, "arrays": [np.full(3, team.rank)]})["of"],
         "any": team.any(team.rank == 1),
         "none": team.any(False),
         "mean": team.mean({"rank": float(team.rank), "one": 1.0}),
-        "waited": waited,
+        "came": came,
+        "went": went,
         "precision": Loop.open(MODEL, None, Grey(Crops(1, 16, 1)), squared, Schedule(1e-3), "cpu", "auto", team=team).precision,
     }
 
