@@ -33,6 +33,8 @@ Stage = Annotated[str, OneOf(("all", "train", "paint", "merge"))]
 PLACES = ("inputs", "output", "pairs", "learn_from", "sources", "stage", "frames", "chunk", "shared")
 # Of the settings those that leave the weights the same.
 HOW_TO_PAINT = ("average", "fast", "keep_noisy", "engine", "precision", "threads", "device")
+# Of those the ones that leave the pictures the same, but for rounding: machines differ in them.
+WHERE = ("threads", "device")
 
 
 @dataclass(frozen=True)

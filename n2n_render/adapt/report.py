@@ -15,6 +15,7 @@ from ..io.atomic import read_json, write_text
 from ..network.checkpoint import Checkpoint
 from ..schema import check_items
 from ..version import __version__
+from .options import WHERE
 
 REPORT, FRAGMENTS = "report.json", ".report"
 
@@ -46,8 +47,12 @@ class Report:
         return report
 
     def _fits(self, other: Mapping[str, Any]) -> bool:
-        """Whether a report or a fragment is of this model and these settings."""
-        return all(other.get(name) == self.content[name] for name in ("adapt_key", "config"))
+        """Whether a report or a fragment is of this model and these settings, on whatever machine."""
+        theirs, ours = (
+            {name: value for name, value in told.get("config", {}).items() if name not in WHERE}
+            for told in (other, self.content)
+        )
+        return other.get("adapt_key") == self.content["adapt_key"] and theirs == ours
 
     def find(self, output: Path, files: Sequence[Path]) -> FrameResult | None:
         """Of a frame that was denoised from these very files, its neighbours' included; another process may have done it."""

@@ -171,6 +171,16 @@ def test_several_devices_share_the_frames(whole, out):
     assert_equal(out, whole[1])
 
 
+def test_machines_may_have_other_devices(whole, out):
+    painted(whole[0], out, "--frames", "1-2", "--device", "cpu,cpu")
+    painted(whole[0], out, "--frames", "3", "--threads", "1")
+    painted(whole[0], out, "--frames", "4-5")
+    before = times(out)
+    painted(whole[0], out)
+    assert times(out) == before and merge(whole[0], out).exit_code == 0
+    assert [frame["file"] for frame in report(out)["frames"]] == NAMES
+
+
 def test_processes_that_share_a_folder_paint_every_frame_once(whole, out):
     """One of them is killed while it has some: the others do them."""
     command = [sys.executable, "-m", "n2n_render", "adapt", whole[0], "-o", out, "--paint", "--shared", *QUICK]
