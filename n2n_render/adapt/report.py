@@ -88,11 +88,13 @@ class Report:
             self._write(name)
 
     def merge(self, outputs: Sequence[Path]) -> None:
-        """All fragments that fit → report.json, in the order of the outputs; they are gone then.
+        """All fragments that fit → report.json, in the order of the outputs; they are gone then, as damaged ones are. Others
+        are another run's.
 
         Raises N2NError where it cannot be written.
         """
-        written = [path.name.removesuffix(".json") for path in sorted((self.folder / FRAGMENTS).glob("*.json"))]
+        found = {path: read_fragment(path) for path in sorted((self.folder / FRAGMENTS).glob("*.json"))}
+        written = [path.name.removesuffix(".json") for path, fragment in found.items() if not fragment or self._fits(fragment)]
         names = dict.fromkeys([*(output.name for output in outputs), *self._merged, *written, *self._unwritten])
         frames = [frame for name in names if (frame := self._frame(name)) is not None]
         text = json.dumps({**self.content, "frames": frames}, indent=1) + "\n"

@@ -171,6 +171,17 @@ def test_several_devices_share_the_frames(whole, out):
     assert_equal(out, whole[1])
 
 
+def test_a_training_that_is_started_again_leaves_what_was_painted_meanwhile(whole, out):
+    """Also where its own settings say that frames are painted otherwise."""
+    painted(whole[0], out)
+    before = times(out)
+    adapted(whole[0], out, "oidn-small", "--temporal", "1", "--train-only", "--keep-noisy", steps=4)
+    assert len(list((out / ".report").iterdir())) == 5
+    painted(whole[0], out)
+    assert {name: time for name, time in times(out).items() if name in before} == before
+    assert merge(whole[0], out).exit_code == 0 and not (out / ".report").exists()
+
+
 def test_machines_may_have_other_devices(whole, out):
     painted(whole[0], out, "--frames", "1-2", "--device", "cpu,cpu")
     painted(whole[0], out, "--frames", "3", "--threads", "1")
