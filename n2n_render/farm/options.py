@@ -56,6 +56,10 @@ class FarmOptions(Checked):
             return "reference_frames is for reference_spp, which was not given"
         if not set(self.reference_frames or ()) <= set(self.frames):
             return "reference_frames names a frame that is not among the frames"
+        if self.temporal and not any(number + 1 in self.frames for number in self.frames):
+            return "temporal takes in the frames beside each one, and none of frames has the one before or after it"
+        if self.shots and (alone := [n for n in self.frames if not any(first <= n <= last for first, last in self.shots)]):
+            return f"shots says nothing of frame {alone[0]}"
         if self.gpus > 1 and self.device not in SHARED_DEVICES:
             return f"device is {self.device}, but each of {self.gpus} GPUs is to have a process: that takes cuda or auto"
         if self.manager and self.engine != "flamenco":

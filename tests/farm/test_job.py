@@ -155,6 +155,8 @@ def test_frames_of_a_task(times, frames, workers, chunk):
         ({"engine": "slurm", "manager": "http://x"}, "flamenco"),
         ({"engine": "lsf"}, "one of openjd"),
         ({"shots": ((1, 2),)}, "temporal"),
+        ({"shots": ((1, 1),), "temporal": 1}, "nothing of frame 2"),
+        ({"frames": (1, 3, 5), "temporal": 1}, "none of frames has the one before"),
         ({"gpus": 2, "device": "cuda:1"}, "each of 2 GPUs"),
     ],
 )

@@ -59,7 +59,7 @@ def test_the_command_line_tells_what_it_wrote(farm_shot):
         "--engine",
         "openjd",
         "--frames",
-        "1-9x2",
+        "1-5",
         "--spp",
         "4",
         "-o",
