@@ -35,7 +35,7 @@ from .options import Command, engine_options, make_reporter, parse_share, share_
 @click.option("--shots", metavar="1-48,49-120", help="With --temporal: first and last frame of each shot.")
 @source_options
 @click.option("--fast", is_flag=True, help="With a model of `adapt` and --pair: no Error pass, a little worse, 4 passes of 10.")
-@engine_options(average=None, usual="  [default: 1; with a model of `adapt` and --pair 2]")
+@engine_options(average=None, several=True, usual="  [default: 1; with a model of `adapt` and --pair 2]")
 @click.option("--tile", type=click.IntRange(32), metavar="PX", help="Tile size; smaller takes less memory.")
 @click.pass_context
 def denoise(

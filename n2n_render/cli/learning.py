@@ -76,7 +76,7 @@ if TYPE_CHECKING:
 @click.option("--threads", type=click.IntRange(1), help="CPU threads for training.")
 @click.option("--seed", type=click.IntRange(0), default=1, help="Same seed, frames and --steps: same weights.")
 @click.option("--fast", is_flag=True, help="Paint with 4 passes a frame instead of 10: no Error pass, a little worse.")
-@engine_options(average="2")
+@engine_options(average="2", several=True)
 @click.pass_context
 def adapt(
     ctx: click.Context,

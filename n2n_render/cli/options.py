@@ -87,17 +87,19 @@ def precision_word(ctx: click.Context, option: click.Parameter, value: str) -> s
     return PRECISION_WORDS.get(value, value)
 
 
-def engine_options(average: str | None, usual: str = "") -> Callable[[Function], Function]:
+def engine_options(average: str | None, usual: str = "", several: bool = False) -> Callable[[Function], Function]:
     """What runs a network, for a command.
 
     Args:
         average: The default of --average; None: the verb decides.
         usual: What the help says of that.
+        several: Whether it shares frames out among devices.
     """
+    devices = "auto, cpu, cuda, mps, hip, sycl, metal" + ("; of cuda:0,cuda:1 each takes the next frame." if several else ".")
 
     def decorate(command: Function) -> Function:
         for option in (
-            click.option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps, hip, sycl, metal."),
+            click.option("--device", default="auto", metavar="NAME", help=devices),
             click.option(
                 "--engine",
                 type=click.Choice(["auto", "torch", "oidn", "openvino"]),

@@ -43,7 +43,7 @@ from .options import Command, engine_options, folder_name, make_reporter, source
 @click.option("--strength", type=click.FloatRange(0, 1), default=1.0, help="0: noisy, 1: denoised.")
 @source_options
 @click.option("--fast", is_flag=True, help="With a model of `adapt` and --pair: no Error pass, a little worse, 4 passes of 10.")
-@engine_options(average=None, usual="  [default: 1; with a model of `adapt` and --pair 2]")
+@engine_options(average=None, several=True, usual="  [default: 1; with a model of `adapt` and --pair 2]")
 @click.option("--tile", type=click.IntRange(32), metavar="PX", help="Tile size; smaller takes less memory.")
 @click.pass_context
 def watch(
