@@ -2,7 +2,7 @@
 
 import contextlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -11,7 +11,7 @@ from ..denoise.artist import FrameResult
 from ..denoise.files import raise_failures
 from ..engines.choice import make_engine
 from ..engines.options import EngineOptions
-from ..engines.pool import first_device
+from ..engines.pool import each_device, first_device
 from ..errors import N2NError, doubt
 from ..io.atomic import locked_folder
 from ..io.beside import find_sources
@@ -103,7 +103,8 @@ def _adapt(options: AdaptOptions, team: Team, device: str, reporter: Reporter, p
     start = open_shot_start(options.init, options.temporal)
     shot = Shot.open([*places.groups, *others], start, selection, engine)
     if not places.model.exists():
-        _check_devices(shot.start.model, engine)
+        paints = team.is_alone and options.stage == "all"
+        _check_devices(shot.start.model, each_device(replace(engine, device=options.device)) if paints else [engine])
     key = shot.key({name: value for name, value in settings.items() if name not in HOW_TO_PAINT})
     preview = partial(_optional(pictures.preview), places.folder / PREVIEW)
     with locked_folder(places.folder) if team.is_first else contextlib.nullcontext(), Float32():
@@ -178,7 +179,8 @@ def _optional(show: Callable[..., None]) -> Callable[..., None]:
     return attempt
 
 
-def _check_devices(model: Specification, engine: EngineOptions) -> None:
-    """Raises N2NError where training or denoising cannot run as asked: before anything that takes long."""
-    pick_device(engine.device)
-    make_engine(Checkpoint(model, build_network(model).state_dict()), engine)
+def _check_devices(model: Specification, engines: Sequence[EngineOptions]) -> None:
+    """Raises N2NError where training (by the first) or denoising cannot run as asked: before anything that takes long."""
+    pick_device(engines[0].device)
+    for engine in engines:
+        make_engine(Checkpoint(model, build_network(model).state_dict()), engine)

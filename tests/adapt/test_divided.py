@@ -192,6 +192,13 @@ def test_machines_may_have_other_devices(whole, out):
     assert [frame["file"] for frame in report(out)["frames"]] == NAMES
 
 
+@pytest.mark.parametrize("devices, says", [("cpu,nowhere", "nowhere"), ("cpu,", "cannot read the devices")])
+def test_a_device_that_only_paints_is_looked_at_before_the_training(whole, tmp_path, devices, says):
+    result = run("adapt", whole[0], "-o", tmp_path / "out", "--init", "oidn-small", "--steps", 4, "--device", devices)
+    assert_refused(result, says)
+    assert "training on" not in result.output and not (tmp_path / "out").exists()
+
+
 def test_processes_that_share_a_folder_paint_every_frame_once(whole, out):
     """One of them is killed while it has some: the others do them."""
     command = [sys.executable, "-m", "n2n_render", "adapt", whole[0], "-o", out, "--paint", "--shared", *QUICK]
