@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -319,6 +320,17 @@ def test_pairs_come_to_a_folder_of_their_own(shot, renders, tmp_path):
     coming.join()
     assert there == [file_of(1)]  # the others waited for theirs
     assert_as_denoised(renders, (1, 2, 3), tmp_path, pairs=(str(other),))
+
+
+def test_every_sequence_of_a_folder_is_waited_for(shot, renders):
+    for name, numbers in (("f", (1, 2, 3)), ("g", (1, 2))):
+        for number in numbers:
+            shutil.copy(shot / "a" / f"f_{number:04}.exr", renders / f"{name}_{number:04}.exr")
+    with pytest.raises(N2NError, match="3"):
+        watch(options(renders, frames=(1, 2, 3), until_idle=0.02))
+    shutil.copy(shot / "a" / "f_0003.exr", renders / "g_0003.exr")
+    watch(options(renders, frames=(1, 2, 3), until_idle=5.0))
+    assert len(list((renders.parent / "clean").glob("*.exr"))) == 6
 
 
 def test_frames_beyond_the_range_are_neighbours_alone(shot, renders, tmp_path):

@@ -32,6 +32,8 @@ def main() -> int:
         found = re.search(r"^JobID=(\S+)", told.stdout, re.M)
         if told.returncode or not found:
             sys.stderr.write(f"{name} was not submitted: {(told.stderr or told.stdout).strip()}\n")
+            if submitted:
+                sys.stderr.write(f"delete {', '.join(submitted.values())} before you submit again\n")
             return 1
         submitted[name] = found[1]
         sys.stdout.write(f"{name}: job {found[1]}\n")

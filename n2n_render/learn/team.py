@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import torch
 
 T = TypeVar("T")
-LONGEST_WAIT = timedelta(hours=2)  # for another member that loads or judges
+LONGEST_WAIT = timedelta(days=1)  # for another member that loads, judges or paints
 PLACE = {"rank": "RANK", "size": "WORLD_SIZE", "local_rank": "LOCAL_RANK", "local_size": "LOCAL_WORLD_SIZE"}
 ADDRESS = ("MASTER_ADDR", "MASTER_PORT")
 SIGNS = ("gloo", "nccl", "connection closed by peer", "connection reset by peer")  # of a member that is gone, in errors

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import N2NError
+from ..io.numbering import Stem
 from ..io.selection import is_current
 from ..io.sequence import find_windows_so_far
 from ..io.sources import Sources, parse_channels
@@ -40,7 +41,7 @@ class Footage:
         self.sources = Sources(parse_channels(options.sources.channels), self._beside)
         self.kept: set[Path] = set()
         self.failed: dict[Path, N2NError] = {}
-        self._numbers_done: set[int | None] = set()
+        self._numbers_done: set[tuple[Stem, int | None]] = set()
         self._there: dict[Moment, int] = {}
         self._moments: dict[int, Moment] = {}
         self._made: dict[Path, Window] = {}  # of what an output was made, or could not be
@@ -82,9 +83,12 @@ class Footage:
 
     @property
     def numbers(self) -> frozenset[int]:
-        """Of the frames that are there, and of those that are done although their files were cleared away."""
-        numbers = self._numbers_done | {moment.number for moment in self._there}
-        return frozenset(number for number in numbers if number is not None)
+        """Of the frames that every sequence has, or had before its files were cleared away."""
+        found: dict[Stem, set[int]] = {}
+        for sequence, number in self._numbers_done | {(moment.sequence, moment.number) for moment in self._there}:
+            if number is not None:
+                found.setdefault(sequence, set()).add(number)
+        return frozenset(set.intersection(*found.values())) if found else frozenset()
 
     @property
     def wanted(self) -> dict[int, Moment]:
@@ -146,7 +150,7 @@ class Footage:
 
     def _make(self, index: int, window: Window) -> None:
         self._made[self.groups[index][0]] = list(window)
-        self._numbers_done.add(self._moments[index].number)
+        self._numbers_done.add((self._moments[index].sequence, self._moments[index].number))
 
     def lacking(self, index: int) -> list[int]:
         """Numbers around a frame that are not there, though others are beyond them or should have come."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..io.dataset import parse_name
-from ..io.numbering import Place, place_files
+from ..io.numbering import Place, Stem, place_files
 from ..io.sources import KEYS
 from .arrivals import Arrivals, Facts
 from .options import WatchOptions
@@ -16,12 +16,14 @@ class Moment:
     """A frame whose files are all complete.
 
     Attributes:
+        sequence: That it belongs to.
         number: Of the frame; None for a still.
         group: Its renders, one of each seed; the output is named as the first.
         beside: A render → a frame's channel → the file of its own that holds it.
         facts: Of all these files; others, where one was written again.
     """
 
+    sequence: Stem
     number: int | None
     group: tuple[Path, ...]
     beside: Mapping[Path, Mapping[str, Path]] = field(hash=False)
@@ -69,7 +71,7 @@ def _moment(path: Path, place: Place, others: Sequence["_Folder"], passes: Mappi
             if file is None:
                 return None
             beside[render][KEYS[key]] = file
-    return Moment(place.frame, tuple(group), beside)
+    return Moment(place.sequence, place.frame, tuple(group), beside)
 
 
 class _Folder:
@@ -98,7 +100,7 @@ class Expected:
     """Which numbers may still come.
 
     Attributes:
-        there: Those that came.
+        there: Those that came, of every sequence.
         arriving: Those of files that are being written.
         broken: Those of files that cannot be read: nobody waits for them.
         frames: All that will come; None: not known, so that none is the last.
