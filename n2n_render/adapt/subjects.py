@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import N2NError
-from ..io.dataset import MANIFEST, Pair, find_pairs, parse_name, read_manifest
+from ..io.dataset import MANIFEST, Pair, find_pairs, parse_name
 from ..io.numbering import doubt_gaps, place_files
-from ..io.ranges import frames_text
 from ..io.sequence import are_named, find_inputs, match_pairs
 
 
@@ -50,18 +49,3 @@ def _refuse_single_seeds(inputs: Sequence[str], pairs: Sequence[Pair]) -> None:
     if single or not pairs:
         what = f"{single[0][1]}, frame {single[0][2]}, has one seed only" if single else "there is no frame"
         raise N2NError(f"{', '.join(inputs)}: {what}", "Finish `n2n-render sample` first: adapting needs two of each.")
-
-
-def refuse_unrendered(inputs: Sequence[str]) -> None:
-    """Raises N2NError where a dataset of `sample` was to hold frames that are not there: a task of a farm may have failed."""
-    for text in inputs:
-        folder = Path(text)
-        if not (folder / MANIFEST).is_file():
-            continue
-        manifest, there = read_manifest(folder), {(pair.view, pair.frame) for pair in find_pairs(folder)}
-        missing = sorted({frame for view in manifest["views"] for frame in manifest["frames"] if (view, frame) not in there})
-        if missing:
-            raise N2NError(
-                f"{text}: frame {frames_text(missing)} of {frames_text(manifest['frames'])} is not rendered twice",
-                "Render what is missing with `n2n-render sample`, as before, and paint it.",
-            )

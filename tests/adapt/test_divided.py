@@ -9,7 +9,6 @@ import pytest
 from adapt_fixtures import adapted, assert_refused, report, times
 from test_temporal import file_of, noisy, run, truth, write_shot
 
-from n2n_render.io.dataset import read_manifest, write_manifest
 from n2n_render.io.exr import write_frame
 from n2n_render.network.checkpoint import read_checkpoint
 
@@ -113,15 +112,6 @@ def test_what_is_missing_is_named_and_nothing_is_merged(whole, out):
     result = merge(whole[0], out)
     assert_refused(result, f"2 of 5 frames are missing, or were painted from other renders or with other settings: {NAMES[1]}")
     assert len(list((out / ".report").iterdir())) == 3 and report(out)["frames"] == []
-
-
-def test_frames_that_were_never_rendered_are_named(whole, out, tmp_path):
-    """A task of `sample` that failed leaves nothing but a line of the manifest."""
-    shot = shutil.copytree(whole[0], tmp_path / "shot")
-    write_manifest(shot, {**read_manifest(shot), "size": [80, 48], "frames": [*FRAMES, 6, 7], "views": {"v000": [0.0] * 16}})
-    painted(shot, out)
-    assert_refused(merge(shot, out), "frame 6-7 of 1-7 is not rendered twice")
-    assert report(out)["frames"] == []
 
 
 def test_a_frame_that_was_rendered_again_is_missing_until_it_is_painted(whole, out, tmp_path):
