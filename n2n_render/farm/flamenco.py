@@ -1,5 +1,6 @@
 """A job → a job of Flamenco 3: its job type, a JavaScript file that is the same for all jobs, and the settings of this one."""
 
+import http.client
 import json
 import sys
 import urllib.error
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import N2NError
+from ..io.atomic import first_line
 from ..io.ranges import frames_text
 from .engine import Engine, Written
 from .job import Job, Step
@@ -18,6 +20,7 @@ MANAGER = "http://localhost:8080"
 PLATFORMS = {"linux": "linux", "darwin": "darwin", "win32": "windows"}  # as Go names them
 TASK_TYPES = {"sample": "blender"}  # all others are "misc"
 ANSWER_S = 30
+ADDRESS = f"Pass its address with --manager, like {MANAGER}. The job is written."
 
 
 def translate(job: Job, options: FarmOptions) -> Written:
@@ -72,12 +75,29 @@ def submit(job: Job, options: FarmOptions, written: Written) -> str:
                 f"Flamenco's Manager at {manager} has no job type {JOB_TYPE}",
                 f"Put {job.folder / TYPE_FILE} into the folder `scripts` beside the Manager's program, and run this again.",
             ) from None
-        said = error.read().decode(errors="replace").strip() or error.reason
-        raise N2NError(f"Flamenco's Manager at {manager} did not take the job: {said}", "The job is written.") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        raise N2NError(f"no Manager of Flamenco answers at {manager} ({reason})", "Pass its address with --manager.") from None
-    return f"job {answer.get('id')}"
+        raise N2NError(
+            f"Flamenco's Manager at {manager} did not take the job: {_said(error)}",
+            "The job is written: run this again when its Manager takes it.",
+        ) from None
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or first_line(error)
+        raise N2NError(f"no Manager of Flamenco answers at {manager} ({reason})", ADDRESS) from None
+    except ValueError:  # what answers speaks no JSON, or this is no address
+        raise N2NError(f"what answers at {manager} is no Manager of Flamenco", ADDRESS) from None
+    if not answer.get("id"):
+        raise N2NError(
+            f"Flamenco's Manager at {manager} did not say that it took the job",
+            "Look for the job in its web interface before you run this again.",
+        )
+    return f"job {answer['id']}"
+
+
+def _said(error: urllib.error.HTTPError) -> str:
+    """What a Manager, or a web server before it, answered: its message, else what the code means."""
+    try:
+        return str(json.loads(error.read())["message"])
+    except (OSError, http.client.HTTPException, ValueError, TypeError, KeyError):
+        return f"{error.code} {error.reason}"
 
 
 def _address(options: FarmOptions, place: str) -> str:

@@ -5,6 +5,7 @@ Manager that answers on this machine; its tasks' commands are then run, as a Wor
 import importlib.util
 import json
 import shutil
+import socket
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -37,7 +38,7 @@ def compiled(node, run_words):
 
 @pytest.fixture
 def manager(node, tmp_path):
-    """Its address, what it was sent, and whether it knows the job type."""
+    """Its address, what it was sent, whether it knows the job type and takes jobs, and what it says of jobs instead."""
 
     class Manager(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -51,13 +52,15 @@ def manager(node, tmp_path):
         def answer(self, code, content):
             self.send_response(code)
             self.end_headers()
-            self.wfile.write(json.dumps(content).encode())
+            self.wfile.write(
+                server.says if self.command == "POST" and server.says is not None else json.dumps(content).encode()
+            )
 
         def log_message(self, *_):
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Manager)
-    server.sent, server.knows, server.takes = [], True, True
+    server.sent, server.knows, server.takes, server.says = [], True, True, None
     server.address = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -124,3 +127,40 @@ def test_a_manager_that_is_away_or_does_not_know_the_job_type_is_a_sentence(farm
     assert "scripts" in error.value.hint
     with pytest.raises(N2NError, match="no Manager of Flamenco answers"):
         farm_shot.farm(**{**asked, "manager": "http://127.0.0.1:9"})
+
+
+@pytest.mark.parametrize("says", [b"<html>", b"", b"\xff", b"[]", b"{}"])
+def test_an_answer_without_a_job_is_no_success(farm_shot, manager, says):
+    manager.says = says
+    with pytest.raises(N2NError, match="is no Manager of Flamenco|did not say that it took the job"):
+        farm_shot.farm(engine="flamenco", submit=True, manager=manager.address)
+
+
+def test_a_web_page_is_not_shown(farm_shot, manager):
+    manager.takes, manager.says = False, b"<html>" + b"x" * 3000
+    with pytest.raises(N2NError, match="did not take the job: 422 [^<]*$"):
+        farm_shot.farm(engine="flamenco", submit=True, manager=manager.address)
+
+
+@pytest.mark.parametrize("answer", [b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", b""])
+def test_what_speaks_no_http_or_breaks_off_is_a_sentence(farm_shot, answer):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            with server.accept()[0] as connection:
+                connection.recv(4096)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(N2NError, match="no Manager of Flamenco answers") as error:
+            farm_shot.farm(engine="flamenco", submit=True, manager=f"http://127.0.0.1:{server.getsockname()[1]}")
+        thread.join()
+    assert "--manager" in error.value.hint
+
+
+@pytest.mark.parametrize("address", ["farm:8080", "localhost", "http://a b/", "http://x\ny"])
+def test_an_address_that_is_none_is_a_sentence(farm_shot, address):
+    with pytest.raises(N2NError, match="Manager of Flamenco") as error:
+        farm_shot.farm(engine="flamenco", submit=True, manager=address)
+    assert "http://" in error.value.hint
