@@ -12,6 +12,7 @@ from .job import Job, Sharing, Step
 from .options import FarmOptions
 
 SUBMIT, SCRIPT = "submit.py", "deadline_submit.py"
+OUTPUTS = {"sample": "renders", "evaluate": "evaluation", "scores": "evaluation"}
 PLAIN = re.compile(r"[\w./:=,+-]+", re.ASCII)
 
 
@@ -41,7 +42,7 @@ def _job_info(job: Job, step: Step) -> dict[str, object]:
         "OverrideTaskFailureDetection": "True",
         "FailureDetectionTaskErrors": job.retries + 1,
         **({"TaskTimeoutMinutes": step.needs.minutes, "OnTaskTimeout": "Error"} if step.needs.minutes else {}),
-        "OutputDirectory0": job.folder / ("renders" if step.name == "sample" else "clean"),
+        "OutputDirectory0": job.folder / OUTPUTS.get(step.name, "clean"),
     }
 
 

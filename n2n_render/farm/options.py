@@ -64,4 +64,6 @@ class FarmOptions(Checked):
             return f"device is {self.device}, but each of {self.gpus} GPUs is to have a process: that takes cuda or auto"
         if self.manager and self.engine != "flamenco":
             return f"manager is of the engine flamenco, and not of {self.engine}"
+        if self.gpus and self.device.startswith("cpu"):
+            return f"gpus asks for {self.gpus}, but device is a CPU"
         return wrong_shots(self)

@@ -52,6 +52,8 @@ def test_every_task_runs_once_with_its_own_words(farm_shot, deadline, farm_comma
     assert farm_shot.told() == expected
     assert answer.splitlines()[0] == "sample: job 6a0"
     assert [job["info"].get("JobDependencies") for job in deadline()] == [None, "6a0", "6a1", "6a2", "6a3", "6a4"]
+    folders = [job["info"]["OutputDirectory0"].rpartition("/")[2] for job in deadline()]
+    assert folders == ["renders", "clean", "clean", "clean", "evaluation", "evaluation"]
 
 
 def test_frames_with_gaps_are_numbered_parts(farm_shot, deadline):

@@ -177,3 +177,8 @@ def test_a_missing_scene_and_names_that_no_file_holds_are_sentences(farm_shot):
     with pytest.raises(N2NError, match="program is empty"):
         plan(dataclasses.replace(farm_shot.options(), program=" "), Measured())
     assert not farm_shot.job.exists()
+
+
+def test_gpus_are_not_asked_for_beside_a_cpu(farm_shot):
+    with pytest.raises(N2NError, match="device is a CPU"):
+        farm_shot.options(gpus=1, device="cpu")
