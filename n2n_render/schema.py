@@ -32,8 +32,14 @@ class Range:
 
     def __str__(self) -> str:
         if self.most == math.inf:
-            return f"{'more than' if self.above else 'at least'} {self.least:g}"
-        return f"{'above' if self.above else 'from'} {self.least:g} {'and at most' if self.above else 'to'} {self.most:g}"
+            return f"{'more than' if self.above else 'at least'} {_number(self.least)}"
+        most = _number(self.most)
+        return f"{'above' if self.above else 'from'} {_number(self.least)} {'and at most' if self.above else 'to'} {most}"
+
+
+def _number(value: float) -> str:
+    """All digits of whole numbers: 1.04857e+06 is not the last frame."""
+    return str(value) if isinstance(value, int) else f"{value:g}"
 
 
 @dataclass(frozen=True)

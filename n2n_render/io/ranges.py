@@ -10,6 +10,7 @@ from ..errors import N2NError
 Item = TypeVar("Item")
 Chunk = tuple[int, int]  # which share, from 1, and of how many
 WHOLE: Chunk = (1, 1)
+MOST_FRAMES = 1_000_000  # of a range; a number that was mistyped would fill the memory
 
 
 def parse_frames(text: str) -> list[int]:
@@ -20,7 +21,10 @@ def parse_frames(text: str) -> list[int]:
         if not match or (match[2] and int(match[2]) < int(match[1])):
             raise N2NError(f"cannot read the frames {text!r}", "Write them like 1-100, 1-100x5 or 1,7,20.")
         first, last, step = int(match[1]), int(match[2] or match[1]), int(match[3] or 1)
-        frames.update(range(first, last + 1, step))
+        numbers = range(first, last + 1, step)
+        if len(numbers) > MOST_FRAMES:
+            raise N2NError(f"{part.strip()} are more frames than any shot has", "Write the first and the last one of the shot.")
+        frames.update(numbers)
     return sorted(frames)
 
 

@@ -74,3 +74,9 @@ def test_shares_are_consecutive_and_hold_everything_once(length, count):
     shares = [ranges.share(items, (number, count)) for number in range(1, count + 1)]
     assert [item for share in shares for item in share] == items
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_a_range_that_was_mistyped_does_not_fill_the_memory():
+    with pytest.raises(N2NError, match="more frames than any shot has"):
+        ranges.parse_frames("1-100000000000")
+    assert ranges.parse_frames("1-100000000000x99999999999") == [1, 100000000000]
