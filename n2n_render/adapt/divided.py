@@ -24,6 +24,7 @@ from .places import Places
 from .report import REPORT, Report, painted_with, read_report
 from .results import Adapted
 from .shot import Selection, Shot
+from .subjects import listed
 
 FIRST = "Train first: adapt … --train-only, with the same inputs and -o."
 
@@ -87,10 +88,9 @@ def merge(options: AdaptOptions, reporter: Reporter) -> Adapted:
         found = {output: report.find(output, shot.files_of(index)) for index, output in enumerate(places.outputs)}
         missing = [output.name for output, result in found.items() if result is None]
         if missing:
-            some = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
             raise N2NError(
                 f"{places.folder}: {len(missing)} of {len(found)} frames are missing, or were painted from other renders or "
-                f"with other settings: {some}",
+                f"with other settings: {listed(missing)}",
                 "Paint them again with --paint; what is right is not painted twice.",
             )
         report.merge(places.outputs)

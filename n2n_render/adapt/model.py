@@ -117,7 +117,10 @@ def earlier_model(path: Path, key: str) -> Kept | None:
 
 def trained_model(path: Path) -> Kept:
     """What a training that was finished left, whatever it was of."""
-    checkpoint = read_checkpoint(path)
+    try:
+        checkpoint = read_checkpoint(path)
+    except N2NError as error:
+        raise N2NError(error.what, f"If {path} can be spared, delete it and adapt again.") from None
     checkpoint.provenance.require(TOLD, f"{path}: provenance", "Delete it and adapt again.")
     return Kept(checkpoint, path, False)
 

@@ -4,8 +4,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import N2NError
-from ..io.dataset import MANIFEST, Pair, find_pairs, parse_name
+from ..errors import N2NError, doubt
+from ..io.dataset import MANIFEST, Pair, find_pairs, parse_name, picture_name, read_manifest
 from ..io.numbering import doubt_gaps, place_files
 from ..io.sequence import are_named, find_inputs, match_pairs
 
@@ -21,7 +21,11 @@ def find_groups(inputs: Sequence[str], others: Sequence[str]) -> tuple[list[tupl
         pairs = [pair for text in inputs for pair in find_pairs(Path(text))]
         _refuse_single_seeds(inputs, pairs)
         firsts = [pair.noisy[0] for pair in pairs]
-        doubt_gaps(firsts, place_files(firsts))
+        if missing := _not_rendered(inputs, pairs):
+            are = "is" if len(missing) == 1 else "are"
+            doubt(f"{listed(missing)} of {', '.join(inputs)} {are} not rendered yet, and left out")
+        else:
+            doubt_gaps(firsts, place_files(firsts))
         several = len(inputs) > 1
         return [pair.noisy for pair in pairs], [
             (pair.name.replace("/", "-") if several else pair.name.split("/")[1]) + ".exr" for pair in pairs
@@ -34,6 +38,26 @@ def find_groups(inputs: Sequence[str], others: Sequence[str]) -> tuple[list[tupl
     paths = find_inputs(list(inputs))
     groups = match_pairs(paths, [find_inputs([text]) for text in others], are_named(list(inputs), list(others)))
     return [tuple(group) for group in groups], [path.name for path in paths]
+
+
+def _not_rendered(inputs: Sequence[str], pairs: Sequence[Pair]) -> list[str]:
+    """Views and frames that the manifests of datasets promise, and of which none of the pairs is: v000_f0004."""
+    missing = []
+    for folder in map(Path, inputs):
+        there = {(pair.view, pair.frame) for pair in pairs if pair.dataset == folder}
+        try:
+            manifest = read_manifest(folder)
+        except N2NError as error:
+            doubt(f"{error.what}: whether all of its frames are rendered is not known")
+            continue
+        promised = [(view, frame) for view in manifest["views"] for frame in manifest["frames"]]
+        missing += [picture_name(*place) for place in promised if place not in there]
+    return missing
+
+
+def listed(names: Sequence[str]) -> str:
+    """A few of them, and how many they are."""
+    return ", ".join(names[:5]) + (f", … ({len(names)} frames)" if len(names) > 5 else "")
 
 
 def _refuse_single_seeds(inputs: Sequence[str], pairs: Sequence[Pair]) -> None:

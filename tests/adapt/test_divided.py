@@ -1,5 +1,6 @@
 """Adapting on many machines: one trains, others paint their shares, and what they make is what one machine makes."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 from adapt_fixtures import adapted, assert_refused, report, times
 from test_temporal import file_of, noisy, run, truth, write_shot
 
+from n2n_render.io.dataset import write_manifest
 from n2n_render.io.exr import write_frame
 from n2n_render.network.checkpoint import read_checkpoint
 
@@ -224,3 +226,29 @@ def test_frames_without_noise_need_no_model(tmp_path):
     for number in (1, 2):
         painted(shot, out, "--chunk", f"{number}/2")
     assert merge(shot, out).exit_code == 0 and len(report(out)["frames"]) == 5
+
+
+def test_frames_that_are_promised_and_not_rendered_yet_are_said(whole, trained, tmp_path):
+    """As when the second of two machines is still at work: what is there has no gap."""
+    shot, out = shutil.copytree(whole[0], tmp_path / "shot"), shutil.copytree(trained, tmp_path / "out")
+    manifest = json.loads((shot / "manifest.json").read_text())
+    eye = [float(place % 5 == 0) for place in range(16)]
+    write_manifest(shot, {**manifest, "frames": [*FRAMES, 6, 7], "views": {"v000": eye}})
+    assert "v000_f0006, v000_f0007 of" in painted(shot, out).output
+    assert "v000_f0006, v000_f0007 of" in merge(shot, out).output
+    write_manifest(shot, {**manifest, "frames": [*FRAMES], "views": {"v000": eye}})
+    assert "not rendered yet" not in merge(shot, out).output
+
+
+def test_a_torn_model_is_said_to_be_trained_again(whole, out):
+    content = (out / "adapted.pt").read_bytes()
+    (out / "adapted.pt").write_bytes(content[: len(content) // 2])
+    result = paint(whole[0], out)
+    assert_refused(result, "is not a checkpoint, or is damaged")
+    assert "delete it and adapt again" in result.output
+
+
+def test_every_device_is_tried_before_the_training(whole, tmp_path):
+    result = run("adapt", whole[0], "-o", tmp_path / "out", "--steps", "4", "--device", "cpu,nonsense")
+    assert_refused(result, "'nonsense' cannot be used")
+    assert not (tmp_path / "out" / "adapted.pt").exists()
