@@ -493,3 +493,34 @@ def test_blender_renders_into_the_folder_while_it_is_watched(tmp_path):
     assert renderer.wait(timeout=60) == 0
     assert [path.name for path in done.outputs] == [f"blender_{number:04}.exr" for number in (1, 2, 3)]
     assert all(is_readable(path) for path in done.outputs)
+
+
+def test_a_render_whose_partner_never_came_is_not_left_out_silently(shot, renders, tmp_path):
+    other = tmp_path / "other seed"
+    other.mkdir()
+    put(shot, renders, 1, 2, 3)
+    put(shot, other, 1, 3, seed="b")
+    with pytest.raises(N2NError, match="1 of 3 frames could not be denoised: .*f_0002.exr: came alone"):
+        watch(options(renders, pairs=(str(other),), until_idle=0.01))
+    assert sorted(path.name for path in (tmp_path / "clean").iterdir()) == [file_of(1), file_of(3)]
+
+
+def test_a_folder_that_is_away_for_a_while_is_said_and_nothing_is_forgotten(shot, renders, tmp_path, caplog):
+    put(shot, renders, 1, 2)
+    away = tmp_path / "away"
+
+    def later():
+        while not (tmp_path / "clean" / file_of(2)).exists():
+            time.sleep(0.02)
+        renders.rename(away)
+        while "is not there any more" not in caplog.text:
+            time.sleep(0.02)
+        put(shot, away, 3)
+        away.rename(renders)
+
+    coming = threading.Thread(target=later)
+    coming.start()
+    done = watch(options(renders, frames=(1, 2, 3)))
+    coming.join()
+    assert len(done.outputs) == 3 and done.again == 0
+    assert caplog.text.count("is not there any more") == 1

@@ -38,6 +38,7 @@ class Arrivals:
         """places: folders or patterns. is_known: whether a file was complete earlier, so that it need not be read again."""
         self._places, self._settle_s, self._is_known = places, settle_s, is_known
         self._seen: dict[str, dict[Path, _Seen]] = {place: {} for place in places}
+        self._is_there: dict[str, bool] = {}  # of folders
         self.changed = time.monotonic()
 
     def look(self) -> bool:
@@ -57,7 +58,18 @@ class Arrivals:
         """Its files that cannot be read, though they have not changed for a while."""
         return [path for path, seen in self._seen[place].items() if seen.is_complete is False]
 
+    def _is_away(self, place: str) -> bool:
+        """Whether it was a folder and is none now: the disk may come back, so nothing is forgotten."""
+        is_there = os.path.isdir(place)
+        if not is_there and self._is_there.get(place):
+            doubt(f"{place}: is not there any more; what came is known, and it is looked for again")
+        if is_there or place in self._is_there:
+            self._is_there[place] = is_there
+        return not is_there and place in self._is_there
+
     def _look_at(self, place: str) -> bool:
+        if self._is_away(place):
+            return False
         now, before, after = time.monotonic(), self._seen[place], _list(place)
         until, has_read = now + CHECK_S / len(self._places), False
         changed = before.keys() != after.keys()

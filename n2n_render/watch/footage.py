@@ -3,11 +3,11 @@
 Each version of a moment has an index of its own: what was read of an earlier one is never used for a later one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ..errors import N2NError
-from ..io.numbering import Stem
+from ..io.numbering import Stem, place_files
 from ..io.selection import is_current
 from ..io.sequence import find_windows_so_far
 from ..io.sources import Sources, parse_channels
@@ -129,6 +129,13 @@ class Footage:
             self.kept.add(self.outputs[index])
             self.failed.pop(self.groups[index][0], None)
         return is_there
+
+    def alone(self, paths: Iterable[Path]) -> list[Path]:
+        """First renders that nothing was made of: no other file of their frame came."""
+        known = {moment.path for moment in self._there} | self._made.keys()
+        frames = self.options.frames
+        lone = [path for path in paths if path not in known]
+        return [path for path, place in zip(lone, place_files(lone), strict=True) if frames is None or place.frame in frames]
 
     def settle(self, index: int, window: Window, error: N2NError | None) -> None:
         """The frame was denoised, of that window, or could not be."""

@@ -140,12 +140,13 @@ class _Watching:
 
     def finish(self) -> Watched:
         """Raises N2NError with the names of what is not done."""
-        failures = list(self.footage.failed.items())
-        known = dict(failures)
-        for path in self.arrivals.broken(self.options.folder):
+        folder, known = self.options.folder, dict(self.footage.failed)
+        for path in self.arrivals.broken(folder):
             known.setdefault(path, N2NError(f"{path}: is damaged, or was never complete", "Render it again."))
-        count = len(self.footage.wanted) + len(known) - len(failures)
-        raise_failures(list(known.items()), count)
+        for path in self.footage.alone(self.arrivals.complete(folder)):
+            hint = "Render them too, or leave --pair and the files of single passes out."
+            known.setdefault(path, N2NError(f"{path}: came alone, without the other files of its frame", hint))
+        raise_failures(list(known.items()), len({moment.path for moment in self.footage.wanted.values()} | known.keys()))
         if missing := self.expected.missing:
             raise N2NError(
                 f"frame {frames_text(missing)} did not come",
