@@ -122,7 +122,7 @@ class Leases:
             if error.errno == errno.ESTALE:
                 return False
             raise self._unusable(error) from None
-        return now - touched > self._lease_s or _has_died(content)
+        return abs(now - touched) > self._lease_s or _has_died(content)  # ahead: the server's clock was set back since
 
     def _now(self) -> float:
         """Of the file system's clock, which is that of all machines' leases: the time of a file that was made just now."""

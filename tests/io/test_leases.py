@@ -180,6 +180,14 @@ def test_the_time_is_the_file_systems_own(tmp_path, monkeypatch):
     assert not Leases.open(tmp_path).take("p")
 
 
+def test_a_lease_from_the_future_was_left_before_the_clock_was_set_back(tmp_path):
+    assert Leases.open(tmp_path).take("p")
+    path = lease_of(tmp_path, "p")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "place": "another machine"}))
+    age(path, -86400)
+    assert Leases.open(tmp_path).take("p")
+
+
 def test_leases_are_no_inputs(tmp_path):
     (tmp_path / "a.exr").write_bytes(b"x")
     with Leases.open(tmp_path) as leases:
