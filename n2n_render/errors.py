@@ -22,6 +22,10 @@ class UnreadableFile(N2NError):
     """A file that is missing, damaged or of another kind: work on many files goes on with the others."""
 
 
+class UnwritableFile(N2NError):
+    """An output that the disk did not take: the same again may do it later."""
+
+
 def doubt(message: str) -> None:
     """Something about the input that the user should know although the work goes on: which file, what, what was done about it.
 

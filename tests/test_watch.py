@@ -23,7 +23,7 @@ from n2n_render.frame.frame import Frame, crop
 from n2n_render.guides.neighbors import Neighbors
 from n2n_render.io.exr import is_readable, write_frame
 from n2n_render.progress import stopped_by
-from n2n_render.watch import WatchOptions, watch
+from n2n_render.watch import WatchOptions, footage, watch
 from n2n_render.watch import watching as module
 
 SIZE, STEP = (24, 40), 2
@@ -222,6 +222,26 @@ def test_a_frame_that_cannot_be_denoised_does_not_stop_it(shot, renders, tmp_pat
         watch(options(renders, frames=(1, 2, 3)), reporter)
     assert sorted(path.name for path in (tmp_path / "clean").iterdir()) == [file_of(1), file_of(3)]
     assert any("tried again" in text for text in told.warnings)
+
+
+def test_a_picture_that_the_disk_did_not_take_is_tried_again_though_no_file_changes(shot, renders, tmp_path, monkeypatch):
+    """A folder in its way stands for a full disk."""
+    monkeypatch.setattr(footage, "RETRY_S", 0.1)
+    put(shot, renders, 1)
+    blocked = tmp_path / "clean" / file_of(1)
+    blocked.mkdir(parents=True)
+
+    def later():
+        time.sleep(1)
+        blocked.rmdir()
+        while not blocked.is_file():
+            time.sleep(0.02)
+        put(shot, renders, 2)
+
+    coming = threading.Thread(target=later)
+    coming.start()
+    assert len(watch(options(renders, frames=(1, 2))).outputs) == 2
+    coming.join()
 
 
 @pytest.mark.parametrize("temporal", [0, 1])

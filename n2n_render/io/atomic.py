@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ..errors import N2NError, doubt
+from ..errors import N2NError, UnwritableFile, doubt
 from .owned import HOST as HOST_NAME
 from .owned import is_alive
 
@@ -45,7 +45,7 @@ def write_beside(path: str | os.PathLike[str], write: Callable[[str], object]) -
         write(str(temporary))
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:
-        raise N2NError(
+        raise UnwritableFile(
             f"{path}: cannot be written ({first_line(error)})", "Check that the folder is writable and the disk is not full."
         ) from None
     finally:

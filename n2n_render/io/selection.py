@@ -1,5 +1,6 @@
 """Which frames of a sequence one run is for: by number, by share, and those that are not there yet."""
 
+import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def select_frames(paths: Sequence[Path], frames: Sequence[int] | None, chunk: Ch
 def is_current(output: Path, inputs: Iterable[Path]) -> bool:
     """Whether a file is there, and was written after all those that it is made of."""
     try:
-        written = output.stat().st_mtime_ns
+        facts = output.stat()
     except OSError:
         return False
-    return all(path.stat().st_mtime_ns <= written for path in inputs)
+    return stat.S_ISREG(facts.st_mode) and all(path.stat().st_mtime_ns <= facts.st_mtime_ns for path in inputs)

@@ -3,10 +3,11 @@
 Each version of a moment has an index of its own: what was read of an earlier one is never used for a later one.
 """
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from ..errors import N2NError
+from ..errors import N2NError, UnwritableFile
 from ..io.numbering import Stem, place_files
 from ..io.selection import is_current
 from ..io.sequence import find_windows_so_far
@@ -14,6 +15,7 @@ from ..io.sources import Sources, parse_channels
 from .moments import Expected, Moment
 from .options import WatchOptions
 
+RETRY_S = 60.0
 Window = list[int | None]  # of a frame: what its picture is made of
 
 
@@ -46,6 +48,7 @@ class Footage:
         self._moments: dict[int, Moment] = {}
         self._made: dict[Path, Window] = {}  # of what an output was made, or could not be
         self._ours: dict[Path, int | None] = {}  # output → when this process wrote it
+        self._unwritten: dict[Path, float] = {}  # first file → when its picture could not be written
         self._last = 0  # number of the frame that was done last
 
     def update(self, moments: Sequence[Moment]) -> list[Path]:
@@ -148,6 +151,14 @@ class Footage:
             self.failed[path] = error
         else:
             self._ours[self.outputs[index]] = _written(self.outputs[index])
+        if isinstance(error, UnwritableFile):
+            self._unwritten[path] = time.monotonic()
+
+    def retry(self) -> None:
+        """Frames whose pictures could not be written a while ago are to be done once more: the disk may have room now."""
+        for path in [path for path, when in self._unwritten.items() if time.monotonic() - when >= RETRY_S]:
+            del self._unwritten[path]
+            self._made.pop(path, None)
 
     def _is_anothers(self, output: Path) -> bool:
         """Whether it is not as this process wrote it. Of its own it knows what they are made of; their time says less, for a

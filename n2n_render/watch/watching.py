@@ -12,7 +12,7 @@ from ..denoise.choice import AUTO, choose_models
 from ..denoise.files import Failures, raise_failures
 from ..denoise.work import Opened, Work
 from ..engines.pool import each_device, work_off
-from ..errors import N2NError
+from ..errors import N2NError, UnwritableFile
 from ..io.atomic import make_folder, remove_abandoned
 from ..io.leases import Leases
 from ..io.ranges import frames_text
@@ -169,6 +169,7 @@ class _Watching:
         if time.monotonic() - self._looked < LOOK_EVERY_S and self._looked:
             return
         self._looked = time.monotonic()
+        self.footage.retry()
         if self.arrivals.look():
             moments = find_moments(self.arrivals, self.options)
             for path in self.footage.update(moments):
@@ -232,7 +233,8 @@ class _Watching:
             path, output = footage.groups[index][0], footage.outputs[index]
             footage.settle(index, windows[index], errors.get(path))
             if path in errors:
-                self.progress.warn(f"{errors[path].what}; it is tried again when its files change")
+                when = "in a minute" if isinstance(errors[path], UnwritableFile) else "when its files change"
+                self.progress.warn(f"{errors[path].what}; it is tried again {when}")
                 continue
             self.written[output] = self.written.get(output, 0) + 1
             self._count(index)
