@@ -24,7 +24,7 @@ from .places import Places
 from .report import REPORT, Report, painted_with, read_report
 from .results import Adapted
 from .shot import Selection, Shot
-from .subjects import listed
+from .subjects import listed, refuse_unrendered
 
 FIRST = "Train first: adapt … --train-only, with the same inputs and -o."
 
@@ -79,6 +79,7 @@ def paint(options: AdaptOptions, reporter: Reporter, on_error: OnError, device: 
 
 def merge(options: AdaptOptions, reporter: Reporter) -> Adapted:
     """What is told of each frame → report.json. Raises N2NError with the names of frames that are missing."""
+    refuse_unrendered(options.inputs)
     places, trained, options = _open(options)
     shot = _open_shot(options, places, [])  # nothing is read: files are compared by their names, sizes and times
     painted = painted_with(places.folder) or read_report(places.folder / REPORT).get("config", {})

@@ -47,7 +47,8 @@ class Painting:
         shot's `failed`.
         """
         self.progress.start(len(self.chosen), len(self.chosen))
-        work_off(self._pieces(), [partial(self._paint_piece, artist) for artist in artists], self._name_of, self.leases)
+        workers = [partial(self._paint_piece, artist) for artist in artists]
+        work_off(self._pieces(), workers, self._name_of, self.leases, self.progress.note)
         self.report.finish()
         found = [self.report.find(self.outputs[index], self.shot.files_of(index)) for index in self.chosen]
         return [result for result in found if result is not None]

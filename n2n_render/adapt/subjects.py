@@ -55,6 +55,16 @@ def _not_rendered(inputs: Sequence[str], pairs: Sequence[Pair]) -> list[str]:
     return missing
 
 
+def refuse_unrendered(inputs: Sequence[str]) -> None:
+    """Raises N2NError where datasets promise frames that are not there: a task of a farm may have failed."""
+    datasets = [text for text in inputs if os.path.isfile(os.path.join(text, MANIFEST))]
+    if missing := _not_rendered(datasets, [pair for text in datasets for pair in find_pairs(Path(text))]):
+        raise N2NError(
+            f"{listed(missing)} of {', '.join(datasets)} {'is' if len(missing) == 1 else 'are'} not rendered yet",
+            "Finish `n2n-render sample`, then paint what is missing.",
+        )
+
+
 def listed(names: Sequence[str]) -> str:
     """A few of them, and how many they are."""
     return ", ".join(names[:5]) + (f", … ({len(names)} frames)" if len(names) > 5 else "")

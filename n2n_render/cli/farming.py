@@ -53,7 +53,7 @@ from .options import Command, check_shots, folder_name, make_reporter, temporal_
     "memory_gib",
     type=click.FloatRange(min=0, min_open=True),
     metavar="GiB",
-    help="Of every task.  [default: as measured]",
+    help="Of a task to sample, train, paint or evaluate.  [default: as measured]",
 )
 @click.option("--workers", type=click.IntRange(1), default=10, help="Machines that the frames are divided for.")
 @click.option(

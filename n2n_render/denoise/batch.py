@@ -91,7 +91,7 @@ class Batch:
         alone = len(workers) == 1 and self.leases is None
         count = len(self.wanted) if alone else len(windows[self.members[0]]) if windows else 1
         pieces = [self.wanted[start : start + count] for start in range(0, len(self.wanted), max(1, count))]
-        work_off(pieces, workers, lambda piece: self.outputs[piece[0]].name, self.leases)
+        work_off(pieces, workers, lambda piece: self.outputs[piece[0]].name, self.leases, self.progress.note)
         return done
 
     def _do_piece(self, do: Do, windows: Windows, done: Done, piece: Sequence[int]) -> None:

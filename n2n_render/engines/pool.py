@@ -4,15 +4,17 @@ import contextvars
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import Generic, Protocol, TypeVar
 
 from ..errors import N2NError
-from ..progress import still_wanted, stopped_by
+from ..progress import ignore, still_wanted, stopped_by
 from .options import EngineOptions
 
 Piece = TypeVar("Piece")
+Tell = Callable[[str], None]
+LOOK_S = 0.2
 WAIT_S = 2.0  # until it is asked again whether a piece that another process has taken is done
 
 
@@ -48,8 +50,9 @@ class _Over(BaseException):
 class _Left(Generic[Piece]):
     """The pieces that nobody has taken yet."""
 
-    def __init__(self, pieces: Sequence[Piece], name_of: Callable[[Piece], str], leases: Leases | None):
+    def __init__(self, pieces: Sequence[Piece], name_of: Callable[[Piece], str], leases: Leases | None, tell: Tell):
         self._pieces, self._name_of, self._leases = list(pieces), name_of, leases
+        self._tell: Tell | None = tell  # once
         self._lock = threading.Lock()
         self.is_over = False
 
@@ -62,9 +65,17 @@ class _Left(Generic[Piece]):
                         return self._pieces.pop(index)
                 if not self._pieces:
                     return None
+                self._tell_of_others()
             still_wanted()()
             time.sleep(WAIT_S)
         return None
+
+    def _tell_of_others(self) -> None:
+        if self._tell:
+            self._tell(
+                f"waiting for {self._name_of(self._pieces[0])}, which another process has taken: if that dies, it is done here"
+            )
+        self._tell = None
 
     def give_back(self, piece: Piece) -> None:
         if self._leases is not None:
@@ -76,6 +87,7 @@ def work_off(
     workers: Sequence[Callable[[Piece], None]],
     name_of: Callable[[Piece], str] = str,
     leases: Leases | None = None,
+    tell: Tell = ignore,
 ) -> None:
     """Does every piece once. The first error, or Ctrl-C, ends it: the other workers leave what they are at, as soon as they ask
     whether it is still wanted.
@@ -85,14 +97,17 @@ def work_off(
         name_of: What a piece is called among processes.
         leases: With other processes that do the same pieces: a piece that another one has done is given to a worker all the
             same, which sees that and leaves it.
+        tell: Is told what is waited for.
     """
-    left = _Left(pieces, name_of, leases)
+    left = _Left(pieces, name_of, leases, tell)
     if len(workers) == 1:
         _work(left, workers[0])
         return
     with ThreadPoolExecutor(len(workers)) as threads:
         try:  # from before the first one starts
             futures = [threads.submit(contextvars.copy_context().run, _work, left, worker) for worker in workers]
+            while wait(futures, LOOK_S).not_done:  # now and then awake: a Ctrl-C just before it sleeps would not be heard
+                pass
             for future in futures:
                 future.result()  # those that another one's error has ended return
         finally:

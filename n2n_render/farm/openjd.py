@@ -5,6 +5,7 @@ The specification's extension TASK_CHUNKING divides the frames. Nothing passes t
 
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,17 @@ def translate(job: Job, options: FarmOptions) -> Written:
         LOCAL_VALUES: values,
     }
     texts = {name: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for name, content in files.items()}
-    return Written(texts, ("deadline", "bundle", "submit", "--yes", str(job.folder)))
+    here = (
+        "openjd",
+        "run",
+        str(job.folder / TEMPLATE),
+        "-p",
+        f"file://{job.folder / LOCAL_VALUES}",
+        "--step",
+        job.steps[-1].name,
+    )
+    notes = (f"without a farm it runs here: {shlex.join([*here, '--run-dependencies'])}",)
+    return Written(texts, ("deadline", "bundle", "submit", "--yes", str(job.folder)), notes)
 
 
 def range_text(numbers: tuple[int, ...]) -> str:

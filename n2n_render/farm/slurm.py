@@ -27,7 +27,7 @@ def _script(step: Step, retries: int) -> str:
         shares = ["shares=(", *(f"    {shlex.quote(text)}" for text in step.sharing.texts), ")"]
         command += f' {shlex.quote(step.sharing.option)} "${{shares[SLURM_ARRAY_TASK_ID - 1]}}"'
     loop = [
-        "# Tried again after a failure: the command goes on where it stopped. Not where it was called wrongly (2), or told to end.",
+        "# Tried again after a failure: the command goes on where it stopped. Not if called wrongly (2), or told to end.",
         f"for attempt in {{0..{retries}}}; do",
         f"    {command} && exit",
         "    code=$?",

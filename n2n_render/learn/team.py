@@ -49,8 +49,13 @@ class Team:
 
     @classmethod
     def find(cls, environment: Mapping[str, str] = os.environ) -> "Team":
-        """As `torchrun` tells it; alone where it tells nothing. Raises N2NError for numbers that cannot be."""
-        if not {*PLACE.values(), *ADDRESS} <= set(environment):
+        """As `torchrun` tells it; alone where it tells nothing. Raises N2NError for half of what it tells, and for numbers that
+        cannot be.
+        """
+        told_of = {*PLACE.values(), *ADDRESS} & set(environment)
+        if lacking := sorted({*PLACE.values(), *ADDRESS} - told_of):
+            if {PLACE["rank"], *ADDRESS} <= told_of and environment.get(PLACE["size"], "1") != "1":
+                raise N2NError(f"{', '.join(lacking)} is not set, but RANK is", "Start the processes with torchrun.")
             return cls()
         try:
             team = cls(**{name: int(environment[variable]) for name, variable in PLACE.items()})

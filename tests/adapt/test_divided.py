@@ -235,7 +235,7 @@ def test_frames_that_are_promised_and_not_rendered_yet_are_said(whole, trained, 
     eye = [float(place % 5 == 0) for place in range(16)]
     write_manifest(shot, {**manifest, "frames": [*FRAMES, 6, 7], "views": {"v000": eye}})
     assert "v000_f0006, v000_f0007 of" in painted(shot, out).output
-    assert "v000_f0006, v000_f0007 of" in merge(shot, out).output
+    assert_refused(merge(shot, out), f"v000_f0006, v000_f0007 of {shot} are not rendered yet")
     write_manifest(shot, {**manifest, "frames": [*FRAMES], "views": {"v000": eye}})
     assert "not rendered yet" not in merge(shot, out).output
 
