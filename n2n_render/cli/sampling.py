@@ -80,7 +80,7 @@ def sample(
         )
     else:
         console.result(f"rendered {done.jobs} file(s), {done.present} were there already")
-        following = f"train --hdr --features --data {done.folder}" if wanted.seeds > 1 else f"evaluate … --more {done.folder}"
+        following = f"adapt {done.folder} -o clean" if wanted.seeds > 1 else f"evaluate … --more {done.folder}"
         console.say(f"next: n2n-render {following}")
     return {
         "folder": done.folder,
