@@ -13,24 +13,27 @@ class Peak:
 
     Attributes:
         base: However small the frames are.
+        tile: For each million pixels that a network is given at a time besides: of large frames it is given tiles.
         pixels: For each million pixels of a frame besides.
         taken_in: For each million pixels and each render that a frame is made of: its seeds, and those of its neighbours.
     """
 
     base: int
+    tile: int = 0
     pixels: int = 0
     taken_in: int = 0
 
 
 # docs/farm.md#memory has the commands that measured them.
 MEMORY = {
-    "sample": Peak(600, 400),  # two processes
-    "train": Peak(900, 2200),
-    "paint": Peak(720, 3000, 120),
+    "sample": Peak(600, pixels=400),  # two processes
+    "train": Peak(900, 2250, 750),
+    "paint": Peak(720, 3100, 730, 40),
     "collect": Peak(1024),
-    "evaluate": Peak(720, 3000),  # supposed: as painting
+    "evaluate": Peak(720, 3100, 730),  # supposed: as painting
     "scores": Peak(1024),
 }
+LARGEST_TILE = 1920 * 1080 / 1e6  # millions of pixels
 SPARE = 1.25  # of what was measured
 USUAL_SIZE = (1920, 1080)  # where nothing says how large the frames are
 RENDERS_ON_GPU = {"cuda", "optix", "hip", "oneapi", "metal"}
@@ -65,7 +68,8 @@ def memory_mib(step: str, options: FarmOptions, measured: Measured) -> int:
         return math.ceil(options.memory_gib * 1024)
     width, height = size_px(options, measured)
     renders = options.seeds * (2 * options.temporal + 1)
-    growing = (peak.pixels + peak.taken_in * renders) * width * height / 1e6
+    millions = width * height / 1e6
+    growing = peak.tile * min(millions, LARGEST_TILE) + (peak.pixels + peak.taken_in * renders) * millions
     return math.ceil(SPARE * (max(peak.base, measured.memory_mib.get(step, 0)) + growing))
 
 
