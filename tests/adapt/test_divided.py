@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from adapt_fixtures import adapted, assert_refused, report, times
 from test_temporal import file_of, noisy, run, truth, write_shot
@@ -217,7 +218,7 @@ def test_frames_without_noise_need_no_model(tmp_path):
     shot = tmp_path / "shot"
     write_shot(shot, FRAMES)
     for frame in FRAMES:
-        black = truth(frame).map(lambda name, image: image * 0)
+        black = truth(frame).map(lambda name, image: np.zeros_like(image))
         for seed in (1, 2):
             write_frame(shot / file_of(frame, seed), black)
     out = tmp_path / "out"

@@ -103,7 +103,7 @@ sys.exit(process.wait() != 0)
 @pytest.mark.slow
 def test_a_shot_goes_the_whole_way_though_a_task_is_killed(scenes, tmp_path, run_words):
     """Three frames, by the real program: sampled in two tasks, of which the first is killed in its work; started again,
-    learned, painted in three tasks, collected, evaluated.
+    learned, painted in two tasks, collected, evaluated.
     """
     from blender_fixtures import BLENDER
 
@@ -125,7 +125,7 @@ def test_a_shot_goes_the_whole_way_though_a_task_is_killed(scenes, tmp_path, run
             device="cpu",
             workers=2,
             sample_chunk=2,
-            paint_chunk=1,
+            paint_chunk=2,
             program=shlex.join([sys.executable, str(program), str(job / "renders")]),
             blender=BLENDER,
             probe=False,

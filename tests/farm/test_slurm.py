@@ -74,7 +74,7 @@ def test_nothing_follows_a_step_that_failed_for_good(farm_shot, sbatch):
 
 
 def test_what_a_task_needs_is_asked_for(farm_shot, sbatch):
-    answer = farm_shot.farm(engine="slurm", submit=True, gpus=2, memory_gib=7.0, minutes=10.0).answer
+    answer = farm_shot.farm(engine="slurm", submit=True, gpus=2, memory_gib=7.0, minutes=10.0, retries=0).answer
     given = [job["given"] for job in sbatch()]
     assert [(one["mem"], one.get("gres")) for one in given] == [
         ("7168M", None),

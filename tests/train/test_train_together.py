@@ -93,11 +93,11 @@ def member(process, rank):
 
 
 def test_two_processes_leave_what_one_with_twice_the_batch_leaves(data, tmp_path, run_two):
-    code, said = run_two(*WORDS, "--data", data, "--steps", 30, "--out", tmp_path / "two")
+    code, said = run_two(*WORDS, "--data", data, "--steps", 12, "--out", tmp_path / "two")
     assert code == 0, said
-    one = one_process(data, tmp_path / "one", 30)
+    one = one_process(data, tmp_path / "one", 12)
     assert runs_apart(one, tmp_path / "two") < CLOSE
-    assert steps_of(tmp_path / "two")[-1] == 30 and are_told_once(tmp_path / "two")
+    assert steps_of(tmp_path / "two")[-1] == 12 and are_told_once(tmp_path / "two")
     assert set(os.listdir(tmp_path / "two")) == {*os.listdir(one), "best.pt"}
     for once in ("training on 2 processes", "best.pt, last.pt, training.png, metrics.jsonl", "next: n2n-render denoise"):
         assert said.replace("\n", " ").count(once) == 1, said
