@@ -79,7 +79,8 @@ def paint(options: AdaptOptions, reporter: Reporter, on_error: OnError, device: 
 
 def merge(options: AdaptOptions, reporter: Reporter) -> Adapted:
     """What is told of each frame → report.json. Raises N2NError with the names of frames that are missing."""
-    refuse_unrendered(options.inputs)
+    if options.stage == "merge":  # processes that adapt together have only been warned, as one alone is
+        refuse_unrendered(options.inputs)
     places, trained, options = _open(options)
     shot = _open_shot(options, places, [])  # nothing is read: files are compared by their names, sizes and times
     painted = painted_with(places.folder) or read_report(places.folder / REPORT).get("config", {})
