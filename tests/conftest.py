@@ -22,6 +22,7 @@ pytest_plugins = [
     "signal_fixtures",
     "team_fixtures",
     "farm_fixtures",
+    "watch_fixtures",
 ]
 
 
