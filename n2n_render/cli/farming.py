@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .options import Command, check_shots, folder_name, make_reporter, temporal_options
+from .options import Command, check_shots, folder_name, make_reporter, scene_options, temporal_options
 
 
 @click.command(cls=Command)
@@ -24,10 +24,7 @@ from .options import Command, check_shots, folder_name, make_reporter, temporal_
     help="Folder of the job, its renders and its clean frames, on storage that all workers have mounted in the same place.",
 )
 @click.option("--seeds", type=click.IntRange(2), default=2, help="Renders of each frame.")
-@click.option("--size", metavar="WxH|P%", help="960x540, or 50% of the full resolution.  [default: as authored]")
-@click.option("--camera", metavar="NAME", help="Another camera than the scene's own.")
-@click.option("--scene-name", metavar="NAME", help="Another scene of the file than its active one.")
-@click.option("--view-layer", metavar="NAME", help="Another view layer than the first that is used for rendering.")
+@scene_options
 @click.option("--reference-spp", type=click.IntRange(1), metavar="N", help="Also render references, and evaluate against them.")
 @click.option("--reference-frames", metavar="1,7", help="Frames with references.  [default: the first]")
 @temporal_options

@@ -152,6 +152,18 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--channels", metavar="KEY=NAME,…", help=text)(decorated)
 
 
+def scene_options(command: Function) -> Function:
+    """What of a .blend file is rendered, where it is not as authored."""
+    for option in (
+        click.option("--view-layer", metavar="NAME", help="Another view layer than the first that is used for rendering."),
+        click.option("--scene-name", metavar="NAME", help="Another scene of the file than its active one."),
+        click.option("--camera", metavar="NAME", help="Another camera than the scene's own."),
+        click.option("--size", metavar="WxH|P%", help="960x540, or 50% of the full resolution.  [default: as authored]"),
+    ):
+        command = option(command)
+    return command
+
+
 def temporal_options(command: Function) -> Function:
     for option in (
         click.option("--shots", metavar="1-48,49-120", help="With --temporal: first and last frame of each shot."),

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from .options import Command, folder_name, make_reporter
+from .options import Command, folder_name, make_reporter, scene_options
 
 
 @click.command(cls=Command)
@@ -25,10 +25,7 @@ from .options import Command, folder_name, make_reporter
 )
 @click.option("--frames", metavar="1-100x5", help="Frames of an animation: 1-100, 1-100x5 or 1,7,20.")
 @click.option("--views", type=click.IntRange(1), default=1, help="Cameras around the authored one (view 0) of a still.")
-@click.option("--size", metavar="WxH|P%", help="960x540, or 50% of the full resolution.  [default: as authored]")
-@click.option("--camera", metavar="NAME", help="Another camera than the scene's own.")
-@click.option("--scene-name", metavar="NAME", help="Another scene of the file than its active one.")
-@click.option("--view-layer", metavar="NAME", help="Another view layer than the first that is used for rendering.")
+@scene_options
 @click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda", "optix", "hip", "oneapi", "metal"]),

@@ -12,7 +12,7 @@ from ..io.ranges import frames_text
 from .measured import Measured, Times, frames_a_task
 from .needs import PREPARING_MINUTES, Needs, needs
 from .options import FarmOptions
-from .words import given, size_text
+from .words import given, scene_words
 
 USUAL_MINUTES = {"cpu": 20, "gpu": 5}  # of `adapt`
 HALVES = 2  # renders of a reference
@@ -160,10 +160,9 @@ class _Steps:
 
     def sample(self, scene: Path) -> Step:
         asked = self.options
-        names = {"--camera": asked.camera, "--scene-name": asked.scene_name, "--view-layer": asked.view_layer}
         command = [*self.program, "sample", "--scene", str(scene), "--spp", str(asked.spp), "--seeds", str(asked.seeds)]
         command += ["--frames", frames_text(asked.frames), "--out", self._renders, "--device", asked.render_device]
-        command += given({"--size": size_text(asked.size), **names, "--blender": placed(asked.blender)})
+        command += [*scene_words(asked), *given({"--blender": placed(asked.blender)})]
         if asked.reference_spp:
             command += ["--reference-spp", str(asked.reference_spp)]
             command += ["--reference-frames", frames_text(self._references)]

@@ -19,7 +19,7 @@ from ..io.exr import write_frame
 from ..progress import Progress
 from .measured import Measured, Times
 from .options import FarmOptions
-from .words import given, size_text
+from .words import given, scene_words
 
 SMALL, LARGE = (64, 64), (960, 540)  # (width, height) of frames of noise: one says how long starting takes, one how long a pass
 COPIES = 8  # of the large one, so that reading and writing it counts little
@@ -115,12 +115,12 @@ def _last_event(text: str) -> dict[str, Any]:
 
 
 def _sample_words(options: FarmOptions) -> list[str]:
-    names = {"--camera": options.camera, "--scene-name": options.scene_name, "--view-layer": options.view_layer}
     middle = options.frames[len(options.frames) // 2]
     return [
         *("sample", "--scene", options.scene, "--spp", str(options.spp), "--seeds", str(options.seeds)),
         *("--frames", str(middle), "--device", options.render_device, "--dry-run"),
-        *given({"--size": size_text(options.size), **names, "--blender": options.blender}),
+        *scene_words(options),
+        *given({"--blender": options.blender}),
     ]
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from .options import FarmOptions
+
 
 def given(options: dict[str, object]) -> list[str]:
     """Of the options that have a value: {"--camera": "Top", "--size": None} → ["--camera", "Top"]."""
@@ -13,3 +15,9 @@ def size_text(size: Sequence[int] | float | None) -> str | None:
     if size is None:
         return None
     return f"{size:g}%" if isinstance(size, (int, float)) else f"{size[0]}x{size[1]}"
+
+
+def scene_words(options: FarmOptions) -> list[str]:
+    """What of the scene `sample` is to render, where it is not as authored."""
+    names = {"--camera": options.camera, "--scene-name": options.scene_name, "--view-layer": options.view_layer}
+    return given({"--size": size_text(options.size), **names})
