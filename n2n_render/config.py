@@ -44,6 +44,8 @@ Steps = Annotated[int, Range(0, 10**12)]
 Limit = Annotated[float, Range(0, 10**9)]
 Times = Annotated[int, Range(1, 10**6)]
 Orientations = Annotated[int, OneOf((1, 2, 4, 8))]
+RENDERED_PASSES = ("none", "scene", "all")  # scene: what the view layer has on; all: every pass of light, too
+RenderedPasses = Annotated[str, OneOf(RENDERED_PASSES)]
 RenderDevice = Annotated[str, OneOf(("auto", "cpu", "cuda", "optix", "hip", "oneapi", "metal"))]
 
 

@@ -72,6 +72,11 @@ def part(on_fraction: OnFraction, index: int, count: int) -> OnFraction:
     return lambda fraction: on_fraction((index + fraction) / count)
 
 
+def share(on_fraction: OnFraction, begin: int, end: int, count: int) -> OnFraction:
+    """For the pieces of work from `begin` to `end` of `count` equal ones, as one."""
+    return lambda fraction: on_fraction((begin + fraction * (end - begin)) / count)
+
+
 class Fractions:
     """Fractions of one item of a stage → its progress."""
 

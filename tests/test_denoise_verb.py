@@ -11,6 +11,7 @@ from conftest import noisy_frame, true_frame
 
 from n2n_render.denoise import Denoised, DenoiseOptions, PictureOptions, denoise
 from n2n_render.denoise.layers import denoise_layers, put_layer
+from n2n_render.denoise.passes import Painted
 from n2n_render.denoise.renders import LayerRender
 from n2n_render.engines.options import EngineOptions
 from n2n_render.errors import N2NError
@@ -111,7 +112,7 @@ def grey(render, on_fraction):
     """A painter: any function that gives a picture."""
     on_fraction(0.5)
     on_fraction(1.0)
-    return np.full_like(render.frame.color, 0.25)
+    return Painted(np.full_like(render.frame.color, 0.25))
 
 
 def no_alpha(frame, still):
@@ -157,7 +158,7 @@ def test_what_was_not_rendered_stays_empty_and_the_painters_array_is_not_changed
     frame.color[:, :20] = 0
     write_frame(tmp_path / "a.exr", frame)
     image, color = ExrImage.open(tmp_path / "a.exr"), np.full_like(frame.color, 0.25)
-    put_layer(image, LayerRender("ViewLayer", frame, np.ones(SIZE, bool)), color, no_alpha)
-    put_layer(image, LayerRender("ViewLayer", frame), color, no_alpha)
+    put_layer(image, LayerRender("ViewLayer", frame, np.ones(SIZE, bool)), Painted(color), no_alpha)
+    put_layer(image, LayerRender("ViewLayer", frame), Painted(color), no_alpha)
     picture = image.picture("ViewLayer")
     assert not picture[:, :20].any() and (picture[:, 20:, :3] == 0.25).all() and (color == 0.25).all()

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from ..config import RENDERED_PASSES
 from .options import Command, folder_name, make_reporter, scene_options
 
 
@@ -31,6 +32,13 @@ from .options import Command, folder_name, make_reporter, scene_options
     type=click.Choice(["auto", "cpu", "cuda", "optix", "hip", "oneapi", "metal"]),
     default="auto",
     help="What Cycles computes on.",
+)
+@click.option(
+    "--passes",
+    type=click.Choice(RENDERED_PASSES),
+    default="none",
+    help="Passes beside the picture, its guides, light groups and AOVs: what the view layer has on (scene), or every pass of "
+    "light too (all).",
 )
 @click.option("--reference-spp", type=click.IntRange(1), metavar="N", help="Also write two reference halves of N spp.")
 @click.option("--reference-frames", metavar="1,7", help="Frames (or view numbers) with references.  [default: the first]")

@@ -26,6 +26,7 @@ from .alpha import AlphaDenoiser
 from .files import Failures, OnFrame
 from .layers import put_layer
 from .options import PictureOptions
+from .passes import Painted
 from .picture import Painter, finished_picture
 from .renders import LayerRender
 from .subjects import Subject, find_subjects
@@ -79,7 +80,7 @@ class Artist:
             frames = read_group(subject.paths, subject.layer, features, self.sources)
             picture = self._paint(subject, frames, part(on_fraction, number, len(subjects)))
             render = LayerRender(subject.layer, mean_frame(frames), still_alpha=still_alpha(frames))
-            put_layer(image, render, picture.color, self.alpha, self.picture)
+            put_layer(image, render, Painted(picture.color), self.alpha, self.picture)
             if picture.error is not None:
                 image.add_pass(subject.layer, ERROR_PASS, {"V": picture.error})
             pictures.append((subject.layer, picture))

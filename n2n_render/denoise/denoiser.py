@@ -10,12 +10,14 @@ from ..frame.arrays import Array
 from ..frame.frame import Frame
 from ..frame.orient import ORIENTATIONS, Orientation, move_back, turn
 from ..guides.prefilter import Prefilter
+from ..io.light import LightPass
 from ..ladder.memory import ResilientLadder
 from ..network.checkpoint import Checkpoint
 from ..network.registry import open_model
 from ..network.specification import Specification
-from ..progress import OnFraction, Warn, ignore, part
+from ..progress import OnFraction, Warn, ignore, part, share
 from .alpha import AlphaDenoiser
+from .passes import CleanColor, Painted, paint_light
 
 
 class Denoiser:
@@ -74,11 +76,30 @@ class Denoiser:
 
     def denoise(self, frame: Frame, on_fraction: OnFraction = ignore) -> Array:
         """Denoised radiance (H, W, 3) float32, never negative, in the frame's own scale. `frame` is not changed."""
-        if self.prefilter is None:
-            return self.denoise_clean(frame, on_fraction)
-        passes = len(self.prefilter.ladders) + 1
-        frame = self.prefilter(frame, lambda fraction: on_fraction(fraction * (passes - 1) / passes))
-        return self.denoise_clean(frame, part(on_fraction, passes - 1, passes))
+        return self.paint(frame, (), on_fraction).color
+
+    def paint(self, frame: Frame, light: Sequence[LightPass] = (), on_fraction: OnFraction = ignore) -> Painted:
+        """The same, with the passes of light that the frame holds; guides are cleaned once for all."""
+        if not self.prefilter:
+            return self.paint_clean(frame, frame, light, on_fraction)
+        cleaned, painted = len(self.prefilter.ladders), 1 + len(light)
+        clean = self.prefilter(frame, share(on_fraction, 0, cleaned, cleaned + painted))
+        return self.paint_clean(frame, clean, light, share(on_fraction, cleaned, cleaned + painted, cleaned + painted))
+
+    def paint_clean(
+        self, frame: Frame, clean: Frame, light: Sequence[LightPass] = (), on_fraction: OnFraction = ignore
+    ) -> Painted:
+        """The same where guides are cleaned already. clean: the frame with them, and with what its neighbours show."""
+        color = self.denoise_clean(clean, share(on_fraction, 0, 1, 1 + len(light)))
+        if not light:
+            return Painted(color)
+        told = share(on_fraction, 1, 1 + len(light), 1 + len(light))
+        return paint_light(frame, clean, light, color, self.denoise_clean, self.clean_color, told)
+
+    @property
+    def clean_color(self) -> CleanColor | None:
+        """What cleans the colours that passes are divided by, as it cleans albedo."""
+        return self.prefilter.clean_color if self.prefilter and "albedo" in self.prefilter.ladders else None
 
     def denoise_clean(self, frame: Frame, on_fraction: OnFraction = ignore) -> Array:
         """The same for a frame whose albedo and normal are already as the model wants them."""

@@ -5,8 +5,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from ..errors import N2NError
-from ..frame.arrays import Array
-from ..frame.frame import Frame
 from ..guides.accumulation import Accumulated, Accumulator
 from ..io.exr import ExrImage
 from ..io.sources import DETECT, Sources
@@ -15,6 +13,7 @@ from ..progress import OnFraction, part
 from .denoiser import Denoiser
 from .layers import denoise_layers
 from .options import AS_DENOISED, PictureOptions
+from .passes import Painted
 from .renders import LayerRender, Renders, read_ahead
 
 OnFrame = Callable[[int, float], None]  # is told a frame's index, and the fraction of it that is done
@@ -55,7 +54,7 @@ def denoise_files(
         writer = _Writer(pool, failed)
         features = denoiser.features
         renders: Renders | N2NError | None
-        ahead = read_ahead([groups[index] for index in chosen], layer, features, large_pixels, sources)
+        ahead = read_ahead([groups[index] for index in chosen], layer, features, large_pixels, sources, options.passes)
         for index, renders in zip(chosen, ahead, strict=True):
             try:
                 if isinstance(renders, N2NError):
@@ -85,11 +84,11 @@ def _denoise_frame(
     index: int,
     on_frame: OnFrame,
 ) -> None:
-    def paint(render: LayerRender, on_fraction: OnFraction) -> Array:
+    def paint(render: LayerRender, on_fraction: OnFraction) -> Painted:
         if not accumulator:
-            return denoiser.denoise(render.frame, on_fraction)
+            return denoiser.paint(render.frame, render.light, on_fraction)
         accumulated = accumulator.of(index, render.layer, part(on_fraction, 0, 2))
-        return denoise_accumulated(denoiser, accumulated, render.frame, part(on_fraction, 1, 2))
+        return paint_accumulated(denoiser, accumulated, render, part(on_fraction, 1, 2))
 
     denoise_layers(
         renders.image,
@@ -101,11 +100,13 @@ def _denoise_frame(
     )
 
 
-def denoise_accumulated(denoiser: Denoiser, accumulated: Accumulated, frame: Frame, on_fraction: OnFraction) -> Array:
-    """The picture (H, W, 3) of a frame whose neighbours were taken in. frame: as it was rendered."""
-    if denoiser.prefilter and accumulated.is_clean:
-        return denoiser.denoise_clean(accumulated.frame.with_channels(color=accumulated.color()), on_fraction)
-    return denoiser.denoise(frame.with_channels(color=accumulated.color()), on_fraction)
+def paint_accumulated(denoiser: Denoiser, accumulated: Accumulated, render: LayerRender, on_fraction: OnFraction) -> Painted:
+    """A layer whose neighbours were taken in. Its passes of light are of the frame itself."""
+    frame = render.frame
+    clean = accumulated.with_clean_guides(frame) if denoiser.prefilter and accumulated.is_clean else frame
+    if denoiser.prefilter and not accumulated.is_clean:
+        clean = denoiser.prefilter(frame)
+    return denoiser.paint_clean(frame, clean.with_channels(color=accumulated.color()), render.light, on_fraction)
 
 
 class _Writer:

@@ -1,6 +1,6 @@
 """A file's view layers → the same file with denoised pictures, whatever makes them: one way for every caller."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -8,16 +8,18 @@ import numpy as np
 from ..frame.arrays import Array, Mask
 from ..frame.frame import Frame
 from ..io.exr import ExrImage
+from ..io.light import LightPass
 from ..progress import OnFraction, ignore, part
 from .options import AS_DENOISED, PictureOptions
+from .passes import Painted
 from .renders import LayerRender
 
 
 class Paint(Protocol):
     """Makes the picture of one layer that has noise."""
 
-    def __call__(self, render: LayerRender, on_fraction: OnFraction, /) -> Array:
-        """Radiance (H, W, 3), in the scale of the layer's own frame."""
+    def __call__(self, render: LayerRender, on_fraction: OnFraction, /) -> Painted:
+        """Of the picture, and of the layer's passes of light; in the scale of the layer's own frame."""
 
 
 class CleanAlpha(Protocol):
@@ -54,7 +56,7 @@ def denoise_layers(
     for number, render in enumerate(renders):
         told = part(on_fraction, number, len(renders))
         if render.is_finished:
-            put_layer(image, render, render.frame.color, clean_alpha, options)
+            put_layer(image, render, Painted(render.frame.color), clean_alpha, options)
             told(1.0)
         else:
             put_layer(image, render, paint(render, told), clean_alpha, options)
@@ -64,25 +66,44 @@ def denoise_layers(
 def put_layer(
     image: ExrImage,
     render: LayerRender,
-    color: Array,
+    painted: Painted,
     clean_alpha: CleanAlpha,
     options: PictureOptions = AS_DENOISED,
 ) -> None:
-    """Puts the denoised colour (H, W, 3) of a layer into the file, and its alpha, cleaned where it is noisy.
+    """Puts the denoised picture of a layer into the file, its passes of light, and its alpha, cleaned where it is noisy.
 
     Pixels that several renders show alike stay as they are. Where nothing was rendered (outside a border, and transparent
     without light) nothing is put.
     """
     frame, alpha = render.frame, clean_alpha(render.frame, render.still_alpha)
-    if render.still is not None:
-        color = np.where(render.still[..., None], frame.color, color)
-    color = mix(frame.color, color, options.strength)
+    empty = None
     if frame.alpha is not None:
         empty = (frame.alpha == 0) & (frame.color == 0).all(-1, keepdims=True)
-        if empty.any():
-            color = np.where(empty, np.float32(0), color)
         alpha = frame.alpha if alpha is None else mix(frame.alpha, alpha, options.strength)
+
+    def finish(noisy: Array, denoised: Array) -> Array:
+        if render.still is not None:
+            denoised = np.where(render.still[..., None], noisy, denoised)
+        denoised = mix(noisy, denoised, options.strength)
+        return denoised if empty is None or not empty.any() else np.where(empty, np.float32(0), denoised)
+
+    color = finish(frame.color, painted.color)
     image.replace_color(render.layer, color, frame.color if options.keep_noisy else None, alpha)
+    put_light(image, render.light, {name: finish(frame[name], pixels) for name, pixels in painted.light.items()})
+
+
+def put_light(image: ExrImage, light: Sequence[LightPass], images: Mapping[str, Array]) -> None:
+    """Puts passes of light into the file: as they are in the picture, or divided by their colours, which are put too."""
+    put = [one for one in light if one.channel in images]
+    colors = {one.color.channel: one.color for one in put if one.color}
+    for one in put:
+        pixels = images[one.channel]
+        if one.color:
+            color = images[one.color.channel]
+            pixels = np.divide(pixels, color, out=np.zeros_like(pixels), where=color > 0)
+        image.replace_light(one, pixels)
+    for channel, color_pass in colors.items():
+        image.replace_light(color_pass, images[channel])
 
 
 def mix(noisy: Array, denoised: Array, strength: float) -> Array:

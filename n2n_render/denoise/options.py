@@ -17,6 +17,7 @@ class PictureOptions(Checked):
 
     keep_noisy: bool = False  # the noisy picture stays, as the pass <layer>.Noisy
     strength: Fraction = 1.0  # 0 leaves the noisy picture (the mean, if there are several renders), 1 takes the denoised one
+    passes: tuple[str, ...] = ()  # of light that are denoised too: "all", "light-groups", "light-passes", "aovs", or names
 
 
 AS_DENOISED = PictureOptions()

@@ -14,7 +14,7 @@ from ..frame.transfer import RADIANCE_MAX, exposure
 from ..guides.accumulation import Accumulated
 from ..guides.prefilter import Prefilter
 from ..judge.blend import Blended, Usual, Versions, blend, without_error, without_noise
-from ..progress import OnFraction, ignore
+from ..progress import OnFraction, ignore, share
 from .denoiser import Denoiser
 
 WHOLE_PART = 2 / 3  # of a picture without neighbours: what is made of all seeds; the rest is the mean of what halves give
@@ -133,13 +133,13 @@ class Painter:
         copies = [(mean, switches) for switches in ORIENTATIONS[: self.network.average]]
         passes = len(copies) + len(turned) * (2 if self.start else 1)
         asked = [*copies, *turned]
-        pictures = [image * factor for image in self.network.paint_each(asked, _some(on_fraction, 0, len(asked), passes))]
+        pictures = [image * factor for image in self.network.paint_each(asked, share(on_fraction, 0, len(asked), passes))]
         *wholes, one, two = pictures
         whole = np.float32(whole_part) * np.mean(wholes, 0) + np.float32(1 - whole_part) * _mean(one, two, first)
         painted = Versions(whole, (one, two))
         if self.start is None:
             return painted, None
-        told = _some(on_fraction, len(asked), passes, passes)
+        told = share(on_fraction, len(asked), passes, passes)
         begin_one, begin_two = (image * factor for image in self.start.paint_each(turned, told))
         back = _mean(begin_one - one, begin_two - two, first)
         return painted, Versions(np.maximum(whole + back, 0), (begin_one, begin_two))
@@ -148,8 +148,3 @@ class Painter:
 def _mean(one: Array, two: Array, first: float) -> Array:
     """first: the weight of `one`."""
     return np.float32(first) * one + np.float32(1 - first) * two
-
-
-def _some(on_fraction: OnFraction, begin: int, end: int, count: int) -> OnFraction:
-    """Fractions of the passes from `begin` to `end` become those of all `count`."""
-    return lambda fraction: on_fraction((begin + fraction * (end - begin)) / count)

@@ -10,9 +10,12 @@ from ..frame.arrays import Mask
 from ..frame.frame import Frame, crop, mean_frame
 from ..frame.independence import Look, are_equal, check_independent, in_squares, look_at, still_alpha
 from ..io.exr import ExrImage
+from ..io.exr_names import of_layer
+from ..io.light import LightPass, choose_light, same_light
 from ..io.sources import DETECT, Sources
 from ..network.registry import choose
 
+PASSES_OF_A_FRAME = 4  # take as much memory as a frame: colour, albedo, normal, alpha
 LEFT_COMPOSITE = "the layer Composite, Blender's composited picture, is left as it is"
 
 
@@ -25,12 +28,14 @@ class LayerRender:
         frame: The mean of all renders.
         still: (H, W), where several renders show that there is no noise; None: nothing is known.
         still_alpha: (H, W, 1), the same of alpha.
+        light: Its passes of light that are to be denoised too; `frame` holds them.
     """
 
     layer: str
     frame: Frame
     still: Mask | None = None
     still_alpha: Mask | None = None
+    light: tuple[LightPass, ...] = ()
 
     @property
     def is_finished(self) -> bool:
@@ -47,7 +52,10 @@ class Renders:
 
     @property
     def pixels(self) -> int:
-        return sum(render.frame.height * render.frame.width for render in self.layers)
+        """How much there is in memory: passes of light count as the parts of a frame that they are as large as."""
+        return sum(
+            render.frame.height * render.frame.width * (1 + len(render.light) // PASSES_OF_A_FRAME) for render in self.layers
+        )
 
 
 def layers_to_denoise(image: ExrImage, wanted: str | None, features: tuple[str, ...]) -> list[str]:
@@ -80,33 +88,52 @@ def _check(image: ExrImage, layer: str, features: tuple[str, ...]) -> None:
         raise N2NError(error.what, f"{error.hint} {fitting} fits this file (--model {fitting}; `adapt`: --init).") from None
 
 
-def read_renders(paths: Sequence[Path], wanted: str | None, features: tuple[str, ...], sources: Sources = DETECT) -> Renders:
+def read_renders(
+    paths: Sequence[Path],
+    wanted: str | None,
+    features: tuple[str, ...],
+    sources: Sources = DETECT,
+    passes: Sequence[str] = (),
+) -> Renders:
     """The first file, and of each of its layers that are to be denoised the mean of all files, on the first one's pixels.
+
+    Args:
+        passes: Of light, as `io.light.choose_light` takes them.
 
     Raises N2NError where the renders cannot be of the same frame, or hold the same noise.
     """
     image = ExrImage.open(paths[0], sources=sources)
     layers = layers_to_denoise(image, wanted, features)
-    means = {layer: _Mean.of(image, layer, image.frame(layer, features), len(paths) > 1) for layer in layers}
+    light = {layer: wanted_light(image, layer, passes) for layer in layers}
+    means = {}
+    for layer in layers:
+        frame = image.frame(layer, features, light=light[layer])
+        means[layer] = _Mean.of(image, layer, frame, light[layer], len(paths) > 1)
     for path in paths[1:]:
         other = ExrImage.open(path, sources=sources)
         for layer in layers:
-            means[layer].add(other, other.frame(layer, features))
+            same = same_light(light[layer], other.light(layer), str(path))
+            means[layer].add(other, other.frame(layer, features, light=same))
     return Renders(image, [means[layer].finish() for layer in layers])
+
+
+def wanted_light(image: ExrImage, layer: str, passes: Sequence[str]) -> list[LightPass]:
+    """The passes of light of a layer that are to be denoised. Raises N2NError for one that is not there."""
+    return choose_light(image.light(layer), passes, f"{image.path}{of_layer(layer)}") if passes else []
 
 
 class _Mean:
     """The mean of renders of one layer, one after the other, and where they are equal."""
 
-    def __init__(self, image: ExrImage, layer: str, frame: Frame, looks: list[Look]):
-        self.image, self.layer, self.frame, self.looks, self.count = image, layer, frame, looks, 1
+    def __init__(self, image: ExrImage, layer: str, frame: Frame, light: list[LightPass], looks: list[Look]):
+        self.image, self.layer, self.frame, self.light, self.looks, self.count = image, layer, frame, light, looks, 1
         self.equal: Mask | None = None
         self.still_alpha: Mask | None = None
 
     @classmethod
-    def of(cls, image: ExrImage, layer: str, frame: Frame, is_compared: bool) -> "_Mean":
+    def of(cls, image: ExrImage, layer: str, frame: Frame, light: list[LightPass], is_compared: bool) -> "_Mean":
         """Of the first render."""
-        return cls(image, layer, frame, [look_at(frame, image.path)] if is_compared else [])
+        return cls(image, layer, frame, light, [look_at(frame, image.path)] if is_compared else [])
 
     def add(self, other: ExrImage, shown: Frame) -> None:
         here, both = self.image.window(self.layer), self.image.common(self.layer, other)
@@ -133,7 +160,8 @@ class _Mean:
 
     def finish(self) -> LayerRender:
         still = None if self.equal is None else in_squares(self.equal)
-        return LayerRender(self.layer, self.frame, still, self.still_alpha)
+        light = tuple(one for one in self.light if one.channel in self.frame)
+        return LayerRender(self.layer, self.frame, still, self.still_alpha, light)
 
 
 def _both(before: Mask | None, newest: Mask | None) -> Mask | None:
@@ -149,26 +177,27 @@ def read_ahead(
     features: tuple[str, ...],
     large_pixels: int,
     sources: Sources = DETECT,
+    passes: Sequence[str] = (),
 ) -> Iterator[Renders | N2NError]:
     """Each group's renders, or why they cannot be read; the next one is read meanwhile, but for those of more than
     `large_pixels`, of which two would not fit.
     """
+
+    def read(paths: Sequence[Path]) -> Renders | N2NError:
+        try:
+            return read_renders(paths, wanted, features, sources, passes)
+        except N2NError as error:
+            return error
+
     with ThreadPoolExecutor(1) as reader:
-        ahead = reader.submit(_try_to_read, groups[0], wanted, features, sources)
+        ahead = reader.submit(read, groups[0])
         for index in range(len(groups)):
             renders: Renders | N2NError | None = ahead.result()
             assert renders is not None
             small = isinstance(renders, N2NError) or renders.pixels <= large_pixels
             if small and index + 1 < len(groups):
-                ahead = reader.submit(_try_to_read, groups[index + 1], wanted, features, sources)
+                ahead = reader.submit(read, groups[index + 1])
             yield renders
             renders = None
             if not small and index + 1 < len(groups):
-                ahead = reader.submit(_try_to_read, groups[index + 1], wanted, features, sources)
-
-
-def _try_to_read(paths: Sequence[Path], wanted: str | None, features: tuple[str, ...], sources: Sources) -> Renders | N2NError:
-    try:
-        return read_renders(paths, wanted, features, sources)
-    except N2NError as error:
-        return error
+                ahead = reader.submit(read, groups[index + 1])

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..engines.options import ANY_ENGINE, EngineOptions
+from ..frame.arrays import Array
 from ..frame.channels import Kind, kind_of
 from ..frame.frame import Frame
 from ..ladder.memory import ResilientLadder
@@ -44,3 +45,8 @@ class Prefilter:
             image = ladder.denoise(Frame(frame[feature]), part(on_fraction, index, len(self.ladders)))
             cleaned[feature] = np.clip(image, *RANGES[kind_of(feature)], out=image)
         return frame.with_channels(**cleaned)
+
+    def clean_color(self, color: Array) -> Array:
+        """(H, W, 3), a fraction of the light, as albedo is cleaned."""
+        clean: Array = np.maximum(self.ladders["albedo"].denoise(Frame(color)), 0)
+        return clean

@@ -6,6 +6,7 @@ a dialect says (renderers/), or the user (sources.py).
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,11 @@ from ..renderers.dialect import PICTURE, Space
 from ..renderers.index import LayerName, Place, split_view
 from .exr_names import ExrNames, of_layer
 from .exr_parts import make_channel, stack_pixels, write_image, write_parts
+from .light import LightPass
 from .sources import DETECT, Sources
 
 HALF_MAX = 65504.0
+NEGATIVE = -1e-4  # of the brightest: less is what filters and rounding leave
 
 
 class ExrImage(ExrNames):
@@ -63,9 +66,16 @@ class ExrImage(ExrNames):
         """The colour (H, W, 3) of `picture`."""
         return self.pixels(self._places(layer, PICTURE))
 
-    def frame(self, layer: str | None = None, features: tuple[str, ...] = (), window: Window | None = None) -> Frame:
-        """What there is to denoise: the layer's noisy colour, alpha where it has one, and the named features, on the pixels of
-        `window`, by default the layer's own. Pixels that carry no information are filled, and that is said.
+    def frame(
+        self,
+        layer: str | None = None,
+        features: tuple[str, ...] = (),
+        window: Window | None = None,
+        light: Sequence[LightPass] = (),
+    ) -> Frame:
+        """What there is to denoise: the layer's noisy colour, alpha where it has one, the named features, and passes of light
+        as `light_pixels` gives them, on the pixels of `window`, by default the layer's own. Pixels that carry no information
+        are filled, and that is said.
 
         Raises N2NError that names a missing pass, or one that lies elsewhere.
         """
@@ -73,7 +83,8 @@ class ExrImage(ExrNames):
         self.check(layer, features)
         window = window or self.window(layer)
         found = (COLOR, *features, *((ALPHA,) if self.find(layer, ALPHA) else ()))
-        return Frame(**{channel: self._channel(layer, channel, window) for channel in dict.fromkeys(found)})
+        images = {channel: self._channel(layer, channel, window) for channel in dict.fromkeys(found)}
+        return Frame(**images, **self.light_pixels(layer, light, window))
 
     def _channel(self, layer: str, channel: str, window: Window) -> Array:
         file = self._beside.get(channel, self)
@@ -86,18 +97,32 @@ class ExrImage(ExrNames):
                 f"{file.path}: {self._title(channel)}{of_layer(layer)} ({there}) lies beside the picture ({window})",
                 "Render both with the same border.",
             )
-        pixels = file.pixels(places)
-        try:
-            count = repair(kind, pixels)
-        except ValueError as error:
-            raise UnreadableFile(f"{file.path}: {self._title(channel)}{of_layer(layer)}: {error}", "Render it again.") from None
-        if count:
-            doubt(
-                f"{file.path}: {count} pixel(s) of {self._title(channel)}{of_layer(layer)} hold no number that can be meant "
-                "(NaN, infinity, or beyond all light); they were filled from their neighbours"
-            )
+        pixels = _repaired(kind, file.pixels(places), f"{file.path}: {{}}{self._title(channel)}{of_layer(layer)}")
         pixels = sanitize(kind, self._meant(layer, channel, pixels))
         return place(pixels, there, window, np.inf if kind is Kind.DISTANCE else 0.0)
+
+    def light_pixels(self, layer: str, light: Sequence[LightPass], window: Window | None = None) -> dict[str, Array]:
+        """Channel of a frame → (H, W, 3) or (H, W, 1) of each pass, as it is in the picture: where it was divided by a colour,
+        the product; and the colours themselves. A pass with negative numbers holds no light: it is left out, and that is said.
+        """
+        window = window or self.window(layer)
+        images: dict[str, Array] = {}
+        for one in light:
+            pixels = self._light(layer, one, window)
+            if pixels.min() < NEGATIVE * max(float(pixels.max()), 1.0):
+                doubt(f"{self.path}: {one.name}{of_layer(layer)} stays as it is: it holds negative numbers, which are no light")
+                continue
+            if one.color:
+                if one.color.channel not in images:
+                    images[one.color.channel] = np.maximum(self._light(layer, one.color, window), 0)
+                pixels = pixels * images[one.color.channel]
+            images[one.channel] = np.maximum(pixels, 0)
+        return images
+
+    def _light(self, layer: str, one: LightPass, window: Window) -> Array:
+        places = list(one.noisy)
+        pixels = _repaired(Kind.RADIANCE, self.pixels(places), f"{self.path}: {{}}{one.name}{of_layer(layer)}")
+        return place(pixels, Window.of(self.parts[places[0][0]][0]), window, 0.0)
 
     def _meant(self, layer: str, channel: str, pixels: Array) -> Array:
         """A channel as the renderer means it → as a frame means it."""
@@ -145,6 +170,12 @@ class ExrImage(ExrNames):
             channel = self.parts[part][1][name]
             channel.pixels = self._stored(plane, channel.pixels.dtype)
 
+    def replace_light(self, light: LightPass, pixels: Array) -> None:
+        """Puts (H, W, 3), or (H, W, 1) of a pass with one number, where the file has it. Raises N2NError as `replace_color`."""
+        for (part, name), plane in zip(light.places, np.moveaxis(pixels, -1, 0), strict=True):
+            channel = self.parts[part][1][name]
+            channel.pixels = self._stored(plane, channel.pixels.dtype)
+
     def add_pass(self, layer: str, name: str, channels: dict[str, Array]) -> None:
         """Adds the pass `<layer>.<name>`, channel letter → (H, W) in the picture's window, or replaces it where the file has
         it already. Raises N2NError for numbers that are not finite.
@@ -173,6 +204,20 @@ class ExrImage(ExrNames):
     def _stored(self, values: Array, dtype: Any) -> Array:
         """One channel as a file holds it: half floats end at 65504."""
         return _stored(values, dtype, self.path)
+
+
+def _repaired(kind: Kind, pixels: Array, what: str) -> Array:
+    """Pixels that carry no information are filled, and that is said. what: they are of, with {} for how many."""
+    try:
+        count = repair(kind, pixels)
+    except ValueError as error:
+        raise UnreadableFile(f"{what.format('')}: {error}", "Render it again.") from None
+    if count:
+        doubt(
+            f"{what.format(f'{count} pixel(s) of ')} hold no number that can be meant (NaN, infinity, or beyond all light); "
+            "they were filled from their neighbours"
+        )
+    return pixels
 
 
 def _means(places: list[Place], planes: list[Array]) -> dict[Place, Array]:

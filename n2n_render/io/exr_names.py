@@ -17,6 +17,7 @@ from ..renderers.index import PassIndex, Place, read_names
 from ..renderers.plain import PLAIN
 from .exr_parts import Header, Part, read_parts
 from .exr_text import Carried
+from .light import LightPass, find_light
 from .pass_file import PassFile
 from .sources import DETECT, EXAMPLE, Sources, key_of, listing, resolve
 
@@ -174,6 +175,10 @@ class ExrNames:
     def available(self, layer: str) -> tuple[str, ...]:
         """The features of a layer, in the order of FEATURES, then motion vectors."""
         return tuple(name for name in (*FEATURES, VECTOR) if self.has(layer, name))
+
+    def light(self, layer: str) -> list[LightPass]:
+        """The passes of light of a layer, in file order; none where the names are not recognised."""
+        return find_light(self._index, self.dialect, layer)
 
     def taken(self, layer: str, features: tuple[str, ...] = ()) -> str:
         """What is read for a layer and from whose names, as a sentence tells it: "Arnold's names: RGBA, denoise_albedo, N"."""

@@ -20,6 +20,7 @@ import numpy as np
 from ..config import to_dict
 from ..denoise.alpha import AlphaDenoiser
 from ..denoise.layers import put_layer
+from ..denoise.passes import Painted
 from ..denoise.renders import LayerRender
 from ..engines.options import EngineOptions
 from ..errors import N2NError, doubt
@@ -194,7 +195,7 @@ class _Live:
     def _write(self, pair: Pair, seeds: list[Frame], mean: Frame, color: Array) -> None:
         image = ExrImage.open(pair.noisy[0])
         layer = image.layer(None, self.learner.loader.features)
-        put_layer(image, LayerRender(layer, mean, still_alpha=still_alpha(seeds)), color, self.alpha)
+        put_layer(image, LayerRender(layer, mean, still_alpha=still_alpha(seeds)), Painted(color), self.alpha)
         image.write(self.places.folder / f"{pair.view}_f{pair.frame:04d}.exr")
 
     def _tell(self, point: Point) -> None:

@@ -6,7 +6,7 @@ which end at the first hit while the denoising passes go on behind mirrors and g
 """
 
 from ..frame.channels import COLOR
-from .dialect import PICTURE, Alternative, Dialect, Source, Space, at
+from .dialect import PICTURE, Alternative, Dialect, PassRule, Role, Source, Space, at
 
 
 def split_layer(path: str) -> tuple[str, str]:
@@ -17,6 +17,38 @@ def split_layer(path: str) -> tuple[str, str]:
 
 VECTORS = "Vector"  # the name of the pass
 _PICTURES = ("Combined", "Image")
+
+
+def _light(kind: str, short: str) -> tuple[PassRule, PassRule]:
+    """Direct and indirect light, which Cycles divides by the colour; under the names of 5.x and 4.x."""
+    color = (f"{kind} Color", f"{short}Col")
+    return (
+        PassRule(Role.LIGHT, (f"{kind} Direct", f"{short}Dir"), color),
+        PassRule(Role.LIGHT, (f"{kind} Indirect", f"{short}Ind"), color),
+    )
+
+
+# What Cycles' film adds up to Combined (its manual: Render > Passes > Light).
+_LIGHT = (
+    PassRule(Role.GROUP, ("Combined_*",)),
+    *_light("Diffuse", "Diff"),
+    *_light("Glossy", "Gloss"),
+    *_light("Transmission", "Trans"),
+    *_light("Subsurface", "Subsurface"),  # of Eevee and of old files; Cycles counts it as diffuse
+    PassRule(Role.LIGHT, ("Volume Direct", "VolumeDir")),
+    PassRule(Role.LIGHT, ("Volume Indirect", "VolumeInd")),
+    PassRule(Role.LIGHT, ("Emission", "Emit")),
+    PassRule(Role.LIGHT, ("Environment", "Env")),
+    PassRule(Role.OTHER, ("Ambient Occlusion", "AO")),
+    PassRule(Role.OTHER, ("Shadow Catcher", "Shadow")),
+)
+# What Blender writes besides: it is data, or the colour that light was divided by.
+_DARK = (
+    *("Depth", "Z", "Mist", "Position", "Normal", "UV", "Object Index", "IndexOB", "Material Index", "IndexMA"),
+    *("* Color", "DiffCol", "GlossCol", "TransCol", "SubsurfaceCol", "Crypto*", "Denoising *", "Noisy*", "Error", "Debug *"),
+    *("Volume Scatter", "Volume Transmit", "Volume Majorant", "Render Time", "Sample Count", "Guiding *", "Freestyle"),
+    *("Grease Pencil", "GreasePencil"),
+)
 CYCLES = Dialect(
     name="Cycles",
     channels={
@@ -29,6 +61,9 @@ CYCLES = Dialect(
         "depth": Source(at("Denoising Depth", ("Z",), ("V",))),  # V in files of older versions
         "vector": Source(at(VECTORS, ("X", "Y", "Z", "W"))),
     },
+    light=_LIGHT,
+    dark=_DARK,
+    noisy="Noisy ",
     marks=("Combined", "Noisy Image", "Denoising Albedo", "Denoising Normal", "Denoising Depth"),
     headers={"cycles.*": ""},
     split=split_layer,

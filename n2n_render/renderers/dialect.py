@@ -48,6 +48,32 @@ class Motion:
     premultiplied: bool = False
 
 
+class Role(enum.Enum):
+    """What a pass of light is of the picture."""
+
+    GROUP = "light group"  # what some of the lights add to it: the sum of all groups is the picture
+    LIGHT = "light pass"  # what one kind of path adds to it, often divided by a colour
+    OTHER = "pass"  # no part of a sum: ambient occlusion, caught shadows
+    AOV = "AOV"  # what a shader writes, under a name of the user's
+
+
+@dataclass(frozen=True)
+class PassRule:
+    """One pass of light.
+
+    Attributes:
+        names: As the versions of a renderer write it; * stands for the user's own part of it.
+        color: The same of the pass that it was divided by: the picture holds the product.
+    """
+
+    role: Role
+    names: tuple[str, ...]
+    color: tuple[str, ...] = ()
+
+    def matches(self, name: str) -> bool:
+        return any(fnmatchcase(name, pattern) for pattern in self.names)
+
+
 @dataclass(frozen=True)
 class Source:
     """Where a channel of a frame lies: alternatives in order of preference.
@@ -74,12 +100,17 @@ class Dialect:
     """One renderer's names.
 
     channels: by the names of frame/channels.py, and PICTURE where the file may show something else than its noisy colour.
+    light: the passes of light. dark: patterns of passes that hold none; where any are named, colours and numbers that no rule
+    knows are AOVs. noisy: what the name of a pass begins with that holds what another one was before the renderer denoised it.
     marks: passes that no other renderer writes under these names. headers: attribute (arnold/* is any that begins so) →
     a pattern of its value, case ignored. split: a channel's name without its letter → (layer, pass).
     """
 
     name: str
     channels: Mapping[str, Source]
+    light: tuple[PassRule, ...] = ()
+    dark: tuple[str, ...] = ()
+    noisy: str | None = None
     marks: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     split: Callable[[str], tuple[str, str]] = whole
@@ -89,6 +120,15 @@ class Dialect:
     def source(self, channel: str) -> Source | None:
         """Where a channel of a frame lies; None where nothing is known of it."""
         return self.channels.get(channel) or (self.channels.get("color") if channel == PICTURE else None)
+
+    def rule(self, name: str) -> PassRule | None:
+        """What a pass of light is; None for the picture, and what holds no light or nothing is known of."""
+        if found := next((rule for rule in self.light if rule.matches(name)), None):
+            return found
+        known = {path for source in self.channels.values() for path, _ in source.alternatives}
+        if not self.dark or name in known or any(fnmatchcase(name, pattern) for pattern in self.dark):
+            return None
+        return PassRule(Role.AOV, (name,))
 
     def wrote(self, header: Mapping[str, Any]) -> bool:
         """Whether a header's attributes say that this renderer wrote the file."""

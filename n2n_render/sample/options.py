@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..config import Count, Frames, RenderDevice, Samples, Seeds, Size, Views
+from ..config import Count, Frames, RenderDevice, RenderedPasses, Samples, Seeds, Size, Views
 from ..schema import Checked
 
 
@@ -21,6 +21,7 @@ class SampleOptions(Checked):
     camera: str | None = None
     scene_name: str | None = None
     view_layer: str | None = None
+    passes: RenderedPasses = "none"  # beside the picture, its guides, light groups and shader AOVs
     device: RenderDevice = "auto"
     reference_spp: Samples | None = None  # samples of each of the two reference halves
     reference_frames: Frames | None = None

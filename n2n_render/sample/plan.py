@@ -9,7 +9,6 @@ from typing import Any
 from ..errors import N2NError
 from ..io.dataset import FrameName
 
-CHANNELS = 15  # colour 3, alpha, albedo 3, normal 3, depth, vector 4
 BYTES_PER_VALUE = 4
 MOST_SAMPLES = 2**24  # of a sequence
 VECTOR_SPP = 4  # motion at the first hit has little noise
@@ -171,9 +170,9 @@ def reference_places(views: list[str], frames: list[int], numbers: Sequence[int]
     return places
 
 
-def disk_bytes(jobs: list[RenderJob], size: tuple[int, int]) -> int:
-    """An estimate of what the files will take."""
-    return int(len(jobs) * size[0] * size[1] * CHANNELS * BYTES_PER_VALUE * COMPRESSED_FRACTION)
+def disk_bytes(jobs: list[RenderJob], size: tuple[int, int], channels: int) -> int:
+    """An estimate of what the files will take. channels: numbers a pixel."""
+    return int(len(jobs) * size[0] * size[1] * channels * BYTES_PER_VALUE * COMPRESSED_FRACTION)
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -191,6 +190,7 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
         compare(f"scene {key}", old["scene"][key], new["scene"][key])
     for key in ("blender", "spp", "size"):
         compare(key, old[key], new[key])
+    compare("passes", old.get("passes", "none"), new.get("passes", "none"))
     compare("views in parts of one render", old["in_parts"], new["in_parts"])
     for key in sorted(set(old["settings"]) | set(new["settings"])):
         compare(f"setting {key}", old["settings"].get(key), new["settings"].get(key))

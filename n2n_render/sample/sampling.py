@@ -92,6 +92,8 @@ def _sample(options: SampleOptions, scene: Path, folder: Path, worker: Worker, p
     described = worker.ask(_open_request(options, scene, folder))
     manifest = _manifest(options, scene, described, _in_parts(options, folder, described["renders_parts"]))
     _tell_tries(described["view_tries"], progress)
+    if left := described["light_passes_left"]:
+        progress.note(f"not rendered: {', '.join(left)}, which the view layer has on (--passes scene renders them)")
     jobs = plan.make_jobs(
         list(described["views"]),
         described["frames"],
@@ -107,7 +109,7 @@ def _sample(options: SampleOptions, scene: Path, folder: Path, worker: Worker, p
     missing = [job for job in jobs if not is_readable(folder / job.name.filename)]
     width, height = described["size"]
     seconds = _probe_seconds(worker, missing, progress) if options.dry_run and missing else None
-    needed = plan.disk_bytes(missing, (width, height))
+    needed = plan.disk_bytes(missing, (width, height), described["channels"])
     if not options.dry_run:
         _prepare_folder(folder, needed, manifest)
         _render_all(worker, missing, folder, described["settings"]["use_motion_blur"], progress)
@@ -125,6 +127,7 @@ def _open_request(options: SampleOptions, scene: Path, folder: Path) -> dict[str
         "scene_name": options.scene_name,
         "camera": options.camera,
         "view_layer": options.view_layer,
+        "passes": options.passes,
         "device": options.device,
         "views": options.views,
         "known_views": earlier.get("views", {}),
@@ -165,6 +168,7 @@ def _manifest(options: SampleOptions, scene: Path, described: dict[str, Any], in
         "spp": options.spp,
         "seeds": options.seeds,
         "in_parts": in_parts,
+        **({"passes": options.passes} if options.passes != "none" else {}),
         "size": described["size"],
         "fps": described["fps"],
         "frames": described["frames"],

@@ -58,6 +58,7 @@ class Denoise:
     prefilter: bool | None = _field(rules.or_null(rules.flag), None)
     strength: float = _field(rules.weight, 1.0)
     keep_noisy: bool = _field(rules.flag, False)
+    passes: tuple[str, ...] = _field(rules.texts, ())  # of light: "all", … as `denoise --passes`
     layers: tuple[str, ...] | None = _field(rules.or_null(rules.names), None)
     average: int = _field(rules.one_of(1, 2, 4, 8), 1)
 
@@ -76,6 +77,7 @@ class Frames:
     prefilter: bool | None = _field(rules.or_null(rules.flag), None)
     strength: float = _field(rules.weight, 1.0)
     keep_noisy: bool = _field(rules.flag, False)
+    passes: tuple[str, ...] = _field(rules.texts, ())  # of light: "all", … as `denoise --passes`
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class Adapt:
     init: str = _field(rules.text, "oidn-large")
     device: str = _field(rules.text, "auto")
     keep_noisy: bool = _field(rules.flag, False)
+    passes: tuple[str, ...] = _field(rules.texts, ())  # of light: "all", … as `denoise --passes`
     archive: str | None = _field(rules.or_null(rules.text), None)
 
 

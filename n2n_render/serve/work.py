@@ -19,6 +19,7 @@ from .request import Check, Denoise, Describe
 
 if TYPE_CHECKING:
     from ..denoise import Denoiser
+    from ..denoise.passes import Painted
     from ..frame.arrays import Array
     from ..io.exr import ExrImage
 
@@ -97,7 +98,7 @@ class DenoiseWork:
     def __call__(self, request: Denoise, job: Job) -> dict[str, Any]:
         from ..denoise import PictureOptions
         from ..denoise.layers import denoise_layers
-        from ..denoise.renders import LEFT_COMPOSITE, LayerRender, layers_to_denoise
+        from ..denoise.renders import LEFT_COMPOSITE, LayerRender, layers_to_denoise, wanted_light
         from ..io.exr import ExrImage
 
         job.expect(LEFT_COMPOSITE)
@@ -109,17 +110,21 @@ class DenoiseWork:
         clock.lap("model")
         image = ExrImage.open(request.input)
         layers = [layer for wanted in request.layers or [None] for layer in layers_to_denoise(image, wanted, denoiser.features)]
-        renders = [LayerRender(layer, image.frame(layer, denoiser.features)) for layer in layers]
+        light = {layer: wanted_light(image, layer, request.passes) for layer in layers}
+        renders = [
+            LayerRender(layer, image.frame(layer, denoiser.features, light=light[layer]), light=tuple(light[layer]))
+            for layer in layers
+        ]
         pictures = _Pictures.of(image, layers, _picture_paths(request, len(layers)))
         clock.lap("read")
 
-        def paint(render: LayerRender, on_fraction: Callable[[float], None]) -> "Array":
+        def paint(render: LayerRender, on_fraction: Callable[[float], None]) -> "Painted":
             clock.lap("write")
-            color = denoiser.denoise(render.frame, on_fraction)
+            painted = denoiser.paint(render.frame, render.light, on_fraction)
             clock.lap("network")
-            return color
+            return painted
 
-        options = PictureOptions(request.keep_noisy, request.strength)
+        options = PictureOptions(request.keep_noisy, request.strength, request.passes)
         denoise_layers(
             image,
             renders,

@@ -134,8 +134,8 @@ def test_a_cycles_seed_depends_on_the_name_alone():
 def test_disk_estimate_grows_with_jobs_and_pixels():
     """Twice the jobs or twice the pixels take twice the space."""
     jobs = plan.make_jobs(["v000"], [1], 8, 2, None, None)
-    one = plan.disk_bytes(jobs, (64, 36))
-    assert one > 0 and plan.disk_bytes(jobs * 2, (64, 36)) == plan.disk_bytes(jobs, (128, 36)) == 2 * one
+    one = plan.disk_bytes(jobs, (64, 36), 15)
+    assert one > 0 and plan.disk_bytes(jobs * 2, (64, 36), 15) == plan.disk_bytes(jobs, (128, 36), 15) == 2 * one
 
 
 @pytest.mark.parametrize(

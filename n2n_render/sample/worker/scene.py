@@ -28,7 +28,8 @@ class Stage:
         self.device = settings.use_device(self.scene, request.get("device", "auto"))
         settings.use_cycles(self.scene, warn)
         animation.hold_still(self.scene, warn)
-        settings.use_sampling(self.scene, self.layer)
+        self.light_passes = settings.light_passes_on(self.layer)
+        settings.use_sampling(self.scene, self.layer, request.get("passes", "none"))
         settings.use_size(self.scene, request.get("size"))
         self.settings = settings.noise_settings(self.scene)
         counted.listen()
@@ -57,6 +58,8 @@ class Stage:
             "fps": self.scene.render.fps / self.scene.render.fps_base,
             "size": list(settings.size(self.scene)),
             "settings": self.settings,
+            "channels": settings.count_channels(self.layer),
+            "light_passes_left": sorted(set(self.light_passes) - set(settings.light_passes_on(self.layer))),
             "views": {name: views.rounded(camera.matrix_world) for name, camera in self.cameras.items()},
             "view_tries": self.view_tries,
         }

@@ -59,6 +59,18 @@ COUNTING_RENDER = (
     "pixel_aspect_x",
     "pixel_aspect_y",
 )
+ALWAYS = ("use_pass_combined", "use_pass_vector")
+PICTURE_CHANNELS = 15  # colour 3, alpha, albedo 3, normal 3, depth, vector 4
+CRYPTOMATTES = tuple(f"use_pass_cryptomatte_{kind}" for kind in ("object", "material", "asset"))
+LIGHT_PASSES = (
+    *(f"use_pass_{kind}_{part}" for kind in ("diffuse", "glossy", "transmission") for part in ("direct", "indirect", "color")),
+    "use_pass_volume_direct",
+    "use_pass_volume_indirect",
+    "use_pass_emit",
+    "use_pass_environment",
+    "use_pass_ambient_occlusion",
+    "use_pass_shadow_catcher",
+)
 GPU_BACKENDS = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")  # tried in this order by `auto`
 
 
@@ -98,8 +110,12 @@ def use_cycles(scene: Any, warn: Callable[[str], None]) -> None:
         render.engine = "CYCLES"
 
 
-def use_sampling(scene: Any, layer: Any) -> None:
-    """Plain, independent, un-denoised samples; motion blur, depth of field, clamping and bounces stay as authored."""
+def use_sampling(scene: Any, layer: Any, passes: str = "none") -> None:
+    """Plain, independent, un-denoised samples; motion blur, depth of field, clamping and bounces stay as authored.
+
+    passes: "none": none but the picture's, its guides', and those of light groups and shader AOVs; "scene": what the view layer
+    has on, too; "all": every pass that holds light, too.
+    """
     render, cycles = scene.render, scene.cycles
     cycles.use_adaptive_sampling = False
     cycles.use_denoising = False
@@ -120,10 +136,34 @@ def use_sampling(scene: Any, layer: Any) -> None:
     ):
         setattr(render, switch, False)
     render.use_overwrite = True
-    for name in _passes(layer):
-        setattr(layer, name, name in ("use_pass_combined", "use_pass_vector"))
+    use_passes(layer, passes)
     layer.cycles.denoising_store_passes = True
     use_output(render)
+
+
+def use_passes(layer: Any, wanted: str) -> None:
+    """See `use_sampling`."""
+    for owner in (layer, layer.cycles):
+        for name in _passes(owner):
+            on = wanted != "none" and getattr(owner, name)
+            setattr(owner, name, on or name in ALWAYS or (wanted == "all" and name in LIGHT_PASSES))
+
+
+def light_passes_on(layer: Any) -> list[str]:
+    """The passes of light that a view layer has on, as Blender's panel calls them."""
+    return [
+        owner.bl_rna.properties[name].name
+        for owner in (layer, layer.cycles)
+        for name in _passes(owner)
+        if name in LIGHT_PASSES and getattr(owner, name)
+    ]
+
+
+def count_channels(layer: Any) -> int:
+    """How many numbers a pixel of a file has, about: the picture with its guides, and what else the layer writes."""
+    on = [name for owner in (layer, layer.cycles) for name in _passes(owner) if name not in ALWAYS and getattr(owner, name)]
+    of_passes = sum(2 * layer.pass_cryptomatte_depth if name in CRYPTOMATTES else 3 for name in on)
+    return PICTURE_CHANNELS + of_passes + 3 * len(layer.lightgroups) + 4 * len(layer.aovs)
 
 
 def _passes(layer: Any) -> Any:
@@ -206,7 +246,7 @@ def counting(scene: Any, layer: Any) -> Any:
     found = noise_settings(scene)
     for owner, names in (
         (scene.cycles, COUNTING),
-        (layer.cycles, ("denoising_store_passes",)),
+        (layer.cycles, ("denoising_store_passes", *_passes(layer.cycles))),
         (scene.render, COUNTING_RENDER),
         (layer, _passes(layer)),
     ):

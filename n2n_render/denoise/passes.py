@@ -1,0 +1,144 @@
+"""The noisy passes of light of a layer → the same passes without noise, and a picture that they add up to.
+
+Each pass is one more radiance, which the picture's own network denoises with the guides that were cleaned for the picture.
+What a pass alone shows, a shadow in one light group, is easier to see there than in the picture: so the sum of the denoised
+passes is a picture of its own, and the mean of all such pictures is better than each. Where passes are then off that mean, it
+is shared out (frame/sums.py). docs/passes.md tells what else was tried.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..errors import doubt
+from ..frame.arrays import Array
+from ..frame.filters import box_mean
+from ..frame.frame import Frame
+from ..frame.independence import in_squares
+from ..frame.sums import adds_up, share_out, unsummed
+from ..io.light import LightPass, Role
+from ..progress import OnFraction, ignore, part
+
+ERROR_WINDOW_PX = 7  # over which the noise that was taken away says how wrong a pass may be
+BEYOND = 0.01  # of the pixels: where parts are more than the picture in so many, they are no parts of it
+SURE_PX = 15  # of a square where as rendered nothing is left over: nothing is left over of the denoised parts either
+PICTURE = 1.0  # weight of the picture that was denoised as a whole …
+OF_SUM = {Role.GROUP: 2.0, Role.LIGHT: 1.0}  # … and of the sum of denoised passes, in the mean of them
+
+DenoiseRadiance = Callable[[Frame, OnFraction], Array]  # a frame with clean guides → the denoised radiance of its colour
+CleanColor = Callable[[Array], Array]  # (H, W, 3), a fraction of the light → without noise
+
+
+@dataclass(frozen=True)
+class Painted:
+    """What is put into a file for a layer.
+
+    Attributes:
+        color: Radiance (H, W, 3).
+        light: Channel → (H, W, 3) or (H, W, 1) of each pass of light as it is in the picture, and of the colours that some are
+            divided by in the file.
+    """
+
+    color: Array
+    light: Mapping[str, Array] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """Parts that add up to the picture. noisy, denoised: of each; the last one is what no pass holds, if there is such."""
+
+    role: Role
+    channels: list[str]
+    noisy: list[Array]
+    denoised: list[Array]
+
+    @property
+    def total(self) -> Array:
+        total: Array = np.sum(self.denoised, axis=0)
+        return total
+
+    def shared_out(self, picture: Array) -> dict[str, Array]:
+        errors = [expected_error(before, after) for before, after in zip(self.noisy, self.denoised, strict=True)]
+        return dict(zip(self.channels, share_out(self.denoised, errors, picture), strict=False))
+
+
+def paint_light(
+    frame: Frame,
+    clean: Frame,
+    light: Sequence[LightPass],
+    color: Array,
+    denoise: DenoiseRadiance,
+    clean_color: CleanColor | None = None,
+    on_fraction: OnFraction = ignore,
+) -> Painted:
+    """Denoises the passes of light of one layer.
+
+    Args:
+        frame: As it was rendered, with the passes.
+        clean: The same with the guides as the network wants them.
+        color: The picture as the network denoises it.
+        clean_color: What cleans the colours that passes are divided by; None: they stay.
+    """
+    images = {}
+    for number, one in enumerate(light):
+        told = part(on_fraction, number, len(light))
+        images[one.channel] = _denoised(frame[one.channel], clean, denoise, told)
+    sums = [found for role in OF_SUM if (found := _find_sum(role, light, frame, clean, images, denoise))]
+    if sums:
+        weights = [PICTURE, *(OF_SUM[found.role] for found in sums)]
+        color = np.average([color, *(found.total for found in sums)], axis=0, weights=weights).astype(np.float32)
+    for found in sums:
+        images |= found.shared_out(color)
+    colors = {one.color.channel: frame[one.color.channel] for one in light if one.color}
+    if clean_color:
+        colors = {channel: clean_color(image) for channel, image in colors.items()}
+    return Painted(color, {**images, **colors})
+
+
+def _denoised(noisy: Array, clean: Frame, denoise: DenoiseRadiance, on_fraction: OnFraction = ignore) -> Array:
+    """(H, W, 3) or (H, W, 1); what is black stays black."""
+    if not noisy.any():
+        return noisy
+    grey = noisy.shape[-1] == 1
+    image = denoise(clean.with_channels(color=noisy.repeat(3, -1) if grey else noisy), on_fraction)
+    return image.mean(-1, keepdims=True) if grey else image
+
+
+def _find_sum(
+    role: Role,
+    light: Sequence[LightPass],
+    frame: Frame,
+    clean: Frame,
+    images: Mapping[str, Array],
+    denoise: DenoiseRadiance,
+) -> _Sum | None:
+    """The passes of a kind, if they are parts of the picture; what they leave of it, light of no group, is one more part."""
+    channels = [one.channel for one in light if one.role is role and frame[one.channel].shape == frame.color.shape]
+    if len(channels) < 2:
+        return None
+    noisy, denoised = [frame[channel] for channel in channels], [images[channel] for channel in channels]
+    held, rest = adds_up(noisy, frame.color), unsummed(noisy, frame.color)
+    beyond = float((~held & (rest < 0).any(-1)).mean())
+    if beyond > BEYOND:
+        doubt(
+            f"as rendered, the {role.value}s are more than the picture in {beyond:.0%} of the pixels: they are denoised one by "
+            "one, and do not add up"
+        )
+        return None
+    if not held.all():
+        rest = np.maximum(rest, 0)
+        left = np.where(in_squares(held, SURE_PX)[..., None], np.float32(0), _denoised(rest, clean, denoise))
+        noisy, denoised = [*noisy, rest], [*denoised, left]
+    return _Sum(role, channels, noisy, denoised)
+
+
+def expected_error(noisy: Array, denoised: Array) -> Array:
+    """(H, W, 3): how wrong a pass may be, in proportion: the noise that was taken away around each pixel, times its light.
+
+    The noise alone would let dark parts of one pass take what is off in bright ones of another; the light alone takes from
+    passes that are clean.
+    """
+    taken = np.maximum(box_mean((noisy - denoised) ** 2, ERROR_WINDOW_PX), 0)  # rounding may leave less than nothing
+    error: Array = (np.sqrt(taken) * denoised).astype(np.float32)
+    return error

@@ -1,0 +1,108 @@
+"""The passes of a layer → those that hold light, which of them are wanted, and where they lie."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..errors import N2NError
+from ..renderers.dialect import Dialect
+from ..renderers.dialect import Role as Role
+from ..renderers.index import PassIndex, Place
+
+ALL, LIGHT_GROUPS, LIGHT_PASSES, AOVS = "all", "light-groups", "light-passes", "aovs"
+ROLES = {LIGHT_GROUPS: (Role.GROUP,), LIGHT_PASSES: (Role.LIGHT,), AOVS: (Role.AOV,), ALL: tuple(Role)}
+CHANNEL = "pass/"  # begins the name of such a channel of a frame: no name of an AOV is taken for a guide
+_COLORS = (("R", "G", "B"), ("r", "g", "b"), ("red", "green", "blue"))
+_VALUES = ("X", "V", "Y", "Z", "R", "r", "x")
+
+
+@dataclass(frozen=True)
+class LightPass:
+    """One pass of light of a layer.
+
+    Attributes:
+        name: In the file, without the layer.
+        places: Where its colour lies that is shown, or its only number.
+        noisy: Where what there is to denoise lies: elsewhere in files that the renderer denoised itself.
+        color: The pass that it was divided by; None: it is as it is in the picture.
+    """
+
+    name: str
+    role: Role
+    places: tuple[Place, ...]
+    noisy: tuple[Place, ...]
+    color: "LightPass | None" = None
+
+    @property
+    def channel(self) -> str:
+        """Of a frame that holds it."""
+        return f"{CHANNEL}{self.name}"
+
+
+def parse_passes(text: str | None) -> tuple[str, ...]:
+    """ "light-groups,Emission" → ("light-groups", "Emission"). Raises N2NError where a name is empty."""
+    names = tuple(name.strip() for name in text.split(",")) if text is not None else ()
+    if "" in names:
+        raise N2NError(
+            f"cannot read the passes {text!r}", f"Write them like --passes {LIGHT_GROUPS},Emission, or --passes all."
+        )
+    return names
+
+
+def find_light(index: PassIndex, dialect: Dialect, layer: str) -> list[LightPass]:
+    """All passes of light of a layer, in file order."""
+    own = {name: parts for (here, name), parts in index.passes.items() if here == layer}
+    found = []
+    for name, parts in own.items():
+        rule = dialect.rule(name)
+        places = _places(parts) if rule else None
+        if rule is None or places is None:
+            continue
+        color = next((other for other in rule.color if other in own), None)
+        color_places = _places(own[color]) if color else None
+        before = _places(own.get(f"{dialect.noisy}{name}", ())) if dialect.noisy else None
+        divided = LightPass(color, Role.OTHER, color_places, color_places) if color and color_places else None
+        if rule.color and divided is None:
+            continue  # without its colour nobody can tell how much light it is
+        found.append(LightPass(name, rule.role, places, before or places, divided))
+    return found
+
+
+def choose_light(found: Sequence[LightPass], wanted: Sequence[str], where: str) -> list[LightPass]:
+    """Those that are wanted: kinds of ROLES, or names of passes; a light group may go by its own name.
+
+    Raises N2NError for a name that is not there; a kind may have none.
+    """
+    chosen: dict[str, LightPass] = {}
+    for text in wanted:
+        if text in ROLES:
+            chosen |= {one.name: one for one in found if one.role in ROLES[text]}
+            continue
+        named = next((one for one in found if text in (one.name, _short(one))), None)
+        if named is None:
+            held = ", ".join(one.name for one in found) or "none"
+            raise N2NError(f"{where}: has no pass of light {text!r}", f"It has: {held}. Or pass --passes all.")
+        chosen[named.name] = named
+    return [one for one in found if one.name in chosen]
+
+
+def same_light(light: Sequence[LightPass], other: Sequence[LightPass], where: str) -> list[LightPass]:
+    """The passes of another render of the frame that are called the same. Raises N2NError where one is missing there."""
+    named = {one.name: one for one in other}
+    if missing := [one.name for one in light if one.name not in named]:
+        raise N2NError(f"{where}: has no pass {missing[0]}, which the other render has", "Render both with the same passes.")
+    return [named[one.name] for one in light]
+
+
+def _short(one: LightPass) -> str:
+    return one.name.partition("_")[2] if one.role is Role.GROUP else one.name
+
+
+def _places(parts: Sequence[Mapping[str, Place]]) -> tuple[Place, ...] | None:
+    """Of a colour in one part, or of a single number."""
+    for places in parts:
+        for letters in _COLORS:
+            if all(letter in places for letter in letters):
+                return tuple(places[letter] for letter in letters)
+        if len(places) == 1 and next(iter(places)) in _VALUES:
+            return (next(iter(places.values())),)
+    return None
