@@ -14,6 +14,8 @@ from .options import AS_DENOISED, PictureOptions
 from .passes import Painted
 from .renders import LayerRender
 
+LEAST_COLOR = np.float32(1e-3)  # that light is divided by
+
 
 class Paint(Protocol):
     """Makes the picture of one layer that has noise."""
@@ -93,17 +95,23 @@ def put_layer(
 
 
 def put_light(image: ExrImage, light: Sequence[LightPass], images: Mapping[str, Array]) -> None:
-    """Puts passes of light into the file: as they are in the picture, or divided by their colours, which are put too."""
+    """Puts passes of light into the file: as they are in the picture, or divided by their colours, which are put too.
+
+    Where there is light and no colour, there is a little colour: what a compositor multiplies is the light again.
+    """
     put = [one for one in light if one.channel in images]
     colors = {one.color.channel: one.color for one in put if one.color}
+    for channel, color in colors.items():
+        divided = [one for one in put if one.color and one.color.channel == channel]
+        lit = np.max([images[one.channel] for one in divided], axis=0) > 0
+        clean = np.where(lit, np.maximum(images[channel], LEAST_COLOR), images[channel])
+        image.replace_light(color, clean)
+        for one in divided:
+            light_alone = np.divide(images[one.channel], clean, out=np.zeros_like(clean), where=lit)
+            image.replace_light(one, light_alone)
     for one in put:
-        pixels = images[one.channel]
-        if one.color:
-            color = images[one.color.channel]
-            pixels = np.divide(pixels, color, out=np.zeros_like(pixels), where=color > 0)
-        image.replace_light(one, pixels)
-    for channel, color_pass in colors.items():
-        image.replace_light(color_pass, images[channel])
+        if one.color is None:
+            image.replace_light(one, images[one.channel])
 
 
 def mix(noisy: Array, denoised: Array, strength: float) -> Array:

@@ -23,8 +23,9 @@ from ..progress import OnFraction, ignore, part
 ERROR_WINDOW_PX = 7  # over which the noise that was taken away says how wrong a pass may be
 BEYOND = 0.01  # of the pixels: where parts are more than the picture in so many, they are no parts of it
 SURE_PX = 15  # of a square where as rendered nothing is left over: nothing is left over of the denoised parts either
+NOISE_POWER = 0.25  # of the mean square: of 0, 1/4, 1/2 and 1 the best one on four scenes, see docs/passes.md
 PICTURE = 1.0  # weight of the picture that was denoised as a whole …
-OF_SUM = {Role.GROUP: 2.0, Role.LIGHT: 1.0}  # … and of the sum of denoised passes, in the mean of them
+OF_SUM = {Role.GROUP: 2.0, Role.LIGHT: 2.0}  # … and of the sum of denoised passes, in the mean of them
 
 DenoiseRadiance = Callable[[Frame, OnFraction], Array]  # a frame with clean guides → the denoised radiance of its colour
 CleanColor = Callable[[Array], Array]  # (H, W, 3), a fraction of the light → without noise
@@ -80,25 +81,32 @@ def paint_light(
         color: The picture as the network denoises it.
         clean_color: What cleans the colours that passes are divided by; None: they stay.
     """
+    colors = {one.color.channel: frame[one.color.channel] for one in light if one.color}
+    noisy_colors = colors
+    if clean_color:
+        colors = {channel: clean_color(image) for channel, image in colors.items()}
     images = {}
     for number, one in enumerate(light):
         told = part(on_fraction, number, len(light))
-        images[one.channel] = _denoised(frame[one.channel], clean, denoise, told)
+        noisy = frame[one.channel]
+        if one.color and one.smooth:
+            divisor = noisy_colors[one.color.channel]
+            noisy = np.divide(noisy, divisor, out=np.zeros_like(noisy), where=divisor > 0)
+            images[one.channel] = _denoised(noisy, clean, denoise, told) * colors[one.color.channel]
+        else:
+            images[one.channel] = _denoised(noisy, clean, denoise, told)
     sums = [found for role in OF_SUM if (found := _find_sum(role, light, frame, clean, images, denoise))]
     if sums:
         weights = [PICTURE, *(OF_SUM[found.role] for found in sums)]
         color = np.average([color, *(found.total for found in sums)], axis=0, weights=weights).astype(np.float32)
     for found in sums:
         images |= found.shared_out(color)
-    colors = {one.color.channel: frame[one.color.channel] for one in light if one.color}
-    if clean_color:
-        colors = {channel: clean_color(image) for channel, image in colors.items()}
     return Painted(color, {**images, **colors})
 
 
 def _denoised(noisy: Array, clean: Frame, denoise: DenoiseRadiance, on_fraction: OnFraction = ignore) -> Array:
-    """(H, W, 3) or (H, W, 1); what is black stays black."""
-    if not noisy.any():
+    """(H, W, 3) or (H, W, 1); what is of one colour everywhere, as black, stays as it is."""
+    if noisy.min() == noisy.max():
         return noisy
     grey = noisy.shape[-1] == 1
     image = denoise(clean.with_channels(color=noisy.repeat(3, -1) if grey else noisy), on_fraction)
@@ -134,11 +142,11 @@ def _find_sum(
 
 
 def expected_error(noisy: Array, denoised: Array) -> Array:
-    """(H, W, 3): how wrong a pass may be, in proportion: the noise that was taken away around each pixel, times its light.
+    """(H, W, 3): how wrong a pass may be, in proportion: its light, times the root of the noise that was taken away around it.
 
-    The noise alone would let dark parts of one pass take what is off in bright ones of another; the light alone takes from
-    passes that are clean.
+    By its noise alone the dark parts of a noisy pass would take what bright ones of another are off; by its light alone a clean
+    pass would take as much as a noisy one.
     """
     taken = np.maximum(box_mean((noisy - denoised) ** 2, ERROR_WINDOW_PX), 0)  # rounding may leave less than nothing
-    error: Array = (np.sqrt(taken) * denoised).astype(np.float32)
+    error: Array = (taken**NOISE_POWER * denoised).astype(np.float32)
     return error

@@ -24,6 +24,7 @@ class LightPass:
         places: Where its colour lies that is shown, or its only number.
         noisy: Where what there is to denoise lies: elsewhere in files that the renderer denoised itself.
         color: The pass that it was divided by; None: it is as it is in the picture.
+        smooth: See `PassRule`.
     """
 
     name: str
@@ -31,6 +32,7 @@ class LightPass:
     places: tuple[Place, ...]
     noisy: tuple[Place, ...]
     color: "LightPass | None" = None
+    smooth: bool = False
 
     @property
     def channel(self) -> str:
@@ -63,7 +65,7 @@ def find_light(index: PassIndex, dialect: Dialect, layer: str) -> list[LightPass
         divided = LightPass(color, Role.OTHER, color_places, color_places) if color and color_places else None
         if rule.color and divided is None:
             continue  # without its colour nobody can tell how much light it is
-        found.append(LightPass(name, rule.role, places, before or places, divided))
+        found.append(LightPass(name, rule.role, places, before or places, divided, rule.smooth))
     return found
 
 

@@ -19,22 +19,22 @@ VECTORS = "Vector"  # the name of the pass
 _PICTURES = ("Combined", "Image")
 
 
-def _light(kind: str, short: str) -> tuple[PassRule, PassRule]:
+def _light(kind: str, short: str, smooth: bool = False) -> tuple[PassRule, PassRule]:
     """Direct and indirect light, which Cycles divides by the colour; under the names of 5.x and 4.x."""
     color = (f"{kind} Color", f"{short}Col")
     return (
-        PassRule(Role.LIGHT, (f"{kind} Direct", f"{short}Dir"), color),
-        PassRule(Role.LIGHT, (f"{kind} Indirect", f"{short}Ind"), color),
+        PassRule(Role.LIGHT, (f"{kind} Direct", f"{short}Dir"), color, smooth),
+        PassRule(Role.LIGHT, (f"{kind} Indirect", f"{short}Ind"), color, smooth),
     )
 
 
 # What Cycles' film adds up to Combined (its manual: Render > Passes > Light).
 _LIGHT = (
     PassRule(Role.GROUP, ("Combined_*",)),
-    *_light("Diffuse", "Diff"),
+    *_light("Diffuse", "Diff", smooth=True),
     *_light("Glossy", "Gloss"),
     *_light("Transmission", "Trans"),
-    *_light("Subsurface", "Subsurface"),  # of Eevee and of old files; Cycles counts it as diffuse
+    *_light("Subsurface", "Subsurface", smooth=True),  # of Eevee and of old files; Cycles counts it as diffuse
     PassRule(Role.LIGHT, ("Volume Direct", "VolumeDir")),
     PassRule(Role.LIGHT, ("Volume Indirect", "VolumeInd")),
     PassRule(Role.LIGHT, ("Emission", "Emit")),

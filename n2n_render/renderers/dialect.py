@@ -64,11 +64,13 @@ class PassRule:
     Attributes:
         names: As the versions of a renderer write it; * stands for the user's own part of it.
         color: The same of the pass that it was divided by: the picture holds the product.
+        smooth: It is best denoised as it is, without the colour, whose texture it lacks: measured, see docs/passes.md.
     """
 
     role: Role
     names: tuple[str, ...]
     color: tuple[str, ...] = ()
+    smooth: bool = False
 
     def matches(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self.names)
