@@ -130,9 +130,9 @@ def test_only_frames_of_the_training_are_judged_by_held_out_tiles(model, tmp_pat
     class Looking:
         features = ("albedo",)
 
-        def paint(self, frames, held_out, on_fraction):
+        def paint_layer(self, frames, render, held_out, on_fraction):
             masks.append(held_out)
-            return painter.paint(frames, held_out, on_fraction)
+            return painter.paint_layer(frames, render, held_out, on_fraction)
 
     painter = Palette.find(read_checkpoint(model)).open(None, QUICK)
     artist = Artist(Looking(), told, AlphaDenoiser(QUICK), None, AS_DENOISED, DETECT)

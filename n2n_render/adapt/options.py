@@ -32,7 +32,7 @@ Stage = Annotated[str, OneOf(("all", "train", "paint", "merge"))]
 # What is no setting: nobody else's business.
 PLACES = ("inputs", "output", "pairs", "learn_from", "sources", "stage", "frames", "chunk", "shared")
 # Of the settings those that leave the weights the same.
-HOW_TO_PAINT = ("average", "fast", "keep_noisy", "engine", "precision", "threads", "device")
+HOW_TO_PAINT = ("average", "fast", "keep_noisy", "passes", "engine", "precision", "threads", "device")
 # Of those the ones that leave the pictures the same, but for rounding: machines differ in them.
 WHERE = ("threads", "device")
 
@@ -66,6 +66,7 @@ class AdaptOptions(Checked):
     fast: bool = False  # paint the mean of all seeds only: nothing is told of the error then
     layer: str | None = None  # the only view layer; None: all that have the passes
     keep_noisy: bool = False
+    passes: tuple[str, ...] = ()  # of light that are denoised too: "all", "light-groups", "light-passes", "aovs", or names
     sources: SourceOptions = RECOGNISED  # where albedo, normal, … lie
     device: str = "auto"
     engine: Engine = "auto"  # for denoising

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from .options import Command, engine_options, make_reporter, parse_share, share_options, source_options
+from .options import Command, engine_options, make_reporter, parse_share, passes_option, share_options, source_options
 
 
 @click.command(cls=Command)
@@ -25,11 +25,7 @@ from .options import Command, engine_options, make_reporter, parse_share, share_
 @click.option("--skip-existing", is_flag=True, help="Outputs that are newer than all that they are made of stay.")
 @click.option("--layer", metavar="NAME", help="Only this view layer (LAYER.VIEW: one view).  [default: all with the passes]")
 @click.option("--keep-noisy", is_flag=True, help="Add the noisy picture as the pass <layer>.Noisy.")
-@click.option(
-    "--passes",
-    metavar="all|KIND|NAME,…",
-    help="Denoise passes of light too, so that they add up: all, light-groups, light-passes, aovs, or names as Emission,key.",
-)
+@passes_option
 @click.option("--strength", type=click.FloatRange(0, 1), default=1.0, help="0: noisy, 1: denoised.")
 @click.option(
     "--temporal",
@@ -49,7 +45,7 @@ def denoise(
     pair: tuple[str, ...],
     keep_noisy: bool,
     strength: float,
-    passes: str | None,
+    passes: tuple[str, ...],
     shots: str | None,
     frames: str | None,
     chunk: str,
@@ -66,7 +62,6 @@ def denoise(
     from ..denoise import DenoiseOptions, PictureOptions
     from ..denoise import denoise as run
     from ..engines.options import EngineOptions
-    from ..io.light import parse_passes
     from ..io.sequence import parse_shots
     from . import console
 
@@ -75,7 +70,7 @@ def denoise(
         **parse_share(frames, chunk),
         pairs=pair,
         shots=tuple(parse_shots(shots)),
-        picture=PictureOptions(keep_noisy, strength, parse_passes(passes)),
+        picture=PictureOptions(keep_noisy, strength, passes),
         sources=sources,
         engine=EngineOptions(device, engine, precision, tile),
     )

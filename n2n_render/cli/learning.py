@@ -12,6 +12,7 @@ from .options import (
     folder_name,
     make_reporter,
     parse_share,
+    passes_option,
     pick_stage,
     share_options,
     source_options,
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
 @click.option("--train-frames", type=click.IntRange(1), default=48, help="Train on at most so many frames, evenly spaced.")
 @click.option("--layer", metavar="NAME", help="Only this view layer (LAYER.VIEW: one view).  [default: all with the passes]")
 @click.option("--keep-noisy", is_flag=True, help="Add the noisy picture as the pass <layer>.Noisy.")
+@passes_option
 @source_options
 @click.option("--train-only", is_flag=True, help="Train and keep the model; paint no frame: other machines do.")
 @click.option("--paint", is_flag=True, help="Paint frames by the model that --train-only left in FOLDER.")

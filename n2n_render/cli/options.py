@@ -216,3 +216,17 @@ def pick_stage(**flags: bool) -> str:
 def check_shots(temporal: int, shots: str | None) -> None:
     if shots and not temporal:
         raise N2NError("--shots is for --temporal, which was not given", "Pass --temporal 2 too, or leave --shots out.")
+
+
+def _read_passes(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
+    from ..io.light import parse_passes
+
+    return parse_passes(value)
+
+
+passes_option = click.option(
+    "--passes",
+    metavar="all|KIND|NAME,…",
+    callback=_read_passes,
+    help="Denoise passes of light too, so that they add up: all, light-groups, light-passes, aovs, or names as Emission,key.",
+)

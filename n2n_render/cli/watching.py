@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from .options import Command, engine_options, folder_name, make_reporter, source_options
+from .options import Command, engine_options, folder_name, make_reporter, passes_option, source_options
 
 
 @click.command(cls=Command)
@@ -40,6 +40,7 @@ from .options import Command, engine_options, folder_name, make_reporter, source
 )
 @click.option("--layer", metavar="NAME", help="Only this view layer (LAYER.VIEW: one view).  [default: all with the passes]")
 @click.option("--keep-noisy", is_flag=True, help="Add the noisy picture as the pass <layer>.Noisy.")
+@passes_option
 @click.option("--strength", type=click.FloatRange(0, 1), default=1.0, help="0: noisy, 1: denoised.")
 @source_options
 @click.option("--fast", is_flag=True, help="With a model of `adapt` and --pair: no Error pass, a little worse, 4 passes of 10.")
@@ -54,6 +55,7 @@ def watch(
     shots: str | None,
     keep_noisy: bool,
     strength: float,
+    passes: tuple[str, ...],
     engine: str,
     device: str,
     precision: str,
@@ -74,7 +76,7 @@ def watch(
         pairs=pair,
         frames=tuple(parse_frames(frames)) if frames else None,
         shots=tuple(parse_shots(shots)),
-        picture=PictureOptions(keep_noisy, strength),
+        picture=PictureOptions(keep_noisy, strength, passes),
         engine=EngineOptions(device, engine, precision, tile),
     )
     done = run(options, make_reporter(ctx))

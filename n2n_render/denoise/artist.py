@@ -26,9 +26,9 @@ from .alpha import AlphaDenoiser
 from .files import Failures, OnFrame
 from .layers import put_layer
 from .options import PictureOptions
-from .passes import Painted
+from .passes import Painted, without_light
 from .picture import Painter, finished_picture
-from .renders import LayerRender
+from .renders import LayerRender, wanted_light
 from .subjects import Subject, find_subjects
 
 ERROR_PASS = "Error"
@@ -77,10 +77,14 @@ class Artist:
         features = self.painter.features if self.painter else ()
         pictures = []
         for number, subject in enumerate(subjects):
-            frames = read_group(subject.paths, subject.layer, features, self.sources)
-            picture = self._paint(subject, frames, part(on_fraction, number, len(subjects)))
-            render = LayerRender(subject.layer, mean_frame(frames), still_alpha=still_alpha(frames))
-            put_layer(image, render, Painted(picture.color), self.alpha, self.picture)
+            light = wanted_light(image, subject.layer, self.picture.passes)
+            frames = read_group(subject.paths, subject.layer, features, self.sources, light)
+            told = part(on_fraction, number, len(subjects))
+            mean, still = mean_frame(frames), noise_free(frames) if light else None
+            light = [one for one in light if one.channel in mean]
+            render = LayerRender(subject.layer, mean, still, still_alpha(frames), tuple(light))
+            picture, painted = self._paint(subject, frames, render, told)
+            put_layer(image, render, painted, self.alpha, self.picture)
             if picture.error is not None:
                 image.add_pass(subject.layer, ERROR_PASS, {"V": picture.error})
             pictures.append((subject.layer, picture))
@@ -92,14 +96,17 @@ class Artist:
         weights = {name: float(np.mean([picture.weights[name] for _, picture in pictures])) for name in pictures[0][1].weights}
         return FrameResult(output, psnr_of(max(picture.squared_error for _, picture in pictures)), weights)
 
-    def _paint(self, subject: Subject, frames: list[Frame], on_fraction: OnFraction) -> Blended:
+    def _paint(
+        self, subject: Subject, frames: list[Frame], render: LayerRender, on_fraction: OnFraction
+    ) -> tuple[Blended, Painted]:
         if self.painter is None:
-            return finished_picture(frames)
-        held_out = self._held_out(subject, frames[0])
+            picture = finished_picture(frames)
+            return picture, Painted(picture.color)
+        seeds, held_out = [without_light(frame) for frame in frames], self._held_out(subject, frames[0])
         if not self.accumulator or noise_free(frames).all():
-            return self.painter.paint(frames, held_out, on_fraction)
+            return self.painter.paint_layer(seeds, render, held_out, on_fraction)
         accumulated = self.accumulator.of(subject.index, subject.layer, part(on_fraction, 0, 2))
-        return self.painter.paint(frames, held_out, part(on_fraction, 1, 2), accumulated)
+        return self.painter.paint_layer(seeds, render, held_out, part(on_fraction, 1, 2), accumulated)
 
     def _held_out(self, subject: Subject, frame: Frame) -> Mask:
         """Of frames that nobody was trained on, everything is. Of parts of one render nothing is: one says something of the

@@ -17,7 +17,7 @@ from ..frame.filters import box_mean
 from ..frame.frame import Frame
 from ..frame.independence import in_squares
 from ..frame.sums import adds_up, share_out, unsummed
-from ..io.light import LightPass, Role
+from ..io.light import CHANNEL, LightPass, Role
 from ..progress import OnFraction, ignore, part
 
 ERROR_WINDOW_PX = 7  # over which the noise that was taken away says how wrong a pass may be
@@ -62,6 +62,11 @@ class _Sum:
     def shared_out(self, picture: Array) -> dict[str, Array]:
         errors = [expected_error(before, after) for before, after in zip(self.noisy, self.denoised, strict=True)]
         return dict(zip(self.channels, share_out(self.denoised, errors, picture), strict=False))
+
+
+def without_light(frame: Frame) -> Frame:
+    """The frame without its passes of light: they need not be in memory where only the picture is made."""
+    return frame.with_channels(**{name: None for name in frame if name.startswith(CHANNEL)})
 
 
 def paint_light(

@@ -16,7 +16,10 @@ from ..guides.prefilter import Prefilter
 from ..judge.blend import Blended, Usual, Versions, blend, without_error, without_noise
 from ..progress import OnFraction, ignore, share
 from .denoiser import Denoiser
+from .passes import Painted, paint_light
+from .renders import LayerRender
 
+PASSES_OF_A_PICTURE = 6  # through the network, about: for the bar
 WHOLE_PART = 2 / 3  # of a picture without neighbours: what is made of all seeds; the rest is the mean of what halves give
 
 
@@ -65,9 +68,43 @@ class Painter:
             held_out: (H, W), pixels that were held out of the training.
             accumulated: What is taken in of the frames beside it.
         """
+        return self._paint(frames, held_out, on_fraction, accumulated)[1]
+
+    def paint_layer(
+        self,
+        frames: Sequence[Frame],
+        render: LayerRender,
+        held_out: Mask,
+        on_fraction: OnFraction = ignore,
+        accumulated: Accumulated | None = None,
+    ) -> tuple[Blended, Painted]:
+        """The same, and with it the layer's passes of light, which all seeds are painted once of.
+
+        Args:
+            render: The mean of the seeds, with the passes.
+        """
+        own = PASSES_OF_A_PICTURE / (PASSES_OF_A_PICTURE + len(render.light))
+        mean, picture = self._paint(frames, held_out, lambda fraction: on_fraction(own * fraction), accumulated)
+        if not render.light or picture.squared_error == 0:
+            return picture, Painted(picture.color)
+        painted = paint_light(
+            render.frame,
+            mean,
+            render.light,
+            picture.color,
+            self.network.ladder.denoise,
+            self.prefilter.clean_color if self.prefilter and "albedo" in self.prefilter.ladders else None,
+            lambda fraction: on_fraction(own + (1 - own) * fraction),
+        )
+        return picture, painted
+
+    def _paint(
+        self, frames: Sequence[Frame], held_out: Mask, on_fraction: OnFraction, accumulated: Accumulated | None
+    ) -> tuple[Frame, Blended]:
+        """The mean of the seeds with clean guides, and the picture."""
         finished = noise_free(list(frames))
         if finished.all():
-            return finished_picture(frames)
+            return mean_frame(list(frames)), finished_picture(frames)
         if self.fast:
             mean = self._clean(mean_frame(list(frames)), accumulated)
             shown = mean.with_channels(color=accumulated.color()) if accumulated else mean
@@ -75,7 +112,7 @@ class Painter:
         else:
             mean, picture = self._judged(frames, held_out, finished, on_fraction, accumulated)
         picture.color[finished] = mean.color[finished]
-        return picture
+        return mean, picture
 
     def _clean(self, frame: Frame, accumulated: Accumulated | None) -> Frame:
         """With neighbours the guides were cleaned already, once for all seeds."""

@@ -11,11 +11,21 @@ from ..frame.independence import check_independent, look_at
 from ..frame.windows import Window
 from .exr import ExrImage
 from .exr_parts import read_parts
+from .light import LightPass, same_light
 from .sources import DETECT, Sources
 
 
-def read_group(paths: Sequence[Path], layer: str | None, features: tuple[str, ...], sources: Sources = DETECT) -> list[Frame]:
+def read_group(
+    paths: Sequence[Path],
+    layer: str | None,
+    features: tuple[str, ...],
+    sources: Sources = DETECT,
+    light: Sequence[LightPass] = (),
+) -> list[Frame]:
     """Each file's `layer` (None: the first that has the features), on the pixels of the first file.
+
+    Args:
+        light: Passes of light of the first file, which are read too, of each file those of the same names.
 
     Raises N2NError where a file cannot be read, lacks a pass, does not cover the first one's pixels, or holds the noise or not
     the picture of another one.
@@ -26,7 +36,8 @@ def read_group(paths: Sequence[Path], layer: str | None, features: tuple[str, ..
     frames, looks = [], []
     for image in images:
         check_covered(window, images[0].common(layer, image), image.path)
-        frames.append(image.frame(layer, features, window))
+        own = same_light(light, image.light(layer), str(image.path)) if light else ()
+        frames.append(image.frame(layer, features, window, own))
         looks.append(look_at(frames[-1], image.path))
         check_independent(looks)
     return frames

@@ -39,7 +39,7 @@ def frames(request: Frames, job: Job) -> dict[str, Any]:
         request.pairs,
         temporal=request.temporal,
         prefilter=request.prefilter,
-        picture=PictureOptions(request.keep_noisy, request.strength),
+        picture=PictureOptions(request.keep_noisy, request.strength, request.passes),
         engine=EngineOptions(request.device, request.engine),
     )
     done = run(options, reporter_of(job))
@@ -87,6 +87,7 @@ def adapt(request: Adapt, job: Job) -> dict[str, Any]:
         steps=request.steps,
         temporal=request.temporal,
         keep_noisy=request.keep_noisy,
+        passes=request.passes,
         device=request.device,
     )
     with _previews(Path(request.output) / PREVIEW, job) as show:
