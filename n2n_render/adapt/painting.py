@@ -95,11 +95,8 @@ def open_artists(
 def _open_artist(
     model: Checkpoint | None, shot: Shot, options: AdaptOptions, engine: EngineOptions, on_error: OnError, progress: Progress
 ) -> Artist:
-    picture, painter, (prefilter, neighbors) = (
-        PictureOptions(options.keep_noisy, passes=options.passes),
-        None,
-        shot.guides(engine),
-    )
+    picture, painter = PictureOptions(options.keep_noisy, passes=options.passes), None
+    prefilter, neighbors = shot.guides(engine, options.passes)
     if model:
         palette = Palette(model, shot.start.checkpoint)
         painter = palette.open(prefilter, engine, options.average, options.fast, progress.warn)

@@ -107,14 +107,21 @@ class Shot:
         window = self.windows[index] if self.windows else [index]
         return self.sources.all_files(path for there in window if there is not None for path in self.groups[there])
 
-    def guides(self, engine: EngineOptions) -> tuple[Prefilter | None, Accumulator | None]:
-        """What cleans albedo and normal, and what takes in the frames beside one; they hold much memory."""
+    def guides(self, engine: EngineOptions, passes: Sequence[str] = ()) -> tuple[Prefilter | None, Accumulator | None]:
+        """What cleans albedo and normal, and what takes in the frames beside one, with passes; they hold much memory."""
         model = self.start.model
         prefilter = Prefilter.open(model, engine) if model.clean_guides else None
         if self.windows is None:
             return prefilter, None
         accumulator = Accumulator.open(
-            self.start.features, self.groups, self.windows, self.layer, prefilter, engine, sources=self.sources
+            self.start.features,
+            self.groups,
+            self.windows,
+            self.layer,
+            prefilter,
+            engine,
+            sources=self.sources,
+            passes=passes,
         )
         return prefilter, accumulator
 

@@ -101,12 +101,13 @@ def _denoise_frame(
 
 
 def paint_accumulated(denoiser: Denoiser, accumulated: Accumulated, render: LayerRender, on_fraction: OnFraction) -> Painted:
-    """A layer whose neighbours were taken in. Its passes of light are of the frame itself."""
+    """A layer whose neighbours were taken in."""
     frame = render.frame
     clean = accumulated.with_clean_guides(frame) if denoiser.prefilter and accumulated.is_clean else frame
     if denoiser.prefilter and not accumulated.is_clean:
         clean = denoiser.prefilter(frame)
-    return denoiser.paint_clean(frame, clean.with_channels(color=accumulated.color()), render.light, on_fraction)
+    noisy = frame.with_channels(color=accumulated.color(), **accumulated.light)
+    return denoiser.paint_clean(noisy, clean.with_channels(color=noisy.color), render.light, on_fraction)
 
 
 class _Writer:

@@ -87,8 +87,9 @@ class Painter:
         mean, picture = self._paint(frames, held_out, lambda fraction: on_fraction(own * fraction), accumulated)
         if not render.light or picture.squared_error == 0:
             return picture, Painted(picture.color)
+        noisy = render.frame.with_channels(color=accumulated.color(), **accumulated.light) if accumulated else render.frame
         painted = paint_light(
-            render.frame,
+            noisy,
             mean,
             render.light,
             picture.color,

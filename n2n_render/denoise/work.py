@@ -154,6 +154,7 @@ class Work:
             engine,
             sources=self.sources,
             fast=self.options.fast,
+            passes=self.options.picture.passes,
         )
 
     def _tell(self, opened: Opened, features: tuple[str, ...], first: int) -> Opened:

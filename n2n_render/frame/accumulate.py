@@ -6,7 +6,7 @@ never mixed with each other.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -93,33 +93,92 @@ def bring(window: Sequence[Looked | None], factor: np.float32, versions: Sequenc
         factor: exposes them.
         same_noise: all frames have the same noise in the same pixels, so that a pixel that did not move is no second sample.
     """
-    middle = len(window) // 2
-    center = window[middle]
-    assert center is not None
-    height, width = center.picture.shape[:2]
-    sums = np.zeros((len(versions), len(rings_of(middle)), height, width, 4), np.float32)
+    height, width = _center(window).picture.shape[:2]
+    sums = np.zeros((len(versions), len(rings_of(len(window) // 2)), height, width, 4), np.float32)
 
-    def work(start: int) -> None:
-        _bring_band(window, factor, versions, same_noise, sums, slice(start, min(height, start + BAND_ROWS)))
+    def work(rows: slice) -> None:
+        for one in _bring_band(window, factor, versions, same_noise, rows):
+            for version, weight in enumerate(one.weights):
+                sums[version, one.ring, rows, :, :3] += weight * one.color
+                sums[version, one.ring, rows, :, 3:] += weight
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(work, range(0, height, BAND_ROWS)))
+    _in_bands(height, work)
     return sums
 
 
-def _bring_band(
+def bring_light(
     window: Sequence[Looked | None],
     factor: np.float32,
-    versions: Sequence[Version],
-    same_noise: bool,
-    sums: Array,
-    inner: slice,
-) -> None:
-    """The rows `inner` of `bring`."""
-    middle = len(window) // 2
-    center = window[middle]
+    version: Version,
+    ring_weights: Sequence[Array | float],
+    names: Sequence[str],
+    same_noise: bool = False,
+) -> dict[str, Array]:
+    """Passes of light with those of the neighbours taken in, by the very weights that the colour was: name → (H, W, C).
+
+    What adds up to the colour of every frame adds up to the colour that all of them gave.
+
+    Args:
+        version: The frame in the middle, by all its seeds.
+        ring_weights: Of each ring, (H, W, 1) or a number.
+        names: Channels that all frames of the window have.
+    """
+    frame = _center(window).frame
+    light = {name: frame[name].astype(np.float32) for name in names}
+    count = np.full((frame.height, frame.width, 1), version.weight, np.float32)
+
+    def work(rows: slice) -> None:
+        for one in _bring_band(window, factor, [version], same_noise, rows):
+            ring = ring_weights[one.ring]
+            weight = one.weights[0] * (ring[rows] if isinstance(ring, np.ndarray) else np.float32(ring))
+            count[rows] += weight
+            for name, image in light.items():
+                image[rows] += weight * one.limit * nearest(one.looked.frame[name], one.rows, one.columns)
+        for image in light.values():
+            image[rows] /= count[rows]
+
+    _in_bands(frame.height, work)
+    return light
+
+
+@dataclass(frozen=True)
+class _Brought:
+    """What one neighbour shows of some rows of the frame in the middle.
+
+    Attributes:
+        rows, columns: (h, W), where in the neighbour.
+        color: (h, W, 3), exposed, fireflies limited.
+        limit: (h, W, 1): how much of it is left by that.
+        weights: (h, W, 1), of each version.
+    """
+
+    looked: Looked
+    ring: int
+    rows: Array
+    columns: Array
+    color: Array
+    limit: Array
+    weights: list[Array]
+
+
+def _center(window: Sequence[Looked | None]) -> Looked:
+    center = window[len(window) // 2]
     assert center is not None
-    near, height = APART_PX // 2, sums.shape[2]
+    return center
+
+
+def _in_bands(height: int, work: Callable[[slice], None]) -> None:
+    """work(rows), for some rows at a time, on all cores."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(work, [slice(start, min(height, start + BAND_ROWS)) for start in range(0, height, BAND_ROWS)]))
+
+
+def _bring_band(
+    window: Sequence[Looked | None], factor: np.float32, versions: Sequence[Version], same_noise: bool, inner: slice
+) -> Iterator[_Brought]:
+    """The rows `inner` of every neighbour, see `bring`."""
+    middle, center = len(window) // 2, _center(window)
+    near, height = APART_PX // 2, center.picture.shape[0]
     band = slice(max(0, inner.start - near), min(height, inner.stop + near))
     within = slice(inner.start - band.start, inner.stop - band.start)
     shown = [encode_tonemap(version.picture[band], np) for version in versions]
@@ -136,15 +195,16 @@ def _bring_band(
             trust = trust * same_surface(center.frame, looked.frame, place, distance, band)
             if same_noise:
                 trust = trust * _moved(rows, columns, band)
-            color = np.minimum(nearest(looked.frame.color, rows, columns) * factor, RADIANCE_MAX)
+            noisy = np.minimum(nearest(looked.frame.color, rows, columns) * factor, RADIANCE_MAX)
             picture = warp(looked.picture, rows, columns) * factor
-            color = np.minimum(color, FIREFLY * np.maximum(picture.max(-1, keepdims=True), FLOOR))
+            color = np.minimum(noisy, FIREFLY * np.maximum(picture.max(-1, keepdims=True), FLOOR))
             ring = next(index for index, steps in enumerate(rings_of(middle)) if distance in steps)
-            for version, own in enumerate(shown):
+            weights = []
+            for own in shown:
                 apart = box_mean(((encode_tonemap(picture, np) - own) ** 2).mean(-1), APART_PX, extend=True)
-                weight = (trust * np.exp(-apart / (2 * PICTURES_APART**2)))[within, :, None].astype(np.float32)
-                sums[version, ring, inner, :, :3] += weight * color[within]
-                sums[version, ring, inner, :, 3:] += weight
+                weights.append((trust * np.exp(-apart / (2 * PICTURES_APART**2)))[within, :, None].astype(np.float32))
+            limit = (color.sum(-1, keepdims=True) / np.maximum(noisy.sum(-1, keepdims=True), 1e-12))[within]
+            yield _Brought(looked, ring, rows[within], columns[within], color[within], limit, weights)
 
 
 def _moved(rows: Array, columns: Array, band: slice) -> Array:

@@ -4,18 +4,19 @@ How far that is, the frame's own noise says: each candidate picture is made of a
 those that were held out of it (judge/splits.py). No reference is needed.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from ..engines.options import ANY_ENGINE, EngineOptions
 from ..errors import N2NError, doubt
-from ..frame.accumulate import Looked, Version, bring, copies_noise, take_in
+from ..frame.accumulate import Looked, Version, bring, bring_light, copies_noise, take_in
 from ..frame.arrays import Array
 from ..frame.frame import Frame
 from ..frame.transfer import RADIANCE_MAX, exposure
+from ..io.light import CHANNEL
 from ..io.sources import DETECT, Sources
 from ..judge.splits import Split, split, step_weight
 from ..ladder.memory import ResilientLadder
@@ -46,6 +47,7 @@ class Accumulated:
         frame: The mean of its seeds in its own scale, with clean guides where there is what cleans them.
         whole: All seeds.
         versions: Each seed alone; of a single render, without the pixels that were held out.
+        light: Channel → (H, W, C), noisy, in the frame's own scale: its passes of light with those of the neighbours.
         is_clean: Whether albedo and normal of `frame` were cleaned.
         neighbors: (1 + versions, H, W, 4): what of the neighbours is taken in, of the whole first: the sum of their colours
             times their weights, and of their weights.
@@ -57,6 +59,7 @@ class Accumulated:
     versions: list[Version]
     neighbors: Array
     is_clean: bool
+    light: Mapping[str, Array] = field(default_factory=dict)
 
     def color(self, seeds: Sequence[int] | None = None) -> Array:
         """(H, W, 3), noisy: these seeds (None: all) and what is taken in of the neighbours, in the frame's own scale."""
@@ -118,6 +121,7 @@ class Accumulator:
         warn: Warn = ignore,
         sources: Sources = DETECT,
         fast: bool = False,
+        passes: Sequence[str] = (),
     ) -> "Accumulator":
         """Opens the network that makes the pictures by which neighbours are judged.
 
@@ -126,6 +130,7 @@ class Accumulator:
             prefilter: What cleans guides for that model, to be shared if it cleans all that is needed here.
             options: Of the network that is opened.
             fast: See `Accumulator`.
+            passes: Of light that neighbours' samples are taken in of, too.
         """
         pictures = judge_model(features)
         ladder = ResilientLadder.open(pictures, options, warn)
@@ -133,7 +138,7 @@ class Accumulator:
             prefilter = None
         elif prefilter is None or not set(pictures.model.features) <= set(prefilter.ladders):
             prefilter = Prefilter.open(pictures.model, options, warn)
-        neighbors = Neighbors(groups, windows, layer, prefilter, ladder, sources)
+        neighbors = Neighbors(groups, windows, layer, prefilter, ladder, sources, passes)
         name = f"{ACCUMULATION_VERSION} {features} {prefilter.name if prefilter else None} {len(windows[0])}"
         return cls(name, neighbors, ladder, fast)
 
@@ -150,16 +155,16 @@ class Accumulator:
         here = window[len(window) // 2]
         assert here is not None
         whole = Version(np.minimum(here.frame.color * factor, RADIANCE_MAX), here.picture * factor, 1.0)
+        same_noise = self._same_noise(window, factor)
         if usual:
-            sums = bring(window, factor, [whole], self._same_noise(window, factor))
-            return self._finish(center.frame, factor, [whole], sums, list(usual))
+            return self._finish(window, factor, [whole], bring(window, factor, [whole], same_noise), usual, same_noise)
         splits = split([np.minimum(seed * factor, RADIANCE_MAX) for seed in center.seeds])
         own = [self._picture(center.frame, one.seen, factor) for one in splits]
         versions = [Version(one.seen, picture, one.weight) for one, picture in zip(splits, own, strict=True)]
-        sums = bring(window, factor, [whole, *versions], self._same_noise(window, factor))
+        sums = bring(window, factor, [whole, *versions], same_noise)
         weights = self._weigh_rings(center.frame, factor, splits, versions, sums[1:], part(on_fraction, 1, 2))
         self._judged[layer] = _Judged(index, [float(np.mean(weight)) for weight in weights])
-        return self._finish(center.frame, factor, [whole, *versions], sums, weights)
+        return self._finish(window, factor, [whole, *versions], sums, weights, same_noise)
 
     def _usual(self, index: int, layer: str | None) -> list[float]:
         """How much of each ring is taken in unjudged; [] where the frame is to be judged itself: it is the first of eight, or
@@ -183,11 +188,22 @@ class Accumulator:
         return before[(len(before) - 1) % JUDGED_EVERY]
 
     def _finish(
-        self, frame: Frame, factor: np.float32, versions: Sequence[Version], sums: Array, weights: Sequence[Array | float]
+        self,
+        window: Sequence[Looked | None],
+        factor: np.float32,
+        versions: Sequence[Version],
+        sums: Array,
+        weights: Sequence[Array | float],
+        same_noise: bool,
     ) -> Accumulated:
         taken = sum(weight * sums[:, ring] for ring, weight in enumerate(weights))
+        here = window[len(window) // 2]
+        assert here is not None
         whole, *others = versions
-        return Accumulated(frame, factor, whole, others, np.asarray(taken, np.float32), self.neighbors.cleans)
+        names = [name for name in here.frame if name.startswith(CHANNEL)]
+        having = [looked if looked and all(name in looked.frame for name in names) else None for looked in window]
+        light = bring_light(having, factor, whole, weights, names, same_noise) if names else {}
+        return Accumulated(here.frame, factor, whole, others, np.asarray(taken, np.float32), self.neighbors.cleans, light)
 
     def _same_noise(self, window: Sequence[Looked | None], factor: np.float32) -> bool:
         """Whether the frame in the middle and the next one share their noise, which is said once."""

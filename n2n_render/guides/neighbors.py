@@ -13,6 +13,7 @@ from ..frame.frame import Frame, mean_frame
 from ..frame.motion import share_noise
 from ..frame.windows import Window, place
 from ..io.exr import ExrImage
+from ..io.light import LightPass, choose_light
 from ..io.sources import DETECT, Sources
 from ..ladder.memory import ResilientLadder
 from ..progress import OnFraction, ignore
@@ -77,9 +78,12 @@ class Neighbors:
         prefilter: Prefilter | None,
         ladder: ResilientLadder,
         sources: Sources = DETECT,
+        passes: Sequence[str] = (),
     ):
-        """ladder: of the network that makes the pictures; prefilter: what cleans guides for it, if it wants that."""
-        self.groups, self.windows, self.layer = groups, windows, layer
+        """ladder: of the network that makes the pictures; prefilter: what cleans guides for it, if it wants that; passes: of
+        light, that are held too, see `io.light.choose_light`.
+        """
+        self.groups, self.windows, self.layer, self.passes = groups, windows, layer, passes
         self._prefilter, self._ladder, self._sources = prefilter, ladder, sources
         self._told_of_zero_vectors = self._told_of_other_size = False
         self._denoised: dict[tuple[int, str | None], DenoisedFrame] = {}
@@ -180,11 +184,14 @@ class Neighbors:
         both = list(zip(images, layers, strict=True))
         more = [name for name in SURFACES if name not in features and all(image.has(one, name) for image, one in both)]
         frames = [
-            image.frame(one, (*features, *more), window)
+            image.frame(one, (*features, *more), window, self._light(image, one))
             for image, one in both
             if images[0].common(layers[0], image) == window  # of a part there is no mean with the whole
         ]
         return window, frames
+
+    def _light(self, image: ExrImage, layer: str) -> list[LightPass]:
+        return choose_light(image.light(layer), self.passes, str(image.path)) if self.passes else []
 
     def _needed(self) -> tuple[str, ...]:
         """What the network that makes the pictures takes."""
