@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import noisy_frame
 
-from n2n_render.frame.accumulate import FIREFLY, RINGS, Looked, Version, bring, copies_noise, rings_of, take_in
+from n2n_render.frame.accumulate import FIREFLY, RINGS, Looked, Version, bring, bring_light, copies_noise, rings_of, take_in
 from n2n_render.frame.frame import Frame
 
 SIZE, ONE = (40, 56), np.float32(1)
@@ -204,3 +204,20 @@ def test_real_noise_of_a_frame_is_not_its_neighbours():
     truth = Frame(color=wall_at((0, 0)))
     looked = [Looked(noisy_frame(truth, seed), truth.color) for seed in (1, 2)]
     assert not copies_noise(*looked, ONE) and copies_noise(looked[0], looked[0], ONE)
+
+
+def test_passes_of_light_take_in_what_the_colour_does():
+    """Passes that add up to every frame's colour add up to what is taken in, whatever the rings count."""
+    window = shot((0, 0), (1, 2), (2, 4), (3, 6), (4, 8))
+    share = np.random.default_rng(3).uniform(0, 1, (5, *SIZE, 1)).astype(np.float32)
+    window = [
+        Looked(looked.frame.with_channels(one=part * looked.frame.color, two=(1 - part) * looked.frame.color), looked.picture)
+        for looked, part in zip(window, share, strict=True)
+    ]
+    whole = whole_of(window)
+    rings = [np.linspace(0, 1, SIZE[1], dtype=np.float32)[None, :, None] * np.ones((SIZE[0], 1, 1), np.float32), 0.25]
+    weights = rings[: len(rings_of(2))]
+    light = bring_light(window, ONE, whole, weights, ["one", "two"])
+    color = take_in(whole, bring(window, ONE, [whole])[0], weights)[0]
+    np.testing.assert_allclose(light["one"] + light["two"], color, rtol=1e-4, atol=1e-5)
+    assert (window[2].frame["one"] == share[2] * window[2].frame.color).all()  # nobody's arrays are changed
