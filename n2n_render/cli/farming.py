@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .options import Command, check_shots, folder_name, make_reporter, scene_options, temporal_options
+from .options import Command, check_shots, folder_name, make_reporter, passes_option, scene_options, temporal_options
 
 
 @click.command(cls=Command)
@@ -32,6 +32,7 @@ from .options import Command, check_shots, folder_name, make_reporter, scene_opt
 @click.option("--steps", type=click.IntRange(1), help="Optimiser steps at most, instead of --minutes.")
 @click.option("--init", default="oidn-large", metavar="MODEL", help="What to start from, as in `adapt`; or nothing.")
 @click.option("--fast", is_flag=True, help="Paint with 4 passes a frame instead of 10: no Error pass, a little worse.")
+@passes_option
 @click.option(
     "--render-device",
     type=click.Choice(["auto", "cpu", "cuda", "optix", "hip", "oneapi", "metal"]),

@@ -12,7 +12,7 @@ from ..io.ranges import frames_text
 from .measured import Measured, Times, frames_a_task
 from .needs import PREPARING_MINUTES, Needs, needs
 from .options import FarmOptions
-from .words import given, scene_words
+from .words import given, passes_words, scene_words
 
 USUAL_MINUTES = {"cpu": 20, "gpu": 5}  # of `adapt`
 HALVES = 2  # renders of a reference
@@ -162,7 +162,7 @@ class _Steps:
         asked = self.options
         command = [*self.program, "sample", "--scene", str(scene), "--spp", str(asked.spp), "--seeds", str(asked.seeds)]
         command += ["--frames", frames_text(asked.frames), "--out", self._renders, "--device", asked.render_device]
-        command += [*scene_words(asked), *given({"--blender": placed(asked.blender)})]
+        command += [*scene_words(asked), *given({"--blender": placed(asked.blender)}), *passes_words(asked)]
         if asked.reference_spp:
             command += ["--reference-spp", str(asked.reference_spp)]
             command += ["--reference-frames", frames_text(self._references)]
@@ -227,7 +227,7 @@ class _Steps:
         command = [*self.program, "adapt", self._renders, "-o", self._clean, "--paint"]
         devices = ",".join(f"cuda:{number}" for number in range(asked.gpus))
         device = devices if asked.gpus > 1 and asked.device in ("auto", "cuda") else asked.device
-        command += given({"--device": device if device != "auto" else None})
+        command += given({"--device": device if device != "auto" else None, "--passes": ",".join(asked.passes) or None})
         command += ["--fast"] * asked.fast
         return self._shared("paint", command, "--frames", asked.paint_chunk, self.measured.paint, ("train",))
 

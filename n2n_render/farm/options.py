@@ -33,6 +33,7 @@ class FarmOptions(Checked):
     steps: Count | None = None
     init: str = "oidn-large"
     fast: bool = False
+    passes: tuple[str, ...] = ()  # of light that are rendered and painted too, as of `denoise`
     render_device: RenderDevice = "auto"
     device: str = "auto"  # of training and painting
     gpus: Gpus = 0  # of a machine that trains or paints; it renders on them too where render_device is none of a CPU

@@ -19,11 +19,12 @@ from ..io.exr import write_frame
 from ..progress import Progress
 from .measured import Measured, Times
 from .options import FarmOptions
-from .words import given, scene_words
+from .words import given, passes_words, scene_words
 
 SMALL, LARGE = (64, 64), (960, 540)  # (width, height) of frames of noise: one says how long starting takes, one how long a pass
 COPIES = 8  # of the large one, so that reading and writing it counts little
 PASSES, FAST_PASSES = 10, 4  # networks of a frame of `adapt`
+LIGHT = {"light-groups": 8, "light-passes": 10, "aovs": 2, "all": 20}  # so many more for passes of light: a usual number
 NO_PROBE = "Pass --no-probe, and if you know better --sample-chunk and --paint-chunk; or plan on a machine like the workers."
 
 
@@ -40,7 +41,7 @@ def probe(options: FarmOptions, progress: Progress) -> Measured:
         progress.note("timing the network here …")
         small, large = (_denoise(options, Path(folder), size, copies) for size, copies in ((SMALL, 1), (LARGE, COPIES)))
     one_pass = max(0.0, large.seconds - small.seconds) / COPIES * (width * height) / (LARGE[0] * LARGE[1])
-    passes = FAST_PASSES if options.fast else PASSES
+    passes = (FAST_PASSES if options.fast else PASSES) + sum(LIGHT.get(name, 1) for name in options.passes)
     found = Measured(
         Times(sampled.seconds, sampled.result["seconds"]),
         Times(small.seconds, passes * one_pass),
@@ -121,6 +122,7 @@ def _sample_words(options: FarmOptions) -> list[str]:
         *("--frames", str(middle), "--device", options.render_device, "--dry-run"),
         *scene_words(options),
         *given({"--blender": options.blender}),
+        *passes_words(options),
     ]
 
 

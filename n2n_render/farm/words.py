@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ..io.light import AOVS, LIGHT_GROUPS
 from .options import FarmOptions
 
 
@@ -21,3 +22,8 @@ def scene_words(options: FarmOptions) -> list[str]:
     """What of the scene `sample` is to render, where it is not as authored."""
     names = {"--camera": options.camera, "--scene-name": options.scene_name, "--view-layer": options.view_layer}
     return given({"--size": size_text(options.size), **names})
+
+
+def passes_words(options: FarmOptions) -> list[str]:
+    """What `sample` is to render for the passes that are asked for: light groups and AOVs are there by themselves."""
+    return ["--passes", "all"] if set(options.passes) - {LIGHT_GROUPS, AOVS} else []

@@ -23,6 +23,7 @@ ALL = {
     "shots": ((1, 4), (5, 7)),
     "minutes": 3.0,
     "fast": True,
+    "passes": ("light-groups", "Emission"),
     "render_device": "optix",
     "gpus": 2,
     "blender": "/opt/blender 4/blender",
@@ -50,6 +51,16 @@ def test_references_are_evaluated_in_parts_and_put_together(farm_shot):
     assert [words[-2:] for words in steps["evaluate"].commands] == [("--chunk", "1/2"), ("--chunk", "2/2")]
     assert steps["scores"].after == ("evaluate",) and steps["scores"].command[-1] == "--merge"
     assert "scores" not in steps_of(farm_shot.options(reference_spp=16))  # one frame is one task
+
+
+def test_passes_are_rendered_and_painted(farm_shot):
+    """Light groups are rendered by themselves."""
+    steps = steps_of(farm_shot.options(passes=("light-groups", "Emission")))
+    for name, value in (("sample", "all"), ("paint", "light-groups,Emission")):
+        words = steps[name].command
+        assert words[words.index("--passes") + 1] == value
+    assert "--passes" not in steps["train"].command
+    assert "--passes" not in steps_of(farm_shot.options(passes=("light-groups",)))["sample"].command
 
 
 @pytest.mark.parametrize("options", [{}, ALL, {"steps": 5, "init": "nothing", "frames": (-5, -4, 1, 7)}])
