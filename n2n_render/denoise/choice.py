@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..errors import N2NError
 from ..io.exr import ExrImage
+from ..io.light import ALL, choose_light
 from ..io.sources import DETECT, Sources
 from ..network.registry import choose
 
@@ -41,11 +42,28 @@ def model_that_fits(image: ExrImage, layer: str | None = None) -> str:
     return choose(max((image.available(one) for one in image.layers_with(layer)), key=len))
 
 
-def tell_names(path: Path, layer: str | None, features: tuple[str, ...], sources: Sources = DETECT) -> str | None:
-    """What is read of a file for a model and by whose names, as a sentence; None where it cannot be read."""
-    wanted = features
+def tell_names(
+    path: Path,
+    layer: str | None,
+    features: tuple[str, ...],
+    sources: Sources = DETECT,
+    passes: Sequence[str] = (),
+) -> str | None:
+    """What is read of a file for a model and by whose names, as a sentence; None where it cannot be read.
+
+    Args:
+        passes: Of light, as `io.light.choose_light` takes them. Where all are wanted, colours that may be light and are not
+            known are named too.
+    """
     try:
         image = ExrImage.open(path, header_only=True, sources=sources)
-        return f"using {image.taken(image.layer(layer, wanted), wanted)}"
+        here = image.layer(layer, features)
+        told = f"using {image.taken(here, features)}"
+        if passes:
+            light = choose_light(image.light(here), passes, str(path))
+            told += f"; passes of light: {', '.join(one.name for one in light) or 'none'}"
+        if ALL in passes and (unknown := image.unknown_colors(here)):
+            told += f"; left as they are, for they are not known to be light: {', '.join(unknown)}"
+        return told
     except N2NError:
         return None

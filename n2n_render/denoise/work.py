@@ -159,6 +159,7 @@ class Work:
 
     def _tell(self, opened: Opened, features: tuple[str, ...], first: int) -> Opened:
         self.progress.note(f"denoising with {self.model}, {opened.engine}{', prefiltered' if opened.prefiltered else ''}")
-        if names := tell_names(self.groups[first][0], self.options.layer, features, self.sources):
+        options = self.options
+        if names := tell_names(self.groups[first][0], options.layer, features, self.sources, options.picture.passes):
             self.progress.note(names)
         return opened

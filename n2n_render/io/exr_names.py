@@ -17,7 +17,7 @@ from ..renderers.index import PassIndex, Place, read_names
 from ..renderers.plain import PLAIN
 from .exr_parts import Header, Part, read_parts
 from .exr_text import Carried
-from .light import LightPass, find_light
+from .light import LightPass, find_light, unknown_colors
 from .pass_file import PassFile
 from .sources import DETECT, EXAMPLE, Sources, key_of, listing, resolve
 
@@ -179,6 +179,10 @@ class ExrNames:
     def light(self, layer: str) -> list[LightPass]:
         """The passes of light of a layer, in file order; none where the names are not recognised."""
         return find_light(self._index, self.dialect, layer)
+
+    def unknown_colors(self, layer: str) -> list[str]:
+        """Passes of a layer that hold a colour and may be light, though no table knows them."""
+        return unknown_colors(self._index, self.dialect, layer)
 
     def taken(self, layer: str, features: tuple[str, ...] = ()) -> str:
         """What is read for a layer and from whose names, as a sentence tells it: "Arnold's names: RGBA, denoise_albedo, N"."""

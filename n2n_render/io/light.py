@@ -1,18 +1,26 @@
 """The passes of a layer → those that hold light, which of them are wanted, and where they lie."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import N2NError
-from ..renderers.dialect import Dialect
+from ..renderers.dialect import Dialect, PassRule
 from ..renderers.dialect import Role as Role
 from ..renderers.index import PassIndex, Place
 
 ALL, LIGHT_GROUPS, LIGHT_PASSES, AOVS = "all", "light-groups", "light-passes", "aovs"
-ROLES = {LIGHT_GROUPS: (Role.GROUP,), LIGHT_PASSES: (Role.LIGHT,), AOVS: (Role.AOV,), ALL: tuple(Role)}
+ROLES = {LIGHT_GROUPS: (Role.GROUP,), LIGHT_PASSES: (Role.LIGHT, Role.AGAIN), AOVS: (Role.AOV,), ALL: tuple(Role)}
 CHANNEL = "pass/"  # begins the name of such a channel of a frame: no name of an AOV is taken for a guide
 _COLORS = (("R", "G", "B"), ("r", "g", "b"), ("red", "green", "blue"))
 _VALUES = ("X", "V", "Y", "Z", "R", "r", "x")
+# What names of passes say that hold no light: they are left without a word.
+_DATA = re.compile(
+    r"crypto|albedo|normal|filter|depth|position|motion|velocity|vector|matte|mask|denois|noise|noisy|noice|variance|mse|"
+    r"opacity|alpha|coverage|occlusion|color$|(^|[_ ])ids?(?![a-z])|(?-i:[a-z]I[Dd](?![a-z]))|"
+    r"^(p|pref|pworld|n|ng|ns|uvs?|ao|z|st)$",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,7 @@ def parse_passes(text: str | None) -> tuple[str, ...]:
 def find_light(index: PassIndex, dialect: Dialect, layer: str) -> list[LightPass]:
     """All passes of light of a layer, in file order."""
     own = {name: parts for (here, name), parts in index.passes.items() if here == layer}
-    found = []
+    found: dict[str, tuple[PassRule, LightPass]] = {}
     for name, parts in own.items():
         rule = dialect.rule(name)
         places = _places(parts) if rule else None
@@ -65,8 +73,24 @@ def find_light(index: PassIndex, dialect: Dialect, layer: str) -> list[LightPass
         divided = LightPass(color, Role.OTHER, color_places, color_places) if color and color_places else None
         if rule.color and divided is None:
             continue  # without its colour nobody can tell how much light it is
-        found.append(LightPass(name, rule.role, places, before or places, divided, rule.smooth))
-    return found
+        found[name] = rule, LightPass(name, rule.role, places, before or places, divided, rule.smooth)
+    return [replace(one, role=rule.among(found)) for rule, one in found.values()]
+
+
+def unknown_colors(index: PassIndex, dialect: Dialect, layer: str) -> list[str]:
+    """Passes of a layer that hold a colour and may be light, though no table knows them; in file order."""
+    known = {name for source in dialect.channels.values() for name, _ in source.alternatives}
+    known |= {color for rule in dialect.light for color in rule.color}
+    return [
+        name
+        for (here, name), parts in index.passes.items()
+        if here == layer
+        and name
+        and name not in known
+        and not dialect.rule(name)
+        and _is_color(parts)
+        and not _DATA.search(name)
+    ]
 
 
 def choose_light(found: Sequence[LightPass], wanted: Sequence[str], where: str) -> list[LightPass]:
@@ -97,6 +121,11 @@ def same_light(light: Sequence[LightPass], other: Sequence[LightPass], where: st
 
 def _short(one: LightPass) -> str:
     return one.name.partition("_")[2] if one.role is Role.GROUP else one.name
+
+
+def _is_color(parts: Sequence[Mapping[str, Place]]) -> bool:
+    found = _places(parts)
+    return found is not None and len(found) == len(_COLORS[0])
 
 
 def _places(parts: Sequence[Mapping[str, Place]]) -> tuple[Place, ...] | None:

@@ -3,6 +3,10 @@
 File Output nodes write the same names without a layer, and `Image` for the picture. Known, and not taken for what they are
 not: `Denoising Specular Albedo`, `Denoising Roughness` and the backward motion for denoising of 5.2, and `Normal` and `Depth`,
 which end at the first hit while the denoising passes go on behind mirrors and glass.
+
+Names of 5.x and 4.x: RE_PASSNAME_… of Blender's sources. Blender replaces dots in names of light groups and AOVs. Other engines
+write their passes into the same files under names of their own; those of BlendLuxCore (engine/final.py) and Octane's plug-in
+(blender_sync) are no AOVs: most hold data.
 """
 
 from ..frame.channels import COLOR
@@ -45,9 +49,14 @@ _LIGHT = (
 # What Blender writes besides: it is data, or the colour that light was divided by.
 _DARK = (
     *("Depth", "Z", "Mist", "Position", "Normal", "UV", "Object Index", "IndexOB", "Material Index", "IndexMA"),
-    *("* Color", "DiffCol", "GlossCol", "TransCol", "SubsurfaceCol", "Crypto*", "Denoising *", "Noisy*", "Error", "Debug *"),
+    *("* Color", "DiffCol", "GlossCol", "TransCol", "SubsurfaceCol", "[Cc]rypto*", "Denoising *", "Noisy*", "Error", "Debug *"),
     *("Volume Scatter", "Volume Transmit", "Volume Majorant", "Render Time", "Sample Count", "Guiding *", "Freestyle"),
     *("Grease Pencil", "GreasePencil"),
+)
+_OF_OTHER_ENGINES = (
+    *("Oct*", "RGB", "RGBA", "ALPHA", "ALBEDO", "MATERIAL_ID*", "OBJECT_ID*", "EMISSION", "CAUSTIC", "DIRECT_*", "INDIRECT_*"),
+    *("POSITION", "*SHADING_NORMAL", "GEOMETRY_NORMAL", "RAYCOUNT", "SAMPLECOUNT", "CONVERGENCE", "NOISE", "IRRADIANCE"),
+    "DENOISED",
 )
 CYCLES = Dialect(
     name="Cycles",
@@ -62,7 +71,7 @@ CYCLES = Dialect(
         "vector": Source(at(VECTORS, ("X", "Y", "Z", "W"))),
     },
     light=_LIGHT,
-    dark=_DARK,
+    dark=(*_DARK, *_OF_OTHER_ENGINES),
     noisy="Noisy ",
     marks=("Combined", "Noisy Image", "Denoising Albedo", "Denoising Normal", "Denoising Depth"),
     headers={"cycles.*": ""},

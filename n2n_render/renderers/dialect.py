@@ -2,7 +2,7 @@
 
 import enum
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -53,6 +53,7 @@ class Role(enum.Enum):
 
     GROUP = "light group"  # what some of the lights add to it: the sum of all groups is the picture
     LIGHT = "light pass"  # what one kind of path adds to it, often divided by a colour
+    AGAIN = "light that other passes hold too"  # diffuse beside its direct and indirect half: counted in no sum
     OTHER = "pass"  # no part of a sum: ambient occlusion, caught shadows
     AOV = "AOV"  # what a shader writes, under a name of the user's
 
@@ -65,15 +66,57 @@ class PassRule:
         names: As the versions of a renderer write it; * stands for the user's own part of it.
         color: The same of the pass that it was divided by: the picture holds the product.
         smooth: It is best denoised as it is, without the colour, whose texture it lacks: measured, see docs/passes.md.
+        held_by: Patterns of other passes of light that hold the same: where a file has one of them, this one is no part of a
+            sum. The finer ones are the parts.
+        but: Patterns of names that are not meant, though they match.
     """
 
     role: Role
     names: tuple[str, ...]
     color: tuple[str, ...] = ()
     smooth: bool = False
+    held_by: tuple[str, ...] = ()
+    but: tuple[str, ...] = ()
 
     def matches(self, name: str) -> bool:
-        return any(fnmatchcase(name, pattern) for pattern in self.names)
+        return _matches(name, self.names) and not _matches(name, self.but)
+
+    def among(self, names: Iterable[str]) -> Role:
+        """What it is in a file with passes of light of these names."""
+        held = self.role in (Role.GROUP, Role.LIGHT) and any(_matches(name, self.held_by) for name in names)
+        return Role.AGAIN if held else self.role
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def halved(
+    whole: tuple[str, ...],
+    direct: tuple[str, ...],
+    indirect: tuple[str, ...],
+    but: tuple[str, ...] = (),
+) -> tuple[PassRule, ...]:
+    """A kind of path, its direct and its indirect half, and each of them by light, whose name follows after a "_".
+
+    What is by light is a part only where no pass of all lights holds it.
+    """
+    halves = (*direct, *indirect)
+    by_light = {names: tuple(f"{name}_*" for name in names) for names in (whole, direct, indirect, halves)}
+    return (
+        PassRule(Role.LIGHT, direct),
+        PassRule(Role.LIGHT, indirect),
+        PassRule(Role.LIGHT, whole, held_by=halves),
+        PassRule(Role.LIGHT, by_light[direct], held_by=(*whole, *halves), but=but),
+        PassRule(Role.LIGHT, by_light[indirect], held_by=(*whole, *halves), but=but),
+        PassRule(Role.LIGHT, by_light[whole], held_by=(*whole, *halves, *by_light[halves]), but=(*by_light[halves], *but)),
+    )
+
+
+def undivided(names: tuple[str, ...], but: tuple[str, ...] = ()) -> tuple[PassRule, ...]:
+    """A kind of path that has no halves, and the same by light."""
+    by_light = tuple(f"{name}_*" for name in names)
+    return PassRule(Role.LIGHT, names), PassRule(Role.LIGHT, by_light, held_by=names, but=but)
 
 
 @dataclass(frozen=True)
@@ -128,7 +171,7 @@ class Dialect:
         if found := next((rule for rule in self.light if rule.matches(name)), None):
             return found
         known = {path for source in self.channels.values() for path, _ in source.alternatives}
-        if not self.dark or name in known or any(fnmatchcase(name, pattern) for pattern in self.dark):
+        if not self.dark or name in known or _matches(name, self.dark):
             return None
         return PassRule(Role.AOV, (name,))
 

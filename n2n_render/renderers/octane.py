@@ -1,4 +1,8 @@
-"""Octane: its documentation (render AOVs). OctaneRender's plug-in for Blender leaves out the space in the names."""
+"""Octane: its documentation (render AOVs). OctaneRender's plug-in for Blender leaves out the space in the names.
+
+Passes of light are not taken: the documentation says what adds up, and nothing sure was found about names in files but for
+Blender's (`OctDiffDir`, …), where Combined is what is denoised.
+"""
 
 from .dialect import ALPHA, RGB, XYZ, Dialect, Source, at
 

@@ -1,4 +1,7 @@
-"""pbrt-v4's `gbuffer` film: src/pbrt/film.cpp. Normals and positions are in camera space unless the scene says otherwise."""
+"""pbrt-v4's `gbuffer` film: src/pbrt/film.cpp. Normals and positions are in camera space unless the scene says otherwise.
+
+There are no passes of light.
+"""
 
 from .dialect import ALPHA, RGB, XYZ, Dialect, Source, Space, at
 

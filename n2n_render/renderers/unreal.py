@@ -1,7 +1,7 @@
 """Unreal's path tracer as the Movie Render Queue writes it: `FinalImage<layer>.R`.
 
 The denoiser's buffers (albedo, normal, and a "variance" that is a standard deviation) come out by materials of the user's,
-under names of the user's: these are those of the enumeration EPathTracingBufferTextureId.
+under names of the user's: these are those of the enumeration EPathTracingBufferTextureId. There are no passes that add up.
 """
 
 import numpy as np
