@@ -22,6 +22,7 @@ from .pass_file import PassFile
 from .sources import DETECT, EXAMPLE, Sources, key_of, listing, resolve
 
 COMPOSITE = "Composite"
+_MATTE_NAME = re.compile(r"cryptomatte/[^/]+/name")  # of the attribute that holds what a Cryptomatte's passes begin with
 PICTURE_WORDS = ("beauty", "rgba", "rgb", "combined", "color", "image", "main", "final")  # names of pictures end so
 
 
@@ -182,7 +183,9 @@ class ExrNames:
 
     def unknown_colors(self, layer: str) -> list[str]:
         """Passes of a layer that hold a colour and may be light, though no table knows them."""
-        return unknown_colors(self._index, self.dialect, layer)
+        mattes = [str(text) for header in self._headers for key, text in header.items() if _MATTE_NAME.fullmatch(key)]
+        found = unknown_colors(self._index, self.dialect, layer)
+        return [name for name in found if not name.startswith(tuple(mattes))]
 
     def taken(self, layer: str, features: tuple[str, ...] = ()) -> str:
         """What is read for a layer and from whose names, as a sentence tells it: "Arnold's names: RGBA, denoise_albedo, N"."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from ..errors import N2NError
 from ..renderers.dialect import Dialect, PassRule
 from ..renderers.dialect import Role as Role
-from ..renderers.index import PassIndex, Place
+from ..renderers.index import PICTURE_PARTS, PassIndex, Place
 
 ALL, LIGHT_GROUPS, LIGHT_PASSES, AOVS = "all", "light-groups", "light-passes", "aovs"
 ROLES = {LIGHT_GROUPS: (Role.GROUP,), LIGHT_PASSES: (Role.LIGHT, Role.AGAIN), AOVS: (Role.AOV,), ALL: tuple(Role)}
@@ -79,17 +79,12 @@ def find_light(index: PassIndex, dialect: Dialect, layer: str) -> list[LightPass
 
 def unknown_colors(index: PassIndex, dialect: Dialect, layer: str) -> list[str]:
     """Passes of a layer that hold a colour and may be light, though no table knows them; in file order."""
-    known = {name for source in dialect.channels.values() for name, _ in source.alternatives}
+    known = {"", *(name for source in dialect.channels.values() for name, _ in source.alternatives)}
     known |= {color for rule in dialect.light for color in rule.color}
     return [
         name
         for (here, name), parts in index.passes.items()
-        if here == layer
-        and name
-        and name not in known
-        and not dialect.rule(name)
-        and _is_color(parts)
-        and not _DATA.search(name)
+        if here == layer and name not in known and not dialect.rule(name) and _is_color(parts) and not _is_data(name)
     ]
 
 
@@ -121,6 +116,11 @@ def same_light(light: Sequence[LightPass], other: Sequence[LightPass], where: st
 
 def _short(one: LightPass) -> str:
     return one.name.partition("_")[2] if one.role is Role.GROUP else one.name
+
+
+def _is_data(name: str) -> bool:
+    """Whether a name says that a pass holds no light, or the picture as a whole."""
+    return name.lower() in PICTURE_PARTS or _DATA.search(name) is not None
 
 
 def _is_color(parts: Sequence[Mapping[str, Place]]) -> bool:
