@@ -185,7 +185,7 @@ class ExrNames:
         """Passes of a layer that hold a colour and may be light, though no table knows them."""
         mattes = [str(text) for header in self._headers for key, text in header.items() if _MATTE_NAME.fullmatch(key)]
         found = unknown_colors(self._index, self.dialect, layer)
-        return [name for name in found if not name.startswith(tuple(mattes))]
+        return [name for name in found if name not in self._views() and not name.startswith(tuple(mattes))]
 
     def taken(self, layer: str, features: tuple[str, ...] = ()) -> str:
         """What is read for a layer and from whose names, as a sentence tells it: "Arnold's names: RGBA, denoise_albedo, N"."""

@@ -13,15 +13,15 @@ sum of all CESSENTIAL elements is the picture. Not taken: shadows, Total Lightin
 from .dialect import ALPHA, RGB, XYZ, Dialect, PassRule, Role, Source, at
 
 _PLAIN = ("", "RGBA", "rgba")
+_DIFFUSE = ("diffuse", "VRayDiffuseFilter")
 
 
 def _element(names: tuple[str, ...], raw: tuple[str, ...] = (), times: tuple[str, ...] = ()) -> tuple[PassRule, ...]:
     """An element that is a part of the picture, and the same before it was multiplied by its filter."""
     element = PassRule(Role.LIGHT, names)
-    return (element, PassRule(Role.LIGHT, raw, color=times, held_by=names)) if raw else (element,)
+    return (element, PassRule(Role.LIGHT, raw, times, smooth=times == _DIFFUSE, held_by=names)) if raw else (element,)
 
 
-_DIFFUSE = ("diffuse", "VRayDiffuseFilter")
 VRAY = Dialect(
     name="V-Ray",
     channels={
