@@ -16,7 +16,7 @@ from ..frame.arrays import Array
 from ..frame.filters import box_mean
 from ..frame.frame import Frame
 from ..frame.independence import in_squares
-from ..frame.sums import adds_up, share_out, unsummed
+from ..frame.sums import HOLDS, adds_up, share_out, unsummed
 from ..io.light import CHANNEL, LightPass, Role
 from ..progress import OnFraction, ignore, part
 
@@ -89,7 +89,7 @@ def paint_light(
     colors = {one.color.channel: frame[one.color.channel] for one in light if one.color}
     noisy_colors = colors
     if clean_color:
-        colors = {channel: clean_color(image) for channel, image in colors.items()}
+        colors = {channel: _bounded(image, clean_color) for channel, image in colors.items()}
     images = {}
     for number, one in enumerate(light):
         told = part(on_fraction, number, len(light))
@@ -110,12 +110,20 @@ def paint_light(
 
 
 def _denoised(noisy: Array, clean: Frame, denoise: DenoiseRadiance, on_fraction: OnFraction = ignore) -> Array:
-    """(H, W, 3) or (H, W, 1); what is of one colour everywhere, as black, stays as it is."""
-    if noisy.min() == noisy.max():
+    """(H, W, 3) or (H, W, 1)."""
+    if noisy.shape[-1] == 1:
+        three = _denoised(noisy.repeat(3, -1), clean, denoise, on_fraction)
+        return three.mean(-1, keepdims=True, dtype=np.float64).astype(np.float32)
+    return _bounded(noisy, lambda color: denoise(clean.with_channels(color=color), on_fraction))
+
+
+def _bounded(noisy: Array, denoise: Callable[[Array], Array]) -> Array:
+    """Without noise, and nowhere darker or brighter than it was anywhere: black stays black, ambient occlusion ends at 1."""
+    low, high = noisy.min((0, 1)), noisy.max((0, 1))
+    if (low == high).all():
         return noisy
-    grey = noisy.shape[-1] == 1
-    image = denoise(clean.with_channels(color=noisy.repeat(3, -1) if grey else noisy), on_fraction)
-    return image.mean(-1, keepdims=True) if grey else image
+    clean: Array = np.clip(denoise(noisy), low, high)
+    return clean
 
 
 def _find_sum(
@@ -126,16 +134,20 @@ def _find_sum(
     images: Mapping[str, Array],
     denoise: DenoiseRadiance,
 ) -> _Sum | None:
-    """The passes of a kind, if they are parts of the picture; what they leave of it, light of no group, is one more part."""
-    channels = [one.channel for one in light if one.role is role and frame[one.channel].shape == frame.color.shape]
+    """The passes of a kind, if they are parts of the picture; what they leave of it, light of no group, is one more part.
+
+    A pass that is more than the picture all alone is none: Environment on transparent film.
+    """
+    channels = [one.channel for one in light if one.role is role and _may_be_part(frame[one.channel], frame.color)]
     if len(channels) < 2:
         return None
     noisy, denoised = [frame[channel] for channel in channels], [images[channel] for channel in channels]
     held, rest = adds_up(noisy, frame.color), unsummed(noisy, frame.color)
     beyond = float((~held & (rest < 0).any(-1)).mean())
     if beyond > BEYOND:
+        names = ", ".join(channel.removeprefix(CHANNEL) for channel in channels)
         doubt(
-            f"as rendered, the {role.value}s are more than the picture in {beyond:.0%} of the pixels: they are denoised one by "
+            f"as rendered, {names} are together more than the picture in {beyond:.0%} of the pixels: they are denoised one by "
             "one, and do not add up"
         )
         return None
@@ -144,6 +156,13 @@ def _find_sum(
         left = np.where(in_squares(held, SURE_PX)[..., None], np.float32(0), _denoised(rest, clean, denoise))
         noisy, denoised = [*noisy, rest], [*denoised, left]
     return _Sum(role, channels, noisy, denoised)
+
+
+def _may_be_part(noisy: Array, picture: Array) -> bool:
+    if noisy.shape != picture.shape:
+        return False
+    above = (noisy > picture + HOLDS * np.maximum(picture, 1e-3)).any(-1)
+    return bool(above.mean() <= BEYOND)
 
 
 def expected_error(noisy: Array, denoised: Array) -> Array:

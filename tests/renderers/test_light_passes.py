@@ -138,5 +138,5 @@ def test_parts_that_are_more_than_the_picture_are_said(tmp_path, caplog):
     path = write_parts(tmp_path / "a.exr", with_light(base, frame, passes), {"vrayInfo/version": "6.2"})
     with caplog.at_level(logging.WARNING):
         out, said = denoise(path)
-    assert "light groups are more than the picture" in said + caplog.text
+    assert "lightselect_all, lightselect_key are together more than the picture" in said + caplog.text
     assert changed(path, out) == {"", *passes}
