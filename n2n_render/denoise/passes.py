@@ -113,7 +113,8 @@ def _denoised(noisy: Array, clean: Frame, denoise: DenoiseRadiance, on_fraction:
     """(H, W, 3) or (H, W, 1)."""
     if noisy.shape[-1] == 1:
         three = _denoised(noisy.repeat(3, -1), clean, denoise, on_fraction)
-        return three.mean(-1, keepdims=True, dtype=np.float64).astype(np.float32)
+        grey: Array = three.mean(-1, keepdims=True, dtype=np.float64).astype(np.float32)
+        return grey
     return _bounded(noisy, lambda color: denoise(clean.with_channels(color=color), on_fraction))
 
 

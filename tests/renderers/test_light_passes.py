@@ -140,3 +140,26 @@ def test_parts_that_are_more_than_the_picture_are_said(tmp_path, caplog):
         out, said = denoise(path)
     assert "lightselect_all, lightselect_key are together more than the picture" in said + caplog.text
     assert changed(path, out) == {"", *passes}
+
+
+def test_what_is_behind_transparent_film_is_no_part_of_the_picture(tmp_path):
+    """Blender writes Environment on transparent film too; a pass of one number and one that is constant are as they should be."""
+    frame, light = lit()
+    occlusion = np.random.default_rng(2).integers(0, 2, (*SIZE, 1)).astype(np.float32)
+    base = one(
+        planes("L.Combined", rgba(frame), "RGBA"),
+        planes("L.Denoising Albedo", frame.albedo),
+        planes("L.Denoising Normal", frame.normal, "XYZ"),
+        planes("L.Mask", occlusion, "X"),
+    )
+    flat = np.full_like(frame.color, 0.7)
+    passes = {"Emission": light[0], "Volume Direct": light[1], "Volume Indirect": light[2], "Environment": frame.color + 1}
+    passes |= {"AO": occlusion.repeat(3, -1), "Shadow Catcher": flat}
+    path = write_parts(tmp_path / "a.exr", one(*base.values(), *(planes(f"L.{name}", image) for name, image in passes.items())))
+    out, said = denoise(path)
+    assert off(out, "L.Combined", ["L.Emission", "L.Volume Direct", "L.Volume Indirect"]) < HOLDS
+    assert "more than the picture" not in said
+    changes = changed(path, out)
+    assert {"L.Environment", "L.AO", "L.Mask", "L.Emission"} <= changes and "L.Shadow Catcher" not in changes
+    for name, letters in (("L.AO", "RGB"), ("L.Mask", "X")):
+        assert 0 <= pixels(out, name, letters).min() and pixels(out, name, letters).max() <= 1
