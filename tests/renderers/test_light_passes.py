@@ -143,7 +143,7 @@ def test_parts_that_are_more_than_the_picture_are_said(tmp_path, caplog):
 
 
 def test_what_is_behind_transparent_film_is_no_part_of_the_picture(tmp_path):
-    """Blender writes Environment on transparent film too; a pass of one number and one that is constant are as they should be."""
+    """Blender writes Environment on transparent film too; one number and a constant are passes as well."""
     frame, light = lit()
     occlusion = np.random.default_rng(2).integers(0, 2, (*SIZE, 1)).astype(np.float32)
     base = one(
