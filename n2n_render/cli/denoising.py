@@ -4,7 +4,16 @@ from typing import Any
 
 import click
 
-from .options import Command, engine_options, make_reporter, parse_share, passes_option, share_options, source_options
+from .options import (
+    Command,
+    engine_options,
+    make_reporter,
+    parse_share,
+    passes_option,
+    share_options,
+    source_options,
+    strength_option,
+)
 
 
 @click.command(cls=Command)
@@ -26,7 +35,7 @@ from .options import Command, engine_options, make_reporter, parse_share, passes
 @click.option("--layer", metavar="NAME", help="Only this view layer (LAYER.VIEW: one view).  [default: all with the passes]")
 @click.option("--keep-noisy", is_flag=True, help="Add the noisy picture as the pass <layer>.Noisy.")
 @passes_option
-@click.option("--strength", type=click.FloatRange(0, 1), default=1.0, help="0: noisy, 1: denoised.")
+@strength_option
 @click.option(
     "--temporal",
     type=click.IntRange(0, 8),
@@ -44,7 +53,7 @@ def denoise(
     /,
     pair: tuple[str, ...],
     keep_noisy: bool,
-    strength: float,
+    strength: str,
     passes: tuple[str, ...],
     shots: str | None,
     frames: str | None,
@@ -61,16 +70,18 @@ def denoise(
     """
     from ..denoise import DenoiseOptions, PictureOptions
     from ..denoise import denoise as run
+    from ..denoise.strength import parse_strength
     from ..engines.options import EngineOptions
     from ..io.sequence import parse_shots
     from . import console
 
+    base, strengths = parse_strength(strength)
     options = DenoiseOptions(
         **others,
         **parse_share(frames, chunk),
         pairs=pair,
         shots=tuple(parse_shots(shots)),
-        picture=PictureOptions(keep_noisy, strength, passes),
+        picture=PictureOptions(keep_noisy, base, passes, strengths),
         sources=sources,
         engine=EngineOptions(device, engine, precision, tile),
     )

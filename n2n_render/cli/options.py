@@ -152,6 +152,17 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--channels", metavar="KEY=NAME,…", help=text)(decorated)
 
 
+def strength_option(command: Function) -> Function:
+    """The command is given `strength`, for `parse_strength`."""
+    return click.option(
+        "--strength",
+        default="1",
+        metavar="0…1,NAME=0…1,…",
+        help="0: noisy, 1: denoised; and of objects, materials or assets of Cryptomatte: 1,grass=0.3,material:skin*=0.6; or of "
+        "a pass: mask:NAME=0.5.",
+    )(command)
+
+
 def scene_options(command: Function) -> Function:
     """What of a .blend file is rendered, where it is not as authored."""
     for option in (

@@ -29,6 +29,7 @@ from .options import PictureOptions
 from .passes import Painted, without_light
 from .picture import Painter, finished_picture
 from .renders import LayerRender, wanted_light
+from .strength import strength_map
 from .subjects import Subject, find_subjects
 
 ERROR_PASS = "Error"
@@ -82,7 +83,8 @@ class Artist:
             told = part(on_fraction, number, len(subjects))
             mean, still = mean_frame(frames), noise_free(frames) if light else None
             light = [one for one in light if one.channel in mean]
-            render = LayerRender(subject.layer, mean, still, still_alpha(frames), tuple(light))
+            strength = strength_map(subject.paths, subject.layer, self.picture, self.sources)
+            render = LayerRender(subject.layer, mean, still, still_alpha(frames), tuple(light), strength)
             picture, painted = self._paint(subject, frames, render, told)
             put_layer(image, render, painted, self.alpha, self.picture)
             if picture.error is not None:

@@ -54,7 +54,7 @@ def denoise_files(
         writer = _Writer(pool, failed)
         features = denoiser.features
         renders: Renders | N2NError | None
-        ahead = read_ahead([groups[index] for index in chosen], layer, features, large_pixels, sources, options.passes)
+        ahead = read_ahead([groups[index] for index in chosen], layer, features, large_pixels, sources, options)
         for index, renders in zip(chosen, ahead, strict=True):
             try:
                 if isinstance(renders, N2NError):

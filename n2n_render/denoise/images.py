@@ -117,6 +117,7 @@ def _refuse_options(checkpoint: Checkpoint, options: DenoiseOptions) -> None:
         "--keep-noisy": options.picture.keep_noisy,
         "--channels and files of guides": options.sources != RECOGNISED,
         "--strength": checkpoint.is_of_slices and options.picture.strength != 1,
+        "--strength of a NAME": bool(options.picture.strengths),
     }
     wrong = next((name for name, is_given in given.items() if is_given), None)
     if wrong:

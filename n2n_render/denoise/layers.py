@@ -78,15 +78,16 @@ def put_layer(
     without light) nothing is put.
     """
     frame, alpha = render.frame, clean_alpha(render.frame, render.still_alpha)
+    strength = options.strength if render.strength is None else render.strength
     empty = None
     if frame.alpha is not None:
         empty = (frame.alpha == 0) & (frame.color == 0).all(-1, keepdims=True)
-        alpha = frame.alpha if alpha is None else mix(frame.alpha, alpha, options.strength)
+        alpha = frame.alpha if alpha is None else mix(frame.alpha, alpha, strength)
 
     def finish(noisy: Array, denoised: Array) -> Array:
         if render.still is not None:
             denoised = np.where(render.still[..., None], noisy, denoised)
-        denoised = mix(noisy, denoised, options.strength)
+        denoised = mix(noisy, denoised, strength)
         return denoised if empty is None or not empty.any() else np.where(empty, np.float32(0), denoised)
 
     color = finish(frame.color, painted.color)
@@ -114,9 +115,9 @@ def put_light(image: ExrImage, light: Sequence[LightPass], images: Mapping[str, 
             image.replace_light(one, images[one.channel])
 
 
-def mix(noisy: Array, denoised: Array, strength: float) -> Array:
-    """strength 1: denoised as it is; 0: noisy."""
-    if strength >= 1.0:
+def mix(noisy: Array, denoised: Array, strength: float | Array) -> Array:
+    """strength 1: denoised as it is; 0: noisy. Of every pixel, or (H, W, 1)."""
+    share = np.asarray(strength, np.float32)
+    if (share >= 1).all():
         return denoised
-    mixed: Array = noisy + np.float32(strength) * (denoised - noisy)
-    return mixed
+    return np.where(share >= 1, denoised, noisy + share * (denoised - noisy))

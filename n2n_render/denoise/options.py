@@ -8,6 +8,7 @@ from ..io.ranges import WHOLE
 from ..io.sources import RECOGNISED, SourceOptions
 from ..schema import Checked
 
+Strengths = tuple[tuple[str, Fraction], ...]  # of what masks name, see strength.py
 PAINTED_AVERAGE = 2  # orientations that the picture of all seeds is the mean of, where a model of `adapt` paints pairs
 
 
@@ -18,6 +19,19 @@ class PictureOptions(Checked):
     keep_noisy: bool = False  # the noisy picture stays, as the pass <layer>.Noisy
     strength: Fraction = 1.0  # 0 leaves the noisy picture (the mean, if there are several renders), 1 takes the denoised one
     passes: tuple[str, ...] = ()  # of light that are denoised too: "all", "light-groups", "light-passes", "aovs", or names
+    strengths: Strengths = ()  # (name, strength) of objects, materials, … of Cryptomatte; "mask:NAME" is a pass
+
+    def contradiction(self) -> str | None:
+        return wrong_strengths(self.strengths)
+
+
+def wrong_strengths(strengths: Strengths) -> str | None:
+    """What is wrong with them: a contradiction of options; None: nothing."""
+    names = [name for name, _ in strengths]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        return f"strengths has {twice!r} twice"
+    return None if all(name.strip() for name in names) else "strengths has an empty name"
 
 
 AS_DENOISED = PictureOptions()

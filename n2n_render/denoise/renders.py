@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import N2NError, doubt
-from ..frame.arrays import Mask
+from ..frame.arrays import Array, Mask
 from ..frame.frame import Frame, crop, mean_frame
 from ..frame.independence import Look, are_equal, check_independent, in_squares, look_at, still_alpha
 from ..io.exr import ExrImage
@@ -14,6 +14,8 @@ from ..io.exr_names import of_layer
 from ..io.light import LightPass, choose_light, same_light
 from ..io.sources import DETECT, Sources
 from ..network.registry import choose
+from .options import AS_DENOISED, PictureOptions
+from .strength import StrengthMean
 
 PASSES_OF_A_FRAME = 4  # take as much memory as a frame: colour, albedo, normal, alpha
 LEFT_COMPOSITE = "the layer Composite, Blender's composited picture, is left as it is"
@@ -29,6 +31,7 @@ class LayerRender:
         still: (H, W), where several renders show that there is no noise; None: nothing is known.
         still_alpha: (H, W, 1), the same of alpha.
         light: Its passes of light that are to be denoised too; `frame` holds them.
+        strength: (H, W, 1), 0 to 1, how much of what was denoised is taken; None: the same everywhere.
     """
 
     layer: str
@@ -36,6 +39,7 @@ class LayerRender:
     still: Mask | None = None
     still_alpha: Mask | None = None
     light: tuple[LightPass, ...] = ()
+    strength: Array | None = None
 
     @property
     def is_finished(self) -> bool:
@@ -93,22 +97,23 @@ def read_renders(
     wanted: str | None,
     features: tuple[str, ...],
     sources: Sources = DETECT,
-    passes: Sequence[str] = (),
+    options: PictureOptions = AS_DENOISED,
 ) -> Renders:
     """The first file, and of each of its layers that are to be denoised the mean of all files, on the first one's pixels.
 
     Args:
-        passes: Of light, as `io.light.choose_light` takes them.
+        options: Which passes of light are denoised too, and which masks have a strength of their own.
 
     Raises N2NError where the renders cannot be of the same frame, or hold the same noise.
     """
     image = ExrImage.open(paths[0], sources=sources)
     layers = layers_to_denoise(image, wanted, features)
-    light = {layer: wanted_light(image, layer, passes) for layer in layers}
+    light = {layer: wanted_light(image, layer, options.passes) for layer in layers}
     means = {}
     for layer in layers:
         frame = image.frame(layer, features, light=light[layer])
-        means[layer] = _Mean.of(image, layer, frame, light[layer], len(paths) > 1)
+        strength = StrengthMean(image, layer, options)
+        means[layer] = _Mean.of(image, layer, frame, light[layer], strength, len(paths) > 1)
     for path in paths[1:]:
         other = ExrImage.open(path, sources=sources)
         for layer in layers:
@@ -125,15 +130,26 @@ def wanted_light(image: ExrImage, layer: str, passes: Sequence[str]) -> list[Lig
 class _Mean:
     """The mean of renders of one layer, one after the other, and where they are equal."""
 
-    def __init__(self, image: ExrImage, layer: str, frame: Frame, light: list[LightPass], looks: list[Look]):
+    def __init__(
+        self, image: ExrImage, layer: str, frame: Frame, light: list[LightPass], strength: StrengthMean, looks: list[Look]
+    ):
         self.image, self.layer, self.frame, self.light, self.looks, self.count = image, layer, frame, light, looks, 1
+        self.strength = strength
         self.equal: Mask | None = None
         self.still_alpha: Mask | None = None
 
     @classmethod
-    def of(cls, image: ExrImage, layer: str, frame: Frame, light: list[LightPass], is_compared: bool) -> "_Mean":
+    def of(
+        cls,
+        image: ExrImage,
+        layer: str,
+        frame: Frame,
+        light: list[LightPass],
+        strength: StrengthMean,
+        is_compared: bool,
+    ) -> "_Mean":
         """Of the first render."""
-        return cls(image, layer, frame, light, [look_at(frame, image.path)] if is_compared else [])
+        return cls(image, layer, frame, light, strength, [look_at(frame, image.path)] if is_compared else [])
 
     def add(self, other: ExrImage, shown: Frame) -> None:
         here, both = self.image.window(self.layer), self.image.common(self.layer, other)
@@ -142,6 +158,7 @@ class _Mean:
             self._add_whole(other, shown)
         else:
             self._add_part(other, shown, here.places(both))
+        self.strength.add(other)
         self.count += 1
 
     def _add_whole(self, other: ExrImage, shown: Frame) -> None:
@@ -161,7 +178,7 @@ class _Mean:
     def finish(self) -> LayerRender:
         still = None if self.equal is None else in_squares(self.equal)
         light = tuple(one for one in self.light if one.channel in self.frame)
-        return LayerRender(self.layer, self.frame, still, self.still_alpha, light)
+        return LayerRender(self.layer, self.frame, still, self.still_alpha, light, self.strength.finish())
 
 
 def _both(before: Mask | None, newest: Mask | None) -> Mask | None:
@@ -177,7 +194,7 @@ def read_ahead(
     features: tuple[str, ...],
     large_pixels: int,
     sources: Sources = DETECT,
-    passes: Sequence[str] = (),
+    options: PictureOptions = AS_DENOISED,
 ) -> Iterator[Renders | N2NError]:
     """Each group's renders, or why they cannot be read; the next one is read meanwhile, but for those of more than
     `large_pixels`, of which two would not fit.
@@ -185,7 +202,7 @@ def read_ahead(
 
     def read(paths: Sequence[Path]) -> Renders | N2NError:
         try:
-            return read_renders(paths, wanted, features, sources, passes)
+            return read_renders(paths, wanted, features, sources, options)
         except N2NError as error:
             return error
 

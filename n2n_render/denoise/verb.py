@@ -21,6 +21,7 @@ from .batch import Batch, Done
 from .choice import AUTO, choose_models
 from .files import raise_failures
 from .options import DenoiseOptions
+from .strength import check_names
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,10 @@ def denoise(options: DenoiseOptions, reporter: Reporter = silent) -> Denoised:
         return _denoise_images(checkpoint, options, reporter)
     _refuse_photographs(options)
     frames = _Frames.find(options)
+    named = check_names([frames.groups[index] for index in frames.wanted], options.layer, options.picture, frames.sources)
     with reporter("denoising") as progress:
+        for said in named:
+            progress.note(said)
         by_model = {options.model: list(range(len(frames.groups)))}
         if options.model == AUTO:
             by_model = choose_models(frames.groups, options.layer, frames.sources)

@@ -15,9 +15,10 @@ from ..renderers.detect import detect
 from ..renderers.dialect import PICTURE, Dialect, Space
 from ..renderers.index import PassIndex, Place, read_names
 from ..renderers.plain import PLAIN
+from .cryptomatte import Cryptomatte, find_cryptomattes
 from .exr_parts import Header, Part, read_parts
 from .exr_text import Carried
-from .light import LightPass, find_light, unknown_colors
+from .light import LightPass, find_light, plain_places, unknown_colors
 from .pass_file import PassFile
 from .sources import DETECT, EXAMPLE, Sources, key_of, listing, resolve
 
@@ -186,6 +187,15 @@ class ExrNames:
         mattes = [str(text) for header in self._headers for key, text in header.items() if _MATTE_NAME.fullmatch(key)]
         found = unknown_colors(self._index, self.dialect, layer)
         return [name for name in found if name not in self._views() and not name.startswith(tuple(mattes))]
+
+    def cryptomattes(self, layer: str) -> list[Cryptomatte]:
+        """The lists of names whose coverage the file has for a layer."""
+        return find_cryptomattes(self.path, self._headers, self._names, self.dialect, layer)
+
+    def plain_passes(self, layer: str) -> dict[str, tuple[Place, ...]]:
+        """Passes of a layer with a colour or one number → where that lies."""
+        own = {name: plain_places(parts) for (here, name), parts in self._index.passes.items() if here == layer and name}
+        return {name: places for name, places in own.items() if places}
 
     def taken(self, layer: str, features: tuple[str, ...] = ()) -> str:
         """What is read for a layer and from whose names, as a sentence tells it: "Arnold's names: RGBA, denoise_albedo, N"."""

@@ -64,12 +64,12 @@ def find_light(index: PassIndex, dialect: Dialect, layer: str) -> list[LightPass
     found: dict[str, tuple[PassRule, LightPass]] = {}
     for name, parts in own.items():
         rule = dialect.rule(name)
-        places = _places(parts) if rule else None
+        places = plain_places(parts) if rule else None
         if rule is None or places is None:
             continue
         color = next((other for other in rule.color if other in own), None)
-        color_places = _places(own[color]) if color else None
-        before = _places(own.get(f"{dialect.noisy}{name}", ())) if dialect.noisy else None
+        color_places = plain_places(own[color]) if color else None
+        before = plain_places(own.get(f"{dialect.noisy}{name}", ())) if dialect.noisy else None
         divided = LightPass(color, Role.OTHER, color_places, color_places) if color and color_places else None
         if rule.color and divided is None:
             continue  # without its colour nobody can tell how much light it is
@@ -124,11 +124,11 @@ def _is_data(name: str) -> bool:
 
 
 def _is_color(parts: Sequence[Mapping[str, Place]]) -> bool:
-    found = _places(parts)
+    found = plain_places(parts)
     return found is not None and len(found) == len(_COLORS[0])
 
 
-def _places(parts: Sequence[Mapping[str, Place]]) -> tuple[Place, ...] | None:
+def plain_places(parts: Sequence[Mapping[str, Place]]) -> tuple[Place, ...] | None:
     """Of a colour in one part, or of a single number."""
     for places in parts:
         for letters in _COLORS:
