@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import inspect
     from typing import Any
 
-    from .api import adapt, denoise, evaluate, prepare, psnr, read, sample, train, write
+    from .api import adapt, coverage, denoise, evaluate, prepare, psnr, read, sample, train, write
     from .errors import N2NError
     from .frame.frame import Frame
     from .loaded import Model, load_model
@@ -30,6 +30,7 @@ __all__ = [
     "Model",
     "N2NError",
     "adapt",
+    "coverage",
     "denoise",
     "evaluate",
     "load_model",

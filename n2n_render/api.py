@@ -110,6 +110,7 @@ def denoise(
     albedo: NDArray[Any] | None = None,
     normal: NDArray[Any] | None = None,
     model: str | os.PathLike[str] | Model = "oidn",
+    strength: float | NDArray[Any] = 1.0,
     **running: Unpack[Running],
 ) -> NDArray[Any]:
     """A clean picture of a noisy one.
@@ -121,6 +122,7 @@ def denoise(
         albedo: (H, W, 3) in [0, 1], if the frame has none of its own.
         normal: (H, W, 3), length at most 1, 0 where nothing was hit; the same.
         model: as of `load_model`. Of Open Image Denoise's, oidn and oidn-small take as many guides as there are.
+        strength: of renders, 0 to 1, how much of the clean picture is taken: a number, or (H, W, 1), see `coverage`.
         running: as of `load_model`, which is asked once for the same of these.
 
     Returns:
@@ -128,7 +130,8 @@ def denoise(
         slices (H, W) float32 in the unit of the k-space.
 
     Raises:
-        N2NError: the image is none of these, a guide that the model needs is missing, or nothing can run the model.
+        N2NError: the image is none of these, a guide that the model needs is missing, the strength is of another shape or
+            range, or nothing can run the model.
 
     >>> import numpy as np
     >>> import n2n_render as n2n
@@ -141,6 +144,59 @@ def denoise(
     >>> n2n.psnr(clean, truth) > n2n.psnr(noisy, truth) + 10
     True
     """
+    clean = _denoise(image, albedo, normal, model, running)
+    return clean if isinstance(strength, (int, float)) and strength == 1 else _softened(image, clean, strength)
+
+
+def _softened(image: Frame | NDArray[Any], clean: NDArray[Any], strength: float | NDArray[Any]) -> NDArray[Any]:
+    from .denoise.layers import mix
+
+    noisy, share = as_frame(image).color, np.asarray(strength)
+    if (
+        share.shape not in ((), (*noisy.shape[:2], 1))
+        or share.dtype.kind not in "fiu"
+        or not ((share >= 0) & (share <= 1)).all()
+    ):
+        raise N2NError(
+            f"the strength is {share.dtype} of the shape {share.shape}, but must be a number from 0 to 1, or one a pixel",
+            f"Pass an array of the shape {(*noisy.shape[:2], 1)}, as n2n.coverage gives it.",
+        )
+    return mix(noisy, clean, share)
+
+
+def coverage(path: FilePath, name: str, layer: str | None = None) -> NDArray[np.float32]:
+    """How much of each pixel is an object, a material or an asset of the file's Cryptomatte, or what a pass says.
+
+    Args:
+        path: an EXR file.
+        name: as in `n2n-render denoise --strength`: grass, grass*, material:grass, mask:PASS.
+        layer: its view layer, `LAYER.VIEW` in stereo files; None: the first.
+
+    Returns:
+        (H, W, 1), 0 to 1. `strength = 1 - 0.7 * n2n.coverage("frame.exr", "grass")` leaves the grass 0.3.
+
+    Raises:
+        N2NError: the file is missing or damaged, holds nothing of that name, or several things.
+    """
+    from .denoise.masks import Masks
+    from .io.exr import ExrImage
+
+    image = ExrImage.open(as_path(path))
+    shown = image.layer(layer)
+    masks = Masks.of(image, shown)
+    found = masks.find(name)
+    if found is None:
+        raise masks.unknown(name)
+    return masks.coverage(found, image.window(shown))
+
+
+def _denoise(
+    image: Frame | NDArray[Any],
+    albedo: NDArray[Any] | None,
+    normal: NDArray[Any] | None,
+    model: str | os.PathLike[str] | Model,
+    running: Running,
+) -> NDArray[Any]:
     if isinstance(model, Model):
         if running:
             raise N2NError(f"{next(iter(running))} is decided where the model is loaded", "Pass it to load_model.")

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..denoise.artist import FrameResult
 from ..denoise.files import raise_failures
+from ..denoise.strength import check_names
 from ..engines.choice import make_engine
 from ..engines.options import EngineOptions
 from ..engines.pool import each_device, first_device
@@ -100,6 +101,7 @@ def _adapt(options: AdaptOptions, team: Team, device: str, reporter: Reporter, p
     sources = find_sources([*places.groups, *others], options.sources)
     places.check([sources.all_files(group) for group in (*places.groups, *others)])
     selection = Selection(options.layer, options.train_frames, options.temporal, options.shots, sources)
+    check_names(places.groups, options.layer, options.picture, sources)  # before anything that takes long
     start = open_shot_start(options.init, options.temporal)
     shot = Shot.open([*places.groups, *others], start, selection, engine)
     if not places.model.exists():

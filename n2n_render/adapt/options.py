@@ -10,6 +10,7 @@ from ..config import (
     Count,
     Crop,
     Engine,
+    Fraction,
     Frames,
     Kept,
     Orientations,
@@ -23,7 +24,7 @@ from ..config import (
     to_dict,
     wrong_shots,
 )
-from ..denoise.options import PAINTED_AVERAGE
+from ..denoise.options import PAINTED_AVERAGE, PictureOptions, Strengths, wrong_strengths
 from ..io.ranges import WHOLE, Chunk
 from ..io.sources import RECOGNISED, SourceOptions
 from ..schema import Checked, OneOf, from_dict
@@ -32,7 +33,18 @@ Stage = Annotated[str, OneOf(("all", "train", "paint", "merge"))]
 # What is no setting: nobody else's business.
 PLACES = ("inputs", "output", "pairs", "learn_from", "sources", "stage", "frames", "chunk", "shared")
 # Of the settings those that leave the weights the same.
-HOW_TO_PAINT = ("average", "fast", "keep_noisy", "passes", "engine", "precision", "threads", "device")
+HOW_TO_PAINT = (
+    "average",
+    "fast",
+    "keep_noisy",
+    "strength",
+    "strengths",
+    "passes",
+    "engine",
+    "precision",
+    "threads",
+    "device",
+)
 # Of those the ones that leave the pictures the same, but for rounding: machines differ in them.
 WHERE = ("threads", "device")
 
@@ -66,6 +78,8 @@ class AdaptOptions(Checked):
     fast: bool = False  # paint the mean of all seeds only: nothing is told of the error then
     layer: str | None = None  # the only view layer; None: all that have the passes
     keep_noisy: bool = False
+    strength: Fraction = 1.0  # 0 leaves the noisy mean, 1 takes the denoised picture
+    strengths: Strengths = ()  # of what masks name, as of `denoise`
     passes: tuple[str, ...] = ()  # of light that are denoised too: "all", "light-groups", "light-passes", "aovs", or names
     sources: SourceOptions = RECOGNISED  # where albedo, normal, … lie
     device: str = "auto"
@@ -83,7 +97,12 @@ class AdaptOptions(Checked):
             return "frames, chunk and shared are for painting alone"
         if self.chunk[0] > self.chunk[1]:
             return f"chunk {self.chunk[0]} of {self.chunk[1]} is none"
-        return wrong_shots(self)
+        return wrong_shots(self) or wrong_strengths(self.strengths)
+
+    @property
+    def picture(self) -> PictureOptions:
+        """What is put into the files."""
+        return PictureOptions(self.keep_noisy, self.strength, self.passes, self.strengths)
 
     def settings(self) -> dict[str, Any]:
         """As the model and the report tell them; the names of channels only where there are any."""

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ..denoise import PictureOptions
 from ..denoise.adapted import Palette
 from ..denoise.alpha import AlphaDenoiser
 from ..denoise.artist import Artist, FrameResult
+from ..denoise.strength import check_names
 from ..engines.options import EngineOptions
 from ..engines.pool import Leases, each_device, work_off
 from ..errors import UnreadableFile
@@ -88,6 +88,8 @@ def open_artists(
     model: Checkpoint | None, shot: Shot, options: AdaptOptions, on_error: OnError, progress: Progress
 ) -> list[Artist]:
     """One for each device. model None: no frame of the shot held any noise."""
+    for said in check_names(shot.groups, options.layer, options.picture, shot.sources):
+        progress.note(said)
     engines = each_device(EngineOptions(options.device, options.engine, options.precision))
     return [_open_artist(model, shot, options, engine, on_error, progress) for engine in engines]
 
@@ -95,11 +97,10 @@ def open_artists(
 def _open_artist(
     model: Checkpoint | None, shot: Shot, options: AdaptOptions, engine: EngineOptions, on_error: OnError, progress: Progress
 ) -> Artist:
-    picture, painter = PictureOptions(options.keep_noisy, passes=options.passes), None
-    prefilter, neighbors = shot.guides(engine, options.passes)
+    painter, (prefilter, neighbors) = None, shot.guides(engine, options.passes)
     if model:
         palette = Palette(model, shot.start.checkpoint)
         painter = palette.open(prefilter, engine, options.average, options.fast, progress.warn)
         progress.note(f"denoising with {painter.network.engine.description}")
     told = model.provenance if model else Provenance()
-    return Artist(painter, told, AlphaDenoiser(engine, progress.warn), neighbors, picture, shot.sources, on_error)
+    return Artist(painter, told, AlphaDenoiser(engine, progress.warn), neighbors, options.picture, shot.sources, on_error)

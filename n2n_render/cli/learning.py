@@ -16,6 +16,7 @@ from .options import (
     pick_stage,
     share_options,
     source_options,
+    strength_option,
     temporal_options,
 )
 
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
 @click.option("--layer", metavar="NAME", help="Only this view layer (LAYER.VIEW: one view).  [default: all with the passes]")
 @click.option("--keep-noisy", is_flag=True, help="Add the noisy picture as the pass <layer>.Noisy.")
 @passes_option
+@strength_option
 @source_options
 @click.option("--train-only", is_flag=True, help="Train and keep the model; paint no frame: other machines do.")
 @click.option("--paint", is_flag=True, help="Paint frames by the model that --train-only left in FOLDER.")
@@ -87,6 +89,7 @@ def adapt(
     pair: tuple[str, ...],
     out: str,
     shots: str | None,
+    strength: str,
     frames: str | None,
     chunk: str,
     train_only: bool,
@@ -97,6 +100,7 @@ def adapt(
     """Train on the very frames that are to be denoised, then denoise them: from two noisy renders of each to a clean one."""
     from ..adapt import AdaptOptions, Pictures
     from ..adapt import adapt as run
+    from ..denoise.strength import parse_strength
     from ..io.images import pillow, write_error_map, write_strip
     from ..io.sequence import parse_shots
 
@@ -106,7 +110,18 @@ def adapt(
     pillow()
     stage = pick_stage(train=train_only, paint=paint, merge=merge)
     share = parse_share(frames, chunk)
-    wanted = AdaptOptions(inputs, out, pair, **options, **share, stage=stage, shots=tuple(parse_shots(shots)))
+    base, strengths = parse_strength(strength)
+    wanted = AdaptOptions(
+        inputs,
+        out,
+        pair,
+        **options,
+        **share,
+        stage=stage,
+        shots=tuple(parse_shots(shots)),
+        strength=base,
+        strengths=strengths,
+    )
     pictures = Pictures(
         lambda path, error: write_error_map(path.with_suffix(".error.png"), error),
         lambda path, images, exposure: write_strip(path, images),

@@ -22,7 +22,6 @@ from ..renderers.index import ChannelName, LayerName, Place
 from .exr_parts import Header, Part, stack_pixels
 
 KINDS = ("object", "material", "asset")
-MURMUR = "MurmurHash3_32"
 LARGEST_MANIFEST = 2**26  # bytes of a file of names
 _ATTRIBUTE = re.compile(r"cryptomatte/([^/]+)/(\w+)")
 _UNTOLD = re.compile(rf"(.*crypto_?(?:{'|'.join(KINDS)}))\d\d", re.IGNORECASE)  # passes of a list that no header tells of
@@ -174,7 +173,9 @@ class _Refused(ValueError):
 
 
 def _sidecar(path: Path, named: str | None) -> str:
-    """The text of the file of names. Raises _Refused for one that lies elsewhere: nobody who sends a picture says what is read."""
+    """The text of the file of names. Raises _Refused for one that lies elsewhere: who sends a picture must not say what of this
+    computer is read.
+    """
     if not named:
         return ""
     folder = path.resolve().parent

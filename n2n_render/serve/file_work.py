@@ -1,4 +1,4 @@
-"""Files that are there, shown and completed: `pictures` and `vectors`, done."""
+"""Files that are there, shown and completed: `pictures`, `masks` and `vectors`, done."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from ..errors import N2NError
 from .job import Job
 from .places import check_folder, check_pictures, is_same_file
-from .request import Pictures, Vectors
+from .request import Masks, Pictures, Vectors
 
 
 def pictures(request: Pictures, job: Job) -> dict[str, Any]:
@@ -36,6 +36,15 @@ def pictures(request: Pictures, job: Job) -> dict[str, Any]:
         for kind, path in paths.items():
             write_picture(path, made[kind])
     return {"layers": {layer: index for index, layer in enumerate(layers)}, "errors": errors}
+
+
+def masks(request: Masks, job: Job) -> dict[str, Any]:
+    """By the header alone."""
+    from ..denoise.masks import Masks as Found
+    from ..io.exr import ExrImage
+
+    image = ExrImage.open(request.input, header_only=True)
+    return {"layers": {layer: Found.of(image, layer).listed() for layer in image.rendered_layers}}
 
 
 def vectors(request: Vectors, job: Job) -> dict[str, Any]:

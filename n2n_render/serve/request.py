@@ -57,6 +57,7 @@ class Denoise:
     engine: str = _engine()
     prefilter: bool | None = _field(rules.or_null(rules.flag), None)
     strength: float = _field(rules.weight, 1.0)
+    strengths: tuple[tuple[str, float], ...] = _field(rules.weights, ())  # of what masks name, as `denoise --strength`
     keep_noisy: bool = _field(rules.flag, False)
     passes: tuple[str, ...] = _field(rules.texts, ())  # of light: "all", … as `denoise --passes`
     layers: tuple[str, ...] | None = _field(rules.or_null(rules.names), None)
@@ -76,6 +77,7 @@ class Frames:
     engine: str = _engine()
     prefilter: bool | None = _field(rules.or_null(rules.flag), None)
     strength: float = _field(rules.weight, 1.0)
+    strengths: tuple[tuple[str, float], ...] = _field(rules.weights, ())  # of what masks name, as `denoise --strength`
     keep_noisy: bool = _field(rules.flag, False)
     passes: tuple[str, ...] = _field(rules.texts, ())  # of light: "all", … as `denoise --passes`
 
@@ -93,6 +95,8 @@ class Adapt:
     steps: int | None = _field(rules.or_null(rules.whole(1, MOST_STEPS)), None)
     init: str = _field(rules.text, "oidn-large")
     device: str = _field(rules.text, "auto")
+    strength: float = _field(rules.weight, 1.0)
+    strengths: tuple[tuple[str, float], ...] = _field(rules.weights, ())  # of what masks name, as `denoise --strength`
     keep_noisy: bool = _field(rules.flag, False)
     passes: tuple[str, ...] = _field(rules.texts, ())  # of light: "all", … as `denoise --passes`
     archive: str | None = _field(rules.or_null(rules.text), None)
@@ -129,6 +133,13 @@ class Pictures:
 
 
 @dataclass(frozen=True)
+class Masks:
+    """What strengths can be given for in a file: names of its Cryptomattes, and passes."""
+
+    input: str = _field(rules.text)
+
+
+@dataclass(frozen=True)
 class Cancel:
     """Ends the requests of the same id that came before it."""
 
@@ -138,7 +149,7 @@ class Quit:
     """Ends the process."""
 
 
-Request = Describe | Check | Denoise | Frames | Adapt | Sample | Vectors | Pictures | Cancel | Quit
+Request = Describe | Check | Denoise | Frames | Adapt | Sample | Vectors | Pictures | Masks | Cancel | Quit
 KINDS: dict[str, type] = {kind.__name__.lower(): kind for kind in get_args(Request)}
 
 

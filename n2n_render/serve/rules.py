@@ -36,6 +36,15 @@ def weight(value: Any) -> float:
     return float(value)
 
 
+def weights(value: Any) -> tuple[tuple[str, float], ...]:
+    """Of names, each from 0 to 1: (name, weight)."""
+    if not isinstance(value, dict):
+        raise Wrong("an object of names with numbers")
+    if any(not name.strip() for name in value) or not all(_is_number(one) and 0 <= one <= 1 for one in value.values()):
+        raise Wrong("an object of names with numbers from 0 to 1")
+    return tuple((name, float(one)) for name, one in value.items())
+
+
 def length(value: Any) -> float:
     """More than 0."""
     if not _is_number(value) or not 0 < value <= 1e9:

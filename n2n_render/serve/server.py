@@ -15,28 +15,32 @@ and what breaks one is refused before any work:
 - `denoise`, `input`: an EXR of any renderer; `output`: where the same file goes with its pictures replaced, or null;
   `pictures`: a folder, or null, for `<n>.denoised.exr` and `<n>.rendered.exr`, RGBA, of the nth view layer; `model` (`auto`:
   the built-in one that fits the file), and as in `n2n-render denoise`: `device`, `engine`, `prefilter`, `strength`,
-  `keep_noisy`, `average`, `layers` (null: all) → any number of `progress` (`share` from 0 to 1) and `warning` (`message`),
-  then `done` with `layers` ({name: n}), `model`, `names` (what was read, and by whose names), `engine`, `seconds`.
+  `strengths` ({name: number}, of what masks name), `passes`, `keep_noisy`, `average`, `layers` (null: all) → any number of
+  `progress` (`share` from 0 to 1) and `warning` (`message`), then `done` with `layers` ({name: n}), `model`, `names` (what
+  was read, and by whose names), `engine`, `seconds`.
 - `frames`, `inputs`: files, folders or patterns, `output`: a folder, and as in `n2n-render denoise`: `model`, `pairs`,
-  `temporal` (null: as the model was trained), `device`, `engine`, `prefilter`, `strength`, `keep_noisy` → `progress` (`share`
-  of all, `text`), `warning`, then `done` with `outputs`, `models` and `expected_psnr_db` (null: nothing is known), one for
-  each file, and `engine`. What could not be done of several is an `error` at the end; the others are there.
+  `temporal` (null: as the model was trained), `device`, `engine`, `prefilter`, `strength`, `strengths`, `passes`,
+  `keep_noisy` → `progress` (`share` of all, `text`), `warning`, then `done` with `outputs`, `models` and `expected_psnr_db`
+  (null: nothing is known), one for each file, and `engine`. What could not be done of several is an `error` at the end; the
+  others are there.
 - `sample`, `scene`: a .blend file; `out`: a folder; `spp`, and as in `n2n-render sample`: `views`, `scene_name`, `blender`,
   `device` → `progress`, `warning`, then `done` with `folder`, which `learn_from` of `adapt` takes. All seeds are independent.
-- `adapt`, `inputs`, `output`: a folder, and as in `n2n-render adapt`: `pairs`, `learn_from`, `temporal`, `minutes` or `steps`,
-  `init`, `device`, `keep_noisy`; `archive`: a .tza file that the shot's best network is written to, or null → `progress`
-  (`stage`: `reading`, `learning` or `painting`; `share` of the stage, `text`), `warning`, and `preview` when it begins to learn
-  and whenever the held-out tiles were asked: `noisy`, `before` and `after`, RGBA pictures of the same pixels, in the render's
-  own scale, always under the same names; they stay until the folder is adapted into again, unless the request fails. Then
-  `done` with `frames` (`output`, `expected_psnr_db`, `error`: a PNG, or null), `model`, `archive`, and `learned`: null where no
-  frame held noise, else `gain_db` (on the start, on held-out tiles; 0 where training made nothing better), `steps`, `seconds`,
-  and `stopped`: why it ended early, or null. Asked again after an end or a cancellation, it uses the weights and frames that
-  were finished, and what was read: until it has learned, that lies in `.adapt-cache` in the folder, some 100 MB for each frame
-  of 1920×1080.
+- `adapt`, `inputs`, `output`: a folder, and as in `n2n-render adapt`: `pairs`, `learn_from`, `temporal`, `minutes` or
+  `steps`, `init`, `device`, `strength`, `strengths`, `keep_noisy`; `archive`: a .tza file that the shot's best network is
+  written to, or null → `progress` (`stage`: `reading`, `learning` or `painting`; `share` of the stage, `text`), `warning`,
+  and `preview` when it begins to learn and whenever the held-out tiles were asked: `noisy`, `before` and `after`, RGBA
+  pictures of the same pixels, in the render's own scale, always under the same names; they stay until the folder is adapted
+  into again, unless the request fails. Then `done` with `frames` (`output`, `expected_psnr_db`, `error`: a PNG, or null),
+  `model`, `archive`, and `learned`: null where no frame held noise, else `gain_db` (on the start, on held-out tiles; 0 where
+  training made nothing better), `steps`, `seconds`, and `stopped`: why it ended early, or null. Asked again after an end or a
+  cancellation, it uses the weights and frames that were finished, and what was read: until it has learned, that lies in
+  `.adapt-cache` in the folder, some 100 MB for each frame of 1920×1080.
 - `vectors`, `source`, `into`: files that get the Vector pass of the source, which Cycles leaves empty in blurred frames.
 - `pictures`, `input`: a denoised file, `rendered`: the same frame as it was rendered, `folder`: for `<n>.denoised.exr`,
   `<n>.rendered.exr`, and, where the layer has an Error pass, `<n>.error.exr` (grey) → `done` with `layers` ({name: n}) and
   `errors`, the layers that have one.
+- `masks`, `input`: an EXR → `done` with `layers`: of each view layer what `strengths` may name, {`object`: names, `material`:
+  names, `passes`: names, which are written `mask:NAME`}, sorted; other kinds, as `asset`, where the file has them.
 - `cancel`: the requests of that `id` that came before end with `cancelled`. `quit`, or the end of stdin: the process ends.
 
 Requests are answered in the order in which they came. What goes wrong is an `error` with `what` and `hint`; of a line that is
@@ -56,7 +60,7 @@ from typing import Any
 
 from ..errors import LOGGER, N2NError, sentence_of
 from ..progress import stopped_by
-from .file_work import pictures, vectors
+from .file_work import masks, pictures, vectors
 from .job import Answer, Cancelled, Job
 from .request import (
     LONGEST_LINE,
@@ -67,6 +71,7 @@ from .request import (
     Denoise,
     Describe,
     Frames,
+    Masks,
     Pictures,
     Quit,
     Sample,
@@ -122,6 +127,7 @@ class Server:
             Sample: sample,
             Vectors: vectors,
             Pictures: pictures,
+            Masks: masks,
         }
 
     def take(self, line: bytes) -> bool:

@@ -39,7 +39,7 @@ def frames(request: Frames, job: Job) -> dict[str, Any]:
         request.pairs,
         temporal=request.temporal,
         prefilter=request.prefilter,
-        picture=PictureOptions(request.keep_noisy, request.strength, request.passes),
+        picture=PictureOptions(request.keep_noisy, request.strength, request.passes, request.strengths),
         engine=EngineOptions(request.device, request.engine),
     )
     done = run(options, reporter_of(job))
@@ -86,6 +86,8 @@ def adapt(request: Adapt, job: Job) -> dict[str, Any]:
         minutes=request.minutes,
         steps=request.steps,
         temporal=request.temporal,
+        strength=request.strength,
+        strengths=request.strengths,
         keep_noisy=request.keep_noisy,
         passes=request.passes,
         device=request.device,

@@ -99,6 +99,7 @@ class DenoiseWork:
         from ..denoise import PictureOptions
         from ..denoise.layers import denoise_layers
         from ..denoise.renders import LEFT_COMPOSITE, LayerRender, layers_to_denoise, wanted_light
+        from ..denoise.strength import StrengthMean, check_names
         from ..io.exr import ExrImage
 
         job.expect(LEFT_COMPOSITE)
@@ -106,13 +107,20 @@ class DenoiseWork:
         request = _with_model(request)
         clock.lap("read")
         check_places(request)
+        options = PictureOptions(request.keep_noisy, request.strength, request.passes, request.strengths)
+        check_names([[Path(request.input)]], None, options)
         denoiser = self._opened(request, job)
         clock.lap("model")
         image = ExrImage.open(request.input)
         layers = [layer for wanted in request.layers or [None] for layer in layers_to_denoise(image, wanted, denoiser.features)]
         light = {layer: wanted_light(image, layer, request.passes) for layer in layers}
         renders = [
-            LayerRender(layer, image.frame(layer, denoiser.features, light=light[layer]), light=tuple(light[layer]))
+            LayerRender(
+                layer,
+                image.frame(layer, denoiser.features, light=light[layer]),
+                light=tuple(light[layer]),
+                strength=StrengthMean(image, layer, options).finish(),
+            )
             for layer in layers
         ]
         pictures = _Pictures.of(image, layers, _picture_paths(request, len(layers)))
@@ -124,7 +132,6 @@ class DenoiseWork:
             clock.lap("network")
             return painted
 
-        options = PictureOptions(request.keep_noisy, request.strength, request.passes)
         denoise_layers(
             image,
             renders,
