@@ -8,8 +8,8 @@ from layouts import make_frame, one, planes, rgba, write_parts
 from n2n_render.frame.frame import crop
 from n2n_render.io.cryptomatte import hash_of
 
-SIZE = (24, 32)
-EDGE = 16  # a column that is half grass, half rock; grass is left of it
+SIZE = (40, 48)
+EDGE = 24  # a column that is half grass, half rock; grass is left of it
 GRASS, ROCK = "grass", "rock"
 
 

@@ -21,6 +21,7 @@ from n2n_render.io.exr import ExrImage, write_frame
 QUICK = EngineOptions("cpu", "oidn")
 MODEL = "oidn-small-noisy-aux"
 LAYER = "ViewLayer"
+STEREO = ("stereo", "stereo_one_part")
 
 
 @pytest.mark.parametrize(
@@ -270,3 +271,55 @@ def test_what_may_be_named_is_listed(tmp_path):
         "passes": [],
     }
     assert Masks.of(ExrImage.open(cycles(path, haze()), header_only=True), LAYER).listed()["passes"] == ["haze"]
+
+
+@pytest.fixture(scope="module")
+def rendered(in_blender, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rendered")
+    in_blender("blender_masks.py", str(folder))
+    return folder
+
+
+@pytest.mark.blender
+def test_what_blender_renders_is_told_apart_with_soft_edges(rendered):
+    """On transparent film all that is there is a box and a ball: they cover what alpha says, to the last bit."""
+    for name, layers in (("a", [LAYER]), *((stereo, [f"{LAYER}.left", f"{LAYER}.right"]) for stereo in STEREO)):
+        image = ExrImage.open(rendered / f"{name}.exr")
+        assert image.layers == layers
+        eyes = []
+        for layer in layers:
+            masks = Masks.of(image, layer)
+            box, ball, haze = (
+                masks.coverage(masks.find(text), image.window(layer)) for text in ("box", "object:ball", "mask:haze")
+            )
+            assert np.array_equal(box + ball, image.picture(layer)[..., 3:])
+            assert ((box > 0.1) & (box < 0.9)).any() and (box == 1).any()
+            assert haze == pytest.approx(np.clip(0.25 * box + 2 * ball, 0, 1), abs=1e-6)  # as their shaders write
+            eyes.append(box)
+        assert len(eyes) == 1 or not np.array_equal(*eyes)
+
+
+@pytest.mark.blender
+def test_a_render_of_blender_is_denoised_where_it_is_wanted(rendered, tmp_path):
+    """Of the mean of two seeds; all that is no light stays bit for bit, in both eyes, too."""
+    text = "1,box=0,object:ball=0.5"
+    for name, pairs in (("a", (str(rendered / "b.exr"),)), *((stereo, ()) for stereo in STEREO)):
+        path = rendered / f"{name}.exr"
+        whole, found = run(path, tmp_path / "whole.exr", pairs=pairs), run(path, tmp_path / f"{name}.exr", text, pairs=pairs)
+        files = [ExrImage.open(one) for one in (path, *pairs)]
+        assert bits(found) == bits(files[0]) and any("CryptoMaterial02" in one for one in bits(found))
+        for layer in found.layers:
+            noisy = np.mean([image.picture(layer) for image in files], axis=0)
+            share = strength_of(path, text, layer, pairs)
+            wanted = noisy + share * (whole.picture(layer) - noisy)
+            assert found.picture(layer) == pytest.approx(wanted, abs=1e-5)
+
+
+@pytest.mark.blender
+def test_names_that_blender_shares_are_told_apart(rendered):
+    with pytest.raises(N2NError, match="'ball' is there as object and as material"):
+        check_names([[rendered / "a.exr"]], None, PictureOptions(strengths=(("ball", 0.5),)))
+    assert check([rendered / "a.exr"], **{"material:paint": 0.5, "b?x": 0.5}) == [
+        "strength 0.5: material paint",
+        "strength 0.5: object box",
+    ]

@@ -6,9 +6,10 @@ import numpy as np
 import OpenEXR
 import pytest
 import torch
-from adapt_fixtures import COMBINED, ERROR, NAMES, SIZE, adapt, adapted, report
+from adapt_fixtures import COMBINED, ERROR, NAMES, SIZE, adapt, adapted, assert_refused, report
 from click.testing import CliRunner
 from conftest import noisy_frame, true_frame
+from masks import EDGE, cycles
 
 from n2n_render.adapt import Adapted
 from n2n_render.cli.commands import main
@@ -58,6 +59,24 @@ def test_the_noisy_picture_is_kept_if_asked(shot, start, tmp_path):
     noisy = np.mean([ExrImage.open(shot / f"v000_f0001_s000{seed}_0008spp.exr").pixels(COMBINED) for seed in (1, 2)], axis=0)
     kept = ExrImage.open(tmp_path / "out" / NAMES[0]).pixels([name.replace("Combined", "Noisy") for name in COMBINED])
     np.testing.assert_allclose(kept, noisy, rtol=1e-6)
+
+
+def test_masks_have_strengths_of_their_own(start, tmp_path):
+    """Of the mean of the seeds; and a name that is not there is an error before the training."""
+    paths = [cycles(tmp_path / f"{name}_0001.exr", seed=seed) for seed, name in enumerate("ab")]
+    pair = [paths[0], tmp_path / "out", start, "--pair", paths[1], "--crop", "32"]
+    assert_refused(adapt(*pair, "--strength", "1,gras=0.5"), "'gras'")
+    assert not list((tmp_path / "out").glob("*.pt"))
+    said = adapted(*pair, "--strength", "1,grass=0,rock=0.5").output
+    assert "strength 0: object grass" in said and "strength 0.5: object rock" in said
+    mean = np.mean([ExrImage.open(path).shown_color("ViewLayer") for path in paths], axis=0)
+    image = ExrImage.open(tmp_path / "out" / "a_0001.exr")
+    clean = image.shown_color("ViewLayer")
+    assert np.allclose(clean[:, :EDGE], mean[:, :EDGE], atol=1e-6) and not np.allclose(
+        clean[:, EDGE + 1 :], mean[:, EDGE + 1 :]
+    )
+    adapted(*pair, "--strength", "1")  # the weights are kept, and the picture is made again
+    assert not np.allclose(ExrImage.open(tmp_path / "out" / "a_0001.exr").shown_color("ViewLayer")[:, :EDGE], mean[:, :EDGE])
 
 
 def test_the_model_can_be_used_like_any_other(shot, start, tmp_path):

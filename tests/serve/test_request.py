@@ -28,6 +28,14 @@ def adapt(**fields):
         (wrong(strength=True), "strength"),
         (wrong(strength=None), "strength"),
         (wrong(strength=[0.5]), "strength"),
+        (wrong(strengths=0.5), "strengths"),
+        (wrong(strengths=[["a", 0.5]]), "strengths"),
+        (wrong(strengths={"a": 1.5}), "strengths"),
+        (wrong(strengths={"a": True}), "strengths"),
+        (wrong(strengths={"": 0.5}), "strengths"),
+        (frames(strengths={"a": None}), "strengths"),
+        (adapt(strengths={"a": "1"}), "strengths"),
+        ({"do": "masks"}, "input"),
         (wrong(prefilter="yes"), "prefilter"),
         (wrong(keep_noisy=1), "keep_noisy"),
         (wrong(layers="ViewLayer"), "layers"),
@@ -92,5 +100,7 @@ def test_what_is_left_out_is_as_in_the_commands():
     """And numbers that JSON writes without a point are numbers."""
     _, found = parse_request(json.dumps({"id": 1, **adapt(minutes=2)}).encode())
     assert (found.init, found.temporal, found.minutes, found.steps, found.archive) == ("oidn-large", 0, 2.0, None, None)
+    _, found = parse_request(json.dumps({"id": 1, **wrong(strengths={"grass": 0, "mask:haze": 0.5})}).encode())
+    assert found.strengths == (("grass", 0.0), ("mask:haze", 0.5))
     _, found = parse_request(json.dumps({"id": 1, **frames(temporal=0)}).encode())
     assert (found.temporal, found.pairs, found.prefilter, found.strength) == (0, (), None, 1.0)
