@@ -141,10 +141,9 @@ def _of_file(masks: Masks, window: Window, options: PictureOptions) -> Array:
             doubt(f"{text!r} is not in every frame and view layer")
     covers = [(masks.coverage(one, window), strength) for one, strength in _distinct(found)]
     total = sum((cover for cover, _ in covers), np.zeros((window.height, window.width, 1), np.float32))
-    scale = 1 / np.maximum(total, 1)
-    mixed: Array = options.strength * (1 - total * scale)
+    mixed: Array = options.strength * np.maximum(1 - total, 0)
     for cover, strength in covers:
-        mixed = mixed + np.float32(strength) * (cover * scale)
+        mixed = mixed + np.float32(strength) * (cover / np.maximum(total, 1))
     return mixed
 
 

@@ -22,6 +22,7 @@ from ..renderers.index import ChannelName, LayerName, Place
 from .exr_parts import Header, Part, stack_pixels
 
 KINDS = ("object", "material", "asset")
+FEW = 32  # ids
 LARGEST_MANIFEST = 2**26  # bytes of a file of names
 _ATTRIBUTE = re.compile(r"cryptomatte/([^/]+)/(\w+)")
 _UNTOLD = re.compile(rf"(.*crypto_?(?:{'|'.join(KINDS)}))\d\d", re.IGNORECASE)  # passes of a list that no header tells of
@@ -50,10 +51,10 @@ class Cryptomatte:
         Raises N2NError where the file does not hold ids as they were made.
         """
         total = np.zeros((window.height, window.width, 1), np.float32)
-        wanted = np.array(sorted(ids), np.uint32)
-        for number, covered in self._ranks(path, parts, window):
-            total += np.where(np.isin(number, wanted), covered, np.float32(0))
-        return np.clip(total, 0, 1)
+        for numbers, covered in self._ranks(path, parts, window):
+            here = _is_among(numbers, ids)
+            total[here] += covered[here]
+        return np.clip(np.nan_to_num(total), 0, 1)
 
     def holds(self, path: Path, parts: list[Part], number: int) -> bool:
         """Whether any pixel bears this id; by the header alone nobody knows of one."""
@@ -72,8 +73,9 @@ class Cryptomatte:
                     f"{path}: the ids of {self.name} are not of 32 bits: no name can be told from another",
                     "Write Cryptomatte as 32-bit float, or leave the names out of --strength.",
                 )
-            pixels = place(stack_pixels(path, parts, places), Window.of(parts[part][0]), window)
-            yield np.ascontiguousarray(pixels[..., :1]).view(np.uint32), np.nan_to_num(pixels[..., 1:], posinf=0, neginf=0)
+            there = Window.of(parts[part][0])
+            number, covered = (place(stack_pixels(path, parts, [one]), there, window) for one in places)
+            yield number.view(np.uint32), covered
 
 
 def find_cryptomattes(
@@ -121,6 +123,16 @@ def _rotated(value: int, by: int) -> int:
 def _as_float(number: int) -> int:
     """`uint32_to_float32`: bits that would be no number, infinite or denormal differ in the exponent's last one."""
     return number ^ 1 << 23 if number >> 23 & 0xFF in (0, 0xFF) else number
+
+
+def _is_among(numbers: Array, ids: Collection[int]) -> Array:
+    """Where one of the ids is, bool. To compare them one by one is the faster way for a few."""
+    if len(ids) > FEW:
+        return np.isin(numbers, np.array(sorted(ids), np.uint32))
+    found = np.zeros(numbers.shape, bool)
+    for one in ids:
+        found |= numbers == np.uint32(one)
+    return found
 
 
 def _told(headers: Sequence[Header]) -> dict[str, dict[str, str]]:
