@@ -1,6 +1,6 @@
 """The command `denoise`. Like commands.py: no logic here."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,9 @@ from .options import (
     source_options,
     strength_option,
 )
+
+if TYPE_CHECKING:
+    from ..denoise.options import Strengths
 
 
 @click.command(cls=Command)
@@ -53,7 +56,7 @@ def denoise(
     /,
     pair: tuple[str, ...],
     keep_noisy: bool,
-    strength: str,
+    strength: tuple[float, "Strengths"],
     passes: tuple[str, ...],
     shots: str | None,
     frames: str | None,
@@ -70,18 +73,17 @@ def denoise(
     """
     from ..denoise import DenoiseOptions, PictureOptions
     from ..denoise import denoise as run
-    from ..denoise.strength import parse_strength
     from ..engines.options import EngineOptions
     from ..io.sequence import parse_shots
     from . import console
 
-    base, strengths = parse_strength(strength)
+    everywhere, strengths = strength
     options = DenoiseOptions(
         **others,
         **parse_share(frames, chunk),
         pairs=pair,
         shots=tuple(parse_shots(shots)),
-        picture=PictureOptions(keep_noisy, base, passes, strengths),
+        picture=PictureOptions(keep_noisy, everywhere, passes, strengths),
         sources=sources,
         engine=EngineOptions(device, engine, precision, tile),
     )

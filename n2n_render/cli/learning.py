@@ -22,6 +22,7 @@ from .options import (
 
 if TYPE_CHECKING:
     from ..adapt import Adapted
+    from ..denoise.options import Strengths
 
 
 @click.command(cls=Command)
@@ -89,7 +90,7 @@ def adapt(
     pair: tuple[str, ...],
     out: str,
     shots: str | None,
-    strength: str,
+    strength: tuple[float, "Strengths"],
     frames: str | None,
     chunk: str,
     train_only: bool,
@@ -100,7 +101,6 @@ def adapt(
     """Train on the very frames that are to be denoised, then denoise them: from two noisy renders of each to a clean one."""
     from ..adapt import AdaptOptions, Pictures
     from ..adapt import adapt as run
-    from ..denoise.strength import parse_strength
     from ..io.images import pillow, write_error_map, write_strip
     from ..io.sequence import parse_shots
 
@@ -110,7 +110,7 @@ def adapt(
     pillow()
     stage = pick_stage(train=train_only, paint=paint, merge=merge)
     share = parse_share(frames, chunk)
-    base, strengths = parse_strength(strength)
+    everywhere, strengths = strength
     wanted = AdaptOptions(
         inputs,
         out,
@@ -119,7 +119,7 @@ def adapt(
         **share,
         stage=stage,
         shots=tuple(parse_shots(shots)),
-        strength=base,
+        strength=everywhere,
         strengths=strengths,
     )
     pictures = Pictures(

@@ -2,13 +2,16 @@
 
 import functools
 from collections.abc import Callable, Collection
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from ..errors import N2NError
 from ..progress import Reporter
+
+if TYPE_CHECKING:
+    from ..denoise.options import Strengths
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -152,17 +155,6 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--channels", metavar="KEY=NAME,…", help=text)(decorated)
 
 
-def strength_option(command: Function) -> Function:
-    """The command is given `strength`, for `parse_strength`."""
-    return click.option(
-        "--strength",
-        default="1",
-        metavar="0…1,NAME=0…1,…",
-        help="0: noisy, 1: denoised; and of objects, materials or assets of Cryptomatte: 1,grass=0.3,material:skin*=0.6; or of "
-        "a pass: mask:NAME=0.5.",
-    )(command)
-
-
 def scene_options(command: Function) -> Function:
     """What of a .blend file is rendered, where it is not as authored."""
     for option in (
@@ -240,4 +232,21 @@ passes_option = click.option(
     metavar="all|KIND|NAME,…",
     callback=_read_passes,
     help="Denoise passes of light too, so that they add up: all, light-groups, light-passes, aovs, or names as Emission,key.",
+)
+
+
+def _read_strength(ctx: click.Context, option: click.Parameter, text: str) -> tuple[float, "Strengths"]:
+    """A click callback: the strength everywhere, and those of what masks name."""
+    from ..denoise.strength import parse_strength
+
+    return parse_strength(text)
+
+
+strength_option = click.option(
+    "--strength",
+    default="1",
+    metavar="0…1,NAME=0…1,…",
+    callback=_read_strength,
+    help="0: noisy, 1: denoised; and of objects, materials or assets of Cryptomatte: 1,grass=0.3,material:skin*=0.6; or of a "
+    "pass: mask:NAME=0.5.",
 )
