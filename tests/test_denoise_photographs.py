@@ -178,6 +178,12 @@ def test_rounding_is_avoided_where_it_would_show(signal_model):
         (["in/photo.png"], "gaussian", {"layer": "View"}, "--layer does not go with"),
         (["in/photo.png"], "gaussian", {"prefilter": True}, "--prefilter does not go with"),
         (["in/photo.png"], "gaussian", {"picture": PictureOptions(keep_noisy=True)}, "--keep-noisy does not go with"),
+        (
+            ["in/photo.png"],
+            "gaussian",
+            {"picture": PictureOptions(strengths=(("a", 0.5),))},
+            "--strength of a NAME does not go",
+        ),
         (["in/photo.png"], "gaussian", {"engine": EngineOptions(engine="oidn")}, "it is of photographs or slices"),
     ],
 )

@@ -173,7 +173,7 @@ def test_a_thing_may_come_into_the_picture_later(tmp_path, caplog):
 
 
 def test_coverage_is_the_mean_of_the_seeds(tmp_path):
-    """It is noisy, too; a file with a border counts where it has pixels."""
+    """It is noisy, too."""
     a, b = cycles(tmp_path / "a.exr"), cycles(tmp_path / "b.exr", seed=2)
     image = ExrImage.open(b)
     for name, channel in image.parts[0][1].items():
@@ -183,6 +183,20 @@ def test_coverage_is_the_mean_of_the_seeds(tmp_path):
     found = strength_of(a, "1,grass=0", more=[tmp_path / "moved.exr"])
     covered = (coverage_of(GRASS) + np.roll(coverage_of(GRASS), 4, axis=1)) / 2
     assert found == pytest.approx(1 - covered)
+
+
+def test_a_file_with_a_border_counts_where_it_has_pixels(tmp_path):
+    """In it everything is rock."""
+    a, b = cycles(tmp_path / "a.exr"), cycles(tmp_path / "b.exr", crypto(f"{LAYER}.CryptoObject", names=(ROCK, ROCK)), seed=2)
+    image = ExrImage.open(b)
+    header, channels = image.parts[0]
+    header["dataWindow"] = (np.array([4, 10], np.int32), np.array([4 + 19, 10 + 9], np.int32))
+    for channel in channels.values():
+        channel.pixels = np.ascontiguousarray(channel.pixels[10:20, 4:24])
+    image.write(tmp_path / "border.exr")
+    wanted = 1 - coverage_of(GRASS)
+    wanted[10:20, 4:24] = (wanted[10:20, 4:24] + 1) / 2
+    assert strength_of(a, "1,grass=0", more=[tmp_path / "border.exr"]) == pytest.approx(wanted)
 
 
 def run(path, output, text="1", passes=(), pairs=()):
