@@ -130,6 +130,10 @@ def test_a_name_in_two_lists_wants_to_be_told_apart(tmp_path):
         with pytest.raises(N2NError, match="as object and as material") as caught:
             strength_of(path, text)
         assert f"object:{text[:-2]} or material:{text[:-2]}" in caught.value.hint
+    crew = cycles(tmp_path / "crew.exr", crypto("my_objects"), header=told("my_objects", "7654321"))
+    with pytest.raises(N2NError) as caught:
+        strength_of(crew, "grass=0")
+    assert "ViewLayer.CryptoObject:grass or my_objects:grass" in caught.value.hint
     assert strength_of(path, "object:grass=0")[0, [0, -1], 0] == pytest.approx([0, 1])
     assert strength_of(path, "material:gras?=0")[0, [0, -1], 0] == pytest.approx([1, 0])
     assert strength_of(path, "ViewLayer.CryptoMaterial:grass=0")[0, [0, -1], 0] == pytest.approx([1, 0])

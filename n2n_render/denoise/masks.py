@@ -95,7 +95,9 @@ class Masks:
 
     def _only(self, name: str, found: Sequence[Found]) -> Found | None:
         if len(found) > 1:
-            kinds = [one.matte.kind for one in found if one.matte]
+            mattes = [one.matte for one in found if one.matte]
+            kinds = [one.kind for one in mattes]
+            kinds = kinds if len(set(kinds)) == len(kinds) else [one.name for one in mattes]
             raise N2NError(
                 f"{self.image.path}: {name!r} is there as {' and as '.join(kinds)}",
                 f"Write {' or '.join(f'{kind}:{name}' for kind in kinds)}.",

@@ -128,8 +128,7 @@ class StrengthMean:
 
     def finish(self) -> Array | None:
         """(H, W, 1), 0 to 1; None: it is one number everywhere, and the options have it."""
-        mean: Array = self._total / np.maximum(self._count, 1)
-        return mean if self._options.strengths else None
+        return self._total / np.maximum(self._count, 1) if self._options.strengths else None
 
 
 def _of_file(masks: Masks, window: Window, options: PictureOptions) -> Array:
