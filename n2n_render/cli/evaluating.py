@@ -8,6 +8,7 @@ from .options import Command, engine_options, folder_name, make_reporter, refuse
 
 if TYPE_CHECKING:
     from ..evaluate import EvaluatedChunk, EvaluatedImages
+    from ..evaluate.passes import ViewPasses
 
 
 @click.command(cls=Command)
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="FOLDER",
     help="The same views with more samples: what is each method worth in samples of Open Image Denoise? Repeatable.",
+)
+@click.option(
+    "--passes",
+    metavar="all|KIND|NAME,…",
+    help="Score passes of light too, each and what they add up to: all, light-groups, light-passes, aovs, or names.",
 )
 @click.option("--out", default="evaluation", callback=folder_name, metavar="FOLDER", help="Where the comparison pictures go.")
 @click.option("--json", "json_path", metavar="FILE", help="Also write all numbers as JSON.")
@@ -44,10 +50,13 @@ if TYPE_CHECKING:
 @click.option("--merge", is_flag=True, help="Compare nothing: put together what all chunks of the same options found.")
 @engine_options(average="1")
 @click.pass_context
-def evaluate(ctx: click.Context, /, json_path: str | None, chunk: str | None, **options: Any) -> dict[str, Any]:
+def evaluate(
+    ctx: click.Context, /, json_path: str | None, chunk: str | None, passes: str | None, **options: Any
+) -> dict[str, Any]:
     """Compare denoised frames with references: PSNR, SSIM, relMSE, SMAPE, FLIP; or images of which the noise is made."""
     from ..evaluate import EvaluatedChunk, EvaluatedImages, EvaluateOptions
     from ..evaluate import evaluate as run
+    from ..io.light import parse_passes
     from ..io.ranges import parse_chunk
     from . import console, tables
 
@@ -55,7 +64,8 @@ def evaluate(ctx: click.Context, /, json_path: str | None, chunk: str | None, **
         refuse_given(ctx, ("seed", "classical"), "is for --noise, which was not given", "Leave it out, or pass --noise.")
     else:
         refuse_given(ctx, ("oidn",), "is for renders, and --noise for images", "Leave it out; or pass --no-classical.")
-    wanted = EvaluateOptions(**options, json=json_path, chunk=parse_chunk(chunk) if chunk else None)
+    share = parse_chunk(chunk) if chunk else None
+    wanted = EvaluateOptions(**options, json=json_path, chunk=share, passes=parse_passes(passes))
     done = run(wanted, make_reporter(ctx))
     if isinstance(done, EvaluatedImages):
         return _show_images(done, json_path)
@@ -65,6 +75,8 @@ def evaluate(ctx: click.Context, /, json_path: str | None, chunk: str | None, **
     if isinstance(done, EvaluatedChunk):
         return _show_chunk(done, chunk)
     console.show_table(f"mean of {len(done.views)} view(s)", tables.HEADINGS, tables.score_rows(done.mean))
+    if done.mean_passes:
+        _show_passes(done.mean_passes, len(done.views))
     for line in [*tables.samples_lines(done.oidn_psnr_db, done.mean), *tables.flicker_lines(done.changes)]:
         console.result(line)
     for line in tables.rival_lines(done.missing_rival):
@@ -80,9 +92,21 @@ def evaluate(ctx: click.Context, /, json_path: str | None, chunk: str | None, **
         "views": len(done.views),
         "means": done.mean,
         "oidn_psnr_db": done.oidn_psnr_db,
+        **({"passes": vars(done.mean_passes)} if done.mean_passes else {}),
         "pictures": options["out"],
         "json": json_path,
     }
+
+
+def _show_passes(mean: "ViewPasses", count: int) -> None:
+    from . import console, pass_tables
+
+    title = f"passes of light, PSNR on T [dB] and relMSE, mean of {count} view(s)"
+    console.show_table(title, pass_tables.headings(mean), pass_tables.score_rows(mean))
+    if mean.sums:
+        console.show_table("what the passes add up to", pass_tables.SUM_HEADINGS, pass_tables.sum_rows(mean))
+    for line in pass_tables.lines(mean):
+        console.result(line)
 
 
 def _show_chunk(done: "EvaluatedChunk", chunk: str | None) -> dict[str, Any]:

@@ -129,10 +129,19 @@ def denoise_best(frame: Frame) -> Image:
 
     Takes a Frame with albedo and normal; returns radiance (H, W, 3) float32.
     """
-    cpu = _cpu()
-    albedo = cpu.filter({"albedo": frame["albedo"]}, quality=QUALITY_HIGH)
-    normal = cpu.filter({"normal": frame["normal"]}, quality=QUALITY_HIGH)
-    return cpu.filter({"color": frame.color, "albedo": albedo, "normal": normal}, quality=QUALITY_HIGH, hdr=True, cleanAux=True)
+    return denoise_prefiltered(prefilter(frame))
+
+
+def prefilter(frame: Frame) -> Frame:
+    """The frame with albedo and normal as `denoise_prefiltered` wants them; once for all that is denoised with them."""
+    clean = {name: _cpu().filter({name: frame[name]}, quality=QUALITY_HIGH) for name in ("albedo", "normal")}
+    return frame.with_channels(**clean)
+
+
+def denoise_prefiltered(clean: Frame) -> Image:
+    """The second half of `denoise_best`."""
+    images = {name: clean[name] for name in ("color", "albedo", "normal")}
+    return _cpu().filter(images, quality=QUALITY_HIGH, hdr=True, cleanAux=True)
 
 
 def check_installed() -> None:

@@ -18,9 +18,8 @@ from ..noise.kspace import put_back
 from ..noise.observation import Observation
 from ..noise.table import Noise
 from .classical import NLM, TV, least_variation, non_local_means, non_local_means_of_counts
-from .scores import Scores
+from .scores import NOISY, Scores
 
-NOISY = "noisy"
 ZERO_FILLED, UNWEIGHTED = "zero-filled", "zero-filled, not weighted"
 
 

@@ -1,6 +1,7 @@
 """Views of a plan, one after the other → the numbers of each, and its picture."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from ..denoise import Denoiser
 from ..engines.options import EngineOptions
@@ -11,11 +12,14 @@ from ..network.registry import open_model
 from .flicker import change_errors
 from .fragments import Fragment
 from .options import EvaluateOptions
+from .pass_methods import PassMethods
+from .pass_pictures import PassSheet
+from .passes import ViewPasses, compare_passes
 from .pictures import write_comparison
 from .plan import Plan
 from .samples_worth import ladder_of
-from .scores import ComparedView, compare_view
-from .views import was_trained_on
+from .scores import ComparedView, compare_view, features_for
+from .views import find_passes, was_trained_on
 
 
 class Comparing:
@@ -40,7 +44,10 @@ class Comparing:
             name: Denoiser.open(checkpoint, engine, average=options.average)
             for name, checkpoint in zip(names, checkpoints, strict=True)
         }
-        return cls(options, Plan.make(options), denoisers, checkpoints)
+        plan = Plan.make(options)
+        for pair in plan.pairs if options.passes else ():
+            find_passes(pair, options.passes, features_for(denoisers, options.oidn))
+        return cls(options, plan, denoisers, checkpoints)
 
     def compare(self, pairs: Sequence[Pair]) -> Iterator[Fragment]:
         """The numbers of these views, which follow each other in the plan."""
@@ -52,11 +59,11 @@ class Comparing:
             elif before is None:  # it is another share's
                 before = first, self._compare(first)
             compared = self._compare(pair)
-            self._write(compared)
+            self._try_to_write(partial(write_comparison, compared, self.options.out))
             change = change_errors((before[0], pair), (before[1], compared)) if before else None
             rungs = ladder_of(pair, self.plan.rungs, compared.references)
             before = pair, compared
-            yield Fragment(compared.view, change, rungs)
+            yield Fragment(compared.view, change, rungs, self._compare_passes(pair, compared))
 
     def _compare(self, pair: Pair) -> ComparedView:
         plan = self.plan
@@ -64,8 +71,20 @@ class Comparing:
         held_out = not was_trained_on(pair, self._checkpoints)
         return compare_view(pair, self._denoisers, self.options.oidn, held_out, files, plan.rivals.get(pair), plan.parts)
 
-    def _write(self, compared: ComparedView) -> None:
+    def _compare_passes(self, pair: Pair, compared: ComparedView) -> ViewPasses | None:
+        if not self.options.passes:
+            return None
+        plan, features = self.plan, features_for(self._denoisers, self.options.oidn)
+        files = {folder: files[pair] for folder, files in plan.finished.items()}
+        wanted, sheet = find_passes(pair, self.options.passes, features), PassSheet()
+        rival = plan.rivals.get(pair)
+        methods = PassMethods.open(pair, compared, wanted.light, self._denoisers, files, rival, plan.parts)
+        passes = compare_passes(pair, compared, wanted, methods, sheet.add)
+        self._try_to_write(lambda: sheet.write(pair.name, self.options.out))
+        return passes
+
+    def _try_to_write(self, write: Callable[[], object]) -> None:
         try:
-            write_comparison(compared, self.options.out)
+            write()
         except N2NError as error:  # the numbers are told all the same
             self.unwritten.append(error)

@@ -15,7 +15,9 @@ from .fragments import Fragment, Fragments
 from .images import EvaluatedImages, evaluate_images
 from .numbers import try_to_write_numbers
 from .options import EvaluateOptions
-from .pictures import missing_pictures
+from .pass_pictures import pass_picture_path
+from .passes import ViewPasses, mean_passes
+from .pictures import missing, picture_path
 from .plan import Plan
 from .rival import command_for_one_render
 from .samples_worth import mean_ladder
@@ -29,8 +31,8 @@ class Evaluated:
     views: of each view with references. mean: method → metric → mean over the views. changes: of each pair of consecutive
     frames, method → squared error on T of what changes between them; {} where that cannot be told. oidn_psnr_db: samples a
     pixel → PSNR on T of Open Image Denoise at its best; {} without `more`. missing_rival: the command that renders what the
-    honest rival is made of (`rival.py`), where it was not there. pictures: the folder. unwritten: what could not be written
-    although the numbers are whole: the JSON file, pictures.
+    honest rival is made of (`rival.py`), where it was not there. pictures: the folder. passes: of each view, if they were
+    asked for. unwritten: what could not be written although the numbers are whole: the JSON file, pictures.
     """
 
     views: tuple[ViewScores, ...]
@@ -39,6 +41,7 @@ class Evaluated:
     oidn_psnr_db: dict[int, float]
     pictures: Path
     missing_rival: str | None = None
+    passes: tuple[ViewPasses, ...] = ()
     unwritten: tuple[N2NError, ...] = ()
 
     @property
@@ -50,6 +53,11 @@ class Evaluated:
     def mean_change(self) -> dict[str, float]:
         """Method → mean of `changes`; {} where there are none."""
         return mean_change(self.changes)
+
+    @property
+    def mean_passes(self) -> ViewPasses | None:
+        """The means of `passes`; None where they were not asked for."""
+        return mean_passes(self.passes)
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ def evaluate(options: EvaluateOptions, reporter: Reporter = silent) -> Evaluated
     if options.merge:
         plan = Plan.make(options)
         found = Fragments(options, plan).read_all()
-        return _finish(options, plan, found, missing_pictures(plan.pairs, options.out))
+        return _finish(options, plan, found, missing(_paths(found, options.out)))
     comparing = Comparing.open(options)
     plan = comparing.plan
     own = share(range(len(plan.pairs)), options.chunk or WHOLE)
@@ -105,19 +113,32 @@ def _finish(options: EvaluateOptions, plan: Plan, found: Sequence[Fragment], unw
     """All views' fragments → the result, and its JSON file."""
     views = tuple(fragment.view for fragment in found)
     changes = tuple(fragment.change for fragment in found if fragment.change is not None)
-    missing = command_for_one_render(plan.pairs) if options.oidn and not (plan.rivals or plan.parts) else None
+    command = command_for_one_render(plan.pairs) if options.oidn and not (plan.rivals or plan.parts) else None
     ladder = mean_ladder([fragment.rungs for fragment in found])
-    evaluated = Evaluated(views, means(views), changes, ladder, Path(options.out), missing)
+    passes = tuple(fragment.passes for fragment in found if fragment.passes)
+    evaluated = Evaluated(views, means(views), changes, ladder, Path(options.out), command, passes)
     return replace(evaluated, unwritten=(*try_to_write_numbers(numbers(evaluated), options.json), *unwritten))
+
+
+def _paths(found: Sequence[Fragment], folder: str) -> list[Path]:
+    """Of all pictures that the shares of an evaluation write."""
+    views = [picture_path(fragment.view.name, folder) for fragment in found]
+    with_passes = [fragment.view.name for fragment in found if fragment.passes and fragment.passes.scores]
+    return [*views, *(pass_picture_path(name, folder) for name in with_passes)]
 
 
 def numbers(evaluated: Evaluated) -> dict[str, Any]:
     """All numbers of an evaluation, for a JSON file."""
+    views = [{"name": view.name, "held_out": view.held_out, "scores": view.scores} for view in evaluated.views]
+    mean = evaluated.mean_passes
+    if mean:
+        views = [{**view, "passes": vars(passes)} for view, passes in zip(views, evaluated.passes, strict=True)]
     return {
-        "views": [{"name": view.name, "held_out": view.held_out, "scores": view.scores} for view in evaluated.views],
+        "views": views,
         "mean": evaluated.mean,
         "change_mse": evaluated.changes,
         "oidn_psnr_db": evaluated.oidn_psnr_db,
         "tone_map": "(v/(1+v))^(1/2.2)",
         "relmse_epsilon": RELMSE_EPSILON,
+        **({"mean_passes": vars(mean)} if mean else {}),
     }

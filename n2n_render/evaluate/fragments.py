@@ -13,6 +13,7 @@ from ..io.atomic import read_json, write_text
 from ..schema import check_items, shown
 from .numbers import told, untold
 from .options import EvaluateOptions
+from .passes import ViewPasses
 from .plan import Plan
 from .scores import ViewScores
 
@@ -27,7 +28,10 @@ _KINDS = {
     "scores": dict[str, dict[str, float | None]],
     "change": dict[str, float | None] | None,
     "rungs": dict[str, float | None],
+    "passes": dict | None,
 }
+_SCORES = dict[str, dict[str, float | None]]
+_OF_PASSES = {"scores": dict[str, _SCORES], "lit": _SCORES, "sums": dict[str, _SCORES], "pictures": _SCORES}
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,14 @@ class Fragment:
     """What one view gives to the result.
 
     change: method → squared error on T of what changes from the frame before; {} where that cannot be told; None where no
-    frame before it was compared. rungs: samples a pixel → PSNR on T of Open Image Denoise at its best.
+    frame before it was compared. rungs: samples a pixel → PSNR on T of Open Image Denoise at its best. passes: None where they
+    were not asked for.
     """
 
     view: ViewScores
     change: dict[str, float] | None
     rungs: dict[int, float]
+    passes: ViewPasses | None = None
 
 
 class Fragments:
@@ -61,6 +67,7 @@ class Fragments:
             **vars(fragment.view),
             "change": fragment.change,
             "rungs": fragment.rungs,
+            "passes": vars(fragment.passes) if fragment.passes else None,
         }
         write_text(self._path(fragment.view.name), json.dumps(told(content)) + "\n")
 
@@ -90,6 +97,8 @@ class Fragments:
         try:
             content = read_json(path)
             check_items(content, _KINDS, str(path), "", required=tuple(_KINDS))
+            if content["passes"] is not None:
+                check_items(content["passes"], _OF_PASSES, f"{path}: passes", "", required=tuple(_OF_PASSES))
         except N2NError as error:
             return error.what
         odd = [name for name, value in self._settings.items() if content["settings"].get(name) != value]
@@ -100,4 +109,6 @@ class Fragments:
             return f"{pair.name} was made of files that have changed since"
         view = ViewScores(content["name"], content["held_out"], content["reference_spp"], untold(content["scores"]))
         rungs = {int(spp): psnr for spp, psnr in untold(content["rungs"]).items()}
-        return Fragment(view, untold(content["change"]) if content["change"] is not None else None, rungs)
+        change = untold(content["change"]) if content["change"] is not None else None
+        passes = ViewPasses(**untold(content["passes"])) if content["passes"] is not None else None
+        return Fragment(view, change, rungs, passes)

@@ -12,13 +12,15 @@ class EvaluateOptions(Checked):
 
     models: names, files or run folders as of `denoise`. frames: folders with denoised frames of the same views. data: dataset
     folders, or folders of them, whose views have reference halves; with noise, folders of images. more: folders with the same
-    views at more samples a pixel. chunk, merge: see `evaluate`.
+    views at more samples a pixel. passes: of light that are scored too, each and what they add up to: "all", "light-groups",
+    "light-passes", "aovs", or names. chunk, merge: see `evaluate`.
     """
 
     models: tuple[str, ...] = ()
     frames: tuple[str, ...] = ()
     data: tuple[str, ...] = ("datasets",)
     more: tuple[str, ...] = ()
+    passes: tuple[str, ...] = ()
     out: str = "evaluation"  # folder of the comparison pictures
     json: str | None = None  # file for all numbers
     oidn: bool = True  # compare with Open Image Denoise
@@ -33,12 +35,11 @@ class EvaluateOptions(Checked):
     classical: bool = True  # with noise: compare with what needs no training
 
     def contradiction(self) -> str | None:
-        if self.noise is not None and (self.frames or self.more):
-            return f"{'frames' if self.frames else 'more'} is for renders, and noise for images"
+        of_renders = [name for name in ("frames", "more", "passes", "merge", "chunk") if getattr(self, name)]
+        if self.noise is not None and of_renders:
+            return f"{of_renders[0]} is for renders, and noise for images"
         if self.chunk and self.chunk[0] > self.chunk[1]:
             return f"chunk {self.chunk[0]} of {self.chunk[1]} is none"
         if self.chunk and (self.merge or self.json):
             return f"{'merge' if self.merge else 'json'} is for all chunks together, and chunk for one"
-        if self.noise is not None and (self.merge or self.chunk):
-            return f"{'merge' if self.merge else 'chunk'} is for renders, and noise for images"
         return None

@@ -11,7 +11,6 @@ from ..errors import N2NError
 from ..frame.display import display, heat_map
 from ..frame.filters import window_sums
 from ..io.atomic import write_beside
-from ..io.dataset import Pair
 from ..io.images import pillow
 from .scores import ALONE, ComparedView
 
@@ -66,17 +65,17 @@ def worst_places(errors: list[NDArray[np.float32]], size: int) -> list[tuple[int
 
 def write_comparison(compared: ComparedView, folder: str | Path) -> Path:
     """The comparison as a PNG in `folder`; returns its path. Raises N2NError where it cannot be written."""
-    path = _path(compared.view.name, folder)
+    path = picture_path(compared.view.name, folder)
     picture = comparison(compared)
     write_beside(path, lambda temporary: picture.save(temporary, format="png"))
     return path
 
 
-def missing_pictures(pairs: Sequence[Pair], folder: str | Path) -> list[N2NError]:
-    """One error for each of these views that has no comparison in `folder`."""
-    paths = [_path(pair.name, folder) for pair in pairs]
+def missing(paths: Sequence[Path]) -> list[N2NError]:
+    """One error for each of these pictures that is not there."""
     return [N2NError(f"{path}: is missing", "Run its chunk again.") for path in paths if not path.is_file()]
 
 
-def _path(name: str, folder: str | Path) -> Path:
+def picture_path(name: str, folder: str | Path) -> Path:
+    """Where the picture of a view lies."""
     return Path(folder) / f"{name.replace('/', '_')}.png"

@@ -73,6 +73,7 @@ class Plan:
             "engine": options.engine,
             "precision": options.precision,
             "average": options.average,
+            "passes": list(options.passes),
         }
 
 

@@ -25,6 +25,7 @@ from ..io.renders import read_group
 from .views import References, read_finished, read_references, samples_of
 
 METRICS = ("psnr_db", "ssim", "relmse", "smape", "flip")
+NOISY = "noisy"  # so do those that show the renders: "noisy, mean of 2"
 OIDN = "OIDN"  # its methods begin with this: "OIDN, mean of 2", "OIDN, one render of 16"
 ALONE = "noisy, one seed", "noisy, one part"  # of the noisy renders the one that is not shown in pictures
 Scores = dict[str, float]  # metric → value; NaN where the error is lost in the references' noise
@@ -107,24 +108,39 @@ def _pictures(
     parts: str | None,
 ) -> dict[str, NDArray[np.float32]]:
     """Method → radiance (H, W, 3)."""
-    features = {feature for denoiser in denoisers.values() for feature in denoiser.features}
-    if with_oidn:
-        features |= {"albedo", "normal"}
-    frames = read_group(pair.noisy, None, tuple(feature for feature in FEATURES if feature in features))
+    frames = read_group(pair.noisy, None, features_for(denoisers, with_oidn))
     mean = mean_frame(frames)
-    all_of_them = parts or f"mean of {len(frames)}"
-    images = {ALONE[parts is not None]: frames[0].color, f"noisy, {all_of_them}": mean.color}
+    all_of_them = name_of_all(pair, parts)
+    images = {ALONE[parts is not None]: frames[0].color, f"{NOISY}, {all_of_them}": mean.color}
     images.update({name: denoiser.denoise(mean) for name, denoiser in denoisers.items()})
     if with_oidn:
         images[f"{OIDN}, {all_of_them}"] = oidn.denoise_best(mean)
         if one_render and not parts:
             one = read_frame(one_render, ("albedo", "normal"))
-            images[f"{OIDN}, one render of {samples_of(one_render)}"] = oidn.denoise_best(one)
+            images[name_of_rival(one_render)] = oidn.denoise_best(one)
     images.update({name: read_finished(path) for name, path in finished.items()})
     wrong = next((name for name, image in images.items() if image.shape != mean.color.shape), None)
     if wrong:
         raise N2NError(f"{wrong}: its frame of {pair.name} has another size", "Compare frames of the same renders.")
     return images
+
+
+def features_for(denoisers: Mapping[str, Denoiser], with_oidn: bool) -> tuple[str, ...]:
+    """The guides that any of the methods takes."""
+    features = {feature for denoiser in denoisers.values() for feature in denoiser.features}
+    if with_oidn:
+        features |= {"albedo", "normal"}
+    return tuple(feature for feature in FEATURES if feature in features)
+
+
+def name_of_all(pair: Pair, parts: str | None) -> str:
+    """What all renders of a view together are called. parts: where they are parts of one."""
+    return parts or f"mean of {len(pair.noisy)}"
+
+
+def name_of_rival(one_render: Path) -> str:
+    """The method that is Open Image Denoise on one render of as many samples."""
+    return f"{OIDN}, one render of {samples_of(one_render)}"
 
 
 def score(
@@ -151,12 +167,18 @@ class Scored(Protocol):
 
 def means(views: Sequence[Scored]) -> dict[str, Scores]:
     """Method → metric → mean over the views where it could be told; NaN where in none."""
+    return mean_scores([view.scores for view in views])
+
+
+def mean_scores(tables: Sequence[Mapping[str, Scores]]) -> dict[str, Scores]:
+    """The same of method → metric → value each; of those that have the method."""
 
     def mean(values: list[float]) -> float:
         told = [value for value in values if np.isfinite(value)]
         return float(np.mean(told)) if told else float("nan")
 
+    every = {method: [table[method] for table in tables if method in table] for table in tables for method in table}
     return {
-        method: {metric: mean([view.scores[method][metric] for view in views]) for metric in first}
-        for method, first in views[0].scores.items()
+        method: {metric: mean([scores[metric] for scores in several]) for metric in several[0]}
+        for method, several in every.items()
     }

@@ -1,17 +1,22 @@
 """Folders → the views that can be evaluated, and what is compared on each."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import N2NError
+from ..errors import N2NError, doubt
+from ..frame.arrays import Array
+from ..frame.frame import Frame, mean_frame
 from ..frame.transfer import exposure
 from ..io.dataset import FrameName, Pair, find_datasets, find_pairs, parse_name
 from ..io.exr import ExrImage
+from ..io.light import LightPass, Role, choose_light
 from ..network.checkpoint import Checkpoint
+
+PARTS = (Role.GROUP, Role.LIGHT)  # kinds of passes that are parts of the picture
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,14 @@ class References:
     def mean(self) -> NDArray[np.float32]:
         first, second = self.halves
         return np.asarray((first + second) / 2, np.float32)
+
+
+@dataclass(frozen=True)
+class PassesToCompare:
+    """Passes of light of a view. whole: the kinds of which they are all, so that they should add up to the picture."""
+
+    light: list[LightPass]
+    whole: list[Role]
 
 
 def find_views(roots: Iterable[str | Path]) -> list[Pair]:
@@ -84,6 +97,52 @@ def read_finished(path: Path) -> NDArray[np.float32]:
     if not np.isfinite(color).all():
         raise N2NError(f"{path}: its picture holds pixels that are no numbers", "Denoise it again, or leave it out.")
     return np.maximum(color, 0)
+
+
+def find_passes(pair: Pair, wanted: Sequence[str], features: tuple[str, ...]) -> PassesToCompare:
+    """The wanted passes of light that both the renders of a view and its references hold, by their names alone.
+
+    Args:
+        wanted: As `choose_light` takes them.
+        features: Of the layer that is compared.
+
+    Raises:
+        N2NError: There is none, or not one that is named.
+    """
+    noisy, reference = (ExrImage.open(path, header_only=True) for path in (pair.noisy[0], pair.references[0]))
+    every = noisy.light(noisy.layer(None, features))
+    light = choose_light(every, wanted, str(noisy.path))
+    there = {one.name for one in reference.light(reference.layer(None))}
+    found, lacking = [one for one in light if one.name in there], [one.name for one in light if one.name not in there]
+    if not found:
+        raise N2NError(
+            f"{pair.name}: its renders and its references have no pass of light in common that is wanted",
+            "Sample them with the same --passes all, or leave --passes out.",
+        )
+    if lacking:
+        doubt(f"{pair.name}: not compared are {', '.join(lacking)}, which the references lack")
+    parts = {role: [one for one in every if one.role is role] for role in PARTS}
+    whole = [role for role, those in parts.items() if len(those) > 1 and all(one in found for one in those)]
+    return PassesToCompare(found, whole)
+
+
+def read_with_light(paths: Sequence[Path], features: tuple[str, ...], light: Sequence[LightPass]) -> Frame:
+    """The mean of renders of a view, with those of these passes that all of them have."""
+    images = [ExrImage.open(path) for path in paths]
+    layer = images[0].layer(None, features)
+    window, names = images[0].window(layer), {one.name for one in light}
+    return mean_frame(
+        [image.frame(layer, features, window, [one for one in image.light(layer) if one.name in names]) for image in images]
+    )
+
+
+def read_shown_light(path: Path, light: Sequence[LightPass]) -> dict[str, Array]:
+    """Channel → (H, W, 3) or (H, W, 1) of those of these passes that a file shows, as they are in the picture: also where it
+    still holds the noisy ones that Cycles put beside its own.
+    """
+    image, names = ExrImage.open(path), {one.name for one in light}
+    layer = image.layer(None)
+    return image.light_pixels(layer, [replace(one, noisy=one.places) for one in image.light(layer) if one.name in names])
 
 
 def samples_of(path: Path) -> int:
