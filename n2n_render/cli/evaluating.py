@@ -101,7 +101,7 @@ def evaluate(
 def _show_passes(mean: "ViewPasses", count: int) -> None:
     from . import console, pass_tables
 
-    title = f"passes of light, PSNR on T [dB] and relMSE, mean of {count} view(s)"
+    title = f"passes of light: PSNR on T in dB, and relMSE; mean of {count} view(s)"
     console.show_table(title, pass_tables.headings(mean), pass_tables.score_rows(mean))
     if mean.sums:
         console.show_table("what the passes add up to", pass_tables.SUM_HEADINGS, pass_tables.sum_rows(mean))

@@ -26,7 +26,7 @@ def sum_rows(passes: ViewPasses) -> list[list[str]]:
     """A row for each kind of passes and each method."""
     return [
         [
-            f"{kind}, {method}",
+            f"{kind.replace('-', ' ')}: {method}",
             _told("{:.2%}", scores["held"]),
             _told("{:.2%}", scores["kept"]),
             _told("{:.1e}", scores["deviation"]),
@@ -60,7 +60,7 @@ def lines(passes: ViewPasses) -> list[str]:
 
 
 def _beside_oidn(passes: ViewPasses, method: str) -> list[str]:
-    """In how many passes a method is as good as each of Open Image Denoise's on them alone, and where it is furthest behind."""
+    """In how many passes a method is as good as each of Open Image Denoise's on them alone, and where it is least so."""
     said = []
     for rival in [name for name in _methods(passes) if name.startswith(f"{OIDN}, ")]:
         both = {
@@ -72,8 +72,8 @@ def _beside_oidn(passes: ViewPasses, method: str) -> list[str]:
         if told:
             worst, best = min(told, key=told.__getitem__), sum(value >= 0 for value in told.values())
             said.append(
-                f"{method} is as good as {rival}, on each pass alone, or better in {best} of {len(told)} passes; least in "
-                f"{worst}: {told[worst]:+.2f} dB"
+                f"{method} beside {rival}, on each pass alone: as good or better in {best} of {len(told)} passes, least in "
+                f"{worst} ({told[worst]:+.2f} dB)"
             )
     return said
 

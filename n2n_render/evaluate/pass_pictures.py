@@ -1,5 +1,6 @@
 """A view's passes of light → one picture for people: a row for each pass, a column for each method."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ class PassSheet:
     def add(self, name: str, images: Mapping[str, Array], scores: Mapping[str, Scores]) -> None:
         """images: method → radiance (H, W, 3), exposed by the pass's own reference; "reference" too."""
         self.rows[name] = {
-            method: (_small(image), f"   {scores[method]['psnr_db']:.2f} dB" if method in scores else "")
+            method: (_small(image), _caption(scores.get(method, {}).get("psnr_db", float("nan"))))
             for method, image in images.items()
         }
 
@@ -58,6 +59,10 @@ def pass_picture_path(view: str, folder: str | Path) -> Path:
     """Where the picture of a view's passes lies, beside that of the view."""
     path = picture_path(view, folder)
     return path.with_name(f"{path.stem}_passes.png")
+
+
+def _caption(psnr_db: float) -> str:
+    return "" if math.isnan(psnr_db) else f"   {psnr_db:.2f} dB"
 
 
 def _small(image: Array) -> Any:

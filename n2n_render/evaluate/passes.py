@@ -19,7 +19,7 @@ from ..io.dataset import Pair
 from ..io.light import LightPass
 from .pass_methods import PassMethods, three_colors
 from .scores import OIDN, ComparedView, Scores, mean_scores
-from .views import PassesToCompare, References, read_shown_light
+from .views import PARTS, PassesToCompare, References, read_shown_light
 
 PASS_METRICS = ("psnr_db", "relmse")
 SUM_METRICS = ("held", "kept", "deviation", "psnr_db", "picture_psnr_db")
@@ -78,7 +78,7 @@ def compare_passes(
         first, second = first * factor, second * factor
         scores[one.name] = {name: _score(image, first, second) for name, image in exposed.items()}
         on_pass(one.name, {**exposed, "reference": (first + second) / 2}, scores[one.name])
-    sums = {f"{role.value}s": total.scores(methods.noisy, compared.references) for role, total in totals.items()}
+    sums = {PARTS[role]: total.scores(methods.noisy, compared.references) for role, total in totals.items()}
     pictures = {
         name: {
             "psnr_db": _psnr(methods.pictures[name], compared.references),

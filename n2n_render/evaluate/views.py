@@ -13,10 +13,10 @@ from ..frame.frame import Frame, mean_frame
 from ..frame.transfer import exposure
 from ..io.dataset import FrameName, Pair, find_datasets, find_pairs, parse_name
 from ..io.exr import ExrImage
-from ..io.light import LightPass, Role, choose_light
+from ..io.light import LIGHT_GROUPS, LIGHT_PASSES, LightPass, Role, choose_light
 from ..network.checkpoint import Checkpoint
 
-PARTS = (Role.GROUP, Role.LIGHT)  # kinds of passes that are parts of the picture
+PARTS = {Role.GROUP: LIGHT_GROUPS, Role.LIGHT: LIGHT_PASSES}  # kinds of passes that are parts of the picture
 
 
 @dataclass(frozen=True)
