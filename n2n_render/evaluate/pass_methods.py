@@ -4,15 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from ..denoise import Denoiser
-from ..denoise.passes import Painted
 from ..engines import oidn
 from ..frame.arrays import Array
-from ..frame.frame import Frame
+from ..frame.frame import Frame, mean_frame
 from ..io.dataset import Pair
 from ..io.light import LightPass
+from ..io.renders import read_group
 from .scores import NOISY, OIDN, ComparedView, features_for, name_of_all, name_of_rival
 from .views import read_shown_light, read_with_light
 
@@ -55,14 +53,15 @@ class PassMethods:
         """
         every = name_of_all(pair, parts)
         noisy, alone = f"{NOISY}, {every}", f"{OIDN}, {every}"
-        mean = read_with_light(pair.noisy, features_for(denoisers, alone in compared.scores), light)
+        features = features_for(denoisers, alone in compared.scores)
+        mean = mean_frame(read_group(pair.noisy, None, features, light=light))
         held = [one for one in light if one.channel in mean]
         painted = {name: denoiser.paint(mean, held) for name, denoiser in denoisers.items()}
-        of_pass = {noisy: _of(mean), **{name: _painted(picture) for name, picture in painted.items()}}
+        of_pass = {noisy: _of(mean), **{name: _of(picture.light) for name, picture in painted.items()}}
         if alone in compared.scores:
             of_pass[alone] = _denoised_alone(mean)
         if one_render and name_of_rival(one_render) in compared.scores:
-            of_pass[name_of_rival(one_render)] = _denoised_alone(read_with_light([one_render], ("albedo", "normal"), light))
+            of_pass[name_of_rival(one_render)] = _denoised_alone(read_with_light(one_render, ("albedo", "normal"), light))
         of_pass |= {name: _of(read_shown_light(path, light)) for name, path in finished.items()}
         pictures = {name: compared.images[name] / compared.references.factor for name in of_pass}
         pictures |= {noisy: mean.color, **{name: picture.color for name, picture in painted.items()}}
@@ -76,18 +75,6 @@ def three_colors(image: Array) -> Array:
 
 def _of(images: Mapping[str, Array]) -> OfPass:
     return lambda one: three_colors(images[one.channel]) if one.channel in images else None
-
-
-def _painted(painted: Painted) -> OfPass:
-    """As a file shows it: a pass that is divided by its colour holds nothing where that is black."""
-
-    def of_pass(one: LightPass) -> Array | None:
-        image = _of(painted.light)(one)
-        if image is None or one.color is None:
-            return image
-        return np.where(painted.light[one.color.channel] > 0, image, np.float32(0))
-
-    return of_pass
 
 
 def _denoised_alone(mean: Frame) -> OfPass:

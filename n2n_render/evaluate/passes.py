@@ -63,6 +63,7 @@ def compare_passes(
     scores, lit, totals = {}, {}, {role: _Total(methods.pictures) for role in wanted.whole}
     for one in wanted.light:
         if not all(one.channel in half for half in halves):
+            totals.pop(one.role, None)
             continue  # it is no light there, and that was said
         first, second = (three_colors(half[one.channel]) for half in halves)
         is_black = float((first + second).max() / 2 * compared.references.factor) <= BLACK

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..errors import N2NError, doubt
 from ..frame.arrays import Array
-from ..frame.frame import Frame, mean_frame
+from ..frame.frame import Frame
 from ..frame.transfer import exposure
 from ..io.dataset import FrameName, Pair, find_datasets, find_pairs, parse_name
 from ..io.exr import ExrImage
@@ -126,14 +126,11 @@ def find_passes(pair: Pair, wanted: Sequence[str], features: tuple[str, ...]) ->
     return PassesToCompare(found, whole)
 
 
-def read_with_light(paths: Sequence[Path], features: tuple[str, ...], light: Sequence[LightPass]) -> Frame:
-    """The mean of renders of a view, with those of these passes that all of them have."""
-    images = [ExrImage.open(path) for path in paths]
-    layer = images[0].layer(None, features)
-    window, names = images[0].window(layer), {one.name for one in light}
-    return mean_frame(
-        [image.frame(layer, features, window, [one for one in image.light(layer) if one.name in names]) for image in images]
-    )
+def read_with_light(path: Path, features: tuple[str, ...], light: Sequence[LightPass]) -> Frame:
+    """A render, with those of these passes that it has."""
+    image, names = ExrImage.open(path), {one.name for one in light}
+    layer = image.layer(None, features)
+    return image.frame(layer, features, light=[one for one in image.light(layer) if one.name in names])
 
 
 def read_shown_light(path: Path, light: Sequence[LightPass]) -> dict[str, Array]:
