@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
+from ..config import RENDERED_PASSES
 from ..errors import N2NError
 from . import rules
 from .rules import Rule, Wrong
@@ -111,6 +112,7 @@ class Sample:
     spp: int = _field(rules.whole(1, MOST_SAMPLES))
     views: int = _field(rules.whole(1, MOST_VIEWS), 1)
     scene_name: str | None = _field(rules.or_null(rules.text), None)
+    passes: str = _field(rules.one_of(*RENDERED_PASSES), "none")  # of light: as `sample --passes`
     blender: str | None = _field(rules.or_null(rules.text), None)
     device: str = _field(rules.text, "auto")
 

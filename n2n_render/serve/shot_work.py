@@ -63,6 +63,7 @@ def sample(request: Sample, job: Job) -> dict[str, Any]:
         independent=True,
         views=request.views,
         scene_name=request.scene_name,
+        passes=request.passes,
         blender=request.blender,
         device=request.device,
     )

@@ -19,6 +19,10 @@ def adapt(**fields):
     return {"do": "adapt", "inputs": ["a.exr"], "output": "out", **fields}
 
 
+def sample(**fields):
+    return {"do": "sample", "scene": "a.blend", "out": "out", "spp": 1, **fields}
+
+
 @pytest.mark.parametrize(
     "request_, says",
     [
@@ -81,6 +85,8 @@ def adapt(**fields):
         (adapt(init=None), "init"),
         (adapt(archive=""), "archive"),
         (adapt(average=2), "average"),
+        (sample(passes="light-groups"), "passes"),
+        (sample(passes=["scene"]), "passes"),
         ({"do": "vectors", "source": "a"}, "into"),
         ({"do": "vectors", "source": "a", "into": []}, "into"),
         ({"do": "pictures", "input": "a", "rendered": "b"}, "folder"),
@@ -104,3 +110,4 @@ def test_what_is_left_out_is_as_in_the_commands():
     assert found.strengths == (("grass", 0.0), ("mask:haze", 0.5))
     _, found = parse_request(json.dumps({"id": 1, **frames(temporal=0)}).encode())
     assert (found.temporal, found.pairs, found.prefilter, found.strength) == (0, (), None, 1.0)
+    assert parse_request(json.dumps({"id": 1, **sample()}).encode())[1].passes == "none"

@@ -89,14 +89,16 @@ def test_what_is_read_is_never_written_over(served, moving, tmp_path):
 
 @pytest.mark.blender
 def test_views_are_sampled_to_be_learned_from(served, scenes, tmp_path):
-    """All their seeds are independent: the authored view too can be trained on."""
+    """All their seeds are independent: the authored view too can be trained on. With the passes that are asked for."""
     ask = {"do": "sample", "scene": str(scenes.moving), "out": str(tmp_path / "views"), "spp": 1, "views": 2, "device": "cpu"}
-    served.ask(id=1, **ask, scene_name="Other")
+    served.ask(id=1, **ask, scene_name="Other", passes="all")
     done, before = served.last(1)
     assert done["event"] == "done" and done["folder"] == str(tmp_path / "views"), done
     told = shares(before)
     assert told and told == sorted(told) and told[-1] <= 1
     files = sorted((tmp_path / "views").glob("*.exr"))
     assert len(files) == 4 and not any(are_parts((first, second)) for first, second in (files[:2], files[2:]))
+    held = {one.name for one in ExrImage.open(files[0], header_only=True).light("ViewLayer")}
+    assert {"Emission", "Diffuse Direct"} <= held, held
     served.ask(id=2, **ask, scene_name="Nobody")
     assert "Nobody" in served.last(2)[0]["what"]
