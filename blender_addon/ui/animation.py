@@ -7,7 +7,7 @@ import tempfile
 
 import bpy
 
-from . import composite, estimate, frames, jobs, learning, looks, models, rendering, scenes, session
+from . import composite, estimate, frames, jobs, learning, looks, models, passes, rendering, scenes, session
 from .denoise import QUALITIES, ask_denoise, told
 from .jobs import Job
 from .rendering import Variant
@@ -109,10 +109,12 @@ def _better(shot, todo):
         strength=scene.n2n.strength,
         prefilter={"AUTO": None, "ON": True, "OFF": False}[scene.n2n.prefilter],
         keep_noisy=scene.n2n.keep_noisy,
+        **passes.asked(scene),
     )
     yield from jobs.each(steps, told)
     seconds = jobs.status["countdown"].passed()
-    session.rates().tell(estimate.work_key("neighbors"), seconds, estimate.megapixels(shot.place()) * len(shot.plan))
+    scene = shot.place()
+    session.rates().tell(estimate.work_key(scene, "neighbors"), seconds, estimate.megapixels(scene) * len(shot.plan))
 
 
 def _best(shot, todo):

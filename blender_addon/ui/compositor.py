@@ -2,19 +2,23 @@
 
 The group takes the denoised picture when what comes in is what was denoised (where two renders were learned from: either of
 them), to the last bit of every pixel, and otherwise lets it through as it is: after a new render, on another frame or another
-machine the compositor never shows an old picture. Muted, it lets everything through.
+machine the compositor never shows an old picture. Muted, it lets everything through. Where all passes were denoised it has
+a pair of sockets for each of them, see passes.py.
 """
 
+import functools
 import json
 from typing import NamedTuple
 
 import bpy
 
-from . import versions
+from . import passes, versions
 
 GROUP = "Shot Denoise"
 GAP = 40  # between nodes
+CHOICE = "n2n_choice"  # marks the nodes of the group that choose
 PICTURES = ("Denoised", "Rendered", "First")  # nodes in the group, as the fields of Images
+SAME_NODE = "Same"  # tells whether what comes in is what was denoised
 SAME = 1e-12  # mean difference: a render that was saved and read again differs by nothing, another one by its noise
 
 
@@ -38,7 +42,7 @@ def group_for(layer: str, images: Images, several: bool):
         group.interface.new_socket("Image", in_out="INPUT", socket_type="NodeSocketColor")
         group.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
         group["n2n_layer"], group["n2n_scene"] = layer, mine
-    if not all(title in group.nodes for title in PICTURES):  # new, or of an earlier version
+    if not all(title in group.nodes for title in (*PICTURES, SAME_NODE)):  # new, or of an earlier version
         group.nodes.clear()
         _fill(group)
     for title, image in zip(PICTURES, images, strict=True):
@@ -54,26 +58,23 @@ def _fill(group):
         pictures[title].name = pictures[title].label = title
         pictures[title].location = (-600, y)
     nearest, same = versions.new_math(group, "MINIMUM"), versions.new_math(group, "LESS_THAN")
-    same.inputs[1].default_value = SAME
+    same.inputs[1].default_value, same.name = SAME, SAME_NODE
     for socket, title, y in ((nearest.inputs[0], "Rendered", 350), (nearest.inputs[1], "First", 50)):
         group.links.new(_difference(group, enter.outputs[0], pictures[title].outputs["Image"], y), socket)
-    choice, share, noisy, clean, chosen = versions.new_mix(group, "MIX")
-    for node, place in (
-        (enter, (-900, 50)),
-        (nearest, (250, 200)),
-        (same, (420, 200)),
-        (choice, (600, 0)),
-        (leave, (800, 0)),
-    ):
+    for node, place in ((enter, (-900, 50)), (nearest, (250, 200)), (same, (420, 200)), (leave, (800, 0))):
         node.location = place
-    for source, target in (
-        (nearest.outputs[0], same.inputs[0]),
-        (same.outputs[0], share),
-        (enter.outputs[0], noisy),
-        (pictures["Denoised"].outputs["Image"], clean),
-        (chosen, leave.inputs[0]),
-    ):
+    group.links.new(nearest.outputs[0], same.inputs[0])
+    group.links.new(_choose(group, enter.outputs[0], pictures["Denoised"].outputs["Image"], "Image"), leave.inputs[0])
+
+
+def _choose(group, noisy, clean, name: str):
+    """The socket with the clean one where what comes into the group is what was denoised, else with the noisy one."""
+    choice, share, first, second, chosen = versions.new_mix(group, "MIX")
+    choice.label, choice[CHOICE] = name, True
+    choice.location = (600, -200 * len([node for node in group.nodes if node.get(CHOICE)]) + 200)
+    for source, target in ((group.nodes[SAME_NODE].outputs[0], share), (noisy, first), (clean, second)):
         group.links.new(source, target)
+    return chosen
 
 
 def _difference(group, first, second, y):
@@ -93,8 +94,11 @@ def _difference(group, first, second, y):
     return levels.outputs["Mean"]
 
 
-def install(scene, found: dict[str, Images]):
-    """`found`: view layer → its images. The artist's nodes and links are kept."""
+def install(scene, found: dict[str, Images], whole=None):
+    """The artist's nodes and links are kept.
+
+    found: view layer → its images. whole: the image of the multilayer EXR whose passes are denoised, too; None: only pictures.
+    """
     tree = versions.compositor_tree(scene)
     if tree is None:
         tree = versions.make_compositor_tree(scene)
@@ -103,25 +107,37 @@ def install(scene, found: dict[str, Images]):
         scene.n2n.made_tree = True
     for layer, images in found.items():
         group = group_for(layer, images, several=len(found) > 1)
-        for source in [
+        sources = [
             node for node in tree.nodes if node.type == "R_LAYERS" and node.layer == layer and node.scene in (scene, None)
-        ]:
-            _insert(tree, source.outputs["Image"], group)
+        ]
+        wanted = passes.offered(scene, sources[0], whole) if sources else {}
+        users = [_insert(tree, source, group, wanted) for source in sources]
+        passes.fit(group, tree, whole, layer, wanted, functools.partial(_choose, group))
+        for source, node in zip(sources, users, strict=True):
+            passes.put_between(source, node, wanted)
 
 
-def _insert(tree, socket, group):
+def shows_passes(scene) -> bool:
+    """Whether one of the groups has sockets of passes."""
+    return any(len(node.outputs) > 1 for node in nodes(scene))
+
+
+def _insert(tree, source, group, wanted):
+    """The group's node behind a Render Layers node; wanted: passes that will go through it, too."""
+    socket = source.outputs["Image"]
     targets = _targets(tree, socket)
     ours = [target.node for target in _targets(tree, socket, through_reroutes=True) if is_ours(target.node)]
     if ours:
         ours[0].node_tree = group  # that of another scene, where this one is a copy of it
-        return  # what the artist linked past it since then stays so
+        return ours[0]  # what the artist linked past it since then stays so
     node = tree.nodes.new("CompositorNodeGroup")
     node.node_tree, node.label, node.select = group, group.name, False
     node.location = (socket.node.location.x + socket.node.width + GAP, socket.node.location.y)
-    _make_room(tree, node, targets)
+    _make_room(tree, node, targets + [target for name in wanted for target in _targets(tree, source.outputs[name])])
     tree.links.new(socket, node.inputs[0])
     for target in targets:
         tree.links.new(node.outputs[0], target)  # replaces the link that was there
+    return node
 
 
 def _targets(tree, socket, through_reroutes=False) -> list:
@@ -170,8 +186,11 @@ def nodes(scene) -> list:
 
 
 def mute(scene, muted: bool):
+    """Blender sends the picture out of all sockets of a muted group, so that one with passes is muted inside."""
     for node in nodes(scene):
-        node.mute = muted
+        for choice in [inner for inner in node.node_tree.nodes if inner.get(CHOICE)]:
+            choice.mute = muted
+        node.mute = muted and len(node.outputs) == 1
 
 
 def remove(scene):
@@ -180,15 +199,13 @@ def remove(scene):
     if tree is None:
         return
     for node in nodes(scene):
-        source = node.inputs[0].links[0].from_socket if node.inputs[0].links else None
-        targets = [link.to_socket for link in node.outputs[0].links]
+        for name in [socket.name for socket in node.outputs]:
+            passes.restore(node, name)
         shift, moved = node.get("n2n_shift", 0.0), json.loads(node.get("n2n_moved", "[]"))
         tree.nodes.remove(node)
         for name in moved:
             if name in tree.nodes:
                 tree.nodes[name].location.x -= shift
-        for target in targets if source else ():
-            tree.links.new(source, target)
     if scene.n2n.made_tree and {node.bl_idname for node in tree.nodes} <= versions.output_types():
         versions.remove_compositor_tree(scene)
     scene.n2n.made_tree = False

@@ -20,6 +20,7 @@ from . import (
     learning,
     looks,
     models,
+    passes,
     rendering,
     saving,
     scenes,
@@ -67,8 +68,11 @@ class N2N_OT_denoise(Job, bpy.types.Operator):
             scene = place()
             if still.said:
                 scene.n2n.said, scene.n2n.suggested = still.said, 0
-            compositor.install(scene, images.take_over(scene, folder, still.layers, still.whole))
+            pictures = images.take_over(scene, folder, still.layers, still.whole)
+            compositor.install(scene, pictures, images.load_passes(scene, scene.n2n.all_passes))
             compositor.mute(scene, False)
+            if scene.n2n.all_passes and compositor.nodes(scene) and not compositor.shows_passes(scene):
+                jobs.warn(passes.NONE)
             if scene.render.use_multiview:
                 jobs.warn("Each eye has its denoised picture; the compositor of a stereo scene stays noisy")
             seconds["load"] = lap()
@@ -120,7 +124,7 @@ def _denoised(context, place, folder, quality):
     except Problem as problem:
         raise Problem(str(problem).replace(f"{noisy}: ", "")) from None
     size = estimate.megapixels(place()) * estimate.PASSES[quality]
-    session.rates().tell(estimate.denoise_key(model), answer["seconds"]["network"], size)
+    session.rates().tell(estimate.denoise_key(place(), model), answer["seconds"]["network"], size)
     took = sum(answer["seconds"].values())
     said = rescue or f"Denoised with {answer['engine']}: {took:.1f} s"
     return Still(whole, answer["layers"], said, answer["seconds"], saving)
@@ -221,6 +225,7 @@ def ask_denoise(scene, model=None, **request):
         strength=settings.strength,
         prefilter={"AUTO": None, "ON": True, "OFF": False}[settings.prefilter],
         keep_noisy=settings.keep_noisy,
+        **passes.asked(scene),
         **request,
     )
 

@@ -31,14 +31,17 @@ def render_units(scene) -> float:
     return megapixels(scene) * max(scene.cycles.samples, 1)
 
 
-def denoise_key(model: str) -> str:
+def denoise_key(scene, model: str) -> str:
     """A learned model is as large as what it was started from, most likely the large one."""
-    return f"denoise {preferences().device or 'auto'} {model if model in models.BUILTIN else models.BUILTIN[0]}"
+    return work_key(scene, "denoise") + f" {model if model in models.BUILTIN else models.BUILTIN[0]}"
 
 
-def work_key(kind: str) -> str:
-    """kind: "paint", "read to paint" or "neighbors", a megapixel of a frame; the first two also "… with neighbors"."""
-    return f"{kind} {preferences().device or 'auto'}"
+def work_key(scene, kind: str) -> str:
+    """kind: "denoise", "paint", "read to paint" or "neighbors", a megapixel of a frame; painting also "… with neighbors".
+    Passes of light take about as long as a picture each, and a scene has its own: then rates are a scene's.
+    """
+    passes = f" all passes of {render_key(scene)}" if scene.n2n.all_passes else ""
+    return f"{kind} {preferences().device or 'auto'}{passes}"
 
 
 def _render_seconds(scene, frames: int = 1) -> float | None:
@@ -49,7 +52,7 @@ def still(scene, quality: str, renders: int = 0) -> list[Part]:
     """renders: how many of the two that Best takes are still to be made."""
     size, rates = megapixels(scene), session.rates()
     if quality != "BEST":
-        return [Part("denoising", rates.seconds(denoise_key(scene.n2n.model), size * PASSES[quality]))]
+        return [Part("denoising", rates.seconds(denoise_key(scene, scene.n2n.model), size * PASSES[quality]))]
     titles = ("first render", "second render")[2 - renders :]
     parts = [Part(title, _render_seconds(scene)) for title in titles]
     if scene.n2n.views:
@@ -59,9 +62,9 @@ def still(scene, quality: str, renders: int = 0) -> list[Part]:
 
 def _learning(scene, kind: str, size: float) -> list[Part]:
     return [
-        Part("reading", session.rates().seconds(work_key(f"read to {kind}"), size)),
+        Part("reading", session.rates().seconds(work_key(scene, f"read to {kind}"), size)),
         Part("learning", scene.n2n.minutes * 60.0, most=True),
-        Part("painting", session.rates().seconds(work_key(kind), size)),
+        Part("painting", session.rates().seconds(work_key(scene, kind), size)),
     ]
 
 
@@ -72,8 +75,8 @@ def animation(scene, quality: str, frames: int, renders: int) -> list[Part]:
     if quality == "BEST":
         return [*rendering, *_learning(scene, "paint with neighbors", size)]
     if quality == "BETTER":
-        return [*rendering, Part("denoising", rates.seconds(work_key("neighbors"), size))]
-    denoising = Part("denoising", rates.seconds(denoise_key(scene.n2n.model), size))
+        return [*rendering, Part("denoising", rates.seconds(work_key(scene, "neighbors"), size))]
+    denoising = Part("denoising", rates.seconds(denoise_key(scene, scene.n2n.model), size))
     if not rendering:
         return [denoising]
     each = rendering[0].seconds, denoising.seconds  # frame by frame: one part

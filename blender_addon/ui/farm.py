@@ -16,7 +16,8 @@ from .settings import ENGINES, preferences
 
 SEEDS = 2
 SUBMITTING = "submitting to"  # how the command's note begins once it hands the job over
-NOT_TAKEN = {"strength": 1.0, "prefilter": "AUTO", "keep_noisy": False, "to_output": False}  # of the settings: what a farm has
+# Of the settings: what a farm has.
+NOT_TAKEN = {"strength": 1.0, "prefilter": "AUTO", "all_passes": False, "keep_noisy": False, "to_output": False}
 
 
 class _ToFarm(Job):

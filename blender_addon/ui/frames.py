@@ -147,6 +147,7 @@ def made_with(scene, quality: str) -> dict:
         "strength": round(chosen.strength, 4),
         "prefilter": chosen.prefilter,
         "keep noisy": chosen.keep_noisy,
+        "choice of passes": "all passes" if chosen.all_passes else "the picture alone",
     }
 
 

@@ -76,7 +76,7 @@ def after_load(*_):
     scenes.another_file()
     composite.forget_copies()
     for scene in bpy.data.scenes:
-        kept = images.of_kind(scene, images.DENOISED, images.RENDERED, images.FIRST)
+        kept = images.of_kind(scene, images.DENOISED, images.RENDERED, images.FIRST, images.PASSES)
         if not all(image.packed_file or os.path.isfile(bpy.path.abspath(image.filepath)) for image in kept):
             compositor.mute(scene, True)
 

@@ -24,6 +24,7 @@ FILES = {  # <n>.<this>.exr of the nth layer
     PREVIOUS: "previous",
 }
 WHOLE = "denoised.exr"  # with all passes
+PASSES = "Denoised Passes"  # that file, where passes of light were denoised, too
 
 
 def picture_folder(scene) -> str:
@@ -88,7 +89,11 @@ def load_pictures(scene, folder: str, layers: dict[str, int]) -> dict[str, compo
             if os.path.isfile(path):
                 found[layer, kind] = load(f"{kind}: {layer}" if len(layers) > 1 else kind, path, scene, layer)
     for image in pictures(scene):
-        if image not in found.values() and kind_of(image) not in (COMPOSITED, COMPARE):  # of what is not rendered any more
+        if image not in found.values() and kind_of(image) not in (
+            COMPOSITED,
+            COMPARE,
+            PASSES,
+        ):  # of what is not rendered any more
             bpy.data.images.remove(image)
     return {
         layer: compositor.Images(
@@ -96,6 +101,15 @@ def load_pictures(scene, folder: str, layers: dict[str, int]) -> dict[str, compo
         )
         for layer in layers
     }
+
+
+def load_passes(scene, wanted: bool):
+    """The multilayer EXR that `take_over` has put in place, as an image; None, and no such image, where it is not wanted."""
+    if wanted:
+        return load(PASSES, os.path.join(picture_folder(scene), WHOLE), scene)
+    for image in of_kind(scene, PASSES):
+        bpy.data.images.remove(image)
+    return None
 
 
 def store(image, path: str, scene):

@@ -12,7 +12,7 @@ import bpy
 from ..process import runtime
 from ..process.errors import Problem
 from ..process.place import put
-from . import estimate, jobs, models, session
+from . import estimate, jobs, models, passes, session
 from .settings import preferences
 
 TRAINS_ON = ("cpu", "cuda", "mps")  # of the devices that can be chosen; others are Open Image Denoise's own
@@ -67,6 +67,7 @@ def sample_views(scene, folder: str):
         scene_name=scene.name,
         blender=bpy.app.binary_path or None,
         device=renders_on(scene),
+        passes="scene" if scene.n2n.all_passes else "none",
     )
 
     def told(event):
@@ -101,6 +102,7 @@ def learn(place, firsts: list[str], seconds: list[str], output: str, on_look, te
         init=start,
         device=preferences().device if preferences().device in TRAINS_ON else "auto",
         keep_noisy=scene.n2n.keep_noisy,
+        **passes.asked(scene),
         archive=None if temporal else archive,  # what takes neighbours in does not denoise single frames
     )
     took = {}
@@ -108,8 +110,8 @@ def learn(place, firsts: list[str], seconds: list[str], output: str, on_look, te
         made = yield from jobs.each(steps, lambda event: _told(event, reading, took, on_look))
         scene, kind = place(), "paint with neighbors" if temporal else "paint"
         size = estimate.megapixels(scene) * len(firsts)
-        session.rates().tell(estimate.work_key(kind), jobs.status["countdown"].passed(), size)
-        session.rates().tell(estimate.work_key(f"read to {kind}"), took.get("reading", 0.0), size)
+        session.rates().tell(estimate.work_key(scene, kind), jobs.status["countdown"].passed(), size)
+        session.rates().tell(estimate.work_key(scene, f"read to {kind}"), took.get("reading", 0.0), size)
         made["kept"] = _kept(scene, made)
         return made
     finally:

@@ -185,7 +185,7 @@ class N2N_PT_settings(_Panel, bpy.types.Panel):
             row = column.row()
             row.alignment = "RIGHT"
             row.label(text=_learns_on(context.scene))
-        for name in ("strength", "prefilter", "keep_noisy", "composite", "after_render"):
+        for name in ("strength", "prefilter", "all_passes", "keep_noisy", "composite", "after_render"):
             column.prop(settings, name)
         column.operator("n2n.set_up", icon="FILE_REFRESH")
 

@@ -10,7 +10,7 @@ import bpy
 
 from ..process import runtime
 from ..process.errors import Problem
-from . import jobs, models, session, versions
+from . import jobs, models, passes, session, versions
 
 SECOND_SEED = 7919  # on top of the artist's: far from what an animated seed adds in a shot
 VECTOR_SAMPLES = 4  # motion at the first hit has little noise
@@ -27,6 +27,7 @@ class _Render:
     seed: int | None
     samples: int | None
     only_vectors: bool
+    passes: tuple  # see passes.switched_on
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,8 @@ def begin(scene):
     MEASURED["started"] = time.perf_counter()
     cycles = getattr(scene, "cycles", None)
     seed, samples = (cycles.seed, cycles.samples) if cycles else (None, None)
-    _last[scene.name] = _Render(scene.frame_current, seed, samples, MEASURED["only_vectors"])
+    beside = passes.switched_on(scene) if cycles else ()
+    _last[scene.name] = _Render(scene.frame_current, seed, samples, MEASURED["only_vectors"], beside)
 
 
 def frame_of(scene) -> int:
@@ -223,11 +225,15 @@ def change(scene):
 
 def is_of_this_scene(scene) -> bool:
     """Whether the last render shows the scene as it is now, at the frame and with the samples that it has now, as far as is
-    known: nothing is of one from before the extension was switched on.
+    known: nothing is of one from before the extension was switched on. Where all passes are denoised it has those of now, too.
     """
     last = _last.get(scene.name)
+    if last is None:
+        return True
+    if scene.n2n.all_passes and last.passes != passes.switched_on(scene):
+        return False
     now = scene.frame_current, scene.cycles.samples, False
-    return last is None or ((last.frame, last.samples, last.only_vectors) == now and scene.name not in _changed)
+    return (last.frame, last.samples, last.only_vectors) == now and scene.name not in _changed
 
 
 def other_seed(scene) -> Variant:

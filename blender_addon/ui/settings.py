@@ -58,6 +58,12 @@ class Settings(bpy.types.PropertyGroup):
         ],
     )
     keep_noisy: BoolProperty(name="Keep Noisy", description="Denoised frames on disk also hold the noisy picture, as a pass")
+    all_passes: BoolProperty(
+        name="All Passes",
+        description="Also denoise every pass of light that is rendered: light groups, light passes, shader AOVs. "
+        "They go on adding up to the picture, and the compositor's node group gives each of them",
+        update=_forget_what_was_said,
+    )
     composite: BoolProperty(
         name="Run the Compositor",
         default=True,
