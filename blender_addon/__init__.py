@@ -18,10 +18,11 @@ from .ui import (
     saving,
     session,
     settings,
+    strengths,
     switches,
 )
 
-MODULES = (settings, denoise, choices, animation, saving, switches, compare, farm)
+MODULES = (settings, denoise, choices, animation, saving, switches, compare, farm, strengths)
 CLASSES = tuple(cls for module in MODULES for cls in module.CLASSES)
 SETTINGS = {"n2n": settings.Settings, "n2n_compare": compare.Settings, "n2n_farm": settings.Farm}  # of every scene
 PARTS = (panel, handlers)

@@ -7,7 +7,7 @@ import tempfile
 
 import bpy
 
-from . import composite, estimate, frames, jobs, learning, looks, models, passes, rendering, scenes, session
+from . import composite, estimate, frames, jobs, learning, looks, models, passes, rendering, scenes, session, strengths
 from .denoise import QUALITIES, ask_denoise, told
 from .jobs import Job
 from .rendering import Variant
@@ -110,6 +110,7 @@ def _better(shot, todo):
         prefilter={"AUTO": None, "ON": True, "OFF": False}[scene.n2n.prefilter],
         keep_noisy=scene.n2n.keep_noisy,
         **passes.asked(scene),
+        **strengths.asked(scene),
     )
     yield from jobs.each(steps, told)
     seconds = jobs.status["countdown"].passed()

@@ -25,6 +25,7 @@ from . import (
     saving,
     scenes,
     session,
+    strengths,
 )
 from .jobs import Job
 from .settings import preferences
@@ -226,6 +227,7 @@ def ask_denoise(scene, model=None, **request):
         prefilter={"AUTO": None, "ON": True, "OFF": False}[settings.prefilter],
         keep_noisy=settings.keep_noisy,
         **passes.asked(scene),
+        **strengths.asked(scene),
         **request,
     )
 

@@ -10,7 +10,7 @@ import bpy
 from ..process import command, runtime
 from ..process.countdown import duration_words
 from ..process.errors import Problem
-from . import animation, composite, frames, jobs, learning, models, rendering, scenes, unseen
+from . import animation, composite, frames, jobs, learning, models, rendering, scenes, strengths, unseen
 from .jobs import Job
 from .settings import ENGINES, preferences
 
@@ -133,6 +133,7 @@ def _not_taken(context) -> list[str]:
     scene, found = context.scene, []
     properties = scene.n2n.bl_rna.properties
     other = [properties[name].name for name, usual in NOT_TAKEN.items() if getattr(scene.n2n, name) != usual]
+    other += ["Strength per Object"] if strengths.asked(scene) else []
     if other:
         found.append(f"{', '.join(other)}: a farm's job does without")
     if len([layer for layer in scene.view_layers if layer.use]) > 1:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import bpy
 
 from ..process.errors import Problem
-from . import composite, models, rendering
+from . import composite, models, rendering, strengths
 
 RECORD = "n2n.json"  # beside the frames: what they were made with
 DENOISED = {"FAST": "denoised", "BETTER": "denoised_better", "BEST": "denoised_best"}
@@ -145,6 +145,7 @@ def made_with(scene, quality: str) -> dict:
         "model": model,
         "model time": os.path.getmtime(model) if os.path.exists(model) else 0.0,
         "strength": round(chosen.strength, 4),
+        "strength per object": strengths.asked(scene),
         "prefilter": chosen.prefilter,
         "keep noisy": chosen.keep_noisy,
         "choice of passes": "all passes" if chosen.all_passes else "the picture alone",

@@ -12,7 +12,7 @@ import bpy
 from ..process import runtime
 from ..process.errors import Problem
 from ..process.place import put
-from . import estimate, jobs, models, passes, session
+from . import estimate, jobs, models, passes, session, strengths
 from .settings import preferences
 
 TRAINS_ON = ("cpu", "cuda", "mps")  # of the devices that can be chosen; others are Open Image Denoise's own
@@ -103,6 +103,7 @@ def learn(place, firsts: list[str], seconds: list[str], output: str, on_look, te
         device=preferences().device if preferences().device in TRAINS_ON else "auto",
         keep_noisy=scene.n2n.keep_noisy,
         **passes.asked(scene),
+        **strengths.asked(scene),
         archive=None if temporal else archive,  # what takes neighbours in does not denoise single frames
     )
     took = {}

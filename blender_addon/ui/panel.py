@@ -9,7 +9,7 @@ import bpy
 
 from ..process import edition
 from ..process.countdown import duration_words, total_words
-from . import compare, editors, estimate, farm, frames, images, jobs, models, rendering, session, switches, unseen
+from . import compare, editors, estimate, farm, frames, images, jobs, models, rendering, session, strengths, switches, unseen
 from .settings import preferences
 
 LINES = 4  # of the note under the button, always
@@ -190,6 +190,13 @@ class N2N_PT_settings(_Panel, bpy.types.Panel):
         column.operator("n2n.set_up", icon="FILE_REFRESH")
 
 
+class N2N_PT_strengths(_Panel, bpy.types.Panel):
+    bl_label, bl_idname, bl_parent_id = "Strength per Object", "N2N_PT_strengths", "N2N_PT_denoise"
+
+    def draw(self, context):
+        strengths.draw(self.layout, context.scene)
+
+
 def _learns_on(scene) -> str:
     training = session.KNOWN["training"]
     if training is None:
@@ -216,7 +223,7 @@ def draw_header(self, context):
         compare.draw_in_header(row, context)
 
 
-CLASSES = (N2N_PT_denoise, compare.N2N_PT_compare, N2N_PT_animation, N2N_PT_farm, N2N_PT_settings)
+CLASSES = (N2N_PT_denoise, compare.N2N_PT_compare, N2N_PT_animation, N2N_PT_farm, N2N_PT_settings, N2N_PT_strengths)
 
 
 class N2N_PT_other_engine(_Panel, bpy.types.Panel):

@@ -1,7 +1,7 @@
 """What the artist can choose: with the scene, or for this machine."""
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, CollectionProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from .versions import RELATIVE
 
@@ -16,6 +16,26 @@ PACKAGE = __package__.rpartition(".")[0]  # the extension itself
 
 def _forget_what_was_said(settings, context):
     settings.said, settings.suggested = "", 0
+
+
+def _make_own(item, context):
+    item.own = True
+
+
+class Strength(bpy.types.PropertyGroup):
+    """Of what a mask names, in `scene.n2n.strengths`; its `name` is that in the file."""
+
+    kind: StringProperty(options={"HIDDEN"}, description="object, material, …: which of the file's lists has the name")
+    own: BoolProperty(name="Own Strength", description="This strength instead of that of the picture")
+    strength: FloatProperty(
+        name="Strength",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+        update=_make_own,
+        description="0: noisy there, 1: denoised there; soft at the edges, by coverage",
+    )
 
 
 class Settings(bpy.types.PropertyGroup):
@@ -48,6 +68,8 @@ class Settings(bpy.types.PropertyGroup):
         subtype="FACTOR",
         description="0: the noisy picture, 1: the denoised one",
     )
+    strengths: CollectionProperty(type=Strength)
+    strength_index: IntProperty(options={"HIDDEN"}, description="Of the line of the list that is selected")
     prefilter: EnumProperty(
         name="Prefilter Passes",
         description="Clean albedo and normal before they guide the denoiser",
@@ -215,4 +237,4 @@ def preferences(context=None) -> Preferences:
     return (context or bpy.context).preferences.addons[PACKAGE].preferences
 
 
-CLASSES = (Settings, Farm, Preferences)
+CLASSES = (Strength, Settings, Farm, Preferences)
