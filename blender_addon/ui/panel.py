@@ -94,6 +94,13 @@ def draw_note(context, column, note, lines=LINES):
         column.label(text=line)
 
 
+class N2N_PT_strengths(_Panel, bpy.types.Panel):
+    bl_label, bl_idname, bl_parent_id = "Strength per Object", "N2N_PT_strengths", "N2N_PT_denoise"
+
+    def draw(self, context):
+        strengths.draw(self.layout, context.scene)
+
+
 class N2N_PT_animation(_Panel, bpy.types.Panel):
     bl_label, bl_idname, bl_parent_id = "Animation", "N2N_PT_animation", "N2N_PT_denoise"
 
@@ -190,13 +197,6 @@ class N2N_PT_settings(_Panel, bpy.types.Panel):
         column.operator("n2n.set_up", icon="FILE_REFRESH")
 
 
-class N2N_PT_strengths(_Panel, bpy.types.Panel):
-    bl_label, bl_idname, bl_parent_id = "Strength per Object", "N2N_PT_strengths", "N2N_PT_denoise"
-
-    def draw(self, context):
-        strengths.draw(self.layout, context.scene)
-
-
 def _learns_on(scene) -> str:
     training = session.KNOWN["training"]
     if training is None:
@@ -223,7 +223,7 @@ def draw_header(self, context):
         compare.draw_in_header(row, context)
 
 
-CLASSES = (N2N_PT_denoise, compare.N2N_PT_compare, N2N_PT_animation, N2N_PT_farm, N2N_PT_settings, N2N_PT_strengths)
+CLASSES = (N2N_PT_denoise, compare.N2N_PT_compare, N2N_PT_strengths, N2N_PT_animation, N2N_PT_farm, N2N_PT_settings)
 
 
 class N2N_PT_other_engine(_Panel, bpy.types.Panel):

@@ -13,6 +13,7 @@ from .jobs import Job
 KINDS = {"object": "OBJECT_DATA", "material": "MATERIAL", "asset": "OUTLINER_COLLECTION", "mask": "IMAGE_ALPHA"}  # → icon
 OTHER_ICON = "DOT"
 CRYPTOMATTES = ("use_pass_cryptomatte_object", "use_pass_cryptomatte_material")
+INTERNAL = ("default_", "object", "shader")  # of Cycles' own nodes: how a name begins, and names
 HINT = "Switch on View Layer > Passes > Cryptomatte, and render again"
 
 
@@ -66,8 +67,15 @@ class N2N_OT_list_masks(Job, bpy.types.Operator):
 
 
 def _named(kinds: dict[str, list[str]]) -> list[tuple[str, str]]:
-    """Of one view layer: (kind, name). A pass is a mask, too."""
-    return [("mask" if kind == "passes" else kind, name) for kind, names in kinds.items() for name in names]
+    """Of one view layer: (kind, name). A pass is a mask, too; Cycles' own nodes are left out."""
+    found = [("mask" if kind == "passes" else kind, name) for kind, names in kinds.items() for name in names]
+    return [(kind, name) for kind, name in found if not _is_internal(kind, name)]
+
+
+def _is_internal(kind: str, name: str) -> bool:
+    """Cycles' Cryptomattes hold its own nodes, too."""
+    artists = {"object": bpy.data.objects, "material": bpy.data.materials}.get(kind)
+    return artists is not None and name not in artists and (name in INTERNAL or name.startswith(INTERNAL[0]))
 
 
 def fill(settings, found: list[tuple[str, str]]) -> list[str]:

@@ -293,7 +293,7 @@ def _find(area, button, across):
     else:
         places = [
             (region.x + int(region.width * share), y)
-            for share in (0.55, 0.9, 0.86, 0.2, 0.14)  # the last: switches in the head of a panel
+            for share in (0.55, 0.9, 0.86, 0.2, 0.14, 0.08)  # the last: switches in heads of panels and in lists
             for y in range(region.y + region.height - STEP, region.y, -STEP)
         ]
     for place in places:

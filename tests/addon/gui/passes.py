@@ -9,10 +9,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 import hand
 
 OPEN = ("N2N_PT_settings", "N2N_PT_strengths")
+ABOVE = ("CYCLES_RENDER_PT_sampling_render_denoise", "CYCLES_RENDER_PT_sampling_render")  # ours has more room without them
 
 
 def walk(scene):
     _settings(scene)
+    for name in ABOVE:
+        bpy.utils.unregister_class(getattr(bpy.types, name))
     hand.open_panels(but={name for name in dir(bpy.types) if name.startswith("N2N_PT_")} - set(OPEN))
     yield from hand.show_workspace("Rendering")
     yield from hand.keep_only("IMAGE_EDITOR")
@@ -47,10 +50,12 @@ def _settings(scene):
     layer.cycles.denoising_store_passes = True
     layer.use_pass_emit = layer.use_pass_diffuse_direct = True
     layer.use_pass_diffuse_indirect = layer.use_pass_diffuse_color = True
-    lights = [thing for thing in scene.objects if thing.type == "LIGHT"]
-    for name, light in zip(("key", "fill"), lights, strict=False):
+    lit = {"lamp": "key", "bulb": "blue"}  # material → light group
+    for name in lit.values():
         layer.lightgroups.add(name=name)
-        light.lightgroup = name
+    for thing in scene.objects:
+        names = {slot.material.name for slot in thing.material_slots if slot.material} & set(lit)
+        thing.lightgroup = lit[names.pop()] if names else ""
 
 
 def _compositor(scene):
@@ -60,6 +65,8 @@ def _compositor(scene):
     for name in ("show_region_ui", "show_region_toolbar", "show_region_asset_shelf"):
         if hasattr(editor.spaces.active, name):
             setattr(editor.spaces.active, name, False)
+    for node in hand.addon("versions").compositor_tree(scene).nodes:
+        node.select = False
     yield 1.0
     hand.call(editor, bpy.ops.node.view_all)
     yield from hand.shot("passes", "nodes")
