@@ -67,7 +67,7 @@ def sample_views(scene, folder: str):
         scene_name=scene.name,
         blender=bpy.app.binary_path or None,
         device=renders_on(scene),
-        passes="scene" if scene.n2n.all_passes else "none",
+        **({"passes": "scene"} if scene.n2n.all_passes else {}),
     )
 
     def told(event):

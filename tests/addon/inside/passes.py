@@ -160,3 +160,46 @@ def a_render_without_passes_is_said(folder):
         pass
     assert any("no pass of light" in sentence for sentence in room.addon().jobs.warnings)
     assert _names(groups(scene)[0]) == {"Image"} and same(composite(scene), room.pixels("Denoised"))
+
+
+def best_learns_and_gives_every_pass(folder, program):
+    """All renders have the scene's passes, the other views' too: a first one of before they were switched on is made again."""
+    scene = _grouped_room(size=(64, 48), spp=2)
+    layer = scene.view_layers[0]
+    room.preferences().program = program
+    scene.n2n.quality, scene.n2n.minutes, scene.n2n.views = "BEST", 0.1, 1
+    bpy.ops.wm.save_as_mainfile(filepath=f"{folder}/shot.blend")
+    layer.use_pass_emit = False
+    bpy.ops.render.render()
+    layer.use_pass_emit = True
+    before = room.addon().passes.switched_on(scene)
+    asked = []
+    ask = room.addon().session.worker_for("learns.pt").ask
+    steps = room.work(room.addon().denoise.N2N_OT_denoise)
+    room.addon().session.worker_for("learns.pt").ask = lambda do, **request: asked.append((do, request)) or ask(do, **request)
+    for _ in steps:
+        pass
+    assert room.addon().passes.switched_on(scene) == before
+    said = {do: request for do, request in asked}
+    assert said["sample"]["passes"] == "scene" and said["adapt"]["passes"] == ["all"]
+    (node,) = groups(scene)
+    emission = "Emission" if NEW else "Emit"
+    assert _names(node) == {"Image", "Combined_key", "Combined_rest", "mask", emission, *DIFFUSE}
+    key, rest, picture = (_shown(scene, node.outputs[name])[..., :3] for name in ("Combined_key", "Combined_rest", "Image"))
+    assert same(picture, room.pixels("Denoised")[..., :3])
+    assert np.allclose(key + rest, picture, rtol=1e-3, atol=1e-4)
+
+
+def an_animation_is_of_all_passes_or_of_none(folder):
+    scene = _grouped_room(size=(64, 36))
+    scene.frame_start, scene.frame_end, scene.n2n.output = 1, 2, f"{folder}/out/"
+    for quality in ("FAST", "BETTER"):
+        scene.n2n.quality = quality
+        assert bpy.ops.n2n.denoise_animation() == {"FINISHED"}
+    for frames in ("denoised", "denoised_better"):
+        for name in ("key", "rest"):
+            paths = [f"{folder}/out/{part}/frame_0001.exr" for part in ("noisy", frames)]
+            noisy, clean = (room.of_pass(path, (f"Combined_{name}",)) for path in paths)
+            assert room.roughness(clean) < 0.7 * room.roughness(noisy), (frames, name)
+    scene.n2n.all_passes = False
+    assert "passes" in room.sentence(bpy.ops.n2n.denoise_animation)

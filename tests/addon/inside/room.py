@@ -200,15 +200,16 @@ def children(parent=None) -> set[int]:
 
 def vectors(path) -> np.ndarray:
     """The Vector pass of an EXR file: its first two numbers as red and green."""
-    return _of_pass(path, ("Vector",))
+    return of_pass(path, ("Vector",))
 
 
 def combined(path) -> np.ndarray:
     """The picture of a multilayer EXR file."""
-    return _of_pass(path, ("Combined", "Image"))
+    return of_pass(path, ("Combined", "Image"))
 
 
-def _of_pass(path, names):
+def of_pass(path, names):
+    """The first of these passes that a multilayer EXR file has."""
     scene = bpy.context.scene.copy()
     tree, _, result = compositor(scene)
     source = tree.nodes.new("CompositorNodeImage")
