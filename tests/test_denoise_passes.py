@@ -3,10 +3,16 @@
 import numpy as np
 import pytest
 
-from n2n_render.denoise.passes import expected_error, paint_light, without_light
+from n2n_render.denoise.layers import put_layer
+from n2n_render.denoise.options import PictureOptions
+from n2n_render.denoise.passes import Painted, expected_error, paint_light, without_light
+from n2n_render.denoise.renders import LayerRender
+from n2n_render.errors import N2NError
 from n2n_render.frame.filters import box_mean
 from n2n_render.frame.frame import Frame
 from n2n_render.frame.sums import adds_up
+from n2n_render.io.exr import ExrImage
+from n2n_render.io.exr_parts import write_image
 from n2n_render.io.light import LightPass, Role
 
 SIZE = (48, 64)
@@ -80,7 +86,7 @@ def test_passes_that_are_more_than_the_picture_are_told_of_and_left_alone(caplog
     frame = layer_of(KEY, FILL)
     frame = frame.with_channels(color=frame.color / 2)
     picture = painted(frame, [KEY, FILL])
-    assert len(caplog.messages) == 1 and "light groups are more than the picture" in caplog.text
+    assert len(caplog.messages) == 1 and "Combined_key, Combined_fill are together more" in caplog.text
     np.testing.assert_array_equal(picture.light[KEY.channel], rooted(Frame(frame[KEY.channel]), None))
     np.testing.assert_array_equal(picture.color, rooted(frame, None))
 
@@ -145,3 +151,36 @@ def test_clean_and_dark_parts_may_be_wrong_by_less():
 
 def test_a_frame_without_its_passes():
     assert list(without_light(layer_of(KEY, FILL, albedo=noisy(7, 0.1)))) == ["color", "albedo"]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_what_is_written_adds_up_in_halves_too_and_to_the_last_bit_on_request(tmp_path, dtype, caplog):
+    """Light that was divided is divided by the colour as the file has it."""
+    rng, planes = np.random.default_rng(8), {}
+    for name in ("Combined", "Diffuse Direct", "Diffuse Indirect", "Diffuse Color", "Emission"):
+        planes |= {f"ViewLayer.{name}.{letter}": rng.gamma(1.0, 1.0, SIZE).astype(dtype) for letter in "RGB"}
+    write_image(tmp_path / "a.exr", planes)
+    image = ExrImage.open(tmp_path / "a.exr")
+    light = image.light("ViewLayer")
+    images = {name: pixels + np.float32(0.01) for name, pixels in image.light_pixels("ViewLayer", light).items()}
+    total = np.sum([images[entry.channel] for entry in light], axis=0)
+    render = LayerRender("ViewLayer", Frame(total, **images), light=tuple(light))
+    made = Painted(total, images, [entry.channel for entry in light])
+    for exact in (False, True):
+        put_layer(image, render, made, lambda frame, still: None, PictureOptions(passes=("all",), exact_sums=exact))
+        image.write(tmp_path / "b.exr")
+        again = ExrImage.open(tmp_path / "b.exr")
+        parts, picture = again.light_pixels("ViewLayer", light), again.shown_color("ViewLayer")
+        assert adds_up([parts[entry.channel] for entry in light], picture).all()
+    summed = np.sum([parts[entry.channel] for entry in light], axis=0, dtype=np.float64).astype(np.float32)
+    np.testing.assert_allclose(picture, summed.astype(dtype), rtol=2e-7 if dtype == np.float32 else 0)
+    assert not caplog.messages
+    put_layer(
+        image, render, Painted(total, images), lambda frame, still: None, PictureOptions(passes=("all",), exact_sums=True)
+    )
+    assert "not made exact" in caplog.text
+
+
+def test_exact_sums_are_for_passes():
+    with pytest.raises(N2NError, match="exact_sums"):
+        PictureOptions(exact_sums=True)

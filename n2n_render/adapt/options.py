@@ -39,6 +39,7 @@ HOW_TO_PAINT = (
     "keep_noisy",
     "strength",
     "strengths",
+    "exact_sums",
     "passes",
     "engine",
     "precision",
@@ -80,6 +81,7 @@ class AdaptOptions(Checked):
     keep_noisy: bool = False
     strength: Fraction = 1.0  # 0 leaves the noisy mean, 1 takes the denoised picture
     strengths: Strengths = ()  # of what masks name, as of `denoise`
+    exact_sums: bool = False  # the picture is the sum of the denoised groups, or light passes, as the file has them, rounded
     passes: tuple[str, ...] = ()  # of light that are denoised too: "all", "light-groups", "light-passes", "aovs", or names
     sources: SourceOptions = RECOGNISED  # where albedo, normal, … lie
     device: str = "auto"
@@ -97,12 +99,14 @@ class AdaptOptions(Checked):
             return "frames, chunk and shared are for painting alone"
         if self.chunk[0] > self.chunk[1]:
             return f"chunk {self.chunk[0]} of {self.chunk[1]} is none"
+        if self.exact_sums and not self.passes:
+            return "exact_sums is for passes, which are not asked for"
         return wrong_shots(self) or wrong_strengths(self.strengths)
 
     @property
     def picture(self) -> PictureOptions:
         """What is put into the files."""
-        return PictureOptions(self.keep_noisy, self.strength, self.passes, self.strengths)
+        return PictureOptions(self.keep_noisy, self.strength, self.passes, self.strengths, self.exact_sums)
 
     def settings(self) -> dict[str, Any]:
         """As the model and the report tell them; the names of channels only where there are any."""

@@ -7,6 +7,7 @@ import click
 from .options import (
     Command,
     engine_options,
+    exact_sums_option,
     make_reporter,
     parse_share,
     passes_option,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 @click.option("--layer", metavar="NAME", help="Only this view layer (LAYER.VIEW: one view).  [default: all with the passes]")
 @click.option("--keep-noisy", is_flag=True, help="Add the noisy picture as the pass <layer>.Noisy.")
 @passes_option
+@exact_sums_option
 @strength_option
 @click.option(
     "--temporal",
@@ -58,6 +60,7 @@ def denoise(
     keep_noisy: bool,
     strength: tuple[float, "Strengths"],
     passes: tuple[str, ...],
+    exact_sums: bool,
     shots: str | None,
     frames: str | None,
     chunk: str,
@@ -83,7 +86,7 @@ def denoise(
         **parse_share(frames, chunk),
         pairs=pair,
         shots=tuple(parse_shots(shots)),
-        picture=PictureOptions(keep_noisy, everywhere, passes, strengths),
+        picture=PictureOptions(keep_noisy, everywhere, passes, strengths, exact_sums),
         sources=sources,
         engine=EngineOptions(device, engine, precision, tile),
     )

@@ -9,6 +9,7 @@ from .options import (
     Command,
     check_shots,
     engine_options,
+    exact_sums_option,
     folder_name,
     make_reporter,
     parse_share,
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
 @click.option("--layer", metavar="NAME", help="Only this view layer (LAYER.VIEW: one view).  [default: all with the passes]")
 @click.option("--keep-noisy", is_flag=True, help="Add the noisy picture as the pass <layer>.Noisy.")
 @passes_option
+@exact_sums_option
 @strength_option
 @source_options
 @click.option("--train-only", is_flag=True, help="Train and keep the model; paint no frame: other machines do.")

@@ -227,6 +227,11 @@ def _read_passes(ctx: click.Context, parameter: click.Parameter, value: str | No
     return parse_passes(value)
 
 
+exact_sums_option = click.option(
+    "--exact-sums",
+    is_flag=True,
+    help="With --passes: the picture is the sum of the light groups, else of the light passes, to the last bit of the file.",
+)
 passes_option = click.option(
     "--passes",
     metavar="all|KIND|NAME,…",

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ..errors import doubt
 from ..frame.arrays import Array, Mask
 from ..frame.frame import Frame
 from ..io.exr import ExrImage
@@ -93,6 +94,8 @@ def put_layer(
     color = finish(frame.color, painted.color)
     image.replace_color(render.layer, color, frame.color if options.keep_noisy else None, alpha)
     put_light(image, render.light, {name: finish(frame[name], pixels) for name, pixels in painted.light.items()})
+    if options.exact_sums:
+        put_sum(image, render, painted.whole)
 
 
 def put_light(image: ExrImage, light: Sequence[LightPass], images: Mapping[str, Array]) -> None:
@@ -105,14 +108,29 @@ def put_light(image: ExrImage, light: Sequence[LightPass], images: Mapping[str, 
     for channel, color in colors.items():
         divided = [one for one in put if one.color and one.color.channel == channel]
         lit = np.max([images[one.channel] for one in divided], axis=0) > 0
-        clean = np.where(lit, np.maximum(images[channel], LEAST_COLOR), images[channel])
-        image.replace_light(color, clean)
+        image.replace_light(color, np.where(lit, np.maximum(images[channel], LEAST_COLOR), images[channel]))
+        stored = image.pixels(list(color.places))  # rounded, in files of half floats
         for one in divided:
-            light_alone = np.divide(images[one.channel], clean, out=np.zeros_like(clean), where=lit)
-            image.replace_light(one, light_alone)
+            image.replace_light(one, np.divide(images[one.channel], stored, out=np.zeros_like(stored), where=lit))
     for one in put:
         if one.color is None:
             image.replace_light(one, images[one.channel])
+
+
+def put_sum(image: ExrImage, render: LayerRender, channels: Sequence[str]) -> None:
+    """Makes the picture the sum of passes as they are in the file, rounded as they are there; no passes: that is doubted."""
+    summed = [one for one in render.light if one.channel in channels]
+    if not summed:
+        doubt(
+            f"{image.path}: the sum is not made exact, as the passes that were denoised are not all of the picture (--passes "
+            "light-groups or light-passes names all of a kind)"
+        )
+        return
+    total = np.zeros_like(render.frame.color, np.float64)
+    for one in summed:
+        factor = image.pixels(list(one.color.places)) if one.color else np.float32(1)
+        total += image.pixels(list(one.places)) * factor
+    image.replace_color(render.layer, total.astype(np.float32))
 
 
 def mix(noisy: Array, denoised: Array, strength: float | Array) -> Array:

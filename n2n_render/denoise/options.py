@@ -20,8 +20,11 @@ class PictureOptions(Checked):
     strength: Fraction = 1.0  # 0 leaves the noisy picture (the mean, if there are several renders), 1 takes the denoised one
     passes: tuple[str, ...] = ()  # of light that are denoised too: "all", "light-groups", "light-passes", "aovs", or names
     strengths: Strengths = ()  # (name, strength) of objects, materials, … of Cryptomatte; "mask:NAME" is a pass
+    exact_sums: bool = False  # the picture is the sum of the denoised groups, or light passes, as the file has them, rounded
 
     def contradiction(self) -> str | None:
+        if self.exact_sums and not self.passes:
+            return "exact_sums is for passes, which are not asked for"
         return wrong_strengths(self.strengths)
 
 

@@ -39,10 +39,12 @@ class Painted:
         color: Radiance (H, W, 3).
         light: Channel → (H, W, 3) or (H, W, 1) of each pass of light as it is in the picture, and of the colours that some are
             divided by in the file.
+        whole: Channels of passes that are all of the picture; () where there are none. Of groups and light passes the groups.
     """
 
     color: Array
     light: Mapping[str, Array] = field(default_factory=dict)
+    whole: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,10 @@ class _Sum:
     def total(self) -> Array:
         total: Array = np.sum(self.denoised, axis=0)
         return total
+
+    @property
+    def is_whole(self) -> bool:
+        return len(self.channels) == len(self.noisy)
 
     def shared_out(self, picture: Array) -> dict[str, Array]:
         errors = [expected_error(before, after) for before, after in zip(self.noisy, self.denoised, strict=True)]
@@ -87,26 +93,26 @@ def paint_light(
         clean_color: What cleans the colours that passes are divided by; None: they stay.
     """
     colors = {one.color.channel: frame[one.color.channel] for one in light if one.color}
-    noisy_colors = colors
     if clean_color:
         colors = {channel: _bounded(image, clean_color) for channel, image in colors.items()}
     images = {}
     for number, one in enumerate(light):
         told = part(on_fraction, number, len(light))
-        noisy = frame[one.channel]
-        if one.color and one.smooth:
-            divisor = noisy_colors[one.color.channel]
+        noisy, color_pass = frame[one.channel], one.color if one.smooth else None
+        if color_pass:
+            divisor = frame[color_pass.channel]
             noisy = np.divide(noisy, divisor, out=np.zeros_like(noisy), where=divisor > 0)
-            images[one.channel] = _denoised(noisy, clean, denoise, told) * colors[one.color.channel]
-        else:
-            images[one.channel] = _denoised(noisy, clean, denoise, told)
+        images[one.channel] = _denoised(noisy, clean, denoise, told)
+        if color_pass:
+            images[one.channel] = images[one.channel] * colors[color_pass.channel]
     sums = [found for role in OF_SUM if (found := _find_sum(role, light, frame, clean, images, denoise))]
     if sums:
         weights = [PICTURE, *(OF_SUM[found.role] for found in sums)]
         color = np.average([color, *(found.total for found in sums)], axis=0, weights=weights).astype(np.float32)
     for found in sums:
         images |= found.shared_out(color)
-    return Painted(color, {**images, **colors})
+    whole = next((found.channels for found in sums if found.is_whole), [])
+    return Painted(color, {**images, **colors}, whole)
 
 
 def _denoised(noisy: Array, clean: Frame, denoise: DenoiseRadiance, on_fraction: OnFraction = ignore) -> Array:
@@ -139,24 +145,27 @@ def _find_sum(
 
     A pass that is more than the picture all alone is none: Environment on transparent film.
     """
-    channels = [one.channel for one in light if one.role is role and _may_be_part(frame[one.channel], frame.color)]
+    named = [one.channel for one in light if one.role is role]
+    channels = [channel for channel in named if _may_be_part(frame[channel], frame.color)]
     if len(channels) < 2:
+        if len(named) > 1:
+            _doubt_sum(named)
         return None
     noisy, denoised = [frame[channel] for channel in channels], [images[channel] for channel in channels]
     held, rest = adds_up(noisy, frame.color), unsummed(noisy, frame.color)
-    beyond = float((~held & (rest < 0).any(-1)).mean())
-    if beyond > BEYOND:
-        names = ", ".join(channel.removeprefix(CHANNEL) for channel in channels)
-        doubt(
-            f"as rendered, {names} are together more than the picture in {beyond:.0%} of the pixels: they are denoised one by "
-            "one, and do not add up"
-        )
+    if float((~held & (rest < 0).any(-1)).mean()) > BEYOND:
+        _doubt_sum(channels)
         return None
     if not held.all():
         rest = np.maximum(rest, 0)
         left = np.where(in_squares(held, SURE_PX)[..., None], np.float32(0), _denoised(rest, clean, denoise))
         noisy, denoised = [*noisy, rest], [*denoised, left]
     return _Sum(role, channels, noisy, denoised)
+
+
+def _doubt_sum(channels: Sequence[str]) -> None:
+    names = ", ".join(channel.removeprefix(CHANNEL) for channel in channels)
+    doubt(f"as rendered, {names} are together more than the picture: they are denoised one by one, and do not add up")
 
 
 def _may_be_part(noisy: Array, picture: Array) -> bool:
