@@ -80,14 +80,7 @@ def compare_passes(
         scores[one.name] = {name: _score(image, first, second) for name, image in exposed.items()}
         on_pass(one.name, {**exposed, "reference": (first + second) / 2}, scores[one.name])
     sums = {PARTS[role]: total.scores(methods.noisy, compared.references) for role, total in totals.items()}
-    pictures = {
-        name: {
-            "psnr_db": _psnr(methods.pictures[name], compared.references),
-            "alone_psnr_db": compared.scores[name]["psnr_db"],
-        }
-        for name in methods.painted
-    }
-    return ViewPasses(scores, lit, sums, pictures)
+    return ViewPasses(scores, lit, sums, {name: _beside_alone(name, methods, compared) for name in methods.painted})
 
 
 def _images(one: LightPass, methods: PassMethods, where: str, is_black: bool) -> dict[str, Array]:
@@ -102,6 +95,12 @@ def _images(one: LightPass, methods: PassMethods, where: str, is_black: bool) ->
         else:
             images[name] = image
     return images
+
+
+def _beside_alone(model: str, methods: PassMethods, compared: ComparedView) -> Scores:
+    """PSNR on T of a model's picture with the passes and without."""
+    with_passes = _psnr(methods.pictures[model], compared.references)
+    return {"psnr_db": with_passes, "alone_psnr_db": compared.scores[model]["psnr_db"]}
 
 
 def _score(image: Array, first: Array, second: Array) -> Scores:
