@@ -10,14 +10,13 @@ import bpy
 from ..process import command, runtime
 from ..process.countdown import duration_words
 from ..process.errors import Problem
-from . import animation, composite, frames, jobs, learning, models, rendering, scenes, strengths, unseen
+from . import animation, composite, frames, jobs, learning, models, passes, rendering, scenes, strengths, unseen
 from .jobs import Job
 from .settings import ENGINES, preferences
 
 SEEDS = 2
 SUBMITTING = "submitting to"  # how the command's note begins once it hands the job over
-# Of the settings: what a farm has.
-NOT_TAKEN = {"strength": 1.0, "prefilter": "AUTO", "all_passes": False, "keep_noisy": False, "to_output": False}
+NOT_TAKEN = {"strength": 1.0, "prefilter": "AUTO", "keep_noisy": False, "to_output": False}  # of the settings: what a farm has
 
 
 class _ToFarm(Job):
@@ -84,6 +83,7 @@ def _options(context, program: list[str]) -> list[str]:
         "--seeds": SEEDS,
         "--scene-name": scene.name,
         "--view-layer": _layer(context).name,
+        "--passes": ",".join(passes.asked(scene).get("passes", ())),
         "--temporal": animation.reach(numbers),
         "--minutes": round(scene.n2n.minutes, 4),
         "--render-device": learning.renders_on(scene),
