@@ -101,6 +101,7 @@ def learn(place, firsts: list[str], seconds: list[str], output: str, on_look, te
         minutes=scene.n2n.minutes,
         init=start,
         device=preferences().device if preferences().device in TRAINS_ON else "auto",
+        strength=scene.n2n.strength,
         keep_noisy=scene.n2n.keep_noisy,
         **passes.asked(scene),
         **strengths.asked(scene),

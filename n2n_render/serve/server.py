@@ -23,10 +23,11 @@ and what breaks one is refused before any work:
   `keep_noisy` → `progress` (`share` of all, `text`), `warning`, then `done` with `outputs`, `models` and `expected_psnr_db`
   (null: nothing is known), one for each file, and `engine`. What could not be done of several is an `error` at the end; the
   others are there.
-- `sample`, `scene`: a .blend file; `out`: a folder; `spp`, and as in `n2n-render sample`: `views`, `scene_name`, `blender`,
-  `device` → `progress`, `warning`, then `done` with `folder`, which `learn_from` of `adapt` takes. All seeds are independent.
+- `sample`, `scene`: a .blend file; `out`: a folder; `spp`, and as in `n2n-render sample`: `views`, `scene_name`, `passes`,
+  `blender`, `device` → `progress`, `warning`, then `done` with `folder`, which `learn_from` of `adapt` takes. All seeds are
+  independent.
 - `adapt`, `inputs`, `output`: a folder, and as in `n2n-render adapt`: `pairs`, `learn_from`, `temporal`, `minutes` or
-  `steps`, `init`, `device`, `strength`, `strengths`, `keep_noisy`; `archive`: a .tza file that the shot's best network is
+  `steps`, `init`, `device`, `strength`, `strengths`, `keep_noisy`, `passes`; `archive`: a .tza file that the shot's best network is
   written to, or null → `progress` (`stage`: `reading`, `learning` or `painting`; `share` of the stage, `text`), `warning`,
   and `preview` when it begins to learn and whenever the held-out tiles were asked: `noisy`, `before` and `after`, RGBA
   pictures of the same pixels, in the render's own scale, always under the same names; they stay until the folder is adapted

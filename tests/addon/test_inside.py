@@ -19,4 +19,4 @@ CLAIMS = [
 def test_in_blender(script, claim, with_program, extension, tmp_path):
     """with_program: it is given the Python of these tests, which has n2n-render."""
     program = [sys.executable] * with_program
-    finish(start_inside(extension, script, claim, tmp_path, *program))
+    print(finish(start_inside(extension, script, claim, tmp_path, *program)))

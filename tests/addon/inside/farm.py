@@ -78,7 +78,7 @@ def the_command_is_what_the_scene_says(folder):
         "-o": f"{folder}/farm/{scene.name}",
     }
     assert {name: _option(words, name) for name in expected} == expected
-    assert not {"--camera", "--size", "--manager", "--gpus"} & set(words), "those are the file's own, or not asked for"
+    assert not {"--camera", "--size", "--passes", "--manager", "--gpus"} & set(words), "those are the file's own, or not asked for"
     counted = "5 sample, 1 train, 5 paint, 1 collect; about 20 min of one machine"
     assert scene.n2n_farm.said == f"12 tasks were submitted to Slurm ({counted}). It says: Submitted batch job 12"
     assert (scene.n2n_farm.job, scene.n2n_farm.line) == (f"{folder}/job", "")
@@ -87,7 +87,7 @@ def the_command_is_what_the_scene_says(folder):
 def what_is_chosen_comes_before_what_is_usual(folder):
     scene = _file(folder, (3, 30, 9))
     scene.cycles.use_adaptive_sampling, scene.cycles.samples = True, 4096
-    scene.n2n.minutes, scene.n2n_farm.folder = 2.5, "//elsewhere/"
+    scene.n2n.minutes, scene.n2n.all_passes, scene.n2n_farm.folder = 2.5, True, "//elsewhere/"
     chosen = room.preferences()
     chosen.farm_engine, chosen.farm_workers, chosen.farm_gpus = "FLAMENCO", 3, 2
     chosen.farm_program, chosen.farm_manager, chosen.farm_blender = "python -m n2n_render", "http://farm:8080", "/opt/blender"
@@ -100,6 +100,7 @@ def what_is_chosen_comes_before_what_is_usual(folder):
         "--frames": "3-30x9",
         "--spp": "64",
         "--minutes": "2.5",
+        "--passes": "all",
         "--workers": "3",
         "--gpus": "2",
         "--program": "python -m n2n_render",
