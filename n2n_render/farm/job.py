@@ -240,7 +240,17 @@ class _Steps:
         if not self.options.reference_spp:
             return []
         evaluation = str(self.folder / "evaluation")
-        command = (*self.program, "evaluate", "--frames", self._clean, "--data", self._renders, "--out", evaluation)
+        command = (
+            *self.program,
+            "evaluate",
+            "--frames",
+            self._clean,
+            "--data",
+            self._renders,
+            "--out",
+            evaluation,
+            *given({"--passes": ",".join(self.options.passes) or None}),
+        )
         need = needs("evaluate", self.options, self.measured)
         count = min(len(self._references), self.options.workers)
         if count == 1:

@@ -94,7 +94,7 @@ def test_ctrl_c_before_anything_was_learned_leaves_no_model(shot, start, tmp_pat
 
 
 def test_ctrl_c_while_denoising_keeps_the_finished_frames(shot, start, tmp_path, monkeypatch):
-    paint, out = Painter.paint, tmp_path / "out"
+    paint, out = Painter.paint_layer, tmp_path / "out"
 
     def once(self, *arguments):
         if list(out.glob("*.exr")):
@@ -102,7 +102,7 @@ def test_ctrl_c_while_denoising_keeps_the_finished_frames(shot, start, tmp_path,
         return paint(self, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Painter, "paint", once)
+        patch.setattr(Painter, "paint_layer", once)
         assert adapt(shot, out, start).exit_code == 130
     before = times(out)
     assert list(before) == NAMES[:1]

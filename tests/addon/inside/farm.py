@@ -78,7 +78,8 @@ def the_command_is_what_the_scene_says(folder):
         "-o": f"{folder}/farm/{scene.name}",
     }
     assert {name: _option(words, name) for name in expected} == expected
-    assert not {"--camera", "--size", "--passes", "--manager", "--gpus"} & set(words), "those are the file's own, or not asked for"
+    unasked = {"--camera", "--size", "--passes", "--manager", "--gpus"}
+    assert not unasked & set(words), "those are the file's own, or not asked for"
     counted = "5 sample, 1 train, 5 paint, 1 collect; about 20 min of one machine"
     assert scene.n2n_farm.said == f"12 tasks were submitted to Slurm ({counted}). It says: Submitted batch job 12"
     assert (scene.n2n_farm.job, scene.n2n_farm.line) == (f"{folder}/job", "")
