@@ -9,13 +9,14 @@ from ..errors import doubt
 from ..frame.arrays import Array, Mask
 from ..frame.frame import Frame
 from ..io.exr import ExrImage
-from ..io.light import LightPass
+from ..io.light import LightPass, Role
 from ..progress import OnFraction, ignore, part
 from .options import AS_DENOISED, PictureOptions
 from .passes import Painted
 from .renders import LayerRender
 
 LEAST_COLOR = np.float32(1e-3)  # that light is divided by
+NO_PARTS = (Role.OTHER, Role.AOV)  # these may be noisy where the picture is not: a shadow on a catcher that is itself unseen
 
 
 class Paint(Protocol):
@@ -85,15 +86,23 @@ def put_layer(
         empty = (frame.alpha == 0) & (frame.color == 0).all(-1, keepdims=True)
         alpha = frame.alpha if alpha is None else mix(frame.alpha, alpha, strength)
 
-    def finish(noisy: Array, denoised: Array) -> Array:
-        if render.still is not None:
-            denoised = np.where(render.still[..., None], noisy, denoised)
+    def finish(noisy: Array, denoised: Array, still: Mask | None) -> Array:
+        if still is not None:
+            denoised = np.where(still[..., None], noisy, denoised)
         denoised = mix(noisy, denoised, strength)
-        return denoised if empty is None or not empty.any() else np.where(empty, np.float32(0), denoised)
+        if empty is None or not empty.any():
+            return denoised
+        # Environment, a catcher's shadow and colours may be there though the picture is not.
+        return np.where(empty & (noisy == 0).all(-1, keepdims=True), np.float32(0), denoised)
 
-    color = finish(frame.color, painted.color)
+    color = finish(frame.color, painted.color if frame.color.any() else frame.color, render.still)
     image.replace_color(render.layer, color, frame.color if options.keep_noisy else None, alpha)
-    put_light(image, render.light, {name: finish(frame[name], pixels) for name, pixels in painted.light.items()})
+    noisy_alone = {one.channel for one in render.light if one.role in NO_PARTS}
+    finished = {
+        name: finish(frame[name], pixels, None if name in noisy_alone else render.still)
+        for name, pixels in painted.light.items()
+    }
+    put_light(image, render.light, finished)
     if options.exact_sums:
         put_sum(image, render, painted.whole)
 

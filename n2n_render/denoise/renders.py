@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import N2NError, doubt
 from ..frame.arrays import Array, Mask
+from ..frame.channels import COLOR
 from ..frame.frame import Frame, crop, mean_frame
 from ..frame.independence import Look, are_equal, check_independent, in_squares, look_at, still_alpha
 from ..io.exr import ExrImage
@@ -43,8 +44,9 @@ class LayerRender:
 
     @property
     def is_finished(self) -> bool:
-        """Without noise, or black: there is nothing to denoise."""
-        return (self.still is not None and bool(self.still.all())) or not self.frame.color.any()
+        """Without noise, or black, passes of light too: there is nothing to denoise."""
+        is_black = not any(self.frame[channel].any() for channel in (COLOR, *(one.channel for one in self.light)))
+        return (self.still is not None and bool(self.still.all())) or is_black
 
 
 @dataclass(frozen=True)

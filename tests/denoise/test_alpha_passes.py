@@ -1,6 +1,7 @@
 """Passes of light on transparent film: a shadow catcher, a holdout, thin hair; every pass, two light groups."""
 
 import numpy as np
+import OpenEXR
 import pytest
 from click.testing import CliRunner
 
@@ -119,3 +120,42 @@ def test_groups_are_nearer_to_the_truth(renders, scene, seeds):
             float(squared_error(image=image, reference_a=a, reference_b=b).mean()) for image in (noisy, pixels(clean, name))
         ]
         assert errors[1] < 0.3 * errors[0], name
+
+
+@pytest.mark.blender
+@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_what_the_picture_does_not_show_is_denoised_too(renders, scene, seeds):
+    """Where alpha is 0 and in pixels that several seeds show alike; mean squared errors as above."""
+    pair = ("--pair", renders / f"{scene}_b.exr") if seeds == 2 else ()
+    clean, _ = run(renders, scene, *pair)
+    renderings = [ExrImage.open(renders / f"{scene}_{end}.exr") for end in "ab"[:seeds]]
+    references = [ExrImage.open(renders / f"{scene}_{end}.exr") for end in ("r1", "r2")]
+    bounds = {"Ambient Occlusion": 0.4, "Shadow Catcher": 0.4, "Environment": 1.001, "Diffuse Color": 1.0}
+    for name, bound in bounds.items():
+        a, b = (pixels(image, name) for image in references)
+        noisy = np.mean([pixels(image, name) for image in renderings], axis=0)
+        errors = [float(((image - a) * (image - b)).mean()) for image in (noisy, pixels(clean, name))]
+        assert errors[1] <= bound * errors[0], name
+    occlusion, shadow = pixels(clean, "Ambient Occlusion"), pixels(clean, "Shadow Catcher")
+    assert occlusion.max() <= 1 and shadow.max() <= max(pixels(image, "Shadow Catcher").max() for image in renderings)
+    if scene != "catcher":
+        assert (shadow == 1).all()
+
+
+def test_a_layer_that_shows_nothing_but_a_caught_shadow_is_not_left_noisy(tmp_path):
+    """Its picture is black, and stays so."""
+    size, dice = (48, 64), np.random.default_rng(1)
+    shadow = dice.random((*size, 1), np.float32).repeat(3, -1)
+    images = {"Shadow Catcher": shadow, "Combined": 0 * shadow, "Denoising Albedo": shadow * 0, "Denoising Normal": shadow * 0}
+    channels = {
+        f"L.{name}.{letter}": np.ascontiguousarray(image[..., index])
+        for name, image in images.items()
+        for index, letter in enumerate("XYZ" if "Normal" in name else "RGB")
+    }
+    channels["L.Combined.A"] = np.ascontiguousarray(1 - shadow[..., 0])
+    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    OpenEXR.File(header, channels).write(str(tmp_path / "shadow_a.exr"))
+    clean, _ = run(tmp_path, "shadow")
+    after = clean.pixels([f"L.Shadow Catcher.{letter}" for letter in "RGB"])
+    assert after.std() < 0.5 * shadow.std() and not clean.pixels(["L.Combined.R", "L.Combined.G", "L.Combined.B"]).any()
