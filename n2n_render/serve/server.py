@@ -29,13 +29,13 @@ and what breaks one is refused before any work:
 - `adapt`, `inputs`, `output`: a folder, and as in `n2n-render adapt`: `pairs`, `learn_from`, `temporal`, `minutes` or
   `steps`, `init`, `device`, `strength`, `strengths`, `keep_noisy`, `passes`; `archive`: a .tza file that the shot's best
   network is written to, or null → `progress` (`stage`: `reading`, `learning` or `painting`; `share` of the stage, `text`),
-  `warning`, and `preview` when it begins to learn and whenever the held-out tiles were asked: `noisy`, `before` and `after`,
-  RGBA pictures of the same pixels, in the render's own scale, always under the same names; they stay until the folder is adapted
-  into again, unless the request fails. Then `done` with `frames` (`output`, `expected_psnr_db`, `error`: a PNG, or null),
-  `model`, `archive`, and `learned`: null where no frame held noise, else `gain_db` (on the start, on held-out tiles; 0 where
-  training made nothing better), `steps`, `seconds`, and `stopped`: why it ended early, or null. Asked again after an end or a
-  cancellation, it uses the weights and frames that were finished, and what was read: until it has learned, that lies in
-  `.adapt-cache` in the folder, some 100 MB for each frame of 1920×1080.
+  `warning`, and `preview` when it begins to learn and whenever the held-out tiles were asked: `noisy`, `before` and
+  `after`, RGBA pictures of the same pixels, in the render's own scale, always under the same names; they stay until the
+  folder is adapted into again, unless the request fails. Then `done` with `frames` (`output`, `expected_psnr_db`, `error`:
+  a PNG, or null), `model`, `archive`, and `learned`: null where no frame held noise, else `gain_db` (on the start, on
+  held-out tiles; 0 where training made nothing better), `steps`, `seconds`, and `stopped`: why it ended early, or null.
+  Asked again after an end or a cancellation, it uses the weights and frames that were finished, and what was read: until it
+  has learned, that lies in `.adapt-cache` in the folder, some 100 MB for each frame of 1920×1080.
 - `vectors`, `source`, `into`: files that get the Vector pass of the source, which Cycles leaves empty in blurred frames.
 - `pictures`, `input`: a denoised file, `rendered`: the same frame as it was rendered, `folder`: for `<n>.denoised.exr`,
   `<n>.rendered.exr`, and, where the layer has an Error pass, `<n>.error.exr` (grey) → `done` with `layers` ({name: n}) and
