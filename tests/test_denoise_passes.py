@@ -149,6 +149,23 @@ def test_clean_and_dark_parts_may_be_wrong_by_less():
     assert error.min() > 0 and not expected_error(wild, np.zeros_like(wild)).any()
 
 
+def test_where_every_pass_comes_out_black_they_add_up_all_the_same():
+    """And where none holds any noise, the picture is their sum."""
+
+    def darkened(frame, on_fraction):
+        image = smooth(frame, on_fraction)
+        image[:20] = 0 if not np.array_equal(frame.color, whole.color) else image[:20]
+        return image
+
+    whole = layer_of(KEY, FILL)
+    for entry in (KEY, FILL):
+        whole[entry.channel][:, :30] = 1
+    whole = whole.with_channels(color=whole[KEY.channel] + whole[FILL.channel])
+    picture = painted(whole, [KEY, FILL], darkened)
+    assert adds_up([picture.light[entry.channel] for entry in (KEY, FILL)], picture.color).all()
+    assert picture.color[:14, 36:].min() > 0
+
+
 def test_a_frame_without_its_passes():
     assert list(without_light(layer_of(KEY, FILL, albedo=noisy(7, 0.1)))) == ["color", "albedo"]
 

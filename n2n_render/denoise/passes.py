@@ -24,6 +24,7 @@ ERROR_WINDOW_PX = 7  # over which the noise that was taken away says how wrong a
 BEYOND = 0.01  # of the pixels: where parts are more than the picture in so many, they are no parts of it
 SURE_PX = 15  # of a square where as rendered nothing is left over: nothing is left over of the denoised parts either
 NOISE_POWER = 0.25  # of the mean square: of 0, 1/4, 1/2 and 1 the best one on four scenes, see docs/passes.md
+FLOOR = 1e-4  # of a pass's mean light
 PICTURE = 1.0  # weight of the picture that was denoised as a whole …
 OF_SUM = {Role.GROUP: 2.0, Role.LIGHT: 2.0}  # … and of the sum of denoised passes, in the mean of them
 
@@ -65,8 +66,10 @@ class _Sum:
     def is_whole(self) -> bool:
         return len(self.channels) == len(self.noisy)
 
-    def shared_out(self, picture: Array) -> dict[str, Array]:
-        errors = [expected_error(before, after) for before, after in zip(self.noisy, self.denoised, strict=True)]
+    def errors(self) -> list[Array]:
+        return [expected_error(before, after) for before, after in zip(self.noisy, self.denoised, strict=True)]
+
+    def shared_out(self, picture: Array, errors: Sequence[Array]) -> dict[str, Array]:
         return dict(zip(self.channels, share_out(self.denoised, errors, picture), strict=False))
 
 
@@ -110,7 +113,10 @@ def paint_light(
         weights = [PICTURE, *(OF_SUM[found.role] for found in sums)]
         color = np.average([color, *(found.total for found in sums)], axis=0, weights=weights).astype(np.float32)
     for found in sums:
-        images |= found.shared_out(color)
+        errors = found.errors()
+        sure = np.max(errors, axis=0) == 0  # there was no noise in any of them: they are right, and the picture is their sum
+        color = np.where(sure, found.total, color)
+        images |= found.shared_out(color, errors)
     whole = next((found.channels for found in sums if found.is_whole), [])
     return Painted(color, {**images, **colors}, whole)
 
@@ -182,5 +188,6 @@ def expected_error(noisy: Array, denoised: Array) -> Array:
     pass would take as much as a noisy one.
     """
     taken = np.maximum(box_mean((noisy - denoised) ** 2, ERROR_WINDOW_PX), 0)  # rounding may leave less than nothing
-    error: Array = (taken**NOISE_POWER * denoised).astype(np.float32)
+    light = denoised + np.float32(FLOOR) * denoised.mean()  # where all passes came out black, the noise alone tells
+    error: Array = (taken**NOISE_POWER * light).astype(np.float32)
     return error
