@@ -85,7 +85,7 @@ class Painter:
         """
         own = PASSES_OF_A_PICTURE / (PASSES_OF_A_PICTURE + len(render.light))
         mean, picture = self._paint(frames, held_out, lambda fraction: on_fraction(own * fraction), accumulated)
-        if not render.light or picture.squared_error == 0:
+        if not render.light or render.is_finished:
             return picture, Painted(picture.color)
         noisy = render.frame.with_channels(color=accumulated.color(), **accumulated.light) if accumulated else render.frame
         painted = paint_light(
