@@ -138,6 +138,11 @@ def test_every_pass_is_told_of_and_nobodys_arrays_are_changed():
     before = {name: image.copy() for name, image in frame.items()}
     paint_light(frame, frame, [KEY, FILL], frame.color, telling, on_fraction=told.append)
     assert told == [0.5, 1.0]
+    black = one("Volume Indirect", Role.LIGHT)
+    told.clear()
+    dark = frame.with_channels(**{black.channel: np.zeros((*SIZE, 3), np.float32)})
+    paint_light(dark, dark, [KEY, black], frame.color, telling, on_fraction=told.append)
+    assert told == [0.5, 1.0]  # also of one that needs no painting
     for name, image in before.items():
         np.testing.assert_array_equal(frame[name], image)
 

@@ -127,7 +127,10 @@ def _denoised(noisy: Array, clean: Frame, denoise: DenoiseRadiance, on_fraction:
         three = _denoised(noisy.repeat(3, -1), clean, denoise, on_fraction)
         grey: Array = three.mean(-1, keepdims=True, dtype=np.float64).astype(np.float32)
         return grey
-    return _bounded(noisy, lambda color: denoise(clean.with_channels(color=color), on_fraction))
+    shown = _bounded(noisy, lambda color: denoise(clean.with_channels(color=color), on_fraction))
+    if shown is noisy:  # nobody was asked
+        on_fraction(1.0)
+    return shown
 
 
 def _bounded(noisy: Array, denoise: Callable[[Array], Array]) -> Array:
