@@ -104,6 +104,7 @@ def _adapt(options: AdaptOptions, team: Team, device: str, reporter: Reporter, p
     check_names(places.groups, options.layer, options.picture, sources)  # before anything that takes long
     start = open_shot_start(options.init, options.temporal)
     shot = Shot.open([*places.groups, *others], start, selection, engine)
+    shot.check_passes(options.passes, len(places.groups))
     if not places.model.exists():
         paints = team.is_alone and options.stage == "all"
         _check_devices(shot.start.model, each_device(replace(engine, device=options.device)) if paints else [engine])

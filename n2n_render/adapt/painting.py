@@ -90,6 +90,8 @@ def open_artists(
     """One for each device. model None: no frame of the shot held any noise."""
     for said in check_names(shot.groups, options.layer, options.picture, shot.sources):
         progress.note(said)
+    if taken := shot.passes_taken(options.passes):
+        progress.note(taken)
     engines = each_device(EngineOptions(options.device, options.engine, options.precision))
     return [_open_artist(model, shot, options, engine, on_error, progress) for engine in engines]
 

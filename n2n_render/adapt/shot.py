@@ -7,13 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..denoise.choice import tell_names
+from ..denoise.choice import tell_names, tell_passes
+from ..denoise.renders import wanted_light
 from ..denoise.subjects import Subject, find_all_subjects
 from ..engines.options import EngineOptions
 from ..errors import N2NError, UnreadableFile
 from ..guides.accumulation import ACCUMULATION_VERSION, Accumulator
 from ..guides.prefilter import Prefilter
 from ..io.dataset import spaced
+from ..io.exr import ExrImage
 from ..io.renders import are_parts
 from ..io.sequence import find_windows
 from ..io.sources import Sources
@@ -128,6 +130,15 @@ class Shot:
     def names(self) -> str | None:
         """What is read of the first frame and by whose names, as a sentence; None where it cannot be read."""
         return tell_names(self.groups[0][0], self.layer, self.start.features, self.sources)
+
+    def check_passes(self, passes: Sequence[str], count: int) -> None:
+        """Raises N2NError where one of the first `count` frames lacks a pass of light that is named."""
+        for subject in [subject for layers in self.subjects[:count] for subject in layers] if passes else ():
+            wanted_light(ExrImage.open(subject.paths[0], header_only=True, sources=self.sources), subject.layer, passes)
+
+    def passes_taken(self, passes: Sequence[str]) -> str | None:
+        """Which of the first frame's passes of light are painted, as a sentence; None where none is wanted."""
+        return tell_passes(self.groups[0][0], self.layer, self.start.features, self.sources, passes)
 
     def key(self, settings: Mapping[str, Any]) -> str:
         """Names everything that the adapted weights depend on; settings: those of the training."""

@@ -52,18 +52,40 @@ def tell_names(
     """What is read of a file for a model and by whose names, as a sentence; None where it cannot be read.
 
     Args:
-        passes: Of light, as `io.light.choose_light` takes them. Where all are wanted, colours that may be light and are not
-            known are named too.
+        passes: Of light, as of `tell_passes`.
     """
     try:
         image = ExrImage.open(path, header_only=True, sources=sources)
         here = image.layer(layer, features)
-        told = f"using {image.taken(here, features)}"
-        if passes:
-            light = choose_light(image.light(here), passes, str(path))
-            told += f"; passes of light: {', '.join(one.name for one in light) or 'none'}"
-        if ALL in passes and (unknown := image.unknown_colors(here)):
-            told += f"; left as they are, for they are not known to be light: {', '.join(unknown)}"
-        return told
+        names = f"using {image.taken(here, features)}"
+        return f"{names}; {_told(image, here, passes)}" if passes else names
     except N2NError:
         return None
+
+
+def tell_passes(
+    path: Path,
+    layer: str | None,
+    features: tuple[str, ...],
+    sources: Sources = DETECT,
+    passes: Sequence[str] = (),
+) -> str | None:
+    """Which passes of light of a file are denoised; None where none is wanted, or it cannot be read.
+
+    Args:
+        passes: As `io.light.choose_light` takes them. Where all are wanted, colours that may be light and are not known are
+            named too.
+    """
+    try:
+        image = ExrImage.open(path, header_only=True, sources=sources)
+        return _told(image, image.layer(layer, features), passes) if passes else None
+    except N2NError:
+        return None
+
+
+def _told(image: ExrImage, layer: str, passes: Sequence[str]) -> str:
+    light = choose_light(image.light(layer), passes, str(image.path))
+    told = f"passes of light: {', '.join(one.name for one in light) or 'none'}"
+    if ALL in passes and (unknown := image.unknown_colors(layer)):
+        told += f"; left as they are, for they are not known to be light: {', '.join(unknown)}"
+    return told
