@@ -55,7 +55,7 @@ def lines(passes: ViewPasses) -> list[str]:
             for method, value in methods.items()
         ],
         "passes count as light in the picture, times the colour that the file divides them by; each has its own reference's "
-        "exposure; a sum holds where it is the picture to 1e-3 of it",
+        "exposure; a sum holds where it is the picture to 1e-3 of it, or to 1e-6",
     ]
 
 

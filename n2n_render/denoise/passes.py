@@ -16,7 +16,7 @@ from ..frame.arrays import Array
 from ..frame.filters import box_mean
 from ..frame.frame import Frame
 from ..frame.independence import in_squares
-from ..frame.sums import HOLDS, adds_up, share_out, unsummed
+from ..frame.sums import DARK, HOLDS, adds_up, share_out, unsummed
 from ..io.light import CHANNEL, LightPass, Role
 from ..progress import OnFraction, ignore, part
 
@@ -180,7 +180,7 @@ def _doubt_sum(channels: Sequence[str]) -> None:
 def _may_be_part(noisy: Array, picture: Array) -> bool:
     if noisy.shape != picture.shape:
         return False
-    above = (noisy > picture + HOLDS * np.maximum(picture, 1e-3)).any(-1)
+    above = (noisy > picture + HOLDS * np.maximum(picture, DARK)).any(-1)
     return bool(above.mean() <= BEYOND)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import doubt
 from ..frame import metrics
 from ..frame.arrays import Array, Mask
-from ..frame.sums import adds_up, unsummed
+from ..frame.sums import DARK, adds_up, unsummed
 from ..frame.transfer import exposure
 from ..io.dataset import Pair
 from ..io.light import LightPass
@@ -24,7 +24,6 @@ from .views import PARTS, PassesToCompare, References, read_shown_light
 PASS_METRICS = ("psnr_db", "relmse")
 SUM_METRICS = ("held", "kept", "deviation", "psnr_db", "picture_psnr_db")
 RARE = 99.9  # percentile of the pixels' deviations
-DARK = 1e-6  # of the picture: nothing is divided by less, as in `adds_up`
 BLACK = 1e-6  # after the picture's exposure: half a step of 8 bits on T. Cycles leaves 1e-8 where there is no light.
 
 OnPass = Callable[[str, dict[str, Array], dict[str, Scores]], object]  # name, exposed images as of ComparedView, scores

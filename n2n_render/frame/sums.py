@@ -10,6 +10,7 @@ from .arrays import Array
 BAND_ROWS = 64  # shared out at a time, on all cores
 CLOSE = np.float32(1e-6)  # of the total: sums of float32 are no nearer
 HOLDS = 1e-3  # of the picture: parts whose sum differs by less add up
+DARK = 1e-3  # of the picture counts as this: half floats round dark parts by 3e-8 each, whatever they are
 
 
 def unsummed(parts: Sequence[Array], total: Array) -> Array:
@@ -19,9 +20,9 @@ def unsummed(parts: Sequence[Array], total: Array) -> Array:
 
 
 def adds_up(parts: Sequence[Array], total: Array) -> Array:
-    """(H, W): where Σ parts = total, but for HOLDS of the total."""
+    """(H, W): where Σ parts = total, but for HOLDS of the total, or of DARK where that is more."""
     off = np.abs(unsummed(parts, total))
-    held: Array = (off <= HOLDS * np.maximum(total, 1e-6)).all(-1)
+    held: Array = (off <= HOLDS * np.maximum(total, DARK)).all(-1)
     return held
 
 

@@ -74,3 +74,13 @@ def test_where_parts_add_up():
     held = adds_up(parts, total)
     assert not held[:10].any() and held[10:].all()
     np.testing.assert_allclose(unsummed(parts, total)[20:], 0, atol=1e-5)
+
+
+@pytest.mark.parametrize("level", [1e-5, 1e-4, 1.0])
+def test_dark_parts_in_half_floats_add_up_too(level):
+    """Below 6e-5 half floats round by 3e-8, which is much of what is dark; what is missing there is no rounding."""
+    parts = [part * np.float32(level) for part in parts_of(6, 20)]
+    total = np.sum(parts, axis=0).astype(np.float16).astype(np.float32)
+    halves = [part.astype(np.float16).astype(np.float32) for part in parts]
+    assert adds_up(halves, total).all()
+    assert not adds_up(halves[:10], total).any()
