@@ -8,6 +8,7 @@ is shared out (frame/sums.py). docs/passes.md tells what else was tried.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from ..frame.arrays import Array
 from ..frame.filters import box_mean
 from ..frame.frame import Frame
 from ..frame.independence import in_squares
-from ..frame.sums import DARK, HOLDS, adds_up, share_out, unsummed
+from ..frame.sums import DARK, HOLDS, adds_up, share_out, summed, unsummed
 from ..io.light import CHANNEL, LightPass, Role
 from ..progress import OnFraction, ignore, part
 
@@ -59,8 +60,7 @@ class _Sum:
 
     @property
     def total(self) -> Array:
-        total: Array = np.sum(self.denoised, axis=0)
-        return total
+        return summed(self.denoised).astype(np.float32)
 
     @property
     def is_whole(self) -> bool:
@@ -114,7 +114,9 @@ def paint_light(
         color = np.average([color, *(found.total for found in sums)], axis=0, weights=weights).astype(np.float32)
     for found in sums:
         errors = found.errors()
-        sure = np.max(errors, axis=0) == 0  # there was no noise in any of them: they are right, and the picture is their sum
+        sure = (
+            reduce(np.maximum, errors) == 0
+        )  # there was no noise in any of them: they are right, and the picture is their sum
         color = np.where(sure, found.total, color)
         images |= found.shared_out(color, errors)
     whole = next((found.channels for found in sums if found.is_whole), [])
@@ -156,12 +158,15 @@ def _find_sum(
     """
     named = [one.channel for one in light if one.role is role]
     channels = [channel for channel in named if _may_be_part(frame[channel], frame.color)]
-    if len(channels) < 2:
-        if len(named) > 1:
-            _doubt_sum(named)
+    if len(channels) < 2 and len(named) > 1:
+        _doubt_sum(named)
+        return None
+    if not channels:
         return None
     noisy, denoised = [frame[channel] for channel in channels], [images[channel] for channel in channels]
     held, rest = adds_up(noisy, frame.color), unsummed(noisy, frame.color)
+    if len(channels) == 1 and not held.all():
+        return None  # one alone is a sum where it is all of the picture
     if float((~held & (rest < 0).any(-1)).mean()) > BEYOND:
         _doubt_sum(channels)
         return None
