@@ -98,7 +98,7 @@ def choose_light(found: Sequence[LightPass], wanted: Sequence[str], where: str) 
         if text in ROLES:
             chosen |= {one.name: one for one in found if one.role in ROLES[text]}
             continue
-        named = next((one for one in found if text in (one.name, _short(one))), None)
+        named = next((one for name in (_whole, _short) for one in found if text == name(one)), None)
         if named is None:
             held = ", ".join(one.name for one in found) or "none"
             raise N2NError(f"{where}: has no pass of light {text!r}", f"It has: {held}. Or pass --passes all.")
@@ -112,6 +112,10 @@ def same_light(light: Sequence[LightPass], other: Sequence[LightPass], where: st
     if missing := [one.name for one in light if one.name not in named]:
         raise N2NError(f"{where}: has no pass {missing[0]}, which the other render has", "Render both with the same passes.")
     return [named[one.name] for one in light]
+
+
+def _whole(one: LightPass) -> str:
+    return one.name
 
 
 def _short(one: LightPass) -> str:

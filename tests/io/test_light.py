@@ -211,6 +211,8 @@ def test_kinds_and_names_are_chosen():
     assert chosen("all") == passes and chosen() == [] and chosen("aovs") == []
     assert chosen("light-groups") == ["RGBA_key"] == chosen("key") and chosen("light-passes") == passes[1:]
     assert chosen("emission", "light-groups") == ["RGBA_key", "emission"]
+    of_cycles = find_light(index_of(CYCLES, ["L.Combined_Emission", "L.Emission"]), CYCLES, "L")
+    assert [one.name for one in choose_light(of_cycles, ["Emission"], "a.exr")] == ["Emission"]  # no group that is called so
     with pytest.raises(N2NError, match="no pass of light 'rim'") as error:
         chosen("rim")
     assert "RGBA_key, diffuse" in error.value.hint
