@@ -67,6 +67,19 @@ def test_the_picture_is_a_mean_of_itself_and_of_the_sums():
     np.testing.assert_allclose(painted(frame, [KEY, FILL]).color, (rooted(frame, None) + 2 * summed) / 3, rtol=1e-5)
 
 
+def test_one_group_of_all_lights_is_the_picture():
+    """And one that is not stays what it was denoised as: what is left over is nobody's."""
+    frame, colors = layer_of(KEY), noisy(4, 0.2)
+    smoothed = one("Combined_smooth", color=COLOR, smooth=True)  # denoised otherwise than the picture
+    frame = frame.with_channels(**{smoothed.channel: frame.color, COLOR.channel: colors})
+    picture = painted(frame, [smoothed])
+    assert adds_up([picture.light[smoothed.channel]], picture.color).all() and list(picture.whole) == [smoothed.channel]
+    frame = layer_of(KEY, FILL)
+    picture = painted(frame, [KEY])
+    np.testing.assert_array_equal(picture.light[KEY.channel], rooted(Frame(frame[KEY.channel]), None))
+    assert not picture.whole
+
+
 def test_light_of_no_group_stays_what_is_left_over(caplog):
     """Where it is, groups and picture differ by it; where there is none in a whole square, they add up."""
     frame = layer_of(KEY, FILL)
@@ -201,6 +214,10 @@ def test_what_is_written_adds_up_in_halves_too_and_to_the_last_bit_on_request(tm
         image, render, Painted(total, images), lambda frame, still: None, PictureOptions(passes=("all",), exact_sums=True)
     )
     assert "not made exact" in caplog.text
+    caplog.clear()
+    black = LayerRender("ViewLayer", Frame(np.zeros_like(total)))
+    put_layer(image, black, Painted(total), lambda frame, still: None, PictureOptions(passes=("all",), exact_sums=True))
+    assert not caplog.messages
 
 
 def test_exact_sums_are_for_passes():

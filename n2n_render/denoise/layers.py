@@ -103,7 +103,7 @@ def put_layer(
         for name, pixels in painted.light.items()
     }
     put_light(image, render.light, finished)
-    if options.exact_sums:
+    if options.exact_sums and frame.color.any():  # the parts of a black picture are black
         put_sum(image, render, painted.whole)
 
 
