@@ -17,8 +17,10 @@ SIZE = (64, 80)
 PLANE = (120, 140)
 
 
-def write(path, plane, corner, without=()):
-    """A part of a still scene, rendered with a border whose corner is at (column, row); without some passes."""
+def write(path, plane, corner, without=(), more=lambda frame: {}):
+    """A part of a still scene, rendered with a border whose corner is at (column, row); without some passes, and with more:
+    name → (H, W, 3), of its frame.
+    """
     frame = crop(plane, (slice(corner[1], corner[1] + SIZE[0]), slice(corner[0], corner[0] + SIZE[1])))
     channels = {}
     for name, image, letters in (
@@ -26,6 +28,7 @@ def write(path, plane, corner, without=()):
         ("Denoising Albedo", frame.albedo, "RGB"),
         ("Denoising Normal", frame.normal, "XYZ"),
         ("Vector", np.zeros((*SIZE, 4)), "XYZW"),
+        *((name, image, "RGB") for name, image in more(frame).items()),
     ):
         if name in without:
             continue
@@ -92,6 +95,31 @@ def test_a_neighbor_that_lacks_a_pass_is_not_there(tmp_path, plane, caplog, lack
     assert f"f_0002.exr: view layer 'ViewLayer' has no '{lacking}'" in caplog.text and "do without it" in caplog.text
     with pytest.raises(N2NError, match=lacking):
         accumulator.of(1)
+
+
+def test_passes_take_in_neighbours_that_lack_another_pass(tmp_path, plane):
+    """What a shader writes is negative in the second frame, and stays as it is there: the lights are all there all the same."""
+
+    def passes(sign):
+        share = np.float32(0.25)
+        return lambda frame: {
+            "Combined_key": share * frame.color,
+            "Combined_fill": (1 - share) * frame.color,
+            "wet": sign * frame.albedo,
+        }
+
+    groups = [
+        write(tmp_path / f"f_000{number}.exr", plane(number), (20, 20), more=passes(sign))
+        for number, sign in ((1, 1), (2, -1), (3, 1))
+    ]
+    windows = find_windows(groups, 1, [])
+    accumulator = Accumulator.open(("albedo", "normal"), groups, windows, options=EngineOptions("cpu", "oidn"), passes=("all",))
+    accumulated = accumulator.of(0)
+    light, color = accumulated.light, accumulated.color()
+    assert accumulated.frames_worth > 1.3
+    np.testing.assert_allclose(light["pass/Combined_key"] + light["pass/Combined_fill"], color, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(light["pass/wet"], accumulated.frame["pass/wet"], rtol=1e-6)  # its own alone
+    assert "pass/wet" not in accumulator.of(1).light
 
 
 def test_vectors_that_are_zero_everywhere_are_said_once(tmp_path, plane, caplog):

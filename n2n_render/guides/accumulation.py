@@ -86,6 +86,14 @@ class Accumulated:
         return 1.0 + float(self.neighbors[0, ..., 3].mean())
 
 
+def _by_place(window: Sequence[Looked | None]) -> list[tuple[tuple[bool, ...], list[str]]]:
+    """The passes of light of the frame in the middle, those together that the same frames of the window have."""
+    here, together = window[len(window) // 2], dict[tuple[bool, ...], list[str]]()
+    for name in (name for name in (here.frame if here else ()) if name.startswith(CHANNEL)):
+        together.setdefault(tuple(looked is not None and name in looked.frame for looked in window), []).append(name)
+    return list(together.items())
+
+
 @dataclass(frozen=True)
 class _Judged:
     """index: of a frame. weights: of the rings, means over it."""
@@ -200,9 +208,10 @@ class Accumulator:
         here = window[len(window) // 2]
         assert here is not None
         whole, *others = versions
-        names = [name for name in here.frame if name.startswith(CHANNEL)]
-        having = [looked if looked and all(name in looked.frame for name in names) else None for looked in window]
-        light = bring_light(having, factor, whole, weights, names, same_noise) if names else {}
+        light: dict[str, Array] = {}
+        for there, names in _by_place(window):
+            having = [looked if has else None for looked, has in zip(window, there, strict=True)]
+            light |= bring_light(having, factor, whole, weights, names, same_noise)
         return Accumulated(here.frame, factor, whole, others, np.asarray(taken, np.float32), self.neighbors.cleans, light)
 
     def _same_noise(self, window: Sequence[Looked | None], factor: np.float32) -> bool:
