@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from n2n_render.denoise.choice import tell_passes
 from n2n_render.denoise.layers import put_layer
 from n2n_render.denoise.options import PictureOptions
 from n2n_render.denoise.passes import Painted, expected_error, paint_light, without_light
@@ -218,6 +219,19 @@ def test_what_is_written_adds_up_in_halves_too_and_to_the_last_bit_on_request(tm
     black = LayerRender("ViewLayer", Frame(np.zeros_like(total)))
     put_layer(image, black, Painted(total), lambda frame, still: None, PictureOptions(passes=("all",), exact_sums=True))
     assert not caplog.messages
+
+
+def test_what_is_left_for_want_of_its_colour_is_told(tmp_path):
+    """Nobody can tell how much light it is."""
+    names = ("Combined", "Diffuse Direct", "Diffuse Indirect", "Glossy Direct", "Glossy Color", "Emission")
+    planes = {f"ViewLayer.{name}.{letter}": np.ones(SIZE, np.float32) for name in names for letter in "RGB"}
+    write_image(tmp_path / "a.exr", planes)
+    for passes in (("all",), ("light-passes",)):
+        said = tell_passes(tmp_path / "a.exr", None, (), passes=passes)
+        assert said.startswith("passes of light: Emission, Glossy Direct; left as they are, for want of the colour")
+        assert said.endswith(": Diffuse Direct, Diffuse Indirect")
+    assert tell_passes(tmp_path / "a.exr", None, (), passes=("aovs",)) == "passes of light: none"
+    assert tell_passes(tmp_path / "a.exr", None, ()) is None
 
 
 def test_exact_sums_are_for_passes():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..errors import N2NError
 from ..io.exr import ExrImage
-from ..io.light import ALL, choose_light
+from ..io.light import ALL, LIGHT_PASSES, choose_light
 from ..io.sources import DETECT, Sources
 from ..network.registry import choose
 
@@ -86,6 +86,8 @@ def tell_passes(
 def _told(image: ExrImage, layer: str, passes: Sequence[str]) -> str:
     light = choose_light(image.light(layer), passes, str(image.path))
     told = f"passes of light: {', '.join(one.name for one in light) or 'none'}"
+    if {ALL, LIGHT_PASSES} & set(passes) and (left := image.colorless(layer)):
+        told += f"; left as they are, for want of the colour that they are divided by: {', '.join(left)}"
     if ALL in passes and (unknown := image.unknown_colors(layer)):
         told += f"; left as they are, for they are not known to be light: {', '.join(unknown)}"
     return told

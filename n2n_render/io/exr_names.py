@@ -18,7 +18,7 @@ from ..renderers.plain import PLAIN
 from .cryptomatte import Cryptomatte, find_cryptomattes
 from .exr_parts import Header, Part, read_parts
 from .exr_text import Carried
-from .light import LightPass, find_light, plain_places, unknown_colors
+from .light import LightPass, colorless, find_light, plain_places, unknown_colors
 from .pass_file import PassFile
 from .sources import DETECT, EXAMPLE, Sources, key_of, listing, resolve
 
@@ -187,6 +187,10 @@ class ExrNames:
         mattes = [str(text) for header in self._headers for key, text in header.items() if _MATTE_NAME.fullmatch(key)]
         found = unknown_colors(self._index, self.dialect, layer)
         return [name for name in found if name not in self._views() and not name.startswith(tuple(mattes))]
+
+    def colorless(self, layer: str) -> list[str]:
+        """Passes of light of a layer that are divided by a colour which the file lacks."""
+        return colorless(self._index, self.dialect, layer)
 
     def cryptomattes(self, layer: str) -> list[Cryptomatte]:
         """The lists of names whose coverage the file has for a layer."""
