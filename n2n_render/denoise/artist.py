@@ -82,6 +82,7 @@ class Artist:
             frames = read_group(subject.paths, subject.layer, features, self.sources, light)
             told = part(on_fraction, number, len(subjects))
             mean, still = mean_frame(frames), noise_free(frames) if light else None
+            frames = [without_light(frame) for frame in frames]  # the mean has the passes: once is much memory already
             light = [one for one in light if one.channel in mean]
             strength = strength_map(subject.paths, subject.layer, self.picture, self.sources)
             render = LayerRender(subject.layer, mean, still, still_alpha(frames), tuple(light), strength)
@@ -104,11 +105,11 @@ class Artist:
         if self.painter is None:
             picture = finished_picture(frames)
             return picture, Painted(picture.color)
-        seeds, held_out = [without_light(frame) for frame in frames], self._held_out(subject, frames[0])
+        held_out = self._held_out(subject, frames[0])
         if not self.accumulator or noise_free(frames).all():
-            return self.painter.paint_layer(seeds, render, held_out, on_fraction)
+            return self.painter.paint_layer(frames, render, held_out, on_fraction)
         accumulated = self.accumulator.of(subject.index, subject.layer, part(on_fraction, 0, 2))
-        return self.painter.paint_layer(seeds, render, held_out, part(on_fraction, 1, 2), accumulated)
+        return self.painter.paint_layer(frames, render, held_out, part(on_fraction, 1, 2), accumulated)
 
     def _held_out(self, subject: Subject, frame: Frame) -> Mask:
         """Of frames that nobody was trained on, everything is. Of parts of one render nothing is: one says something of the
