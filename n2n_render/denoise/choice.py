@@ -42,23 +42,11 @@ def model_that_fits(image: ExrImage, layer: str | None = None) -> str:
     return choose(max((image.available(one) for one in image.layers_with(layer)), key=len))
 
 
-def tell_names(
-    path: Path,
-    layer: str | None,
-    features: tuple[str, ...],
-    sources: Sources = DETECT,
-    passes: Sequence[str] = (),
-) -> str | None:
-    """What is read of a file for a model and by whose names, as a sentence; None where it cannot be read.
-
-    Args:
-        passes: Of light, as of `tell_passes`.
-    """
+def tell_names(path: Path, layer: str | None, features: tuple[str, ...], sources: Sources = DETECT) -> str | None:
+    """What is read of a file for a model and by whose names, as a sentence; None where it cannot be read."""
     try:
         image = ExrImage.open(path, header_only=True, sources=sources)
-        here = image.layer(layer, features)
-        names = f"using {image.taken(here, features)}"
-        return f"{names}; {_told(image, here, passes)}" if passes else names
+        return f"using {image.taken(image.layer(layer, features), features)}"
     except N2NError:
         return None
 
@@ -76,18 +64,17 @@ def tell_passes(
         passes: As `io.light.choose_light` takes them. Where all are wanted, colours that may be light and are not known are
             named too.
     """
+    if not passes:
+        return None
     try:
         image = ExrImage.open(path, header_only=True, sources=sources)
-        return _told(image, image.layer(layer, features), passes) if passes else None
+        here = image.layer(layer, features)
+        light = choose_light(image.light(here), passes, str(path))
     except N2NError:
         return None
-
-
-def _told(image: ExrImage, layer: str, passes: Sequence[str]) -> str:
-    light = choose_light(image.light(layer), passes, str(image.path))
     told = f"passes of light: {', '.join(one.name for one in light) or 'none'}"
-    if {ALL, LIGHT_PASSES} & set(passes) and (left := image.colorless(layer)):
+    if {ALL, LIGHT_PASSES} & set(passes) and (left := image.colorless(here)):
         told += f"; left as they are, for want of the colour that they are divided by: {', '.join(left)}"
-    if ALL in passes and (unknown := image.unknown_colors(layer)):
+    if ALL in passes and (unknown := image.unknown_colors(here)):
         told += f"; left as they are, for they are not known to be light: {', '.join(unknown)}"
     return told

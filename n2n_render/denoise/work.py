@@ -14,7 +14,7 @@ from ..progress import Progress
 from .adapted import Palette, is_adapted
 from .alpha import AlphaDenoiser
 from .artist import Artist, FrameResult, paint_files
-from .choice import tell_names
+from .choice import tell_names, tell_passes
 from .denoiser import Denoiser
 from .files import Failures, OnFrame, denoise_files
 from .options import PAINTED_AVERAGE, PictureOptions
@@ -159,7 +159,8 @@ class Work:
 
     def _tell(self, opened: Opened, features: tuple[str, ...], first: int) -> Opened:
         self.progress.note(f"denoising with {self.model}, {opened.engine}{', prefiltered' if opened.prefiltered else ''}")
-        options = self.options
-        if names := tell_names(self.groups[first][0], options.layer, features, self.sources, options.picture.passes):
-            self.progress.note(names)
+        shown = self.groups[first][0], self.options.layer, features, self.sources
+        for said in (tell_names(*shown), tell_passes(*shown, self.options.picture.passes)):
+            if said:
+                self.progress.note(said)
         return opened
