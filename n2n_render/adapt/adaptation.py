@@ -108,13 +108,22 @@ def _adapt(options: AdaptOptions, team: Team, device: str, reporter: Reporter, p
     if not places.model.exists():
         paints = team.is_alone and options.stage == "all"
         _check_devices(shot.start.model, each_device(replace(engine, device=options.device)) if paints else [engine])
-    key = shot.key({name: value for name, value in settings.items() if name not in HOW_TO_PAINT})
+    training = {name: value for name, value in settings.items() if name not in HOW_TO_PAINT}
+
+    def key_of(passes: Sequence[str]) -> str:
+        return shot.key({**training, "passes": passes} if passes and shot.windows is None else training)
+
     preview = partial(_optional(pictures.preview), places.folder / PREVIEW)
     with locked_folder(places.folder) if team.is_first else contextlib.nullcontext(), Float32():
         with team.first_ahead():
-            kept = earlier_model(places.model, key)
+            kept = earlier_model(places.model, key_of)
         kept = kept or learn(
-            shot, places.folder, Told(settings, key), _training(options, start, team, device), preview, reporter
+            shot,
+            places.folder,
+            Told(settings, key_of(options.passes)),
+            _training(options, start, team, device),
+            preview,
+            reporter,
         )
         if not team.is_first:
             return Adapted(places.folder, None, None)
@@ -164,7 +173,9 @@ def _training(options: AdaptOptions, start: ShotStart, team: Team, device: str) 
         looks_count=False,  # the time asked for is for training
     )
     crops = Crops(options.batch, options.crop_px, options.seed)
-    return Training(options.init, schedule, crops, options.patience, device, team.threads(options.threads), team)
+    return Training(
+        options.init, schedule, crops, options.patience, device, team.threads(options.threads), team, options.passes
+    )
 
 
 def _optional(show: Callable[..., None]) -> Callable[..., None]:

@@ -64,6 +64,7 @@ class Training:
         crops: Of this process.
         patience: See `HeldOutJudge`.
         team: The processes that train together.
+        passes: Of light that are trained on beside the pictures.
     """
 
     start_name: str
@@ -73,6 +74,7 @@ class Training:
     device: str
     threads: int | None
     team: Team = ALONE
+    passes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -105,12 +107,16 @@ def _gain_db(told: Provenance) -> float:
     return gain_db(min(change, 0.0)) if told.blend_weight else 0.0
 
 
-def earlier_model(path: Path, key: str) -> Kept | None:
-    """What an earlier run with the same frames and settings learned. Another one's is not overwritten silently."""
+def earlier_model(path: Path, key_of: Callable[[Sequence[str]], str]) -> Kept | None:
+    """What an earlier run with the same frames and settings learned, whatever passes it was trained on besides. Another one's
+    is not overwritten silently. key_of: passes that were trained on → the key of such a training.
+    """
     if not path.exists():
         return None
     kept = trained_model(path)
-    if kept.checkpoint.provenance.key == key:
+    told = kept.checkpoint.provenance
+    passes = (told.options or {}).get("passes", ())
+    if told.key == key_of(tuple(passes) if isinstance(passes, (list, tuple)) else ()):
         return kept
     raise N2NError(f"{path} was adapted to other frames or with other settings", "Pass another folder with -o, or delete it.")
 
@@ -139,7 +145,7 @@ def learn(
     team = training.team
     with team.first_ahead():
         make_folder(folder / CACHE)
-        frames = shot.load(folder / CACHE, reporter)
+        frames = shot.load(folder / CACHE, reporter, training.passes)
     if not frames:
         return None
     settings = training.schedule, training.crops, training.device
@@ -188,7 +194,7 @@ def _warn_of_familiar(shot: Shot, frames: Sequence[ShotFrame], start_name: str, 
 
 
 def _checkpoint(shot: Shot, frames: Sequence[ShotFrame], tuning: Tuning, tuned: Tuned, told: Told) -> Checkpoint:
-    chosen, start = [frame.paths for frame in frames], shot.start.checkpoint
+    chosen, start = list(dict.fromkeys(frame.paths for frame in frames)), shot.start.checkpoint
     provenance = Provenance(
         options=dict(told.settings),
         key=told.key,

@@ -1,11 +1,11 @@
 """What a run of `adapt` is about: the frames of a shot, what there is to denoise in them, and those to train on."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ..denoise.choice import tell_names, tell_passes
 from ..denoise.renders import wanted_light
@@ -16,6 +16,7 @@ from ..guides.accumulation import ACCUMULATION_VERSION, Accumulator
 from ..guides.prefilter import Prefilter
 from ..io.dataset import spaced
 from ..io.exr import ExrImage
+from ..io.light import LightPass, Role
 from ..io.renders import are_parts
 from ..io.sequence import find_windows
 from ..io.sources import Sources
@@ -26,7 +27,16 @@ from ..progress import Fractions, OnFraction, Reporter
 from ..version import __version__
 from .report import facts
 
+PASSES_A_PICTURE = 4  # are trained on, where there are so many; of other frames each time
+MOST_PASSES = 32  # in all: each is cleaned, denoised and kept as a frame is
+PARTS = (Role.GROUP, Role.LIGHT)  # what adds up to the picture
 Group = tuple[Path, ...]  # the files of one frame, one for each seed
+
+
+class Load(Protocol):
+    """Turns a Subject, or a pass of light of it, into a ShotFrame, and tells how much of that is done."""
+
+    def __call__(self, subject: Subject, on_fraction: OnFraction, light: LightPass | None = None, /) -> ShotFrame | None: ...
 
 
 @dataclass(frozen=True)
@@ -134,7 +144,7 @@ class Shot:
     def check_passes(self, passes: Sequence[str], count: int) -> None:
         """Raises N2NError where one of the first `count` frames lacks a pass of light that is named."""
         for subject in [subject for layers in self.subjects[:count] for subject in layers] if passes else ():
-            wanted_light(ExrImage.open(subject.paths[0], header_only=True, sources=self.sources), subject.layer, passes)
+            self._light(subject, passes)
 
     def passes_taken(self, passes: Sequence[str]) -> str | None:
         """Which of the first frame's passes of light are painted, as a sentence; None where none is wanted."""
@@ -156,13 +166,45 @@ class Shot:
         group = self.groups[index]
         return [*facts(self.sources.all_files(group)), *self.sources.keys(group)]
 
-    def load(self, cache: Path, reporter: Reporter) -> list[ShotFrame]:
+    def load(self, cache: Path, reporter: Reporter, passes: Sequence[str] = ()) -> list[ShotFrame]:
         """The frames to train on, as arrays in the cache; those without noise, and those that cannot be read, are left out,
-        and others take their places.
+        and others take their places. With passes of light, for every picture a pass or more, of another frame each time.
 
         Raises UnreadableFile where none can be read.
         """
         load = self._loader(cache)
+        frames = self._load_pictures(load, reporter)
+        if not passes or self.windows is not None:  # neighbours' samples are taken in of pictures alone
+            return frames
+        return [*frames, *self._load_passes(load, passes, reporter)] if frames else frames
+
+    def _load_passes(self, load: Load, passes: Sequence[str], reporter: Reporter) -> list[ShotFrame]:
+        """Passes that are parts of a picture: PASSES_A_PICTURE for each picture that is trained on."""
+        subjects = [subject for index in self.chosen for subject in self.subjects[index]]
+        light = [
+            (subject, [one for one in self._light(subject, passes) if one.role in PARTS and len(one.places) == 3])
+            for subject in subjects
+        ]
+        most = max(len(found) for _, found in light)
+        wanted = [
+            (subject, found[(turn + number) % len(found)])
+            for turn in range(most)
+            for number, (subject, found) in enumerate(light)
+            if turn < len(found)
+        ][: min(PASSES_A_PICTURE * len(subjects), MOST_PASSES)]
+        frames = []
+        with reporter("reading passes") as progress:
+            progress.start(len(wanted), len(wanted))
+            for subject, one in wanted:
+                fraction = Fractions(progress)
+                frames.append(load(subject, fraction.tell, one))
+                fraction.end(f"{subject.paths[0].name}: {one.name}")
+        return [frame for frame in frames if frame]
+
+    def _light(self, subject: Subject, passes: Sequence[str]) -> list[LightPass]:
+        return wanted_light(ExrImage.open(subject.paths[0], header_only=True, sources=self.sources), subject.layer, passes)
+
+    def _load_pictures(self, load: Load, reporter: Reporter) -> list[ShotFrame]:
         chosen = [subject for index in self.chosen for subject in self.subjects[index]]
         others = [subject for index in self.teaching if index not in self.chosen for subject in self.subjects[index]]
         frames: list[ShotFrame] = []
@@ -199,7 +241,7 @@ class Shot:
                 )
         return frames
 
-    def _loader(self, cache: Path) -> Callable[[Subject, OnFraction], ShotFrame | None]:
+    def _loader(self, cache: Path) -> Load:
         """What turns a Subject into a ShotFrame, and tells how much of that is done."""
         prefilter: Cleaner | None
         prefilter, accumulator = self.guides(self.engine)
@@ -212,13 +254,13 @@ class Shot:
             accumulator.name if accumulator else "",
         )
 
-        def load(subject: Subject, on_fraction: OnFraction) -> ShotFrame | None:
+        def load(subject: Subject, on_fraction: OnFraction, light: LightPass | None = None) -> ShotFrame | None:
             seen, look = [], None
             if accumulator:
                 accumulator.neighbors.check(subject.index, subject.layer)
                 window = accumulator.neighbors.windows[subject.index]
                 seen = [self._facts(there) if there is not None else None for there in window]
                 look = partial(accumulator.of, subject.index, subject.layer)
-            return loader.load(subject.paths, subject.layer, repr((made_by, seen)), look, on_fraction)
+            return loader.load(subject.paths, subject.layer, repr((made_by, seen)), look, on_fraction, light)
 
         return load

@@ -8,12 +8,12 @@ is shared out (frame/sums.py). docs/passes.md tells what else was tried.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import cached_property, reduce
 
 import numpy as np
 
 from ..errors import doubt
-from ..frame.arrays import Array
+from ..frame.arrays import Array, Mask
 from ..frame.filters import box_mean
 from ..frame.frame import Frame
 from ..frame.independence import in_squares
@@ -66,11 +66,18 @@ class _Sum:
     def is_whole(self) -> bool:
         return len(self.channels) == len(self.noisy)
 
+    @cached_property
     def errors(self) -> list[Array]:
         return [expected_error(before, after) for before, after in zip(self.noisy, self.denoised, strict=True)]
 
-    def shared_out(self, picture: Array, errors: Sequence[Array]) -> dict[str, Array]:
-        return dict(zip(self.channels, share_out(self.denoised, errors, picture), strict=False))
+    @property
+    def is_sure(self) -> Mask:
+        """(H, W, 3): where there was no noise in any part."""
+        sure: Mask = reduce(np.maximum, self.errors) == 0
+        return sure
+
+    def shared_out(self, picture: Array) -> dict[str, Array]:
+        return dict(zip(self.channels, share_out(self.denoised, self.errors, picture), strict=False))
 
 
 def without_light(frame: Frame) -> Frame:
@@ -100,27 +107,34 @@ def paint_light(
         colors = {channel: _bounded(image, clean_color) for channel, image in colors.items()}
     images = {}
     for number, one in enumerate(light):
-        told = part(on_fraction, number, len(light))
-        noisy, color_pass = frame[one.channel], one.color if one.smooth else None
-        if color_pass:
-            divisor = frame[color_pass.channel]
-            noisy = np.divide(noisy, divisor, out=np.zeros_like(noisy), where=divisor > 0)
-        images[one.channel] = _denoised(noisy, clean, denoise, told)
-        if color_pass:
-            images[one.channel] = images[one.channel] * colors[color_pass.channel]
+        image = _denoised(as_denoised(frame, one), clean, denoise, part(on_fraction, number, len(light)))
+        images[one.channel] = image * colors[one.color.channel] if one.color and one.smooth else image
     sums = [found for role in OF_SUM if (found := _find_sum(role, light, frame, clean, images, denoise))]
     if sums:
-        weights = [PICTURE, *(OF_SUM[found.role] for found in sums)]
-        color = np.average([color, *(found.total for found in sums)], axis=0, weights=weights).astype(np.float32)
+        color = _mean_picture(color, sums)
     for found in sums:
-        errors = found.errors()
-        sure = (
-            reduce(np.maximum, errors) == 0
-        )  # there was no noise in any of them: they are right, and the picture is their sum
-        color = np.where(sure, found.total, color)
-        images |= found.shared_out(color, errors)
+        images |= found.shared_out(color)
     whole = next((found.channels for found in sums if found.is_whole), [])
     return Painted(color, {**images, **colors}, whole)
+
+
+def as_denoised(frame: Frame, light: LightPass) -> Array:
+    """A pass of a frame as a network is shown it: smooth light without its colour."""
+    noisy = frame[light.channel]
+    if not (light.color and light.smooth):
+        return noisy
+    color = frame[light.color.channel]
+    divided: Array = np.divide(noisy, color, out=np.zeros_like(noisy), where=color > 0)
+    return divided
+
+
+def _mean_picture(color: Array, sums: Sequence[_Sum]) -> Array:
+    """Of the picture that was denoised as a whole, and of the sums. Where parts hold no noise, they are right."""
+    weights = [PICTURE, *(OF_SUM[found.role] for found in sums)]
+    mean: Array = np.average([color, *(found.total for found in sums)], axis=0, weights=weights).astype(np.float32)
+    for found in sums:
+        mean = np.where(found.is_sure, found.total, mean)
+    return mean
 
 
 def _denoised(noisy: Array, clean: Frame, denoise: DenoiseRadiance, on_fraction: OnFraction = ignore) -> Array:

@@ -212,6 +212,7 @@ class _Steps:
                 "--minutes": asked.minutes,
                 "--steps": asked.steps,
                 "--device": asked.device if asked.device != "auto" else None,
+                "--passes": ",".join(asked.passes) or None,
             }
         )
         command += ["--fast"] * asked.fast

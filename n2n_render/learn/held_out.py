@@ -133,7 +133,8 @@ class Shown:
     @classmethod
     def of(cls, frames: Sequence[ShotFrame], pairs: Sequence[tuple[ValidationSample, ValidationSample]]) -> "Shown":
         """frames: Those of the pairs."""
-        index = int(np.argmax([error.difference(one.start, two.start).mean() for one, two in pairs]))
+        apart = [error.difference(one.start, two.start).mean() for one, two in pairs]
+        index = max(range(len(frames)), key=lambda number: (frames[number].light is None, apart[number]))  # a picture first
         frame = frames[index]
         rows, columns = (middle(0, length, CHECK_PX) for length in frame.size)
         half = frame.colors[: len(frame.colors) // 2, rows, columns]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..denoise.passes import as_denoised, without_light
 from ..frame.arrays import Array, Mask
 from ..frame.channels import COLOR
 from ..frame.frame import Frame
@@ -14,6 +15,7 @@ from ..frame.independence import has_noise
 from ..frame.transfer import RADIANCE_MAX
 from ..guides.accumulation import Accumulated
 from ..io.array_files import ArrayFile, save_array
+from ..io.light import LightPass
 from ..io.renders import read_group
 from ..io.sources import DETECT, Sources
 from ..judge.held_out import held_out_pixels
@@ -26,12 +28,16 @@ Estimate = Callable[[Frame, OnFraction], Array]
 
 @dataclass(frozen=True)
 class ShotFrame:
-    """One frame: the files of its seeds (two or more), and its arrays on disk. exposure: the factor in its radiance."""
+    """One frame: the files of its seeds (two or more), and its arrays on disk.
+
+    exposure: the factor in its radiance. light: the pass of light that its colour is; None: the picture.
+    """
 
     paths: tuple[Path, ...]
     images_file: ArrayFile
     initial_estimate_file: ArrayFile
     exposure: float = 1.0
+    light: str | None = None
 
     @property
     def images(self) -> Array:
@@ -85,6 +91,7 @@ class FrameLoader:
         key: str,
         accumulate: Callable[[OnFraction], Accumulated] | None = None,
         on_fraction: OnFraction = ignore,
+        light: LightPass | None = None,
     ) -> ShotFrame | None:
         """Decodes one frame unless that has been done; None for a frame without noise, which teaches nothing.
 
@@ -93,13 +100,16 @@ class FrameLoader:
             key: Says what else the arrays depend on.
             accumulate: Takes in the samples of the frames beside it; is given what is told how much of that is done.
             on_fraction: Is told how much of the frame is done.
+            light: A pass of light of the first file, which is the frame's colour instead of the picture.
         """
         files = [(path, path.stat()) for path in self.sources.all_files(paths)]
         facts = [*((str(path), stat.st_size, stat.st_mtime_ns) for path, stat in files), *self.sources.keys(paths)]
-        name = hashlib.sha256(repr((key, layer, self.features, facts)).encode()).hexdigest()[:16]
+        made_of = (key, layer, self.features, facts, *([light.name] if light else ()))
+        name = hashlib.sha256(repr(made_of).encode()).hexdigest()[:16]
         places = [self.folder / f"{name}{kind}.npy" for kind in ("", ".estimate", ".exposure")]
         if not all(place.exists() for place in places):
-            frames = read_group(paths, layer, self.features, self.sources)
+            frames = read_group(paths, layer, self.features, self.sources, [light] if light else ())
+            frames = [lit_by(frame, light) for frame in frames] if light else frames
             if not has_noise(frames):
                 return None
             count = 3 if accumulate else 2  # pieces of about equal length
@@ -110,7 +120,13 @@ class FrameLoader:
             for place, array in zip(places, (images, _half(estimate), np.array(factor)), strict=True):
                 save_array(place, array)
         images_file, estimate_file = (ArrayFile.of(place) for place in places[:2])
-        return ShotFrame(tuple(paths), images_file, estimate_file, float(np.load(places[2])))
+        return ShotFrame(tuple(paths), images_file, estimate_file, float(np.load(places[2])), light.name if light else None)
+
+
+def lit_by(frame: Frame, light: LightPass) -> Frame:
+    """The frame with a pass of light, as it is denoised, for its colour; black where the frame lacks it."""
+    color = as_denoised(frame, light) if light.channel in frame else np.zeros_like(frame.color)
+    return without_light(frame).with_channels(color=color)
 
 
 def _half(radiance: Array) -> Array:
