@@ -6,8 +6,13 @@ from adapt_fixtures import adapt, adapted, assert_refused, times
 from layouts import planes
 from masks import cycles
 
+from n2n_render.adapt.shot import Selection, Shot
+from n2n_render.engines.options import EngineOptions
 from n2n_render.frame.sums import adds_up
 from n2n_render.io.exr import ExrImage
+from n2n_render.io.sources import DETECT
+from n2n_render.learn.start import open_shot_start
+from n2n_render.progress import silent
 
 GROUPS = ("Combined_key", "Combined_fill")
 
@@ -63,3 +68,34 @@ def test_frames_that_were_painted_without_passes_are_painted_again(lit, start, t
     painted = times(out)
     adapted(lit[0], out, start, *pair, "--passes", "key,fill")
     assert times(out) == painted
+
+
+def loaded(lit, start, folder, passes):
+    """What is trained on."""
+    selection, engine = Selection(None, 48, 0, (), DETECT), EngineOptions("cpu", "torch")
+    return Shot.open([tuple(lit)], open_shot_start(str(start), 0), selection, engine).load(folder, silent, passes)
+
+
+def test_passes_are_trained_on_beside_the_picture(lit, start, tmp_path):
+    """Each as a network is shown it, with an exposure of its own."""
+    pictures = loaded(lit, start, tmp_path / "cache", ())
+    frames = loaded(lit, start, tmp_path / "cache", ("light-groups",))
+    assert [frame.light for frame in pictures] == [None]
+    assert frames[0].light is None and {frame.light for frame in frames[1:]} == set(GROUPS)
+    for frame in frames[1:]:
+        for seed, path in enumerate(frame.paths):
+            rendered = groups_of(path)[1][GROUPS.index(frame.light)]
+            np.testing.assert_allclose(frame.colors[seed], rendered * frame.exposure, rtol=2e-3, atol=1e-4)
+
+
+def test_a_network_is_kept_whatever_passes_it_was_trained_on(lit, start, tmp_path):
+    """Its passes are no reason to refuse it, or to train anew; others of its settings are."""
+    out, pair = tmp_path / "out", ["--pair", lit[1], "--crop", "32"]
+    adapted(lit[0], out, start, *pair, "--passes", "light-groups")
+    model = times(out, "*.pt")
+    for more in ((), ("--passes", "key"), ("--passes", "all")):
+        adapted(lit[0], out, start, *pair, *more)
+        assert times(out, "*.pt") == model
+    assert_refused(adapt(lit[0], out, start, *pair, "--passes", "light-groups", "--seed", "7"), "with other settings")
+    other = adapted(lit[0], tmp_path / "other", start, *pair)
+    assert other and (tmp_path / "other" / "adapted.pt").read_bytes() != (out / "adapted.pt").read_bytes()
