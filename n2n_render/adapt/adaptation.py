@@ -10,6 +10,7 @@ from typing import Any
 from ..denoise.artist import FrameResult
 from ..denoise.files import raise_failures
 from ..denoise.strength import check_names
+from ..denoise.wanted import check_passes
 from ..engines.choice import make_engine
 from ..engines.options import EngineOptions
 from ..engines.pool import each_device, first_device
@@ -102,9 +103,9 @@ def _adapt(options: AdaptOptions, team: Team, device: str, reporter: Reporter, p
     places.check([sources.all_files(group) for group in (*places.groups, *others)])
     selection = Selection(options.layer, options.train_frames, options.temporal, options.shots, sources)
     check_names(places.groups, options.layer, options.picture, sources)  # before anything that takes long
+    check_passes(places.groups, options.layer, options.passes, sources)
     start = open_shot_start(options.init, options.temporal)
     shot = Shot.open([*places.groups, *others], start, selection, engine)
-    shot.check_passes(options.passes, len(places.groups))
     if not places.model.exists():
         paints = team.is_alone and options.stage == "all"
         _check_devices(shot.start.model, each_device(replace(engine, device=options.device)) if paints else [engine])

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..denoise.choice import tell_names, tell_passes
-from ..denoise.renders import wanted_light
 from ..denoise.subjects import Subject, find_all_subjects
+from ..denoise.wanted import wanted_light
 from ..engines.options import EngineOptions
 from ..errors import N2NError, UnreadableFile
 from ..guides.accumulation import ACCUMULATION_VERSION, Accumulator
@@ -140,11 +140,6 @@ class Shot:
     def names(self) -> str | None:
         """What is read of the first frame and by whose names, as a sentence; None where it cannot be read."""
         return tell_names(self.groups[0][0], self.layer, self.start.features, self.sources)
-
-    def check_passes(self, passes: Sequence[str], count: int) -> None:
-        """Raises N2NError where one of the first `count` frames lacks a pass of light that is named."""
-        for subject in [subject for layers in self.subjects[:count] for subject in layers] if passes else ():
-            self._light(subject, passes)
 
     def passes_taken(self, passes: Sequence[str]) -> str | None:
         """Which of the first frame's passes of light are painted, as a sentence; None where none is wanted."""

@@ -28,9 +28,10 @@ from .layers import put_layer
 from .options import PictureOptions
 from .passes import Painted, without_light
 from .picture import Painter, finished_picture
-from .renders import LayerRender, wanted_light
+from .renders import LayerRender
 from .strength import strength_map
 from .subjects import Subject, find_subjects
+from .wanted import wanted_light
 
 ERROR_PASS = "Error"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..errors import N2NError
 from ..io.exr import ExrImage
-from ..io.light import ALL, LIGHT_PASSES, choose_light
+from ..io.light import ALL, LIGHT_PASSES
 from ..io.sources import DETECT, Sources
 from ..network.registry import choose
 
@@ -69,7 +69,7 @@ def tell_passes(
     try:
         image = ExrImage.open(path, header_only=True, sources=sources)
         here = image.layer(layer, features)
-        light = choose_light(image.light(here), passes, str(path))
+        light = image.chosen_light(here, passes)
     except N2NError:
         return None
     told = f"passes of light: {', '.join(one.name for one in light) or 'none'}"

@@ -11,12 +11,12 @@ from ..frame.channels import COLOR
 from ..frame.frame import Frame, crop, mean_frame
 from ..frame.independence import Look, are_equal, check_independent, in_squares, look_at, still_alpha
 from ..io.exr import ExrImage
-from ..io.exr_names import of_layer
-from ..io.light import LightPass, choose_light, same_light
+from ..io.light import LightPass, same_light
 from ..io.sources import DETECT, Sources
 from ..network.registry import choose
 from .options import AS_DENOISED, PictureOptions
 from .strength import StrengthMean
+from .wanted import wanted_light
 
 PASSES_OF_A_FRAME = 4  # take as much memory as a frame: colour, albedo, normal, alpha
 LEFT_COMPOSITE = "the layer Composite, Blender's composited picture, is left as it is"
@@ -122,11 +122,6 @@ def read_renders(
             same = same_light(light[layer], other.light(layer), str(path))
             means[layer].add(other, other.frame(layer, features, light=same))
     return Renders(image, [means[layer].finish() for layer in layers])
-
-
-def wanted_light(image: ExrImage, layer: str, passes: Sequence[str]) -> list[LightPass]:
-    """The passes of light of a layer that are to be denoised. Raises N2NError for one that is not there."""
-    return choose_light(image.light(layer), passes, f"{image.path}{of_layer(layer)}") if passes else []
 
 
 class _Mean:

@@ -22,6 +22,7 @@ from .choice import AUTO, choose_models
 from .files import raise_failures
 from .options import DenoiseOptions
 from .strength import check_names
+from .wanted import check_passes
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,9 @@ def denoise(options: DenoiseOptions, reporter: Reporter = silent) -> Denoised:
         return _denoise_images(checkpoint, options, reporter)
     _refuse_photographs(options)
     frames = _Frames.find(options)
-    named = check_names([frames.groups[index] for index in frames.wanted], options.layer, options.picture, frames.sources)
+    wanted = [frames.groups[index] for index in frames.wanted]
+    named = check_names(wanted, options.layer, options.picture, frames.sources)
+    check_passes(wanted, options.layer, options.picture.passes, frames.sources)
     with reporter("denoising") as progress:
         for said in named:
             progress.note(said)

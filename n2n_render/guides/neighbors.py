@@ -13,7 +13,7 @@ from ..frame.frame import Frame, mean_frame
 from ..frame.motion import share_noise
 from ..frame.windows import Window, place
 from ..io.exr import ExrImage
-from ..io.light import LightPass, choose_light
+from ..io.light import LightPass
 from ..io.sources import DETECT, Sources
 from ..ladder.memory import ResilientLadder
 from ..progress import OnFraction, ignore
@@ -191,7 +191,7 @@ class Neighbors:
         return window, frames
 
     def _light(self, image: ExrImage, layer: str) -> list[LightPass]:
-        return choose_light(image.light(layer), self.passes, str(image.path)) if self.passes else []
+        return image.chosen_light(layer, self.passes)
 
     def _needed(self) -> tuple[str, ...]:
         """What the network that makes the pictures takes."""

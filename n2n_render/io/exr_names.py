@@ -18,7 +18,7 @@ from ..renderers.plain import PLAIN
 from .cryptomatte import Cryptomatte, find_cryptomattes
 from .exr_parts import Header, Part, read_parts
 from .exr_text import Carried
-from .light import LightPass, colorless, find_light, plain_places, unknown_colors
+from .light import LightPass, choose_light, colorless, find_light, plain_places, unknown_colors
 from .pass_file import PassFile
 from .sources import DETECT, EXAMPLE, Sources, key_of, listing, resolve
 
@@ -181,6 +181,11 @@ class ExrNames:
     def light(self, layer: str) -> list[LightPass]:
         """The passes of light of a layer, in file order; none where the names are not recognised."""
         return find_light(self._index, self.dialect, layer)
+
+    def chosen_light(self, layer: str, wanted: Sequence[str]) -> list[LightPass]:
+        """The wanted passes of light of a layer, see `choose_light`. Raises N2NError for a name that no layer has."""
+        others = [one for other in self.rendered_layers if other != layer for one in self.light(other)] if wanted else []
+        return choose_light(self.light(layer), wanted, f"{self.path}{of_layer(layer)}", others) if wanted else []
 
     def unknown_colors(self, layer: str) -> list[str]:
         """Passes of a layer that hold a colour and may be light, though no table knows them."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..errors import N2NError
+from ..errors import N2NError, doubt
 from ..renderers.dialect import Dialect, PassRule
 from ..renderers.dialect import Role as Role
 from ..renderers.index import PICTURE_PARTS, PassIndex, Place
@@ -95,22 +95,57 @@ def colorless(index: PassIndex, dialect: Dialect, layer: str) -> list[str]:
     return [name for name in own if (rule := dialect.rule(name)) and rule.color]
 
 
-def choose_light(found: Sequence[LightPass], wanted: Sequence[str], where: str) -> list[LightPass]:
+def choose_light(
+    found: Sequence[LightPass], wanted: Sequence[str], where: str, elsewhere: Sequence[LightPass] = ()
+) -> list[LightPass]:
     """Those that are wanted: kinds of ROLES, or names of passes; a light group may go by its own name.
+
+    Args:
+        elsewhere: Passes of other layers of the file: a name that one of them bears need not be here.
 
     Raises N2NError for a name that is not there; a kind may have none.
     """
     chosen: dict[str, LightPass] = {}
-    for text in wanted:
+    for text in _whole([*found, *elsewhere], wanted):
         if text in ROLES:
             chosen |= {one.name: one for one in found if one.role in ROLES[text]}
-            continue
-        named = next((one for name in (_whole, _short) for one in found if text == name(one)), None)
-        if named is None:
+        elif (named := _named(found, text)) is not None:
+            chosen[named.name] = named
+        elif _named(elsewhere, text) is None:
             held = ", ".join(one.name for one in found) or "none"
             raise N2NError(f"{where}: has no pass of light {text!r}", f"It has: {held}. Or pass --passes all.")
-        chosen[named.name] = named
+        else:
+            doubt(f"the pass of light {text!r} is not in every view layer")
     return [one for one in found if one.name in chosen]
+
+
+def missing_light(found: Sequence[LightPass], wanted: Sequence[str]) -> list[str]:
+    """The wanted names that no pass bears, in pieces where they hold commas; and the kinds that no pass is of."""
+    return [
+        text
+        for text in _whole(found, wanted)
+        if (not any(one.role in ROLES[text] for one in found) if text in ROLES else _named(found, text) is None)
+    ]
+
+
+def _named(found: Sequence[LightPass], text: str) -> LightPass | None:
+    plain = _close_commas(text)
+    return next((one for name in (_full, _short) for one in found if plain == _close_commas(name(one))), None)
+
+
+def _whole(found: Sequence[LightPass], wanted: Sequence[str]) -> list[str]:
+    """Wanted names, those with commas put together again: a list of names on the command line is divided there too."""
+    names, at = [], 0
+    while at < len(wanted):
+        ends = (end for end in range(len(wanted), at + 1, -1) if _named(found, ",".join(wanted[at:end])))
+        end = next(ends, at + 1)
+        names.append(",".join(wanted[at:end]))
+        at = end
+    return names
+
+
+def _close_commas(name: str) -> str:
+    return re.sub(r"\s*,\s*", ",", name)
 
 
 def same_light(light: Sequence[LightPass], other: Sequence[LightPass], where: str) -> list[LightPass]:
@@ -121,7 +156,7 @@ def same_light(light: Sequence[LightPass], other: Sequence[LightPass], where: st
     return [named[one.name] for one in light]
 
 
-def _whole(one: LightPass) -> str:
+def _full(one: LightPass) -> str:
     return one.name
 
 

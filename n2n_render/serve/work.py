@@ -98,8 +98,9 @@ class DenoiseWork:
     def __call__(self, request: Denoise, job: Job) -> dict[str, Any]:
         from ..denoise import PictureOptions
         from ..denoise.layers import denoise_layers
-        from ..denoise.renders import LEFT_COMPOSITE, LayerRender, layers_to_denoise, wanted_light
+        from ..denoise.renders import LEFT_COMPOSITE, LayerRender, layers_to_denoise
         from ..denoise.strength import StrengthMean, check_names
+        from ..denoise.wanted import check_passes, wanted_light
         from ..io.exr import ExrImage
 
         job.expect(LEFT_COMPOSITE)
@@ -109,6 +110,7 @@ class DenoiseWork:
         check_places(request)
         options = PictureOptions(request.keep_noisy, request.strength, request.passes, request.strengths)
         check_names([[Path(request.input)]], None, options)
+        check_passes([[Path(request.input)]], None, options.passes)
         denoiser = self._opened(request, job)
         clock.lap("model")
         image = ExrImage.open(request.input)

@@ -6,7 +6,7 @@ import pytest
 
 from n2n_render.errors import N2NError
 from n2n_render.io.exr import ExrImage
-from n2n_render.io.light import choose_light, find_light, parse_passes, same_light, unknown_colors
+from n2n_render.io.light import choose_light, find_light, missing_light, parse_passes, same_light, unknown_colors
 from n2n_render.renderers.cycles import CYCLES
 from n2n_render.renderers.detect import DIALECTS
 from n2n_render.renderers.dialect import Role
@@ -216,6 +216,24 @@ def test_kinds_and_names_are_chosen():
     with pytest.raises(N2NError, match="no pass of light 'rim'") as error:
         chosen("rim")
     assert "RGBA_key, diffuse" in error.value.hint
+
+
+@pytest.mark.parametrize("text", ["Combined_a, b,key", "a,b, key", "key,a , b"])
+def test_names_may_hold_commas(text):
+    light = find_light(index_of(CYCLES, ["L.Combined_a, b", "L.Combined_key", "L.Combined_c"]), CYCLES, "L")
+    assert [one.name for one in choose_light(light, parse_passes(text), "a.exr")] == ["Combined_a, b", "Combined_key"]
+    assert not missing_light(light, parse_passes(text)) and missing_light(light[1:], ("a", "b", "key", "aovs")) == [
+        "a",
+        "b",
+        "aovs",
+    ]
+
+
+def test_a_name_may_be_in_another_layer_which_is_said(caplog):
+    here, there = (find_light(index_of(CYCLES, [f"L.Combined_{name}"]), CYCLES, "L") for name in ("key", "fill"))
+    assert choose_light(here, ["fill"], "a.exr", there) == [] and "'fill' is not in every view layer" in caplog.text
+    with pytest.raises(N2NError, match="no pass of light 'rim'"):
+        choose_light(here, ["rim"], "a.exr", there)
 
 
 def test_another_render_must_have_the_same_passes():

@@ -1,0 +1,69 @@
+"""`--passes`: what is asked for against what files hold, told before anything is computed; and what stays true of the rest."""
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from layouts import planes
+
+from n2n_render.cli.commands import main
+from n2n_render.io.exr_parts import write_image
+
+SIZE = (40, 48)
+MODEL = "oidn-small-noisy-aux"
+
+
+def light_file(path, groups=("key", "fill"), seed=0, layers=("ViewLayer",), more=()):
+    """A file of Blender's names: in each layer a picture, its guides, light groups that add up to it, and AOVs."""
+    rng, found = np.random.default_rng(seed), {}
+    for number, layer in enumerate(layers):
+        here = groups if number == 0 else ()
+        light = {f"Combined_{name}": rng.gamma(1.0, 0.4, (*SIZE, 3)).astype(np.float32) for name in groups}
+        light |= {name: rng.gamma(1.0, 0.4, (*SIZE, 3)).astype(np.float32) for name in more}
+        found |= planes(f"{layer}.Combined", sum(light.values()), "RGB")
+        found |= planes(f"{layer}.Denoising Albedo", np.full((*SIZE, 3), 0.5, np.float32), "RGB")
+        found |= planes(f"{layer}.Denoising Normal", np.full((*SIZE, 3), 0.5, np.float32), "XYZ")
+        for name, pixels in light.items():
+            if name.removeprefix("Combined_") in here or name in more:
+                found |= planes(f"{layer}.{name}", pixels, "RGB")
+    write_image(path, found)
+    return path
+
+
+def run(*words):
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+def denoised(*words):
+    return run("denoise", *words, "--model", MODEL, "--engine", "oidn", "--device", "cpu")
+
+
+@pytest.mark.parametrize("command", ["denoise", "adapt"])
+def test_a_name_that_no_frame_has_is_an_error_before_anything_is_done(tmp_path, command):
+    files = [light_file(tmp_path / f"f_{number}.exr", seed=number) for number in (1, 2)]
+    words = {"denoise": [*files], "adapt": [files[0], "--pair", files[1], "--steps", 2]}[command]
+    done = run(command, *words, "--passes", "all,rim", "-o", tmp_path / "out")
+    assert done.exit_code == 1 and "has no pass of light 'rim'" in done.stderr and "Combined_key" in done.stderr
+    assert "training" not in done.stderr and "denoising with" not in done.stderr and not list(tmp_path.rglob("out/*.exr"))
+
+
+def test_a_frame_that_lacks_a_name_does_not_keep_the_others_from_being_done(tmp_path):
+    files = [light_file(tmp_path / "f_1.exr", ("fill",)), light_file(tmp_path / "f_2.exr", seed=2)]
+    done = denoised(*files, "--passes", "key", "-o", tmp_path / "out")
+    assert done.exit_code == 1 and "f_1.exr of 'ViewLayer': has no pass of light 'key'" in done.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["f_2.exr"]
+
+
+def test_a_name_of_one_view_layer_and_a_kind_of_one_frame_are_said_of_the_others(tmp_path):
+    two = light_file(tmp_path / "two.exr", layers=("Front", "Back"))
+    done = denoised(two, "--passes", "key", "-o", tmp_path / "a.exr")
+    assert done.exit_code == 0 and "'key' is not in every view layer" in done.stderr
+    assert denoised(two, "--passes", "key", "--layer", "Back", "-o", tmp_path / "b.exr").exit_code == 1
+    frames = [light_file(tmp_path / "f_1.exr"), light_file(tmp_path / "f_2.exr", (), 2, more=("glow",))]
+    done = denoised(*frames, "--passes", "light-groups", "-o", tmp_path / "out")
+    assert done.exit_code == 0 and "not every frame and view layer has light-groups" in done.stderr
+
+
+def test_a_name_with_a_comma_is_one_name(tmp_path):
+    file = light_file(tmp_path / "f.exr", ("a, b", "ä ☀"))
+    done = denoised(file, "--passes", "a, b,ä ☀", "-o", tmp_path / "out.exr")
+    assert done.exit_code == 0 and "passes of light: Combined_a, b, Combined_ä ☀" in " ".join(done.stderr.split())
