@@ -6,7 +6,10 @@ from click.testing import CliRunner
 from layouts import planes
 
 from n2n_render.cli.commands import main
-from n2n_render.io.exr_parts import write_image
+from n2n_render.frame.sums import adds_up
+from n2n_render.frame.windows import Window, place
+from n2n_render.io.exr import ExrImage
+from n2n_render.io.exr_parts import make_channel, write_image, write_parts
 
 SIZE = (40, 48)
 MODEL = "oidn-small-noisy-aux"
@@ -67,3 +70,53 @@ def test_a_name_with_a_comma_is_one_name(tmp_path):
     file = light_file(tmp_path / "f.exr", ("a, b", "ä ☀"))
     done = denoised(file, "--passes", "a, b,ä ☀", "-o", tmp_path / "out.exr")
     assert done.exit_code == 0 and "passes of light: Combined_a, b, Combined_ä ☀" in " ".join(done.stderr.split())
+
+
+def other_window(path, name, left, top, right, bottom):
+    """The file again, in parts of their own, of which one has these pixels alone, with 0 beside the picture."""
+    image, parts = ExrImage.open(path), []
+    whole = image.window("ViewLayer")
+    window = Window(left, top, right, bottom)
+    header = image.parts[0][0]
+    for channel, held in image.parts[0][1].items():
+        pass_name, here = channel.rpartition(".")[0], window if f".{name}." in channel else whole
+        corners = np.array([here.left, here.top], np.int32), np.array([here.right - 1, here.bottom - 1], np.int32)
+        if not parts or parts[-1][0]["name"] != pass_name:
+            display = (np.zeros(2, np.int32), np.array([SIZE[1] - 1, SIZE[0] - 1], np.int32))
+            parts.append(({**header, "name": pass_name, "dataWindow": corners, "displayWindow": display}, {}))
+        parts[-1][1][channel] = make_channel(channel, place(held.pixels, whole, here))
+    write_parts(path, parts)
+    return path
+
+
+@pytest.mark.parametrize(
+    "corners, is_said",
+    [((8, 8, 40, 32), True), ((-8, -8, 56, 48), False), ((40, 30, 60, 50), True), ((60, 60, 70, 70), False)],
+)
+@pytest.mark.parametrize("passes", [("light-groups",), ("light-groups", "--exact-sums")])
+def test_a_pass_may_have_another_data_window(tmp_path, corners, is_said, passes):
+    """It stays in its place, and adds up where it has pixels; where it has none and light would be lost, that is said."""
+    file = other_window(light_file(tmp_path / "f.exr"), "Combined_key", *corners)
+    done = denoised(file, "--passes", *passes, "-o", tmp_path / "out.exr")
+    assert done.exit_code == 0 and ("has fewer pixels than the picture" in done.stderr) == is_said
+    before, after = ExrImage.open(file), ExrImage.open(tmp_path / "out.exr")
+    assert [header["dataWindow"][0].tolist() for header, _ in after.parts] == [
+        header["dataWindow"][0].tolist() for header, _ in before.parts
+    ]
+    both = after.window("ViewLayer").overlap(Window(*corners))
+    key, fill = (after.stored_light("ViewLayer", one) for one in after.light("ViewLayer"))
+    if both == after.window("ViewLayer"):
+        assert adds_up([key, fill], after.shown_color("ViewLayer")).all()
+    if both:
+        assert (key != before.stored_light("ViewLayer", before.light("ViewLayer")[0])).any()
+
+
+def test_a_colour_that_passes_which_stay_are_divided_by_stays(tmp_path):
+    names = ("Diffuse Direct", "Diffuse Indirect", "Diffuse Color")
+    file = light_file(tmp_path / "f.exr", (), more=names)
+    assert denoised(file, "--passes", "Diffuse Direct", "-o", tmp_path / "one.exr").exit_code == 0
+    assert denoised(file, "--passes", "light-passes", "-o", tmp_path / "both.exr").exit_code == 0
+    shown = {one: ExrImage.open(tmp_path / f"{one}.exr") for one in ("f", "one", "both")}
+    values = {one: [image.pass_pixels("ViewLayer", name) for name in names] for one, image in shown.items()}
+    is_same = {one: [bool((a == b).all()) for a, b in zip(values["f"], values[one], strict=True)] for one in ("one", "both")}
+    assert is_same == {"one": [False, True, True], "both": [False, False, False]}

@@ -102,28 +102,34 @@ def put_layer(
         name: finish(frame[name], pixels, None if name in noisy_alone else render.still)
         for name, pixels in painted.light.items()
     }
-    put_light(image, render.light, finished)
+    put_light(image, render.layer, render.light, finished)
     if options.exact_sums and frame.color.any():  # the parts of a black picture are black
         put_sum(image, render, painted.whole)
 
 
-def put_light(image: ExrImage, light: Sequence[LightPass], images: Mapping[str, Array]) -> None:
+def put_light(image: ExrImage, layer: str, light: Sequence[LightPass], images: Mapping[str, Array]) -> None:
     """Puts passes of light into the file: as they are in the picture, or divided by their colours, which are put too.
 
-    Where there is light and no colour, there is a little colour: what a compositor multiplies is the light again.
+    Where there is light and no colour, there is a little colour: what a compositor multiplies is the light again. A colour that
+    passes which stay are divided by stays too.
     """
     put = [one for one in light if one.channel in images]
     colors = {one.color.channel: one.color for one in put if one.color}
+    kept = {one.color.channel for one in image.light(layer) if one.color and one.channel not in images}
     for channel, color in colors.items():
         divided = [one for one in put if one.color and one.color.channel == channel]
         lit = np.max([images[one.channel] for one in divided], axis=0) > 0
-        image.replace_light(color, np.where(lit, np.maximum(images[channel], LEAST_COLOR), images[channel]))
-        stored = image.pixels(list(color.places))  # rounded, in files of half floats
+        shown, least = images[channel], LEAST_COLOR
+        if channel in kept:
+            shown, least = np.nan_to_num(image.stored_light(layer, color), posinf=0, neginf=0), np.float32(0)
+        image.replace_light(layer, color, np.where(lit & (shown <= least), LEAST_COLOR, shown))
+        stored = image.stored_light(layer, color)  # rounded, in files of half floats
+        there = lit & (stored > 0)
         for one in divided:
-            image.replace_light(one, np.divide(images[one.channel], stored, out=np.zeros_like(stored), where=lit))
+            image.replace_light(layer, one, np.divide(images[one.channel], stored, out=np.zeros_like(stored), where=there))
     for one in put:
         if one.color is None:
-            image.replace_light(one, images[one.channel])
+            image.replace_light(layer, one, images[one.channel])
 
 
 def put_sum(image: ExrImage, render: LayerRender, channels: Sequence[str]) -> None:
@@ -137,8 +143,8 @@ def put_sum(image: ExrImage, render: LayerRender, channels: Sequence[str]) -> No
         return
     total = np.zeros_like(render.frame.color, np.float64)
     for one in summed:
-        factor = image.pixels(list(one.color.places)) if one.color else np.float32(1)
-        total += image.pixels(list(one.places)) * factor
+        factor = image.stored_light(render.layer, one.color) if one.color else np.float32(1)
+        total += image.stored_light(render.layer, one) * factor
     image.replace_color(render.layer, total.astype(np.float32))
 
 

@@ -63,6 +63,19 @@ def place(image: Array, window: Window, into: Window, fill: float = 0.0) -> Arra
     return placed
 
 
+def overlaid(image: Array, window: Window, other: Array, of: Window) -> Array:
+    """The image, the pixels of `window`, with those of another one, the pixels of `of`, wherever both are.
+
+    The other itself where both windows are one.
+    """
+    if window == of:
+        return other
+    whole, both = image.copy(), window.overlap(of)
+    if both:
+        whole[window.places(both)] = other[of.places(both)]
+    return whole
+
+
 def common(here: Window, there: Window, path: Path, other_path: Path, same_display: bool = False) -> Window:
     """What two renders of one frame share, `path` with the window `here` and `other_path` with `there`; both have that.
 

@@ -17,7 +17,7 @@ from ..frame.arrays import Array
 from ..frame.channels import ALPHA, COLOR, VECTOR, Kind, kind_of
 from ..frame.frame import Frame, sanitize
 from ..frame.repair import repair
-from ..frame.windows import Window, common, place
+from ..frame.windows import Window, common, overlaid, place
 from ..renderers.convert import decoded, is_encoded, to_camera, to_vectors
 from ..renderers.cycles import written_as
 from ..renderers.dialect import PICTURE, Space
@@ -178,11 +178,26 @@ class ExrImage(ExrNames):
             channel = self.parts[part][1][name]
             channel.pixels = self._stored(plane, channel.pixels.dtype)
 
-    def replace_light(self, light: LightPass, pixels: Array) -> None:
-        """Puts (H, W, 3), or (H, W, 1) of a pass with one number, where the file has it. Raises N2NError as `replace_color`."""
+    def replace_light(self, layer: str, light: LightPass, pixels: Array) -> None:
+        """Puts (H, W, 3), or (H, W, 1) of a pass with one number, on the pixels of the layer's picture, where the file has it.
+
+        Of a pass with another data window the pixels that both have are replaced. Light on those that it lacks is lost, and
+        that is said. Raises N2NError as `replace_color`.
+        """
+        here, there = self.window(layer), Window.of(self.parts[light.places[0][0]][0])
+        beside = overlaid(pixels, here, np.zeros((there.height, there.width, 1), pixels.dtype), there)
+        if beside.max() > -NEGATIVE * max(float(pixels.max()), 1.0):
+            doubt(
+                f"{self.path}: {light.name}{of_layer(layer)} has fewer pixels than the picture ({there} of {here}): where it "
+                "has none it shows no light, and does not add up"
+            )
         for (part, name), plane in zip(light.places, np.moveaxis(pixels, -1, 0), strict=True):
             channel = self.parts[part][1][name]
-            channel.pixels = self._stored(plane, channel.pixels.dtype)
+            channel.pixels = overlaid(channel.pixels, there, self._stored(plane, channel.pixels.dtype), here)
+
+    def stored_light(self, layer: str, light: LightPass) -> Array:
+        """(H, W, 3) or (H, W, 1), the numbers of a pass as the file shows them, on the pixels of the layer's picture."""
+        return place(self.pixels(list(light.places)), Window.of(self.parts[light.places[0][0]][0]), self.window(layer))
 
     def add_pass(self, layer: str, name: str, channels: dict[str, Array]) -> None:
         """Adds the pass `<layer>.<name>`, channel letter → (H, W) in the picture's window, or replaces it where the file has
