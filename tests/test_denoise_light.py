@@ -66,6 +66,14 @@ def test_a_name_of_one_view_layer_and_a_kind_of_one_frame_are_said_of_the_others
     assert done.exit_code == 0 and "not every frame and view layer has light-groups" in done.stderr
 
 
+@pytest.mark.parametrize("passes, is_said", [("all", True), ("light-passes", True), ("light-groups", False)])
+def test_light_that_lacks_its_colour_is_left_which_is_said(tmp_path, passes, is_said):
+    file = light_file(tmp_path / "f.exr", more=("Diffuse Direct", "Diffuse Indirect", "Emission"))
+    done = denoised(file, "--passes", passes, "-o", tmp_path / "out.exr")
+    said = "Diffuse Direct, Diffuse Indirect stay as they are, where there is no Diffuse Color"
+    assert done.exit_code == 0 and (said in done.stderr) == is_said
+
+
 def test_a_name_with_a_comma_is_one_name(tmp_path):
     file = light_file(tmp_path / "f.exr", ("a, b", "ä ☀"))
     done = denoised(file, "--passes", "a, b,ä ☀", "-o", tmp_path / "out.exr")

@@ -149,7 +149,13 @@ def test_what_is_not_there_is_an_error_that_lists_what_is(tmp_path):
     with pytest.raises(N2NError, match="a.exr: holds nothing that is called 'gras'") as caught:
         check([path], gras=0.5)
     assert caught.value.hint.startswith("It has: grass, ") and "more" in caught.value.hint and len(caught.value.hint) < 200
-    for name, says in (("mask:fog", "It has: haze."), ("asset:grass", "grass"), ("material:grass", "grass"), ("w*", "thing")):
+    for name, says in (
+        ("mask:fog", "It has: mask:haze."),
+        ("haze", "It has: mask:haze, "),
+        ("asset:grass", "grass"),
+        ("material:grass", "grass"),
+        ("w*", "thing"),
+    ):
         with pytest.raises(N2NError) as caught:
             check([path], **{name: 0.5})
         assert name in caught.value.what and says in caught.value.hint

@@ -116,13 +116,14 @@ class Masks:
     def unknown(self, text: str) -> N2NError:
         """What is said of a name that is not there."""
         listed = self.listed()
-        names = listed.pop("passes") if text.startswith(f"{MASK}:") else [one for some in listed.values() for one in some]
+        passes = [f"{MASK}:{name}" for name in listed.pop("passes")]
+        names = passes if text.startswith(f"{MASK}:") else [*(one for some in listed.values() for one in some), *passes]
         if not names:
             return N2NError(
                 f"{self.image.path}: holds no mask {text!r}",
                 "Turn on View Layer > Passes > Cryptomatte and render again, or take a pass: mask:NAME.",
             )
-        wanted = text.partition(":")[2] if ":" in text else text
+        wanted = text.partition(":")[2] if ":" in text and not text.startswith(f"{MASK}:") else text
         near = difflib.get_close_matches(wanted, dict.fromkeys(names), LISTED, 0.5)
         shown = list(dict.fromkeys([*near, *names]))
         rest = f" and {len(shown) - LISTED} more" if len(shown) > LISTED else ""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..errors import N2NError, doubt
 from ..io.exr import ExrImage
-from ..io.light import ALL, ROLES, LightPass, choose_light, missing_light
+from ..io.light import ALL, LIGHT_PASSES, ROLES, LightPass, choose_light, missing_light
 from ..io.sources import DETECT, Sources
 
 
@@ -15,6 +15,10 @@ def wanted_light(image: ExrImage, layer: str, passes: Sequence[str]) -> list[Lig
     Raises N2NError for a name that no layer of the file has.
     """
     light = image.chosen_light(layer, passes)
+    lacking = image.colorless(layer) if {ALL, LIGHT_PASSES} & set(passes) else {}
+    for color in dict.fromkeys(lacking.values()):
+        names = ", ".join(name for name, divisor in lacking.items() if divisor == color)
+        doubt(f"{names} stay as they are, where there is no {color}: nobody can tell how much light they are")
     for kind in (text for text in missing_light(image.light(layer), passes) if text in ROLES):
         doubt(f"not every frame and view layer has {'passes of light' if kind == ALL else kind}, which were asked for")
     return light

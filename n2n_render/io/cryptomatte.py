@@ -23,6 +23,7 @@ from .exr_parts import Header, Part, stack_pixels
 
 KINDS = ("object", "material", "asset")
 FEW = 32  # ids
+RANKS_OF_A_PASS = 2
 LARGEST_MANIFEST = 2**26  # bytes of a file of names
 _ATTRIBUTE = re.compile(r"cryptomatte/([^/]+)/(\w+)")
 _UNTOLD = re.compile(rf"(.*crypto_?(?:{'|'.join(KINDS)}))\d\d", re.IGNORECASE)  # passes of a list that no header tells of
@@ -38,18 +39,22 @@ class Cryptomatte:
         kind: What its names are of: one of KINDS, or, of lists of a user's own, `name`.
         ids: Name → id; empty where the file has no manifest.
         ranks: Where an id lies, and where its coverage.
+        is_whole: There are all passes from 00 on, with all their channels.
     """
 
     name: str
     kind: str
     ids: Mapping[str, int]
     ranks: tuple[tuple[Place, Place], ...]
+    is_whole: bool = True
 
     def coverage(self, path: Path, parts: list[Part], ids: Collection[int], window: Window) -> Array:
         """How much of each pixel of `window` bears one of these ids: (H, W, 1), 0 to 1.
 
         Raises N2NError where the file does not hold ids as they were made.
         """
+        if not self.is_whole:
+            doubt(f"{path}: passes or channels of {self.name} are missing: what they may cover counts as not covered")
         total = np.zeros((window.height, window.width, 1), np.float32)
         for numbers, covered in self._ranks(path, parts, window):
             here = _is_among(numbers, ids)
@@ -88,10 +93,12 @@ def find_cryptomattes(
             lists[match[1]] = {}
     found = []
     for name, attributes in lists.items():
-        ranks = _ranks([one for one in names if _is_of(one.path, name) and _is_in(layer, one, dialect)])
-        if ranks:
+        here = [one for one in names if _is_of(one.path, name) and _is_in(layer, one, dialect)]
+        if ranks := _ranks(here):
             kind = next((kind for kind in KINDS if kind in name.rpartition(".")[2].lower()), name)
-            found.append(Cryptomatte(name, kind, _manifest(path, name, attributes), ranks))
+            last = max(int(one.path[-2:]) for one in here)
+            is_whole = len(ranks) == RANKS_OF_A_PASS * (last + 1)
+            found.append(Cryptomatte(name, kind, _manifest(path, name, attributes), ranks, is_whole))
     return found
 
 

@@ -187,6 +187,10 @@ class ExrNames:
         others = [one for other in self.rendered_layers if other != layer for one in self.light(other)] if wanted else []
         return choose_light(self.light(layer), wanted, f"{self.path}{of_layer(layer)}", others) if wanted else []
 
+    def colorless(self, layer: str) -> dict[str, str]:
+        """Passes of light of a layer that lack the colour which they are divided by → its name."""
+        return colorless(self._index, self.dialect, layer)
+
     def unknown_colors(self, layer: str) -> list[str]:
         """Passes of a layer that hold a colour and may be light, though no table knows them."""
         mattes = [str(text) for header in self._headers for key, text in header.items() if _MATTE_NAME.fullmatch(key)]

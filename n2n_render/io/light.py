@@ -77,6 +77,13 @@ def find_light(index: PassIndex, dialect: Dialect, layer: str) -> list[LightPass
     return [replace(one, role=rule.among(found)) for rule, one in found.values()]
 
 
+def colorless(index: PassIndex, dialect: Dialect, layer: str) -> dict[str, str]:
+    """Passes of a layer that the renderer divides by a colour which the layer lacks → the name of that colour."""
+    own = {name for here, name in index.passes if here == layer}
+    rules = {name: dialect.rule(name) for name in sorted(own)}
+    return {name: rule.color[0] for name, rule in rules.items() if rule and rule.color and not own & set(rule.color)}
+
+
 def unknown_colors(index: PassIndex, dialect: Dialect, layer: str) -> list[str]:
     """Passes of a layer that hold a colour and may be light, though no table knows them; in file order."""
     known = {"", *(name for source in dialect.channels.values() for name, _ in source.alternatives)}

@@ -86,6 +86,17 @@ def test_names_and_soft_edges_are_found_as_every_program_writes_them(tmp_path, n
     assert not coverage(image, matte, "water").any()
 
 
+@pytest.mark.parametrize("cut", ["CryptoObject00", "CryptoObject00.a", "CryptoObject01.r", None])
+def test_passes_and_channels_that_are_missing_are_said_where_a_name_is_looked_for(tmp_path, caplog, cut):
+    held = {name: plane for name, plane in crypto("A.CryptoObject").items() if cut is None or f"A.{cut}" not in name}
+    parts = one(planes("A.Combined", WHITE, "RGBA"), held)
+    image = ExrImage.open(write_parts(tmp_path / "a.exr", parts, told("A.CryptoObject")))
+    (matte,) = image.cryptomattes("A")
+    assert not caplog.messages
+    coverage(image, matte, GRASS)
+    assert ("passes or channels of A.CryptoObject are missing" in caplog.text) == (cut is not None)
+
+
 def test_each_layer_has_its_own_lists(tmp_path):
     parts = one(
         *(planes(f"{layer}.Combined", WHITE, "RGBA") for layer in "AB"),
