@@ -128,3 +128,15 @@ def test_a_colour_that_passes_which_stay_are_divided_by_stays(tmp_path):
     values = {one: [image.pass_pixels("ViewLayer", name) for name in names] for one, image in shown.items()}
     is_same = {one: [bool((a == b).all()) for a, b in zip(values["f"], values[one], strict=True)] for one in ("one", "both")}
     assert is_same == {"one": [False, True, True], "both": [False, False, False]}
+
+
+@pytest.mark.parametrize(
+    "channels, left", [("beauty=ViewLayer.Combined_key", "Combined_key"), ("albedo=ViewLayer.glow", "glow")]
+)
+def test_what_is_named_as_the_picture_or_a_guide_is_no_pass_of_light(tmp_path, channels, left):
+    file = light_file(tmp_path / "f.exr", more=("glow",))
+    done = denoised(file, "--channels", channels, "--passes", "all", "-o", tmp_path / "out.exr")
+    taken = " ".join(done.stderr.split()).partition("passes of light: ")[2]
+    assert done.exit_code == 0 and left not in taken and "Combined_fill" in taken
+    before, after = (ExrImage.open(tmp_path / name).pass_pixels("ViewLayer", left) for name in ("f.exr", "out.exr"))
+    assert (before == after).all() == channels.startswith("albedo")

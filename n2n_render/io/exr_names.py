@@ -179,8 +179,11 @@ class ExrNames:
         return tuple(name for name in (*FEATURES, VECTOR) if self.has(layer, name))
 
     def light(self, layer: str) -> list[LightPass]:
-        """The passes of light of a layer, in file order; none where the names are not recognised."""
-        return find_light(self._index, self.dialect, layer)
+        """The passes of light of a layer, in file order; none where the names are not recognised. What the user names as the
+        picture or a guide is none of them.
+        """
+        named = {place for channel in self._named for place in self.find(layer, channel) or ()}
+        return [one for one in find_light(self._index, self.dialect, layer) if named.isdisjoint(one.places)]
 
     def chosen_light(self, layer: str, wanted: Sequence[str]) -> list[LightPass]:
         """The wanted passes of light of a layer, see `choose_light`. Raises N2NError for a name that no layer has."""
