@@ -103,15 +103,10 @@ class ExrImage(ExrNames):
 
     def light_pixels(self, layer: str, light: Sequence[LightPass], window: Window | None = None) -> dict[str, Array]:
         """Channel of a frame → (H, W, 3) or (H, W, 1) of each pass, as it is in the picture: where it was divided by a colour,
-        the product; and the colours themselves. A pass with negative numbers holds no light, and of one that has other pixels
-        than the picture nobody knows how it adds up: these are left out, and that is said.
+        the product; and the colours themselves. A pass with negative numbers holds no light: it is left out, and that is said.
         """
-        own = self.window(layer)
-        window, images = window or own, dict[str, Array]()
+        window, images = window or self.window(layer), dict[str, Array]()
         for one in light:
-            if any(there != own for there in self._windows_of(one)):
-                doubt(f"{self.path}: {one.name}{of_layer(layer)} stays as it is: it has other pixels than the picture")
-                continue
             pixels = self._light(layer, one, window)
             if pixels.min() < NEGATIVE * max(float(pixels.max()), 1.0):
                 doubt(f"{self.path}: {one.name}{of_layer(layer)} stays as it is: it holds negative numbers, which are no light")
@@ -122,10 +117,6 @@ class ExrImage(ExrNames):
                 pixels = pixels * images[one.color.channel]
             images[one.channel] = np.maximum(pixels, 0)
         return images
-
-    def _windows_of(self, one: LightPass) -> set[Window]:
-        places = (*one.places, *one.noisy, *(one.color.places if one.color else ()))
-        return {Window.of(self.parts[part][0]) for part, _ in places}
 
     def _light(self, layer: str, one: LightPass, window: Window) -> Array:
         places = list(one.noisy)

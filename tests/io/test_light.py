@@ -1,11 +1,8 @@
 """The names of a file → its passes of light, and which of them add up."""
 
-import numpy as np
-import OpenEXR
 import pytest
 
 from n2n_render.errors import N2NError
-from n2n_render.io.exr import ExrImage
 from n2n_render.io.light import choose_light, find_light, missing_light, parse_passes, same_light, unknown_colors
 from n2n_render.renderers.cycles import CYCLES
 from n2n_render.renderers.detect import DIALECTS
@@ -242,22 +239,6 @@ def test_another_render_must_have_the_same_passes():
     assert [found.name for found in same_light(one, other, "b.exr")] == ["emission", "RGBA_key"]
     with pytest.raises(N2NError, match="b.exr: has no pass sss"):
         same_light(other, one, "b.exr")
-
-
-def test_a_pass_of_other_pixels_than_the_picture_stays_and_is_told_of(tmp_path, caplog):
-    """As parts of one file may have."""
-    parts, display = [], (np.zeros(2, np.int32), np.array([11, 7], np.int32))
-    for name, (width, height) in {"Combined": (12, 8), "Combined_fill": (12, 8), "Combined_key": (6, 8)}.items():
-        planes = {f"ViewLayer.{name}.{letter}": np.full((height, width), 0.5, np.float32) for letter in "RGB"}
-        window = np.zeros(2, np.int32), np.array([width - 1, height - 1], np.int32)
-        header = {"type": OpenEXR.scanlineimage, "dataWindow": window, "displayWindow": display}
-        parts.append(OpenEXR.Part(header, planes, name))
-    OpenEXR.File(parts).write(str(tmp_path / "a.exr"))
-    image = ExrImage.open(tmp_path / "a.exr")
-    light = image.light("ViewLayer")
-    assert {one.name for one in light} == {"Combined_fill", "Combined_key"}
-    assert list(image.light_pixels("ViewLayer", light)) == ["pass/Combined_fill"]
-    assert "Combined_key of 'ViewLayer' stays as it is: it has other pixels" in caplog.text
 
 
 def test_passes_are_parsed():
