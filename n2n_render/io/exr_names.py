@@ -200,10 +200,6 @@ class ExrNames:
         found = unknown_colors(self._index, self.dialect, layer)
         return [name for name in found if name not in self._views() and not name.startswith(tuple(mattes))]
 
-    def colorless(self, layer: str) -> list[str]:
-        """Passes of light of a layer that are divided by a colour which the file lacks."""
-        return colorless(self._index, self.dialect, layer)
-
     def cryptomattes(self, layer: str) -> list[Cryptomatte]:
         """The lists of names whose coverage the file has for a layer."""
         return find_cryptomattes(self.path, self._headers, self._names, self.dialect, layer)

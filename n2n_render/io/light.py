@@ -95,13 +95,6 @@ def unknown_colors(index: PassIndex, dialect: Dialect, layer: str) -> list[str]:
     ]
 
 
-def colorless(index: PassIndex, dialect: Dialect, layer: str) -> list[str]:
-    """Passes of light of a layer that are divided by a colour which the file lacks; in file order."""
-    found = {one.name for one in find_light(index, dialect, layer)}
-    own = [name for here, name in index.passes if here == layer and name not in found]
-    return [name for name in own if (rule := dialect.rule(name)) and rule.color]
-
-
 def choose_light(
     found: Sequence[LightPass], wanted: Sequence[str], where: str, elsewhere: Sequence[LightPass] = ()
 ) -> list[LightPass]:
