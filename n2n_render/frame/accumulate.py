@@ -6,7 +6,7 @@ never mixed with each other.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -113,6 +113,7 @@ def bring_light(
     ring_weights: Sequence[Array | float],
     names: Sequence[str],
     same_noise: bool = False,
+    colors: Collection[str] = (),
 ) -> dict[str, Array]:
     """Passes of light with those of the neighbours taken in, by the very weights that the colour was: name → (H, W, C).
 
@@ -122,6 +123,7 @@ def bring_light(
         version: The frame in the middle, by all its seeds.
         ring_weights: Of each ring, (H, W, 1) or a number.
         names: Channels that all frames of the window have.
+        colors: Those of them that light was divided by: in them there are no fireflies to limit.
     """
     frame = _center(window).frame
     light = {name: frame[name].astype(np.float32) for name in names}
@@ -133,7 +135,8 @@ def bring_light(
             weight = one.weights[0] * (ring[rows] if isinstance(ring, np.ndarray) else np.float32(ring))
             count[rows] += weight
             for name, image in light.items():
-                image[rows] += weight * one.limit * nearest(one.looked.frame[name], one.rows, one.columns)
+                limit = np.float32(1) if name in colors else one.limit
+                image[rows] += weight * limit * nearest(one.looked.frame[name], one.rows, one.columns)
         for image in light.values():
             image[rows] /= count[rows]
 

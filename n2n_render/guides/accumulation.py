@@ -211,7 +211,7 @@ class Accumulator:
         light: dict[str, Array] = {}
         for there, names in _by_place(window):
             having = [looked if has else None for looked, has in zip(window, there, strict=True)]
-            light |= bring_light(having, factor, whole, weights, names, same_noise)
+            light |= bring_light(having, factor, whole, weights, names, same_noise, self.neighbors.colors)
         return Accumulated(here.frame, factor, whole, others, np.asarray(taken, np.float32), self.neighbors.cleans, light)
 
     def _same_noise(self, window: Sequence[Looked | None], factor: np.float32) -> bool:

@@ -68,6 +68,7 @@ class Neighbors:
         groups: The files of each frame, one for each seed; whoever owns the list may add frames that come, with their windows.
         windows: For each frame the indices of those to look at, see `io.sequence.find_windows`.
         layer: The view layer of those who do not name one.
+        colors: Channels that passes of light were divided by, of all frames that were read.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Neighbors:
         """
         self.groups, self.windows, self.layer, self.passes = groups, windows, layer, passes
         self._prefilter, self._ladder, self._sources = prefilter, ladder, sources
+        self.colors: set[str] = set()
         self._told_of_zero_vectors = self._told_of_other_size = False
         self._denoised: dict[tuple[int, str | None], DenoisedFrame] = {}
 
@@ -191,7 +193,9 @@ class Neighbors:
         return window, frames
 
     def _light(self, image: ExrImage, layer: str) -> list[LightPass]:
-        return image.chosen_light(layer, self.passes)
+        light = image.chosen_light(layer, self.passes)
+        self.colors |= {one.color.channel for one in light if one.color}
+        return light
 
     def _needed(self) -> tuple[str, ...]:
         """What the network that makes the pictures takes."""

@@ -221,3 +221,15 @@ def test_passes_of_light_take_in_what_the_colour_does():
     color = take_in(whole, bring(window, ONE, [whole])[0], weights)[0]
     np.testing.assert_allclose(light["one"] + light["two"], color, rtol=1e-4, atol=1e-5)
     assert (window[2].frame["one"] == share[2] * window[2].frame.color).all()  # nobody's arrays are changed
+
+
+def test_what_light_was_divided_by_has_no_fireflies_to_limit():
+    window = [None, *shot((0, 0), (0, 0))]
+    color = window[2].frame.color.copy()
+    color[20, 20] = 1e4
+    window = changed(window, 2, color=color)
+    window = [looked and Looked(looked.frame.with_channels(paint=looked.frame.albedo), looked.picture) for looked in window]
+    whole = whole_of(window)
+    limited, whole_paint = (bring_light(window, ONE, whole, [1.0], ["paint"], colors=some) for some in ((), ("paint",)))
+    np.testing.assert_allclose(whole_paint["paint"][20, 20], window[1].frame.albedo[20, 20], rtol=1e-4)
+    assert limited["paint"][20, 20].max() < 0.6 * whole_paint["paint"][20, 20].max()
