@@ -7,8 +7,10 @@ is shared out (frame/sums.py). docs/passes.md tells what else was tried.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
+from typing import Any
 
 import numpy as np
 
@@ -68,7 +70,8 @@ class _Sum:
 
     @cached_property
     def errors(self) -> list[Array]:
-        return [expected_error(before, after) for before, after in zip(self.noisy, self.denoised, strict=True)]
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(expected_error, self.noisy, self.denoised))
 
     @property
     def is_sure(self) -> Mask:
@@ -131,9 +134,12 @@ def as_denoised(frame: Frame, light: LightPass) -> Array:
 def _mean_picture(color: Array, sums: Sequence[_Sum]) -> Array:
     """Of the picture that was denoised as a whole, and of the sums. Where parts hold no noise, they are right."""
     weights = [PICTURE, *(OF_SUM[found.role] for found in sums)]
-    mean: Array = np.average([color, *(found.total for found in sums)], axis=0, weights=weights).astype(np.float32)
-    for found in sums:
-        mean = np.where(found.is_sure, found.total, mean)
+    pictures = [color, *(found.total for found in sums)]
+    mean = np.zeros_like(color)
+    for weight, picture in zip(weights, pictures, strict=True):
+        mean += np.float32(weight / sum(weights)) * picture
+    for found, total in zip(sums, pictures[1:], strict=True):
+        mean = np.where(found.is_sure, total, mean)
     return mean
 
 
@@ -151,7 +157,7 @@ def _denoised(noisy: Array, clean: Frame, denoise: DenoiseRadiance, on_fraction:
 
 def _bounded(noisy: Array, denoise: Callable[[Array], Array]) -> Array:
     """Without noise, and nowhere darker or brighter than it was anywhere: black stays black, ambient occlusion ends at 1."""
-    low, high = noisy.min((0, 1)), noisy.max((0, 1))
+    low, high = _of_colors(np.min, noisy), _of_colors(np.max, noisy)
     if (low == high).all():
         return noisy
     clean: Array = np.clip(denoise(noisy), low, high)
@@ -209,7 +215,15 @@ def expected_error(noisy: Array, denoised: Array) -> Array:
     By its noise alone the dark parts of a noisy pass would take what bright ones of another are off; by its light alone a clean
     pass would take as much as a noisy one.
     """
-    taken = np.maximum(box_mean((noisy - denoised) ** 2, ERROR_WINDOW_PX), 0)  # rounding may leave less than nothing
-    light = denoised + np.float32(FLOOR) * denoised.mean()  # where all passes came out black, the noise alone tells
-    error: Array = (taken**NOISE_POWER * light).astype(np.float32)
+    noise = ((noisy - denoised) ** 2).mean(-1, keepdims=True)
+    taken = np.maximum(box_mean(noise, ERROR_WINDOW_PX), 0).astype(np.float32)  # rounding may leave less than nothing
+    light = denoised + np.float32(FLOOR) * _of_colors(
+        np.mean, denoised
+    )  # where all passes came out black, the noise alone tells
+    error: Array = taken**NOISE_POWER * light
     return error
+
+
+def _of_colors(ask: Callable[[Array], Any], image: Array) -> Array:
+    """One number a colour: three times faster than along two axes."""
+    return np.array([ask(image[..., color]) for color in range(image.shape[-1])], np.float32)
