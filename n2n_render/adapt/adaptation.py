@@ -109,11 +109,7 @@ def _adapt(options: AdaptOptions, team: Team, device: str, reporter: Reporter, p
     if not places.model.exists():
         paints = team.is_alone and options.stage == "all"
         _check_devices(shot.start.model, each_device(replace(engine, device=options.device)) if paints else [engine])
-    training = {name: value for name, value in settings.items() if name not in HOW_TO_PAINT}
-
-    def key_of(passes: Sequence[str]) -> str:
-        return shot.key({**training, "passes": passes} if passes and shot.windows is None else training)
-
+    key_of = partial(shot.key, {name: value for name, value in settings.items() if name not in HOW_TO_PAINT})
     preview = partial(_optional(pictures.preview), places.folder / PREVIEW)
     with locked_folder(places.folder) if team.is_first else contextlib.nullcontext(), Float32():
         with team.first_ahead():

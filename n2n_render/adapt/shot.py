@@ -145,8 +145,12 @@ class Shot:
         """Which of the first frame's passes of light are painted, as a sentence; None where none is wanted."""
         return tell_passes(self.groups[0][0], self.layer, self.start.features, self.sources, passes)
 
-    def key(self, settings: Mapping[str, Any]) -> str:
-        """Names everything that the adapted weights depend on; settings: those of the training."""
+    def key(self, settings: Mapping[str, Any], passes: Sequence[str] = ()) -> str:
+        """Names everything that the adapted weights depend on; settings: those of the training; passes: what is trained on
+        besides, where there are no neighbours.
+        """
+        if passes and self.windows is None:
+            settings = {**settings, "passes": passes}
         looked_at = {
             there for index in self.chosen for there in (self.windows[index] if self.windows else [index]) if there is not None
         }
