@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     import inspect
     from typing import Any
 
-    from .api import adapt, coverage, denoise, evaluate, prepare, psnr, read, sample, train, write
+    from .api import adapt, denoise, evaluate, prepare, psnr, read, sample, train, write
     from .errors import N2NError
     from .frame.frame import Frame
     from .loaded import Model, load_model
+    from .parts import coverage, denoise_light
 
 __all__ = [
     "Frame",
@@ -32,6 +33,7 @@ __all__ = [
     "adapt",
     "coverage",
     "denoise",
+    "denoise_light",
     "evaluate",
     "load_model",
     "prepare",
@@ -46,6 +48,8 @@ _ELSEWHERE = {
     "Frame": "frame.frame",
     "Model": "loaded",
     "N2NError": "errors",
+    "coverage": "parts",
+    "denoise_light": "parts",
     "load_model": "loaded",
 }  # all others are in api.py
 _VERBS = ("adapt", "denoise", "evaluate", "prepare", "sample", "train")  # functions that share their names with folders

@@ -15,7 +15,7 @@ from .frame.channels import ALPHA, FEATURES, VECTOR
 from .frame.frame import Frame
 from .frame.given import as_frame, as_path, size_of
 from .frame.transfer import exposure
-from .loaded import Model, Running, kept_model, model_name
+from .loaded import ANY_GUIDES, Model, Running, model_for, model_name
 from .progress import Reporter, silent
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 FilePath = str | os.PathLike[str]
 Options = TypeVar("Options")
-ANY_GUIDES = ("oidn", "oidn-small")  # names of models of which there is one for each set of guides
 
 
 def read(path: FilePath, layer: str | None = None, finished: bool = False) -> Frame:
@@ -164,32 +163,6 @@ def _softened(image: Frame | NDArray[Any], clean: NDArray[Any], strength: float 
     return mix(noisy, clean, share)
 
 
-def coverage(path: FilePath, name: str, layer: str | None = None) -> NDArray[np.float32]:
-    """How much of each pixel is an object, a material or an asset of the file's Cryptomatte, or what a pass says.
-
-    Args:
-        path: an EXR file.
-        name: as in `n2n-render denoise --strength`: grass, grass*, material:grass, mask:PASS.
-        layer: its view layer, `LAYER.VIEW` in stereo files; None: the first.
-
-    Returns:
-        (H, W, 1), 0 to 1. `strength = 1 - 0.7 * n2n.coverage("frame.exr", "grass")` leaves the grass 0.3.
-
-    Raises:
-        N2NError: the file is missing or damaged, holds nothing of that name, or several things.
-    """
-    from .denoise.masks import Masks
-    from .io.exr import ExrImage
-
-    image = ExrImage.open(as_path(path))
-    shown = image.layer(layer)
-    masks = Masks.of(image, shown)
-    found = masks.find(name)
-    if found is None:
-        raise masks.unknown(name)
-    return masks.coverage(found, image.window(shown))
-
-
 def _denoise(
     image: Frame | NDArray[Any],
     albedo: NDArray[Any] | None,
@@ -197,22 +170,10 @@ def _denoise(
     model: str | os.PathLike[str] | Model,
     running: Running,
 ) -> NDArray[Any]:
-    if isinstance(model, Model):
-        if running:
-            raise N2NError(f"{next(iter(running))} is decided where the model is loaded", "Pass it to load_model.")
-        return model(image, albedo, normal)
-    name = model_name(model)
-    if name not in ANY_GUIDES:
-        return kept_model(name, running)(image, albedo, normal)
-    frame = as_frame(image, albedo=albedo, normal=normal)
-    return kept_model(_with_guides_at_hand(name, frame), running)(frame)
-
-
-def _with_guides_at_hand(name: str, frame: Frame) -> str:
-    """Open Image Denoise has weights for each set of guides; its names without one mean the best that there are."""
-    if {"albedo", "normal"} <= set(frame):
-        return name
-    return f"{name}-albedo" if "albedo" in frame else f"{name}-color"
+    if not isinstance(model, Model) and model_name(model) in ANY_GUIDES:
+        image = as_frame(image, albedo=albedo, normal=normal)
+        return model_for(model, image, running)(image)
+    return model_for(model, None, running)(image, albedo, normal)
 
 
 def psnr(image: Frame | NDArray[Any], reference: Frame | NDArray[Any], second: Frame | NDArray[Any] | None = None) -> float:

@@ -3,7 +3,7 @@
 import functools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import N2NError, doubt
+from .frame.arrays import Array
 from .frame.channels import FEATURES
 from .frame.frame import Frame
 from .frame.given import as_frame
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .denoise.loading import AnyDenoiser
     from .engines.options import EngineOptions
 
+ANY_GUIDES = ("oidn", "oidn-small")  # names of models of which there is one for each set of guides
 MODELS_KEPT = 4  # between calls of `kept_model`; each holds its weights, and a runtime
 
 
@@ -81,14 +83,32 @@ class Model:
             return self._denoiser.denoise_array(image)
 
     def _denoise_frame(self, denoiser: "Denoiser", frame: Frame) -> NDArray[np.float32]:
+        self._check_guides(frame)
+        with self._lock:
+            return denoiser.denoise(frame)
+
+    def denoise_light(self, frame: Frame, light: Mapping[str, Array]) -> tuple[Array, dict[str, Array]]:
+        """See `n2n_render.parts.denoise_light`, for arrays that are checked already."""
+        from .denoise import Denoiser
+        from .denoise.passes import light_group
+
+        denoiser = self._denoiser
+        if not isinstance(denoiser, Denoiser):
+            raise N2NError(f"the model {self.name} is of photographs or slices, which have no passes", "Pass one of renders.")
+        self._check_guides(frame)
+        groups = {name: light_group(name) for name in light}
+        images = {groups[name].channel: np.maximum(pixels, 0) for name, pixels in light.items()}
+        with self._lock:
+            painted = denoiser.paint(frame.with_channels(**images), list(groups.values()))
+        return painted.color, {name: painted.light[group.channel] for name, group in groups.items()}
+
+    def _check_guides(self, frame: Frame) -> None:
         lacking = [feature for feature in self.features if feature in FEATURES and feature not in frame]
         if lacking:
             raise N2NError(
                 f"the model {self.name} needs {' and '.join(lacking)}, which the image does not have",
                 "Pass what is missing, or another model; `n2n-render models` lists what each needs.",
             )
-        with self._lock:
-            return denoiser.denoise(frame)
 
 
 def load_model(name: str | os.PathLike[str] = "oidn", **running: Unpack[Running]) -> Model:
@@ -171,3 +191,23 @@ def _kept(name: str, version: tuple[Any, ...], how: _How) -> Model:
 def kept_model(name: str, running: Running) -> Model:
     """As `load_model`, which is asked once for the same of these, as long as the file stays as it is."""
     return _kept(name, _version(name), _How.read(running))
+
+
+def model_for(model: str | os.PathLike[str] | Model, frame: Frame | None, running: Running) -> Model:
+    """A model that is loaded already, or the kept one of that name; of ANY_GUIDES the one that takes what the frame has.
+
+    Raises N2NError for a loaded one that is to run otherwise.
+    """
+    if isinstance(model, Model):
+        if running:
+            raise N2NError(f"{next(iter(running))} is decided where the model is loaded", "Pass it to load_model.")
+        return model
+    name = model_name(model)
+    return kept_model(_with_guides_at_hand(name, frame) if frame is not None and name in ANY_GUIDES else name, running)
+
+
+def _with_guides_at_hand(name: str, frame: Frame) -> str:
+    """Open Image Denoise has weights for each set of guides; its names without one mean the best that there are."""
+    if {"albedo", "normal"} <= set(frame):
+        return name
+    return f"{name}-albedo" if "albedo" in frame else f"{name}-color"

@@ -15,7 +15,7 @@ import pytest
 from conftest import noisy_frame, true_frame
 
 import n2n_render as n2n
-from n2n_render import api, loaded
+from n2n_render import api, loaded, parts
 from n2n_render.denoise import load_any, load_denoiser
 from n2n_render.engines.options import EngineOptions
 from n2n_render.errors import N2NError
@@ -33,7 +33,7 @@ def noisy():
 
 
 def test_the_examples_in_the_documentation_are_true():
-    found = [doctest.testmod(module) for module in (api, loaded)]
+    found = [doctest.testmod(module) for module in (api, loaded, parts)]
     assert sum(result.attempted for result in found) > 30 and not any(result.failed for result in found)
 
 
@@ -77,6 +77,19 @@ def test_denoising_is_what_the_command_line_does(noisy):
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4"])
+def test_light_groups_of_arrays_add_up_to_the_picture(noisy):
+    """The same as of a file; a model that is loaded takes them, too."""
+    share = np.linspace(0, 1, noisy.width, dtype=np.float32)[None, :, None]
+    light = {"key": share * noisy.color, "fill": noisy.color - share * noisy.color}
+    picture, clean = n2n.denoise_light(noisy, light, **FAST)
+    assert list(clean) == ["key", "fill"]
+    np.testing.assert_allclose(clean["key"] + clean["fill"], picture, rtol=1e-3, atol=1e-5)
+    again, _ = n2n.denoise_light(noisy.color, light, noisy.albedo, noisy.normal, n2n.load_model("oidn-small", device="cpu"))
+    np.testing.assert_allclose(again, picture, rtol=0.02, atol=1e-3)
+    with pytest.raises(N2NError, match="the pass 'key' is"):
+        n2n.denoise_light(noisy, {"key": light["key"][:-1]}, **FAST)
+
+
 def test_every_float_type_and_any_memory_order_is_taken_and_left_as_it_is(noisy, dtype):
     given = np.asfortranarray(noisy.color.astype(dtype))
     before = given.copy()

@@ -45,6 +45,7 @@ ALLOWED = {
     "serve": FREE | {"frame", "io", "network", "engines", "denoise", "adapt", "sample", "export", "serve"},
     "cli": None,
     "api": None,
+    "parts": None,
     "loaded": {"errors", "schema", "config", "frame", "engines", "denoise"},
     "__init__": None,
     "__main__": None,

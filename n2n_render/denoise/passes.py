@@ -83,6 +83,11 @@ class _Sum:
         return dict(zip(self.channels, share_out(self.denoised, self.errors, picture), strict=False))
 
 
+def light_group(name: str) -> LightPass:
+    """A light group of a program's, which lies in no file."""
+    return LightPass(name, Role.GROUP, (), ())
+
+
 def without_light(frame: Frame) -> Frame:
     """The frame without its passes of light: they need not be in memory where only the picture is made."""
     return frame.with_channels(**{name: None for name in frame if name.startswith(CHANNEL)})
