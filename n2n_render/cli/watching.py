@@ -1,10 +1,22 @@
 """The command `watch`. Like commands.py: no logic here."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import Command, engine_options, folder_name, make_reporter, passes_option, source_options
+from .options import (
+    Command,
+    engine_options,
+    exact_sums_option,
+    folder_name,
+    make_reporter,
+    passes_option,
+    source_options,
+    strength_option,
+)
+
+if TYPE_CHECKING:
+    from ..denoise.options import Strengths
 
 
 @click.command(cls=Command)
@@ -41,7 +53,8 @@ from .options import Command, engine_options, folder_name, make_reporter, passes
 @click.option("--layer", metavar="NAME", help="Only this view layer (LAYER.VIEW: one view).  [default: all with the passes]")
 @click.option("--keep-noisy", is_flag=True, help="Add the noisy picture as the pass <layer>.Noisy.")
 @passes_option
-@click.option("--strength", type=click.FloatRange(0, 1), default=1.0, help="0: noisy, 1: denoised.")
+@exact_sums_option
+@strength_option
 @source_options
 @click.option("--fast", is_flag=True, help="With a model of `adapt` and --pair: no Error pass, a little worse, 4 passes of 10.")
 @engine_options(average=None, several=True, usual="  [default: 1; with a model of `adapt` and --pair 2]")
@@ -54,7 +67,8 @@ def watch(
     frames: str | None,
     shots: str | None,
     keep_noisy: bool,
-    strength: float,
+    strength: tuple[float, "Strengths"],
+    exact_sums: bool,
     passes: tuple[str, ...],
     engine: str,
     device: str,
@@ -71,12 +85,13 @@ def watch(
     from ..watch import watch as run
     from . import console
 
+    everywhere, strengths = strength
     options = WatchOptions(
         **others,
         pairs=pair,
         frames=tuple(parse_frames(frames)) if frames else None,
         shots=tuple(parse_shots(shots)),
-        picture=PictureOptions(keep_noisy, strength, passes),
+        picture=PictureOptions(keep_noisy, everywhere, passes, strengths, exact_sums),
         engine=EngineOptions(device, engine, precision, tile),
     )
     done = run(options, make_reporter(ctx))
