@@ -105,6 +105,15 @@ def test_passes_that_are_more_than_the_picture_are_told_of_and_left_alone(caplog
     np.testing.assert_array_equal(picture.color, rooted(frame, None))
 
 
+def test_one_group_that_is_more_than_the_picture_is_told_of_and_the_others_add_up(caplog):
+    rim = one("Combined_rim")
+    frame = layer_of(KEY, FILL)
+    frame = frame.with_channels(**{rim.channel: 3 * frame.color})
+    picture = painted(frame, [KEY, FILL, rim])
+    assert len(caplog.messages) == 1 and "Combined_rim is more than the picture" in caplog.text
+    assert adds_up([picture.light[entry.channel] for entry in (KEY, FILL)], picture.color).all()
+
+
 def test_smooth_light_is_denoised_without_its_colour_and_the_product_adds_up():
     """A checkered surface under smooth light: its texture is not blurred with the noise."""
     checks = (np.indices(SIZE).sum(0) // 3 % 2 * 0.8 + 0.1)[..., None].repeat(3, -1).astype(np.float32)

@@ -186,6 +186,8 @@ def _find_sum(
     if len(channels) < 2 and len(named) > 1:
         _doubt_sum(named)
         return None
+    if role is Role.GROUP and len(channels) < len(named):
+        _doubt_sum([channel for channel in named if channel not in channels])
     if not channels:
         return None
     noisy, denoised = [frame[channel] for channel in channels], [images[channel] for channel in channels]
@@ -204,7 +206,8 @@ def _find_sum(
 
 def _doubt_sum(channels: Sequence[str]) -> None:
     names = ", ".join(channel.removeprefix(CHANNEL) for channel in channels)
-    doubt(f"as rendered, {names} are together more than the picture: they are denoised one by one, and do not add up")
+    verb = "are together" if len(channels) > 1 else "is"
+    doubt(f"as rendered, {names} {verb} more than the picture: no part of the sum, and denoised for itself")
 
 
 def _may_be_part(noisy: Array, picture: Array) -> bool:
