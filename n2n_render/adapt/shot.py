@@ -192,7 +192,7 @@ class Shot:
             if turn < len(found)
         ][: min(PASSES_A_PICTURE * len(subjects), MOST_PASSES)]
         frames = []
-        with reporter("reading passes") as progress:
+        with reporter("reading") as progress:
             progress.start(len(wanted), len(wanted))
             for subject, one in wanted:
                 fraction = Fractions(progress)

@@ -221,10 +221,20 @@ def check_shots(temporal: int, shots: str | None) -> None:
         raise N2NError("--shots is for --temporal, which was not given", "Pass --temporal 2 too, or leave --shots out.")
 
 
-def _read_passes(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
+def _read_passes(ctx: click.Context, option: click.Parameter, text: str | None) -> tuple[str, ...]:
     from ..io.light import parse_passes
 
-    return parse_passes(value)
+    return () if text is None else _read(parse_passes, text, ctx, option)
+
+
+def _read(parse: Callable[[str], Any], text: str, ctx: click.Context, option: click.Parameter) -> Any:
+    """What `parse` makes of an option's text; what it cannot read is a wrong use of the command."""
+    if not text.strip():
+        raise click.BadParameter("it is empty.", ctx, option)
+    try:
+        return parse(text)
+    except N2NError as error:
+        raise click.BadParameter(f"{error.what}. {error.hint}", ctx, option) from None
 
 
 exact_sums_option = click.option(
@@ -244,7 +254,8 @@ def _read_strength(ctx: click.Context, option: click.Parameter, text: str) -> tu
     """A click callback: the strength everywhere, and those of what masks name."""
     from ..denoise.strength import parse_strength
 
-    return parse_strength(text)
+    found: tuple[float, Strengths] = _read(parse_strength, text, ctx, option)
+    return found
 
 
 strength_option = click.option(
