@@ -5,8 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from n2n_render.errors import N2NError
+from n2n_render.frame.sums import adds_up
 from n2n_render.io.dataset import FrameName, find_pairs, read_manifest
 from n2n_render.io.exr import ExrImage, read_frame
+from n2n_render.io.light import Role
 from n2n_render.sample.plan import RenderJob
 
 pytestmark = pytest.mark.blender
@@ -219,6 +222,19 @@ def test_only_the_needed_passes_of_one_layer_are_in_a_file(animation):
     passes = {name.rpartition(".")[0] for _, channels in image.parts for name in channels}
     names = ("Combined", "Denoising Albedo", "Denoising Normal", "Denoising Depth", "Vector")
     assert passes == {f"Main.Layer.{name}" for name in names}
+
+
+def test_every_pass_of_light_is_rendered_on_request(scenes, run_sample, tmp_path):
+    """They add up to the picture; a folder holds renders of one choice."""
+    run_sample(scenes.moving, 1, tmp_path / "all", frames=(1,), passes="all")
+    image = ExrImage.open(next((tmp_path / "all").glob("*.exr")))
+    light = image.light("Main.Layer")
+    assert {"Diffuse Direct", "Glossy Indirect", "Emission", "Ambient Occlusion"} <= {one.name for one in light}
+    images = image.light_pixels("Main.Layer", light)
+    parts = [images[one.channel] for one in light if one.role is Role.LIGHT]
+    assert adds_up(parts, image.frame("Main.Layer").color).mean() > 0.99
+    with pytest.raises(N2NError, match="passes: there all, now scene"):
+        run_sample(scenes.moving, 1, tmp_path / "all", frames=(1,), passes="scene")
 
 
 def test_one_part_and_many_parts_read_alike(plain):
