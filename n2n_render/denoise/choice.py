@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..errors import N2NError
 from ..io.exr import ExrImage
-from ..io.light import ALL, LIGHT_PASSES
+from ..io.light import ALL
 from ..io.sources import DETECT, Sources
 from ..network.registry import choose
 
@@ -73,8 +73,6 @@ def tell_passes(
     except N2NError:
         return None
     told = f"passes of light: {', '.join(one.name for one in light) or 'none'}"
-    if {ALL, LIGHT_PASSES} & set(passes) and (left := image.colorless(here)):
-        told += f"; left as they are, for want of the colour that they are divided by: {', '.join(left)}"
     if ALL in passes and (unknown := image.unknown_colors(here)):
         told += f"; left as they are, for they are not known to be light: {', '.join(unknown)}"
     return told

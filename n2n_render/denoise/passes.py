@@ -26,7 +26,7 @@ from ..progress import OnFraction, ignore, part
 ERROR_WINDOW_PX = 7  # over which the noise that was taken away says how wrong a pass may be
 BEYOND = 0.01  # of the pixels: where parts are more than the picture in so many, they are no parts of it
 SURE_PX = 15  # of a square where as rendered nothing is left over: nothing is left over of the denoised parts either
-NOISE_POWER = 0.25  # of the mean square: of 0, 1/4, 1/2 and 1 the best one on four scenes, see docs/passes.md
+NOISE_POWER = 0.25  # of the mean square: of 0, 1/4, 1/2 and 1 the best one in two rooms, see docs/passes.md
 FLOOR = 1e-4  # of a pass's mean light
 PICTURE = 1.0  # weight of the picture that was denoised as a whole …
 OF_SUM = {Role.GROUP: 2.0, Role.LIGHT: 2.0}  # … and of the sum of denoised passes, in the mean of them

@@ -1,5 +1,7 @@
 """Passes of light on transparent film: a shadow catcher, a holdout, thin hair; every pass, two light groups."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import OpenEXR
 import pytest
@@ -104,22 +106,36 @@ def test_what_is_black_in_all_passes_stays_black(denoised):
         assert not pixels(clean, name)[empty].any(), name
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A scene denoised from so many seeds, the seeds, and two references."""
+
+    clean: ExrImage
+    noisy: list[ExrImage]
+    references: list[ExrImage]
+
+    @classmethod
+    def of(cls, renders, scene, seeds):
+        clean, _ = run(renders, scene, *(("--pair", renders / f"{scene}_b.exr") if seeds == 2 else ()))
+        files = [[ExrImage.open(renders / f"{scene}_{end}.exr") for end in ends] for ends in ("ab"[:seeds], ("r1", "r2"))]
+        return cls(clean, *files)
+
+    def errors(self, name):
+        """Mean squared errors of a pass: of the seeds' mean, and denoised."""
+        one, two = (pixels(image, name) for image in self.references)
+        shown = np.mean([pixels(image, name) for image in self.noisy], axis=0), pixels(self.clean, name)
+        return [float(squared_error(image=image, reference_a=one, reference_b=two).mean()) for image in shown]
+
+
 @pytest.mark.blender
 @pytest.mark.parametrize("scene", SCENES)
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_groups_are_nearer_to_the_truth(renders, scene, seeds):
     """Mean squared error against two halves of 256 spp."""
-    pair = ("--pair", renders / f"{scene}_b.exr") if seeds == 2 else ()
-    clean, _ = run(renders, scene, *pair)
-    renderings = [ExrImage.open(renders / f"{scene}_{end}.exr") for end in "ab"[:seeds]]
-    references = [ExrImage.open(renders / f"{scene}_{end}.exr") for end in ("r1", "r2")]
+    judged = Judged.of(renders, scene, seeds)
     for name in GROUPS:
-        a, b = (pixels(image, name) for image in references)
-        noisy = np.mean([pixels(image, name) for image in renderings], axis=0)
-        errors = [
-            float(squared_error(image=image, reference_a=a, reference_b=b).mean()) for image in (noisy, pixels(clean, name))
-        ]
-        assert errors[1] < 0.3 * errors[0], name
+        noisy, clean = judged.errors(name)
+        assert clean < 0.3 * noisy, name
 
 
 @pytest.mark.blender
@@ -127,18 +143,13 @@ def test_groups_are_nearer_to_the_truth(renders, scene, seeds):
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_what_the_picture_does_not_show_is_denoised_too(renders, scene, seeds):
     """Where alpha is 0 and in pixels that several seeds show alike; mean squared errors as above."""
-    pair = ("--pair", renders / f"{scene}_b.exr") if seeds == 2 else ()
-    clean, _ = run(renders, scene, *pair)
-    renderings = [ExrImage.open(renders / f"{scene}_{end}.exr") for end in "ab"[:seeds]]
-    references = [ExrImage.open(renders / f"{scene}_{end}.exr") for end in ("r1", "r2")]
+    judged = Judged.of(renders, scene, seeds)
     bounds = {"Ambient Occlusion": 0.4, "Shadow Catcher": 0.4, "Environment": 1.001, "Diffuse Color": 1.0}
     for name, bound in bounds.items():
-        a, b = (pixels(image, name) for image in references)
-        noisy = np.mean([pixels(image, name) for image in renderings], axis=0)
-        errors = [float(((image - a) * (image - b)).mean()) for image in (noisy, pixels(clean, name))]
-        assert errors[1] <= bound * errors[0], name
-    occlusion, shadow = pixels(clean, "Ambient Occlusion"), pixels(clean, "Shadow Catcher")
-    assert occlusion.max() <= 1 and shadow.max() <= max(pixels(image, "Shadow Catcher").max() for image in renderings)
+        noisy, clean = judged.errors(name)
+        assert clean <= bound * noisy, name
+    occlusion, shadow = (pixels(judged.clean, name) for name in ("Ambient Occlusion", "Shadow Catcher"))
+    assert occlusion.max() <= 1 and shadow.max() <= max(pixels(image, "Shadow Catcher").max() for image in judged.noisy)
     if scene != "catcher":
         assert (shadow == 1).all()
 
