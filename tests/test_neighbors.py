@@ -122,6 +122,20 @@ def test_passes_take_in_neighbours_that_lack_another_pass(tmp_path, plane):
     assert "pass/wet" not in accumulator.of(1).light
 
 
+def test_a_neighbour_without_a_named_pass_is_there_for_the_picture_and_the_others(tmp_path, plane):
+    groups = []
+    for number in (1, 2, 3):
+        names = ("Combined_key", "Combined_fill") if number == 1 else ("Combined_key",)
+        passes = lambda frame, names=names: {name: np.float32(0.5) * frame.color for name in names}  # noqa: E731
+        groups.append(write(tmp_path / f"f_000{number}.exr", plane(number), (20, 20), more=passes))
+    options = {"options": EngineOptions("cpu", "oidn"), "passes": ("key", "fill")}
+    accumulated = Accumulator.open(("albedo", "normal"), groups, find_windows(groups, 1, []), **options).of(0)
+    assert accumulated.frames_worth > 1.3
+    np.testing.assert_allclose(2 * accumulated.light["pass/Combined_key"], accumulated.color(), rtol=1e-3, atol=1e-5)
+    own = accumulated.frame["pass/Combined_fill"]
+    np.testing.assert_allclose(accumulated.light["pass/Combined_fill"], own, rtol=1e-6)
+
+
 def test_vectors_that_are_zero_everywhere_are_said_once(tmp_path, plane, caplog):
     groups = [write(tmp_path / f"f_000{number}.exr", plane(number), (20, 20)) for number in (1, 2)]
     accumulator = accumulator_of(groups)

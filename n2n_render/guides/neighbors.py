@@ -13,7 +13,7 @@ from ..frame.frame import Frame, mean_frame
 from ..frame.motion import share_noise
 from ..frame.windows import Window, place
 from ..io.exr import ExrImage
-from ..io.light import LightPass
+from ..io.light import LightPass, missing_light
 from ..io.sources import DETECT, Sources
 from ..ladder.memory import ResilientLadder
 from ..progress import OnFraction, ignore
@@ -193,7 +193,9 @@ class Neighbors:
         return window, frames
 
     def _light(self, image: ExrImage, layer: str) -> list[LightPass]:
-        light = image.chosen_light(layer, self.passes)
+        """A frame that lacks a pass is there for the picture, and for the other passes, all the same."""
+        lacking = missing_light(image.light(layer), self.passes)
+        light = image.chosen_light(layer, [name for name in self.passes if name not in lacking])
         self.colors |= {one.color.channel for one in light if one.color}
         return light
 
