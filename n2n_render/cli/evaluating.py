@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..evaluate.passes import ViewPasses
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, example="n2n-render evaluate --model oidn-large --frames clean/ --data datasets/shot")
 @click.option("--model", "models", multiple=True, metavar="MODEL", help="A model as in `denoise`; repeatable.")
 @click.option(
     "--frames",

@@ -26,7 +26,12 @@ if TYPE_CHECKING:
     from ..denoise.options import Strengths
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command,
+    example=(
+        "n2n-render adapt datasets/shot -o clean/\nn2n-render adapt 'a/frame_####.exr' --pair 'b/frame_####.exr' -o clean/"
+    ),
+)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT…")
 @click.option(
     "--output",
@@ -201,7 +206,7 @@ def _made(done: "Adapted") -> dict[str, Any]:
     }
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, example="n2n-render online --scene shot.blend --frames 1-100 --spp 8 -o fly-through/")
 @click.option("--scene", required=True, metavar="FILE.blend", help="The scene; it is never changed.")
 @click.option("--frames", required=True, metavar="1-100", help="Frames of the fly-through: 1-100 or 1-100x2.")
 @click.option("--spp", required=True, type=click.IntRange(1), help="Samples per pixel of each of the two renders.")
@@ -239,7 +244,7 @@ def _made(done: "Adapted") -> dict[str, Any]:
     help="What Cycles computes on.",
 )
 @click.option("--device", default="auto", metavar="NAME", help="What the network trains on: auto, cpu, cuda, mps.")
-@click.option("--seed", type=click.IntRange(0), default=1)
+@click.option("--seed", type=click.IntRange(0), default=1, help="Of the crops that it learns from.")
 @click.pass_context
 def online(ctx: click.Context, /, frames: str, size: str | None, **options: Any) -> dict[str, Any]:
     """Render a fly-through and denoise it as it comes, with a network that learns from every frame."""

@@ -17,7 +17,17 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Command(click.Command):
-    """Refuses empty texts: an empty path would be the current folder, and an empty name nothing."""
+    """Its help ends with an example. It refuses empty texts: an empty path would be the current folder, and an empty name
+    nothing.
+
+    Args:
+        example: Lines of a shell, as a user would write them.
+    """
+
+    def __init__(self, *args: Any, example: str, **others: Any):
+        lines = "".join(f"\n  {line}" for line in example.splitlines())
+        super().__init__(*args, **others)
+        self.epilog = f"\b\nExample:{lines}"
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         rest = super().parse_args(ctx, args)
@@ -25,7 +35,7 @@ class Command(click.Command):
             given = ctx.params.get(param.name or "")
             texts = given if isinstance(given, tuple) else (given,)
             empty = any(isinstance(text, str) and not text.strip() for text in texts)
-            if empty and is_given(ctx, param.name or "") and param.default != "":  # an empty list of --features is one
+            if empty and is_given(ctx, param.name or ""):
                 raise click.BadParameter("it is empty.", ctx, param)
         return rest
 
@@ -51,13 +61,15 @@ def refuse_given(ctx: click.Context, names: Collection[str], why: str, hint: str
 
 
 def parse_features(text: str) -> tuple[str, ...]:
-    """ "albedo,normal" → names of guides, in their order in a network."""
+    """ "albedo,normal" → names of guides, in their order in a network; "none" → ()."""
     from ..frame.channels import FEATURES
 
+    if text.strip() == "none":
+        return ()
     wanted = [part.strip() for part in text.split(",") if part.strip()]
     unknown = [part for part in wanted if part not in FEATURES]
     if unknown:
-        raise N2NError(f"unknown feature {unknown[0]!r}", f"Choose among {', '.join(FEATURES)}.")
+        raise N2NError(f"unknown feature {unknown[0]!r}", f"Choose among {', '.join(FEATURES)}; or none.")
     return tuple(feature for feature in FEATURES if feature in wanted)
 
 

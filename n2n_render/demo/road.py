@@ -9,7 +9,6 @@ from ..evaluate.pictures import write_comparison
 from ..evaluate.rival import name_of_one_render
 from ..evaluate.scores import ViewScores, check_packages, compare_view
 from ..evaluate.views import find_finished, find_views
-from ..frame.channels import FEATURES
 from ..io.atomic import make_folder
 from ..progress import Progress, Reporter, silent
 from ..sample import SampleOptions, sample
@@ -55,8 +54,6 @@ def demo(options: DemoOptions, reporter: Reporter = silent) -> Shown:
     from_nothing = TrainOptions(
         data=(dataset,),
         out=str(folder / "run"),
-        hdr=True,
-        features=FEATURES,
         minutes=(1 - FOR_ADAPTING) * options.minutes,
         learning_rate=options.learning_rate,
     )

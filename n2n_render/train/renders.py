@@ -62,14 +62,21 @@ def _start(options: Settled) -> Start:
     """The network to train."""
     if options.init is not None:
         return open_start(options.init, options.hdr, options.features, options.temporal, options.prefilter)
-    shared: dict[str, Any] = {"features": options.features, "reach": options.temporal, "clean_guides": bool(options.prefilter)}
+    shared: dict[str, Any] = {
+        "features": options.features or (),
+        "reach": options.temporal,
+        "clean_guides": bool(options.prefilter),
+    }
     if options.network == "paper":
         widths = options.encoder_width, options.decoder_width
         network = PaperNetwork(options.norm, options.head, options.levels, *widths)
         output = "radiance" if options.hdr else "display"
         return Start(Specification(**shared, encoding=options.encoding, output=output, network=network), None)
     if not options.hdr:
-        raise N2NError(f"--network {options.network} needs --hdr", "Train on linear radiance, or with --network paper.")
+        raise N2NError(
+            f"--network {options.network} is not for --ldr",
+            "Train on linear radiance (--hdr, the default), or with --network paper.",
+        )
     return Start(oidn_specification(*OIDN_NETWORKS[options.network], options.norm, **shared), None)
 
 

@@ -21,6 +21,7 @@ from .keeper import BEST, LAST, Background, Bystander, RunKeeper
 from .lesson import Lesson, RankingJudge
 from .observations import open_observations
 from .options import OF_RENDERS, ResumeOptions, TrainOptions
+from .pairs import features_of
 from .renders import open_renders
 from .settled import Settled, settled
 
@@ -132,7 +133,7 @@ class Run:
             held: What is locked until it is closed.
             team: Whose members do the same, gathered.
         """
-        wanted = settled(options)
+        wanted = _with_features(settled(options))
         settings, precision = to_dict(wanted), wanted.precision
         wanted = replace(wanted, device=team.device(wanted.device))
         pick_device(wanted.device)  # a device that is not there is refused before anything is decoded
@@ -187,6 +188,13 @@ class Run:
         keeper.rescue()
         error = loop.team.agree(self.judge.best)
         return Trained(folder, folder / BEST, folder / LAST, loop.steps, self.settings["noise"], error)
+
+
+def _with_features(options: Settled) -> Settled:
+    """From nothing, with all guides that there are, unless some were named."""
+    if options.noise is not None or options.init is not None or options.features is not None:
+        return options
+    return replace(options, features=features_of(options.data))
 
 
 def _lesson(options: Settled, earlier: Earlier | None, progress: Progress, held: contextlib.ExitStack, team: Team) -> Lesson:
