@@ -89,7 +89,7 @@ def check(lines):
         (["denoise", __file__, "--model", "oidn-huge", "-o", "b.exr"], "oidn-huge"),
         (["train", "--init", "missing.tza"], "missing.tza"),
         (["train", "--init", "oidn", "--norm", "none"], "--norm"),
-        (["train", "--network", "oidn", "--ldr"], "--hdr"),
+        (["train", "--network", "oidn", "--ldr", "--features", "none"], "--hdr"),
         (["train", "--hdr", "--network", "oidn", "--levels", "3"], "--levels"),
         (["export", "missing.pt", "--format", "tza", "-o", "a.tza"], "missing.pt"),
         (["evaluate", "--data", "nowhere"], "nowhere"),

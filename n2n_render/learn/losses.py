@@ -61,6 +61,8 @@ def named_loss(name: str, hdr: bool) -> Callable[[Tensor, Tensor], Tensor]:
     """
     if name == "auto":
         return relative_l2 if hdr else l2_display
+    if name not in LOSSES:
+        raise N2NError(f"--loss {name} is for --noise, and not for renders", f"Choose among {', '.join(LOSSES)}.")
     if (name == "l2_display") == hdr:
         raise N2NError(
             f"--loss {name} is not for {'--hdr' if hdr else '--ldr'}",

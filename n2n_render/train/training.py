@@ -133,10 +133,12 @@ class Run:
             held: What is locked until it is closed.
             team: Whose members do the same, gathered.
         """
-        wanted = _with_features(settled(options))
+        wanted = settled(options)
+        device = team.device(wanted.device)
+        pick_device(device)  # a device that is not there is refused before anything is read
+        wanted = _with_features(wanted)
         settings, precision = to_dict(wanted), wanted.precision
-        wanted = replace(wanted, device=team.device(wanted.device))
-        pick_device(wanted.device)  # a device that is not there is refused before anything is decoded
+        wanted = replace(wanted, device=device)
         lesson = _lesson(wanted, earlier, progress, held, team)
         start, origin = lesson.start.checkpoint, None
         if earlier:
