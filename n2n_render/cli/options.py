@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from ..config import ENGINES
 from ..errors import N2NError
 from ..progress import Reporter
 
@@ -62,15 +63,16 @@ def refuse_given(ctx: click.Context, names: Collection[str], why: str, hint: str
 
 def parse_features(text: str) -> tuple[str, ...]:
     """ "albedo,normal" → names of guides, in their order in a network; "none" → ()."""
-    from ..frame.channels import FEATURES
+    from ..frame.channels import FEATURES, guide_names
 
     if text.strip() == "none":
         return ()
     wanted = [part.strip() for part in text.split(",") if part.strip()]
-    unknown = [part for part in wanted if part not in FEATURES]
+    known = FEATURES if set(wanted) <= set(FEATURES) else guide_names()
+    unknown = [part for part in wanted if part not in known]
     if unknown:
-        raise N2NError(f"unknown feature {unknown[0]!r}", f"Choose among {', '.join(FEATURES)}; or none.")
-    return tuple(feature for feature in FEATURES if feature in wanted)
+        raise N2NError(f"unknown feature {unknown[0]!r}", f"Choose among {', '.join(known)}; or none.")
+    return tuple(feature for feature in known if feature in wanted)
 
 
 def parse_numbers(option: str, text: str, count: int) -> list[int]:
@@ -102,6 +104,23 @@ def precision_word(ctx: click.Context, option: click.Parameter, value: str) -> s
     return PRECISION_WORDS.get(value, value)
 
 
+class EngineName(click.Choice[str]):
+    """What --engine may name. Packages that bring engines are looked for when a help or an error lists them all, or when the
+    name is none of ours: the program must start as fast with them.
+    """
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        return ENGINES.all
+
+    @choices.setter
+    def choices(self, names: tuple[str, ...]) -> None:
+        pass  # the table has them
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return value if value in ENGINES.ours else str(super().convert(value, param, ctx))
+
+
 def engine_options(average: str | None, usual: str = "", several: bool = False) -> Callable[[Function], Function]:
     """What runs a network, for a command.
 
@@ -117,7 +136,7 @@ def engine_options(average: str | None, usual: str = "", several: bool = False) 
             click.option("--device", default="auto", metavar="NAME", help=devices),
             click.option(
                 "--engine",
-                type=click.Choice(["auto", "torch", "oidn", "openvino"]),
+                type=EngineName(()),
                 default="auto",
                 help="What runs the network; auto: the fastest that can.",
             ),

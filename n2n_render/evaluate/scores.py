@@ -17,7 +17,7 @@ from ..denoise import Denoiser
 from ..engines import oidn
 from ..errors import N2NError
 from ..frame import metrics
-from ..frame.channels import FEATURES
+from ..frame.channels import guide_names
 from ..frame.frame import mean_frame
 from ..io.dataset import Pair
 from ..io.exr import read_frame
@@ -130,7 +130,7 @@ def features_for(denoisers: Mapping[str, Denoiser], with_oidn: bool) -> tuple[st
     features = {feature for denoiser in denoisers.values() for feature in denoiser.features}
     if with_oidn:
         features |= {"albedo", "normal"}
-    return tuple(feature for feature in FEATURES if feature in features)
+    return tuple(feature for feature in guide_names() if feature in features)
 
 
 def name_of_all(pair: Pair, parts: str | None) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..engines.options import EngineOptions
 from ..errors import N2NError, doubt
-from ..frame.channels import FEATURES
+from ..frame.channels import guide_names
 from ..guides.accumulation import Accumulator
 from ..guides.prefilter import Prefilter
 from ..io.dataset import MANIFEST, Pair, find_datasets, find_pairs, read_manifest, split_pairs
@@ -49,7 +49,7 @@ class Pairs:
 
 
 def features_of(data: Sequence[str]) -> tuple[str, ...]:
-    """What every view of these datasets holds of FEATURES, by the headers of its renders; one that only some hold is told.
+    """What every view of these datasets holds of the guides, by the headers of its renders; one that only some hold is told.
 
     Raises N2NError where there are no datasets, or one of their files is damaged.
     """
@@ -58,8 +58,8 @@ def features_of(data: Sequence[str]) -> tuple[str, ...]:
         for pair in find_pairs(folder):
             image = ExrImage.open(pair.noisy[0], header_only=True)
             found.append((pair.noisy[0], set(image.available(image.layer(None, ())))))
-    everywhere = [name for name in FEATURES if found and all(name in here for _, here in found)]
-    for name in FEATURES:
+    everywhere = [name for name in guide_names() if found and all(name in here for _, here in found)]
+    for name in guide_names():
         lacking = [path for path, here in found if name not in here]
         if lacking and len(lacking) < len(found):
             doubt(f"{name} is left out: {len(lacking)} of {len(found)} views lack it, like {lacking[0]}")
