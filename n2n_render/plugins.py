@@ -5,12 +5,14 @@ that cannot be used is one doubt, and the work goes on without it.
 """
 
 import functools
-import importlib.metadata
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .errors import doubt
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 Row = TypeVar("Row")
 CHANNELS, RENDERERS, NOISE, ENGINES = (f"n2n_render.{table}" for table in ("channels", "renderers", "noise", "engines"))
@@ -34,6 +36,8 @@ class Plugin:
 @functools.cache
 def _installed() -> Mapping[str, tuple[Plugin, ...]]:
     """Group → what is installed for it, in the order of the packages' names. The one place that looks through all packages."""
+    import importlib.metadata  # 40 ms, which --help does without
+
     try:
         found = importlib.metadata.entry_points()
         return {
@@ -45,7 +49,7 @@ def _installed() -> Mapping[str, tuple[Plugin, ...]]:
         return dict.fromkeys(GROUPS, ())
 
 
-def _read(entry: importlib.metadata.EntryPoint) -> Plugin:
+def _read(entry: "EntryPoint") -> Plugin:
     package, version = (entry.dist.name, entry.dist.version) if entry.dist else (entry.value.partition(":")[0], "")
     return Plugin(entry.name, entry.value, package, version, entry.load)
 

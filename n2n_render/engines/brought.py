@@ -43,7 +43,8 @@ def open_brought(kind: EngineKind, checkpoint: Checkpoint, device: str, precisio
         raise N2NError(f"the {kind.name} engine cannot run this model: {why}", "Pass another --engine.")
     try:
         engine = kind.open(checkpoint, device, precision)
-        return Watched(engine, kind.name, engine.precision, checkpoint.model.gives.count, engine.description, engine.tile_px)
+        told = engine.precision, engine.description, engine.tile_px, engine.on_cpu, engine.coarse
+        return Watched(engine, kind.name, checkpoint.model.gives.count, *told)
     except (N2NError, MemoryError):
         raise
     except Exception as error:
@@ -55,19 +56,18 @@ def open_brought(kind: EngineKind, checkpoint: Checkpoint, device: str, precisio
 
 
 @dataclass(eq=False)
-class Watched(Engine):
-    """An engine whose pictures are of the right size and type, or there is none. channels: that the network gives."""
+class Watched:
+    """An Engine whose pictures are of the right size and type, or there is none. channels: that the network gives."""
 
     engine: Engine
     name: str
-    precision: str
     channels: int
+    precision: str
     description: str
     tile_px: int
 
-    @property
-    def on_cpu(self) -> bool:
-        return self.engine.on_cpu
+    on_cpu: bool
+    coarse: bool
 
     def run(self, encoded: Image, on_progress: OnProgress | None = None) -> Image:
         output = self.engine.run(encoded, on_progress)
