@@ -34,7 +34,7 @@ class Plugin:
 
 
 @functools.cache
-def _installed() -> Mapping[str, tuple[Plugin, ...]]:
+def installed() -> Mapping[str, tuple[Plugin, ...]]:
     """Group → what is installed for it, in the order of the packages' names. The one place that looks through all packages."""
     import importlib.metadata  # 40 ms, which --help does without
 
@@ -56,12 +56,12 @@ def _read(entry: "EntryPoint") -> Plugin:
 
 def names(group: str) -> tuple[str, ...]:
     """What packages bring for a group, usable or not. None of them is imported."""
-    return tuple(dict.fromkeys(plugin.name for plugin in _installed()[group]))
+    return tuple(dict.fromkeys(plugin.name for plugin in installed()[group]))
 
 
 def package_of(group: str, name: str) -> str | None:
     """The package that brings it, as `pip install` calls it; None where none does."""
-    return next((plugin.package for plugin in _installed()[group] if plugin.name == name), None)
+    return next((plugin.package for plugin in installed()[group] if plugin.name == name), None)
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Table(Generic[Row]):
 def _rows(table: Table[Any]) -> Mapping[str, Any]:
     rows: dict[str, Any] = {}
     taken = dict.fromkeys(table.ours, "n2n-render")
-    for plugin in _installed()[table.group]:
+    for plugin in installed()[table.group]:
         problem, row = f"{taken.get(plugin.name)} has one of that name", None
         if plugin.name not in taken:
             try:
@@ -132,7 +132,7 @@ def _rows(table: Table[Any]) -> Mapping[str, Any]:
 
 def forget() -> None:
     """Looks anew when it is asked again: for whoever installs packages into a running process."""
-    _installed.cache_clear()
+    installed.cache_clear()
     _rows.cache_clear()
 
 

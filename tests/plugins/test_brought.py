@@ -170,7 +170,7 @@ def test_the_start_looks_for_no_packages(bring):
         "for line in (['--help'], ['denoise', 'a.exr', '--engine', 'torch', '--nothing']):\n"
         "    try: main(line)\n"
         "    except SystemExit: pass\n"
-        "sys.exit(plugins._installed.cache_info().misses)"
+        "sys.exit(plugins.installed.cache_info().misses)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0 and "denoise" in done.stdout, done.stderr
