@@ -5,6 +5,7 @@ that cannot be used is one doubt, and the work goes on without it.
 """
 
 import functools
+import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row")
 CHANNELS, RENDERERS, NOISE, ENGINES = (f"n2n_render.{table}" for table in ("channels", "renderers", "noise", "engines"))
+_LOADING = threading.RLock()  # a renderer's row asks for the channels
 GROUPS = (CHANNELS, RENDERERS, NOISE, ENGINES)
 
 
@@ -102,7 +104,8 @@ class Table(Generic[Row]):
 
     def rows(self) -> Mapping[str, Row]:
         """Name → row, of all packages, in the order of their names; those that cannot be used are told of once."""
-        return _rows(self)
+        with _LOADING:
+            return _rows(self)
 
     def _problem(self, plugin: Plugin, row: Any) -> str | None:
         if not isinstance(row, self.kind):

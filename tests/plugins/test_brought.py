@@ -4,6 +4,7 @@ import json
 import logging
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import click
 import numpy as np
@@ -29,6 +30,7 @@ from n2n_render.noise.table import KINDS, Noise, known_noise
 from n2n_render.renderers.detect import BROUGHT as BROUGHT_RENDERERS
 from n2n_render.schema import problem
 from n2n_render.serve.request import parse_request
+from n2n_render.train.pairs import features_of
 
 TABLES = {table.group: table for table in (BROUGHT_CHANNELS, BROUGHT_RENDERERS, BROUGHT_NOISE, BROUGHT_ENGINES)}
 CHANNEL = "from n2n_render.frame.channels import Channel, Kind\nROW = Channel"
@@ -323,3 +325,25 @@ def test_the_command_line_and_serve_take_its_name_and_the_help_lists_it(bring):
     with pytest.raises(N2NError) as error:
         parse_request(request("nobody"))
     assert error.value.hint == "It must be one of auto, torch, oidn, openvino, other."
+
+
+def test_threads_that_ask_together_are_told_once(bring, doubts):
+    bring(plugins.CHANNELS, "roughness", "import time\ntime.sleep(0.05)\nraise ValueError('slow')")
+    bring(plugins.RENDERERS, *WHOLE[plugins.RENDERERS])
+    with ThreadPoolExecutor(4) as pool:
+        tables = list(pool.map(lambda table: list(table.rows()), [BROUGHT_RENDERERS, BROUGHT_CHANNELS] * 4))
+    assert tables == [["Toy"], []] * 4 and len(doubts()) == 1
+
+
+def test_training_takes_the_channel_where_all_renders_hold_it(bring, make_dataset, doubts):
+    bring(plugins.CHANNELS, "roughness", ROUGHNESS)
+    data = make_dataset(views=2)
+    assert features_of([str(data)]) == FEATURES
+    for path in data.glob("v000*.exr"):
+        frame = ExrImage.open(path).frame(features=FEATURES)
+        write_frame(path, frame.with_channels(roughness=frame.albedo[..., :1]))
+    assert features_of([str(data)]) == FEATURES and "roughness is left out: 1 of 2 views lack it" in doubts()[0]
+    for path in data.glob("v001*.exr"):
+        frame = ExrImage.open(path).frame(features=FEATURES)
+        write_frame(path, frame.with_channels(roughness=frame.albedo[..., :1]))
+    assert features_of([str(data)]) == (*FEATURES, "roughness")
