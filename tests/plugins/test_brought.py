@@ -169,7 +169,7 @@ def test_the_start_looks_for_no_packages(bring):
         "from n2n_render.cli.commands import main\n"
         "from n2n_render.engines.options import EngineOptions\n"
         "EngineOptions(engine='oidn')\n"
-        "for line in (['--help'], ['denoise', 'a.exr', '--engine', 'torch', '--nothing']):\n"
+        "for line in (['--help'], ['denoise', 'a.exr', '--engine', 'torch', '--average', '3']):\n"
         "    try: main(line)\n"
         "    except SystemExit: pass\n"
         "sys.exit(plugins.installed.cache_info().misses)"
