@@ -5,7 +5,7 @@ from typing import Any
 
 from ..engines.options import EngineOptions
 from ..errors import N2NError
-from ..frame.display import display
+from ..frame.display import TONE_MAP
 from ..guides.prefilter import Prefilter
 from ..learn.losses import PairLoss, named_loss
 from ..learn.norms import check_crops
@@ -51,7 +51,7 @@ def open_renders(
         PairSampler(pairs.training, model.features, crops, options.target),
         loss,
         lambda loop: PairJudge(model, pairs.validation, loop.device, loop.precision),
-        display,
+        TONE_MAP.pixels,
         tuple(cached.pair.name for cached in pairs.training),
         pairs.datasets,
         f"{len(pairs.training)} views to learn from, {len(pairs.validation)} held out",
