@@ -11,7 +11,7 @@ from .ending import Commands
 from .evaluating import evaluate
 from .farming import farm
 from .learning import adapt, online
-from .options import folder_name, make_reporter, precision_word
+from .options import folder_name, make_reporter, precision_word, view_options
 from .preparing import prepare
 from .sampling import sample
 from .training import train
@@ -126,17 +126,20 @@ def export(model: str, kind: str, output: str, precision: str, check: str | None
     help="Where everything goes; sampled frames there are used again.",
 )
 @click.option("--blender", metavar="PATH", help="Blender 4.2 or newer.  [default: the bpy wheel, else blender on PATH]")
+@view_options
 @click.pass_context
-def demo(ctx: click.Context, /, minutes: float, out: str, blender: str | None) -> dict[str, Any]:
+def demo(
+    ctx: click.Context, /, minutes: float, out: str, blender: str | None, ocio: str | None, view: str | None
+) -> dict[str, Any]:
     """The whole road in ten minutes, on a scene of our own: sample, adapt, train from nothing, compare."""
     from ..demo import DemoOptions
     from ..demo import demo as run
     from . import console, tables
 
-    done = run(DemoOptions(out, minutes, blender), make_reporter(ctx))
+    done = run(DemoOptions(out, minutes, blender, ocio=ocio, view=view), make_reporter(ctx))
     console.show_table(
         f"one view, {minutes:g} minute(s) of training; adapted: to its noisy renders too; from scratch: it was not trained on",
-        tables.HEADINGS,
+        tables.headings(done.shown["view"]),
         tables.score_rows(done.view.scores),
     )
     console.result(f"picture: {done.picture}")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import Command, engine_options, folder_name, make_reporter, refuse_given
+from .options import Command, engine_options, folder_name, make_reporter, refuse_given, view_options
 
 if TYPE_CHECKING:
     from ..evaluate import EvaluatedChunk, EvaluatedImages
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     help="Compare only this machine's share of the views; their numbers are kept in OUT/.views.",
 )
 @click.option("--merge", is_flag=True, help="Compare nothing: put together what all chunks of the same options found.")
+@view_options
 @engine_options(average="1")
 @click.pass_context
 def evaluate(
@@ -64,17 +65,19 @@ def evaluate(
         refuse_given(ctx, ("seed", "classical"), "is for --noise, which was not given", "Leave it out, or pass --noise.")
     else:
         refuse_given(ctx, ("oidn",), "is for renders, and --noise for images", "Leave it out; or pass --no-classical.")
+        refuse_given(ctx, ("ocio", "view"), "is for renders, and --noise for images", "Leave it out.")
     share = parse_chunk(chunk) if chunk else None
     wanted = EvaluateOptions(**options, json=json_path, chunk=share, passes=parse_passes(passes))
     done = run(wanted, make_reporter(ctx))
     if isinstance(done, EvaluatedImages):
         return _show_images(done, json_path)
+    headings = tables.headings(done.shown["view"])
     for view in done.views:
         title = view.name + ("" if view.held_out else " (a model was trained on this view)")
-        console.show_table(title, tables.HEADINGS, tables.score_rows(view.scores))
+        console.show_table(title, headings, tables.score_rows(view.scores))
     if isinstance(done, EvaluatedChunk):
         return _show_chunk(done, chunk)
-    console.show_table(f"mean of {len(done.views)} view(s)", tables.HEADINGS, tables.score_rows(done.mean))
+    console.show_table(f"mean of {len(done.views)} view(s)", headings, tables.score_rows(done.mean))
     if done.mean_passes:
         _show_passes(done.mean_passes, len(done.views))
     for line in [*tables.samples_lines(done.oidn_psnr_db, done.mean), *tables.flicker_lines(done.changes)]:
@@ -94,6 +97,7 @@ def evaluate(
         "oidn_psnr_db": done.oidn_psnr_db,
         **({"passes": vars(done.mean_passes)} if done.mean_passes else {}),
         "pictures": options["out"],
+        "shown": done.shown,
         "json": json_path,
     }
 

@@ -19,6 +19,7 @@ from .options import (
     source_options,
     strength_option,
     temporal_options,
+    view_options,
 )
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ if TYPE_CHECKING:
 @share_options("With --paint: ")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads for training.")
 @click.option("--seed", type=click.IntRange(0), default=1, help="Same seed, frames and --steps: same weights.")
+@view_options
 @click.option("--fast", is_flag=True, help="Paint with 4 passes a frame instead of 10: no Error pass, a little worse.")
 @engine_options(average="2", several=True)
 @click.pass_context
@@ -109,7 +111,9 @@ def adapt(
     from ..adapt import AdaptOptions, Pictures
     from ..adapt import adapt as run
     from ..io.images import pillow, write_error_map, write_strip
+    from ..io.scene_view import open_shown_view
     from ..io.sequence import parse_shots
+    from . import console
 
     if options["steps"] and options["minutes"]:
         raise N2NError("--steps and --minutes both say when to stop", "Pass one of them.")
@@ -129,10 +133,13 @@ def adapt(
         strength=everywhere,
         strengths=strengths,
     )
+    view = open_shown_view(wanted.ocio, wanted.view, inputs)
     pictures = Pictures(
         lambda path, error: write_error_map(path.with_suffix(".error.png"), error),
-        lambda path, images, exposure: write_strip(path, images),
+        lambda path, images, exposure: write_strip(path, images, view, exposure),
     )
+    if stage in ("all", "train"):  # which draw previews
+        console.say(f"previews through {view.described}")
     done = run(wanted, make_reporter(ctx), pictures)
     _tell_learned(done, options["init"])
     (_tell_model if stage == "train" else _tell_frames)(done, stage)

@@ -198,6 +198,24 @@ def scene_options(command: Function) -> Function:
     return command
 
 
+def view_options(command: Function) -> Function:
+    """How pictures of renders are shown: `ocio` and `view`."""
+    for option in (
+        click.option(
+            "--view",
+            metavar="NAME",
+            help="Show pictures through AgX, Filmic, …, or T: the curve of the numbers.  [default: as the scene is seen]",
+        ),
+        click.option(
+            "--ocio",
+            metavar="FILE",
+            help="Configuration of OpenColorIO, or ocio://NAME.  [default: what $OCIO names, else Blender's, else T]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def temporal_options(command: Function) -> Function:
     for option in (
         click.option("--shots", metavar="1-48,49-120", help="With --temporal: first and last frame of each shot."),

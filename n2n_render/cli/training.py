@@ -16,6 +16,7 @@ from .options import (
     parse_numbers,
     refuse_given,
     temporal_options,
+    view_options,
 )
 
 
@@ -107,6 +108,7 @@ from .options import (
 )
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.")
 @click.option("--seed", type=click.IntRange(0), default=1, help="Same seed, data, --steps and --precision: same weights.")
+@view_options
 @click.option("--resume", metavar="RUN", help="Go on with this run folder, with its settings.")
 @click.pass_context
 def train(
@@ -133,12 +135,12 @@ def train(
     if resume:
         refuse_given(
             ctx,
-            set(ctx.params) - {"resume", "steps", "minutes", "threads", "device"},
+            set(ctx.params) - {"resume", "steps", "minutes", "threads", "device", "ocio", "view"},
             "cannot be changed when a run is resumed",
-            "Only --steps, --minutes, --threads and --device can; start a new run for anything else.",
+            "Only --steps, --minutes, --threads, --device, --ocio and --view can; start a new run for anything else.",
         )
         device = options["device"] if is_given(ctx, "device") else None
-        changes = ResumeOptions(resume, options["steps"], minutes, device, options["threads"])
+        changes = ResumeOptions(resume, options["steps"], minutes, device, options["threads"], options["ocio"], options["view"])
         done = go_on(changes, make_reporter(ctx))
     else:
         encoder, decoder = parse_numbers("--widths", widths, 2)

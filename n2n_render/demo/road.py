@@ -10,6 +10,7 @@ from ..evaluate.rival import name_of_one_render
 from ..evaluate.scores import ViewScores, check_packages, compare_view
 from ..evaluate.views import find_finished, find_views
 from ..io.atomic import make_folder
+from ..io.scene_view import open_shown_view
 from ..progress import Progress, Reporter, silent
 from ..sample import SampleOptions, sample
 from ..sample.launch import Worker, find_blender
@@ -27,12 +28,14 @@ class Shown:
         view: Adapting has seen its noisy renders, training from nothing has not.
         adapted: Folder of all views denoised, and of the adapted model.
         run: Folder of the model that was trained from nothing.
+        shown: Through what view the picture shows it, as of `View.told`.
     """
 
     view: ViewScores
     picture: Path
     adapted: Path
     run: Path
+    shown: dict[str, str]
 
 
 def demo(options: DemoOptions, reporter: Reporter = silent) -> Shown:
@@ -56,19 +59,23 @@ def demo(options: DemoOptions, reporter: Reporter = silent) -> Shown:
         out=str(folder / "run"),
         minutes=(1 - FOR_ADAPTING) * options.minutes,
         learning_rate=options.learning_rate,
+        ocio=options.ocio,
+        view=options.view,
     )
     run = train(from_nothing, _under("3/4", reporter)).folder
     with reporter("4/4 comparing") as progress:
         view = find_views([dataset])[0]
-        progress.note(f"denoising {view.name} …")
+        shown = open_shown_view(options.ocio, options.view, [dataset], options.blender)
+        progress.note(f"denoising {view.name}; pictures through {shown.described}")
         compared = compare_view(
             view,
             {"from scratch": load_denoiser(str(run))},
             with_oidn=True,
             finished={"adapted": find_finished([adapted], [view])[adapted][view]},
             parts=name_of_one_render([view]),
+            shown=shown,
         )
-    return Shown(compared.view, write_comparison(compared, folder), Path(adapted), run)
+    return Shown(compared.view, write_comparison(compared, folder, shown), Path(adapted), run, shown.told)
 
 
 def _under(number: str, reporter: Reporter) -> Reporter:

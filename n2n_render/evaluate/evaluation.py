@@ -1,11 +1,12 @@
 """Views with references → numbers and pictures of every method, beside Open Image Denoise at equal samples."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import N2NError
+from ..frame.display import TONE_MAP
 from ..frame.metrics import RELMSE_EPSILON
 from ..io.ranges import WHOLE, share
 from ..progress import Reporter, silent
@@ -32,7 +33,8 @@ class Evaluated:
     frames, method → squared error on T of what changes between them; {} where that cannot be told. oidn_psnr_db: samples a
     pixel → PSNR on T of Open Image Denoise at its best; {} without `more`. missing_rival: the command that renders what the
     honest rival is made of (`rival.py`), where it was not there. pictures: the folder. passes: of each view, if they were
-    asked for. unwritten: what could not be written although the numbers are whole: the JSON file, pictures.
+    asked for. unwritten: what could not be written although the numbers are whole: the JSON file, pictures. shown: through
+    what view the pictures are shown, as of `View.told`.
     """
 
     views: tuple[ViewScores, ...]
@@ -43,6 +45,7 @@ class Evaluated:
     missing_rival: str | None = None
     passes: tuple[ViewPasses, ...] = ()
     unwritten: tuple[N2NError, ...] = ()
+    shown: dict[str, str] = field(default_factory=lambda: TONE_MAP.told)
 
     @property
     def reference_spp(self) -> int:
@@ -63,7 +66,7 @@ class Evaluated:
 @dataclass(frozen=True)
 class EvaluatedChunk:
     """A share that was compared. views: its own. count: of all shares together. folder: of the views' files, which a merge
-    puts together. pictures, unwritten: as of `Evaluated`.
+    puts together. pictures, unwritten, shown: as of `Evaluated`.
     """
 
     views: tuple[ViewScores, ...]
@@ -71,6 +74,7 @@ class EvaluatedChunk:
     folder: Path
     pictures: Path
     unwritten: tuple[N2NError, ...] = ()
+    shown: dict[str, str] = field(default_factory=lambda: TONE_MAP.told)
 
 
 def evaluate(options: EvaluateOptions, reporter: Reporter = silent) -> Evaluated | EvaluatedChunk | EvaluatedImages:
@@ -98,6 +102,7 @@ def evaluate(options: EvaluateOptions, reporter: Reporter = silent) -> Evaluated
     found = []
     with reporter("evaluating") as progress:
         progress.start(len(own), len(own))
+        progress.note(f"pictures through {comparing.shown.described}")
         for index, fragment in zip(own, comparing.compare([plan.pairs[index] for index in own]), strict=True):
             found.append(fragment)
             if fragments:
@@ -105,7 +110,8 @@ def evaluate(options: EvaluateOptions, reporter: Reporter = silent) -> Evaluated
             progress.advance(1, fragment.view.name)
     if fragments:
         views = tuple(fragment.view for fragment in found)
-        return EvaluatedChunk(views, len(plan.pairs), fragments.folder, Path(options.out), tuple(comparing.unwritten))
+        unwritten = tuple(comparing.unwritten)
+        return EvaluatedChunk(views, len(plan.pairs), fragments.folder, Path(options.out), unwritten, comparing.shown.told)
     return _finish(options, plan, found, comparing.unwritten)
 
 
@@ -117,6 +123,7 @@ def _finish(options: EvaluateOptions, plan: Plan, found: Sequence[Fragment], unw
     ladder = mean_ladder([fragment.rungs for fragment in found])
     passes = tuple(fragment.passes for fragment in found if fragment.passes)
     evaluated = Evaluated(views, means(views), changes, ladder, Path(options.out), command, passes)
+    evaluated = replace(evaluated, shown=found[0].shown)
     return replace(evaluated, unwritten=(*try_to_write_numbers(numbers(evaluated), options.json), *unwritten))
 
 
@@ -139,6 +146,7 @@ def numbers(evaluated: Evaluated) -> dict[str, Any]:
         "change_mse": evaluated.changes,
         "oidn_psnr_db": evaluated.oidn_psnr_db,
         "tone_map": "(v/(1+v))^(1/2.2)",
+        "shown": evaluated.shown,
         "relmse_epsilon": RELMSE_EPSILON,
         **({"mean_passes": vars(mean)} if mean else {}),
     }

@@ -36,6 +36,11 @@ class View:
         return radiance / np.float32(exposure) if self.as_rendered else radiance
 
     @property
+    def told(self) -> dict[str, str]:
+        """For JSON."""
+        return {"view": self.name, "configuration": self.origin}
+
+    @property
     def described(self) -> str:
         """For people: "AgX (Blender's configuration)"."""
         name = "T(v)" if self.name == TONE_MAP.name else self.name

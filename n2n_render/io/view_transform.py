@@ -29,18 +29,22 @@ LINEAR_REC709 = (
 OCIO = "PyOpenColorIO"
 NEW_SCENES = "AgX"  # the view of Blender's new files; its configuration lists Standard first
 MOST_STOPS = 32  # of Blender's slider
+LEAST_GAMMA = 0.01  # OpenColorIO takes exponents up to 100
 INSTALL = 'pip install "n2n-render[color]"'
 
 
 @dataclass(frozen=True)
 class SceneView:
-    """What an artist chose in a scene, as Blender names it. exposure: in stops, before the view; gamma: after it."""
+    """What an artist chose in a scene, as Blender names it. exposure: in stops, before the view; gamma: after it; space: of
+    linear light, None: with the primaries of Rec.709.
+    """
 
     display: str | None = None
     view: str | None = None
     look: str | None = None
     exposure: float = 0.0
     gamma: float = 1.0
+    space: str | None = None
 
 
 def open_view(
@@ -70,7 +74,9 @@ def open_view(
     return _open(config, view, blender, lambda opened: chosen, is_asked=any((config, view, display, look)))
 
 
-def open_scene_view(config: str | None, view: str | None, scene: SceneView | None, blender: str | None = None) -> View:
+def open_view_as(
+    scene: SceneView | None, config: str | None = None, view: str | None = None, blender: str | None = None
+) -> View:
     """As `open_view`; what is not given is as the scene has it. Of what the configuration lacks, a doubt is told.
 
     A look goes with the scene's own view; its exposure and gamma stay with another one.
@@ -144,7 +150,11 @@ class _Configuration:
         if look and self.config.getLook(look) is None:
             doubt(f"{self.origin} has no look {look!r}, which the scene was made with; it is left out")
             look = None
-        return SceneView(display, view, look, scene.exposure, scene.gamma)
+        space = scene.space
+        if space and self.config.getColorSpace(space) is None:
+            doubt(f"{self.origin} has no space {space!r}, which the scene's light is in: it is taken as Rec.709's")
+            space = None
+        return replace(scene, display=display, view=view, look=look, space=space)
 
     @property
     def displays(self) -> list[str]:
@@ -201,7 +211,7 @@ class _Configuration:
 
     def _transform(self, display: str, view: str, chosen: SceneView) -> Any:
         """As Blender puts it together, but for the exposure, which is a factor of linear light."""
-        ocio, source = self.ocio, self._source()
+        ocio, source = self.ocio, chosen.space or self._source()
         steps = ocio.GroupTransform()
         if chosen.look:
             shown_in = self.config.getLook(chosen.look).getProcessSpace()
@@ -209,7 +219,7 @@ class _Configuration:
             source = shown_in
         steps.appendTransform(ocio.DisplayViewTransform(src=source, display=display, view=view, looksBypass=bool(chosen.look)))
         if chosen.gamma != 1:
-            exponent = 1 / max(chosen.gamma, 1e-6)
+            exponent = 1 / max(chosen.gamma, LEAST_GAMMA)
             steps.appendTransform(ocio.ExponentTransform(value=[exponent, exponent, exponent, 1.0]))
         return steps
 

@@ -34,7 +34,8 @@ from ..config import (
 from ..schema import Checked
 
 # Fields of TrainOptions that mean nothing where images are observed under a noise.
-OF_RENDERS = ("hdr", "features", "temporal", "shots", "network", "prefilter", "encoding", "firefly_clamp")
+OF_RENDERS = ("hdr", "features", "temporal", "shots", "network", "prefilter", "encoding", "firefly_clamp", "ocio", "view")
+SHOWN = ("ocio", "view")  # no settings of the result: how people see it
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ class TrainOptions(Checked):
     precision: TrainPrecision = "auto"  # float32, bfloat16; auto: what is faster here
     threads: Threads | None = None  # CPU threads; None: torch's choice
     seed: Seed = 1
+    ocio: str | None = None  # how previews of renders are shown, as of `io.scene_view.open_shown_view`
+    view: str | None = None
 
     def contradiction(self) -> str | None:
         if self.noise is None:
@@ -99,6 +102,8 @@ class ResumeOptions(Checked):
     minutes: Positive | None = None
     device: str | None = None
     threads: Threads | None = None
+    ocio: str | None = None  # None: as the scene is seen
+    view: str | None = None
 
     def contradiction(self) -> str | None:
         return "steps and minutes both say when to stop" if self.steps and self.minutes else None

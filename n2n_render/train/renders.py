@@ -1,12 +1,20 @@
 """Noisy renders → what a run learns of them: a denoiser of radiance, or of display-referred images."""
 
 import contextlib
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ..engines.options import EngineOptions
 from ..errors import N2NError
-from ..frame.display import TONE_MAP
+from ..frame.arrays import Array
+from ..frame.display import TONE_MAP, View
+from ..frame.frame import mean_frame
+from ..frame.transfer import exposure
 from ..guides.prefilter import Prefilter
+from ..io.dataset import Pair, find_datasets
+from ..io.renders import read_group
+from ..io.scene_view import open_shown_view
 from ..learn.losses import PairLoss, named_loss
 from ..learn.norms import check_crops
 from ..learn.protocols import Loss
@@ -44,6 +52,7 @@ def open_renders(
         check_crops(start.model, crops.batch * team.size, crops.size_px)
     model, engine = start.model, EngineOptions(options.device)
     prefilter = Prefilter.open(model, engine) if model.clean_guides else None
+    view = _view(options, progress) if team.is_first else TONE_MAP
     with team.first_ahead():
         pairs = load_pairs(_source(options), model, prefilter, engine, progress, held)
     return Lesson(
@@ -51,11 +60,24 @@ def open_renders(
         PairSampler(pairs.training, model.features, crops, options.target),
         loss,
         lambda loop: PairJudge(model, pairs.validation, loop.device, loop.precision),
-        TONE_MAP.pixels,
+        _show(view, pairs.validation[0].pair),
         tuple(cached.pair.name for cached in pairs.training),
         pairs.datasets,
         f"{len(pairs.training)} views to learn from, {len(pairs.validation)} held out",
     )
+
+
+def _view(options: Settled, progress: Progress) -> View:
+    """Of the previews, which only one process draws."""
+    view = open_shown_view(options.ocio, options.view, find_datasets([Path(root) for root in options.data]))
+    progress.note(f"previews through {view.described}")
+    return view
+
+
+def _show(view: View, pair: Pair) -> Callable[[Array], Array]:
+    """What makes pixels of a judge's images, which show that pair's first frame, exposed."""
+    factor = exposure(mean_frame(read_group(pair.noisy, None, ())).color) if view.as_rendered else 1.0
+    return lambda image: view.pixels(view.exposed(image, factor))
 
 
 def _start(options: Settled) -> Start:

@@ -20,7 +20,7 @@ from .journal import Journal
 from .keeper import BEST, LAST, Background, Bystander, RunKeeper
 from .lesson import Lesson, RankingJudge
 from .observations import open_observations
-from .options import OF_RENDERS, ResumeOptions, TrainOptions
+from .options import OF_RENDERS, SHOWN, ResumeOptions, TrainOptions
 from .pairs import features_of
 from .renders import open_renders
 from .settled import Settled, settled
@@ -137,7 +137,8 @@ class Run:
         device = team.device(wanted.device)
         pick_device(device)  # a device that is not there is refused before anything is read
         wanted = _with_features(wanted)
-        settings, precision = to_dict(wanted), wanted.precision
+        settings = {name: value for name, value in to_dict(wanted).items() if name not in SHOWN}
+        precision = wanted.precision
         wanted = replace(wanted, device=device)
         lesson = _lesson(wanted, earlier, progress, held, team)
         start, origin = lesson.start.checkpoint, None

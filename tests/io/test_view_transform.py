@@ -16,7 +16,7 @@ from n2n_render.frame.frame import Frame
 from n2n_render.io.color_config import BLENDERS, find_config
 from n2n_render.io.exr import write_frame
 from n2n_render.io.images import pillow
-from n2n_render.io.view_transform import SceneView, open_scene_view, open_view
+from n2n_render.io.view_transform import SceneView, open_view, open_view_as
 
 CG = "ocio://cg-config-v1.0.0_aces-v1.3_ocio-v2.1"
 CONFIG = """ocio_profile_version: 2.1
@@ -31,6 +31,7 @@ displays:
     - !<View> {name: Half, colorspace: half}
   other:
     - !<View> {name: Only, colorspace: half}
+    - !<View> {name: Strong Half, colorspace: half, looks: Strong}
 looks:
   - !<Look> {name: Strong, process_space: light, transform: !<MatrixTransform> {matrix: [2,0,0,0, 0,2,0,0, 0,0,2,0, 0,0,0,1]}}
 colorspaces:
@@ -80,6 +81,8 @@ def test_the_views_of_a_configuration_are_what_it_says(small):
     assert np.allclose(open_view(small, "Half").encode(grey), 0.25)
     assert np.allclose(open_view(small, "Only").encode(grey), 0.25), "another display has it"
     assert np.allclose(open_view(small, "Half", look="Strong").encode(grey), 0.5)
+    assert np.allclose(open_view(small, "Strong Half").encode(grey), 0.5), "its own look"
+    assert np.allclose(open_view(small, "Strong Half", look="Strong").encode(grey), 0.5), "another look is instead of it"
     assert np.allclose(open_view(small, "Half", exposure=-1.0).encode(grey), 0.125)
     assert np.allclose(open_view(small, "Half", exposure=1.0, gamma=2.0).encode(grey), 0.5**0.5), "stops before, gamma after"
     assert grey.max() == grey.min() == 0.5, "what is given stays as it was"
@@ -216,24 +219,24 @@ def test_a_bundle_of_macos_and_a_package_of_linux(without_blender, monkeypatch, 
 def test_a_scene_says_which_view_it_is_made_for(small, caplog):
     grey = np.full((1, 3), 0.25, np.float32)
     scene = SceneView("screen", "Half", "Strong", exposure=1.0)
-    view = open_scene_view(small, None, scene)
+    view = open_view_as(scene, small)
     assert view.name == "Half, Strong" and np.allclose(view.encode(grey), 0.5)
-    other = open_scene_view(small, "Plain", scene)
+    other = open_view_as(scene, small, "Plain")
     assert other.name == "Plain" and np.allclose(other.encode(grey), 0.5), "the look goes, the exposure stays"
-    assert open_scene_view(small, "T", scene) is TONE_MAP
-    assert open_scene_view(small, "Only", scene).name == "Only", "which another display has"
+    assert open_view_as(scene, small, "T") is TONE_MAP
+    assert open_view_as(scene, small, "Only").name == "Only", "which another display has"
     assert not caplog.records
 
 
 def test_what_a_scene_has_and_the_configuration_lacks_is_a_doubt(small, caplog):
-    view = open_scene_view(small, None, SceneView("sRGB", "AgX", "AgX - Punchy", exposure=1.0))
+    view = open_view_as(SceneView("sRGB", "AgX", "AgX - Punchy", exposure=1.0), small)
     assert view.name == "Plain" and np.allclose(view.encode(np.full((1, 3), 0.25, np.float32)), 0.5)
     assert "'sRGB'" in caplog.text and "'AgX'" in caplog.text
     caplog.clear()
-    assert open_scene_view(small, None, SceneView("screen", "Half", "Weak")).name == "Half"
+    assert open_view_as(SceneView("screen", "Half", "Weak"), small).name == "Half"
     assert "'Weak'" in caplog.text
     with pytest.raises(N2NError, match="AgX"):
-        open_scene_view(small, "AgX", SceneView("screen", "Half"))
+        open_view_as(SceneView("screen", "Half"), small, "AgX")
 
 
 AS_BLENDER = {
@@ -251,10 +254,10 @@ def test_blender_shows_the_same(tmp_path):
     radiance[0, :2] = [[0, 0, 0], [100, 0.001, 3]]
     write_frame(tmp_path / "radiance.exr", Frame(radiance))
     wanted = {name: asdict(chosen) for name, chosen in AS_BLENDER.items()}
-    job = {"radiance": str(tmp_path / "radiance.exr"), "folder": str(tmp_path), "views": wanted}
+    job = {"radiance": str(tmp_path / "radiance.exr"), "folder": str(tmp_path), "views": wanted, "scene": None}
     (tmp_path / "job.json").write_text(json.dumps(job))
     run_in_blender("../io/blender_view.py", str(tmp_path / "job.json"))
     for name, chosen in AS_BLENDER.items():
         theirs = np.asarray(pillow()[0].open(tmp_path / f"{name}.png").convert("RGB")).astype(int)
-        ours = open_scene_view(None, None, chosen, BLENDER).pixels(radiance).astype(int)
+        ours = open_view_as(chosen, blender=BLENDER).pixels(radiance).astype(int)
         assert theirs.std() > 10 and np.abs(ours - theirs).max() <= 1, name
