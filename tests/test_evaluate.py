@@ -173,7 +173,7 @@ def test_the_ladder_climbs_with_the_samples_of_other_datasets(views, make_more):
 def test_open_image_denoise_is_judged_on_one_render_of_as_many_samples_too(views, make_more, tmp_path):
     """In the table, the pictures and the ladder, whose rung is that of one render where there are both."""
     one, two = make_more(16, 0.5, seeds=1), make_more(32, 0.4)
-    options = EvaluateOptions(data=(str(views[0].dataset),), more=(str(one), str(two)), out=str(tmp_path / "out"))
+    options = EvaluateOptions(data=(str(views[0].dataset),), more=(str(one), str(two)), out=str(tmp_path / "out"), view="T")
     done = evaluate(options)
     assert list(done.mean)[2:] == ["OIDN, mean of 2", "OIDN, one render of 16"]
     scores = done.mean["OIDN, one render of 16"]
@@ -248,7 +248,7 @@ def test_evaluating_is_a_function_that_tells_its_progress(make_dataset, tmp_path
     data = make_dataset(views=3, references=(0, 1))
     (tmp_path / "full").touch()
     options = EvaluateOptions(
-        data=(str(data),), out=str(tmp_path / "pictures"), json=str(tmp_path / "full" / "all.json"), oidn=False
+        data=(str(data),), out=str(tmp_path / "pictures"), json=str(tmp_path / "full" / "all.json"), oidn=False, view="T"
     )
     titles = []
 

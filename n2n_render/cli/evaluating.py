@@ -88,6 +88,8 @@ def evaluate(
         "PSNR and SSIM on T(v) = (v/(1+v))^(1/2.2); relMSE with ε = 0.01; all after the reference's exposure; "
         f"squared errors with two independent reference halves of {done.reference_spp} spp"
     )
+    if headings != tables.HEADINGS:
+        console.result(tables.shown_line(done.shown["view"]))
     if done.unwritten:
         raise done.unwritten[0]
     console.result(f"pictures in {options['out']}")

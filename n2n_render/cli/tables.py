@@ -20,6 +20,11 @@ def headings(view: str) -> list[str]:
     return HEADINGS if view == TONE_MAP.name else [*HEADINGS, f"FLIP ({view}) ↓"]
 
 
+def shown_line(view: str) -> str:
+    """What the last column is about."""
+    return f"FLIP ({view}): of the pictures as {view} shows them on the screen, without that exposure"
+
+
 def score_rows(scores: Mapping[str, Scores], metrics: Sequence[str] = METRICS) -> list[list[str]]:
     """Method → metrics as cells, with FLIP through another view than T where it is there; a dash where a number could not be
     told.

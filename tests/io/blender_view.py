@@ -1,6 +1,6 @@
 """Inside Blender: pictures of radiance by its own color management.
 
-Argument: a JSON file {radiance, folder, views, scene}. views: name → what to set; null: nothing. scene: a file to open, or null.
+Argument: a JSON file {radiance, folder, views, scene}. views: name → what to set, or null. scene: a file to open, or null.
 """
 
 import json

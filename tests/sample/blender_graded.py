@@ -1,4 +1,6 @@
-"""Inside Blender: a lit plane whose picture an artist has graded, saved as graded.blend. Argument: the folder."""
+"""Inside Blender: a lit plane whose picture an artist has graded, saved as graded.blend, and from Blender 5.0 on the same with
+light in ACEScg, as acescg.blend. Argument: the folder.
+"""
 
 import sys
 
@@ -16,3 +18,6 @@ scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_pe
 scene.view_settings.view_transform, scene.view_settings.look = "AgX", "AgX - Punchy"
 scene.view_settings.exposure, scene.view_settings.gamma = -1.25, 1.2
 bpy.ops.wm.save_as_mainfile(filepath=f"{sys.argv[-1]}/graded.blend")
+if hasattr(bpy.data, "colorspace"):
+    bpy.ops.wm.set_working_color_space(working_space="ACEScg", convert_colors=True)
+    bpy.ops.wm.save_as_mainfile(filepath=f"{sys.argv[-1]}/acescg.blend")

@@ -39,3 +39,18 @@ def test_what_the_artist_chose_is_recorded_and_shown(tmp_path, monkeypatch):
     regraded = {**done.manifest, "color_management": {**told, "exposure": 2.0}}
     assert not differences(done.manifest, regraded), "it is no other noise"
     assert merged(done.manifest, regraded)["color_management"]["exposure"] == 2.0
+
+
+def test_light_with_the_primaries_of_acescg_looks_the_same(tmp_path, monkeypatch):
+    monkeypatch.delenv("OCIO", raising=False)
+    run_in_blender("blender_graded.py", str(tmp_path))
+    if not (tmp_path / "acescg.blend").exists():  # before Blender 5.0
+        return
+    pictures, radiance = [], []
+    for name in ("graded", "acescg"):
+        options = SampleOptions(str(tmp_path / f"{name}.blend"), 16, seeds=1, out=str(tmp_path / name), blender=BLENDER)
+        folder = sample(options).folder
+        radiance.append(read_frame(folder / "v000_f0001_s0001_0016spp.exr").color)
+        pictures.append(open_shown_view(None, None, [folder], BLENDER).pixels(radiance[-1]).astype(int))
+    assert np.abs(radiance[0] - radiance[1]).mean() > 0.03, "other numbers"
+    assert np.abs(pictures[0] - pictures[1]).max() <= 1
