@@ -52,7 +52,7 @@ def open_renders(
         check_crops(start.model, crops.batch * team.size, crops.size_px)
     model, engine = start.model, EngineOptions(options.device)
     prefilter = Prefilter.open(model, engine) if model.clean_guides else None
-    view = _view(options, progress) if team.is_first else TONE_MAP
+    view = _view(options, progress)  # by all, so that all are refused a wrong one
     with team.first_ahead():
         pairs = load_pairs(_source(options), model, prefilter, engine, progress, held)
     return Lesson(
@@ -60,7 +60,7 @@ def open_renders(
         PairSampler(pairs.training, model.features, crops, options.target),
         loss,
         lambda loop: PairJudge(model, pairs.validation, loop.device, loop.precision),
-        _show(view, pairs.validation[0].pair),
+        _show(view if team.is_first else TONE_MAP, pairs.validation[0].pair),
         tuple(cached.pair.name for cached in pairs.training),
         pairs.datasets,
         f"{len(pairs.training)} views to learn from, {len(pairs.validation)} held out",
@@ -68,7 +68,7 @@ def open_renders(
 
 
 def _view(options: Settled, progress: Progress) -> View:
-    """Of the previews, which only one process draws."""
+    """Of the previews."""
     view = open_shown_view(options.ocio, options.view, find_datasets([Path(root) for root in options.data]))
     progress.note(f"previews through {view.described}")
     return view
