@@ -52,8 +52,8 @@ def open_renders(
         check_crops(start.model, crops.batch * team.size, crops.size_px)
     model, engine = start.model, EngineOptions(options.device)
     prefilter = Prefilter.open(model, engine) if model.clean_guides else None
-    view = _view(options, progress)  # by all, so that all are refused a wrong one
     with team.first_ahead():
+        view = _view(options, progress)
         pairs = load_pairs(_source(options), model, prefilter, engine, progress, held)
     return Lesson(
         start,
