@@ -3,7 +3,7 @@
 Each pass is one more radiance, which the picture's own network denoises with the guides that were cleaned for the picture.
 What a pass alone shows, a shadow in one light group, is easier to see there than in the picture: so the sum of the denoised
 passes is a picture of its own, and the mean of all such pictures is better than each. Where passes are then off that mean, it
-is shared out (frame/sums.py). docs/passes.md tells what else was tried.
+is shared out (frame/sums.py). docs/research/passes.md tells what else was tried.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ from ..progress import OnFraction, ignore, part
 ERROR_WINDOW_PX = 7  # over which the noise that was taken away says how wrong a pass may be
 BEYOND = 0.01  # of the pixels: where parts are more than the picture in so many, they are no parts of it
 SURE_PX = 15  # of a square where as rendered nothing is left over: nothing is left over of the denoised parts either
-NOISE_POWER = 0.25  # of the mean square: of 0, 1/4, 1/2 and 1 the best one in two rooms, see docs/passes.md
+NOISE_POWER = 0.25  # of the mean square: of 0, 1/4, 1/2 and 1 the best one in two rooms: docs/research/passes.md
 FLOOR = 1e-4  # of a pass's mean light
 PICTURE = 1.0  # weight of the picture that was denoised as a whole …
 OF_SUM = {Role.GROUP: 2.0, Role.LIGHT: 2.0}  # … and of the sum of denoised passes, in the mean of them

@@ -18,7 +18,7 @@ class UNet(nn.Module):
 
     With the gated head the last convolution has twice the channels: colours and gates, by which each colour is
     blended with the noisy input pixel. Where there is little noise the network then starts from a good picture, and where
-    there is much the gates close: docs/training.md has the comparison.
+    there is much the gates close: docs/research/training.md has the comparison.
     """
 
     def __init__(self, specification: Specification):

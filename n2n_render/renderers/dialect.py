@@ -70,7 +70,7 @@ class PassRule:
     Attributes:
         names: As the versions of a renderer write it; * stands for the user's own part of it.
         color: The same of the pass that it was divided by: the picture holds the product.
-        smooth: It is best denoised as it is, without the colour, whose texture it lacks: measured, see docs/passes.md.
+        smooth: It is best denoised as it is, without the colour, whose texture it lacks: measured, see docs/research/passes.md.
         held_by: Patterns of other passes of light that hold the same: where a file has one of them, this one is no part of a
             sum. The finer ones are the parts.
         but: Patterns of names that are not meant, though they match.

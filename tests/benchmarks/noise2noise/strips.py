@@ -1,6 +1,6 @@
 """Pictures of every noise for the documents: what the network was given, what it made of it, what it is without noise.
 
-    python tests/benchmarks/noise2noise/strips.py PICTURES RUNS --out docs
+    python tests/benchmarks/noise2noise/strips.py PICTURES RUNS --out docs/images
 
 PICTURES: what pictures.py made. RUNS: FOLDER/runs of table.py; only noises that were trained are drawn. One crop a noise, at
 the strength of the tests, twice as large as it is: noise2noise-<kind>.jpg. All of them side by side, each from noisy above to
