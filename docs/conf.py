@@ -11,8 +11,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import click
 from sphinx.application import Sphinx
 
+from n2n_render.cli.commands import main
 from n2n_render.loaded import Model
 from n2n_render.schema import Checked
 from n2n_render.version import __version__
@@ -73,7 +75,16 @@ def is_no_empty_glob(record: logging.LogRecord) -> bool:
     return getattr(record, "subtype", None) != "empty_glob"
 
 
+def show_defaults() -> None:
+    """The program's help tells defaults by a setting of the whole group, which sphinx-click does not ask."""
+    for command in main.commands.values():
+        for option in command.params:
+            if isinstance(option, click.Option) and isinstance(option.default, (str, int, float)) and not option.is_flag:
+                option.show_default = True
+
+
 def setup(app: Sphinx) -> None:
+    show_defaults()
     logging.getLogger("sphinx.sphinx.directives.other").addFilter(is_no_empty_glob)
     app.connect("source-read", files_elsewhere)
     app.connect("autodoc-process-docstring", fields_of_options)
