@@ -24,6 +24,7 @@ pytest_plugins = [
     "farm_fixtures",
     "watch_fixtures",
     "plugin_fixtures",
+    "docs_fixtures",
 ]
 
 
