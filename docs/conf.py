@@ -21,6 +21,7 @@ from n2n_render.version import __version__
 
 HERE = Path(__file__).parent
 LINK = re.compile(r"\]\((?!\w+:|#)([^)\s#]+)(#[^)\s]*)?\)")
+OPTION = re.compile(r"(?<![`\w-])(--[a-z][\w-]*)(?!`)")
 FIELD = re.compile(r"^    (\w+): (.+?)(?: = (.+?))?(?:  # (.*))?$", re.M)
 
 project = "n2n-render"
@@ -28,7 +29,7 @@ copyright = "n2n-render, Apache-2.0"
 version = release = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]
-smartquotes = False  # options begin with two hyphens
+smartquotes_action = "D"  # dashes between a parameter and what it is; quotes stay as they are written
 default_role = "code"  # one backtick in a docstring is what it is in Markdown
 myst_heading_anchors = 4  # links to headings are written as GitHub names them
 
@@ -70,6 +71,11 @@ def no_signature(app: Sphinx, what: str, name: str, thing: Any, options: Any, si
     return ("", None) if what == "class" and (dataclasses.is_dataclass(thing) or thing is Model) else None
 
 
+def options_as_code(app: Sphinx, context: click.Context, lines: list[str]) -> None:
+    """Names of options in the help's sentences, whose two hyphens would become a dash."""
+    lines[:] = [OPTION.sub(r"``\1``", line) if not line.lstrip().startswith(("..", ":")) else line for line in lines]
+
+
 def is_no_empty_glob(record: logging.LogRecord) -> bool:
     """A group of pages may be empty. Sphinx gives that warning no type, so that suppress_warnings cannot name it."""
     return getattr(record, "subtype", None) != "empty_glob"
@@ -89,3 +95,5 @@ def setup(app: Sphinx) -> None:
     app.connect("source-read", files_elsewhere)
     app.connect("autodoc-process-docstring", fields_of_options)
     app.connect("autodoc-process-signature", no_signature)
+    app.connect("sphinx-click-process-description", options_as_code)
+    app.connect("sphinx-click-process-options", options_as_code)
