@@ -173,7 +173,7 @@ class Specification(Checked):
 
     features: tuple[Feature, ...] = ()  # guides beside colour, in channel order
     encoding: Curve = "log"  # the curve on the input radiance, see frame/transfer.py
-    output: Output = "radiance"  # "radiance": linear, [0, ∞); "display": [0, 1], tone-mapped (without --hdr);
+    output: Output = "radiance"  # "radiance": linear, [0, ∞); "display": [0, 1], tone-mapped (with --ldr);
     #                                     "encoded": in the curve of the input; "signal": as it is, linear
     subject: Subject = "color"  # what is denoised: "color"; "albedo", "normal", "alpha" in models beside it;
     #                                     "photograph" or "grey": a signal with three channels or with one
