@@ -16,10 +16,10 @@ from ..frame.arrays import Array
 from ..frame.display import TONE_MAP, View
 from ..io.atomic import read_json
 from ..io.dataset import Pair
-from ..io.exr import ExrImage
 from ..report import REPORT_PAGE, ReportPage, ReportPicture, ReportView, Room, Row, Summary, Written, write_fragment
 from ..report.content import EXPECTED, EXPECTED_PSNR, FLIP, TRUE
 from ..report.expected import expected_on_display, true_on_display
+from ..report.files import read_denoised
 from ..schema import check_items
 from .fragments import Fragment
 from .options import EvaluateOptions
@@ -115,6 +115,14 @@ class EvaluationPage:
         return told
 
 
+def write_view_page(folder: Path, compared: ComparedView, files: Mapping[str, Path], view: View = TONE_MAP) -> Written | None:
+    """The page of a single view; arguments as of `view_of`. Raises N2NError where it cannot be written."""
+    shown = view_of(compared, files, view)
+    with ReportPage(folder / REPORT_PAGE, view) as page:
+        page.add(Room.of(1).fit(0, shown))
+        return page.finish(Summary(shown.name, (), [Row(shown.name, compared.scores)], notes=NOTES))
+
+
 def view_of(compared: ComparedView, files: Mapping[str, Path], view: View) -> ReportView:
     """A compared view with all its error maps.
 
@@ -128,7 +136,7 @@ def view_of(compared: ComparedView, files: Mapping[str, Path], view: View) -> Re
         image, maps = compared.images[name], dict[str, Array]()
         if name != REFERENCE:
             maps = {FLIP: compared.errors[name], TRUE: true_on_display(image, *halves)}
-        if name in files and (error := read_error(files[name], image.shape[:2])) is not None:
+        if name in files and (error := read_denoised(files[name], None, ERROR_PASS)[1]) is not None:
             maps[EXPECTED] = expected_on_display(error * factor, image)
         pictures.append(ReportPicture(name, image, maps))
     denoised = [error for name, error in compared.errors.items() if not name.startswith(NOISY)]
@@ -143,15 +151,6 @@ def _order(name: str, files: Mapping[str, Path]) -> int:
     if name in files:
         return 1
     return 4 if name == REFERENCE else 3 if name.startswith(OIDN) else 2
-
-
-def read_error(path: Path, shape: tuple[int, ...]) -> Array | None:
-    """The pass of a denoised file that holds its expected RMS error of radiance (H, W); None where it has none that fits."""
-    image = ExrImage.open(path)
-    error = image.pass_pixels(image.layer(None), ERROR_PASS)
-    if error is None or error.shape != (*shape, 1) or not np.isfinite(error).all():
-        return None
-    return np.maximum(error[..., 0], 0)
 
 
 def expected_psnrs(folder: Path) -> dict[str, float]:

@@ -97,6 +97,8 @@ class Summary:
         rows: Of all views, also of those that are not shown.
         mean: As the scores of a row; {}: there is no such table.
         notes: Sentences for the foot of the page.
+        opens: Name of the row that is shown first; None: the first with pictures.
+        item: What a row is.
     """
 
     title: str
@@ -104,3 +106,5 @@ class Summary:
     rows: Sequence[Row]
     mean: Mapping[str, dict[str, float]] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    opens: str | None = None
+    item: str = "view"

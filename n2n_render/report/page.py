@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -23,24 +24,30 @@ from .pixels import pack_map, pack_radiance
 
 REPORT_PAGE = "report.html"
 SCRIPTS = ("pixels.js", "stage.js", "report.js")
-TITLE, STYLE, DATA, SCRIPT = "<!--TITLE-->", "<!--STYLE-->", "<!--DATA-->", "<!--SCRIPT-->"
+TITLE, KEY, STYLE, DATA, SCRIPT = (f"<!--{name}-->" for name in ("TITLE", "KEY", "STYLE", "DATA", "SCRIPT"))
+MADE_OF = re.compile(rb'<meta name="made-of" content="(\w+) (\d+) (\d+)">')
+HEAD_BYTES = 4096  # hold that
 WHOLE, CROPPED = (f'<div class="view-data {name}" hidden>'.encode() for name in ("whole", "cropped"))
 
 
 @dataclass(frozen=True)
 class Written:
-    """A page that was written. views: there are numbers of. whole, cropped: so many of them are shown so."""
+    """A page that was written.
+
+    views: so many there are numbers of. whole, cropped: so many of these are shown so. item: what a view is called.
+    """
 
     path: Path
     views: int
     whole: int
     cropped: int
+    item: str = "view"
 
     def __str__(self) -> str:
         others = self.views - self.whole - self.cropped
         parts = [f"{self.cropped} as crops of their worst places"] * bool(self.cropped)
         parts += [f"{others} by numbers alone"] * bool(others)
-        return f"{self.path}: {', '.join([f'{self.whole} of {self.views} view(s) whole', *parts])}"
+        return f"{self.path}: {', '.join([f'{self.whole} of {self.views} {self.item}(s) whole', *parts])}"
 
 
 class ReportPage:
@@ -49,9 +56,9 @@ class ReportPage:
     What a write cannot do is an UnwritableFile, after which nothing more is added.
     """
 
-    def __init__(self, path: Path, view: View):
-        """view: how radiance is shown."""
-        self.path, self._view = path, view
+    def __init__(self, path: Path, view: View, key: str = "anything"):
+        """view: how radiance is shown. key: a word that says what the page is made of, for `find_written`."""
+        self.path, self._view, self._key = path, view, key
         self._views: IO[bytes] | None = None
         self._failed: UnwritableFile | None = None
         self._whole = self._cropped = 0
@@ -98,12 +105,13 @@ class ReportPage:
         if self._failed:
             return None
         write_beside(self.path, lambda temporary: self._write(Path(temporary), summary))
-        return Written(self.path, len(summary.rows), self._whole, self._cropped)
+        return Written(self.path, len(summary.rows), self._whole, self._cropped, summary.item)
 
     def _write(self, temporary: Path, summary: Summary) -> None:
         head, tail = _text("report.html").split(DATA)
         before, rest = head.split(TITLE)
         middle, after = rest.split(STYLE)
+        middle = middle.replace(KEY, f"{self._key} {self._whole} {self._cropped}")
         lookup = Lookup.bake(self._view)
         with temporary.open("wb") as page:
             page.write(_bytes(before, html.escape(summary.title), middle, f"<style>\n{_text('report.css')}</style>", after))
@@ -121,6 +129,8 @@ class ReportPage:
             "title": summary.title,
             "facts": list(summary.facts),
             "notes": list(summary.notes),
+            "opens": summary.opens,
+            "item": summary.item,
             "version": __version__,
             "view": {"name": self._view.name, **lookup.told()},
             "heat": heat_map(ramp).ravel().tolist(),
@@ -129,6 +139,18 @@ class ReportPage:
             "rows": [_row(row) for row in summary.rows],
             "mean": summary.mean,
         }
+
+
+def find_written(path: Path, key: str, views: int, item: str) -> Written | None:
+    """The page that is there, if it was made of this; views, item: as they would be written."""
+    try:
+        with path.open("rb") as page:
+            found = MADE_OF.search(page.read(HEAD_BYTES))
+    except OSError:
+        return None
+    if not found or found[1].decode() != key:
+        return None
+    return Written(path, views, int(found[2]), int(found[3]), item)
 
 
 def write_fragment(path: Path, view: ReportView) -> None:

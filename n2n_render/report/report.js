@@ -116,7 +116,7 @@ async function openRow(index) {
   $("stage").hidden = !view;
   if (!view) {
     current = null;
-    $("shown").textContent = "There is no room on this page for the pictures of this view: these are its numbers.";
+    $("shown").textContent = "There is no room on this page for the pictures of this " + page.item + ": these are its numbers.";
     return;
   }
   const unpacked = await unpack(view);
@@ -303,9 +303,10 @@ function showFixed() {
   $("view").replaceChildren(...page.rows.map((row, index) => element("option", {
     value: index, textContent: row.name + (views.has(row.name) ? "" : " (numbers only)"),
   })));
+  $("view-name").textContent = page.item === "frame" ? "Frame" : "View";
   $("view-choice").hidden = page.rows.length < 2;
   $("means").hidden = page.rows.length < 2 || !Object.keys(page.mean).length;
-  $("means-title").textContent = `Mean of ${page.rows.length} views`;
+  $("means-title").textContent = `Mean of ${page.rows.length} ${page.item}s`;
   $("mean-table").replaceChildren(tableOf(page.mean));
   $("ramp").style.background = `linear-gradient(to right, ${[0, 51, 102, 153, 204, 255].map((level) => `rgb(${page.heat.slice(3 * level, 3 * level + 3)})`)})`;
   const zooms = [["Fit", () => stage.fit()], ...[1, 2, 4, 8].map((zoom) => [`${zoom}×`, () => stage.zoomTo(zoom)])];
@@ -325,7 +326,8 @@ async function start() {
   toner = new Toner(page.view, await inflate($("lookup").textContent));
   stage = new Stage($("stage"), $("panes"), $("divider"), showZoom, probe);
   listen();
-  await openRow(Math.max(page.rows.findIndex((row) => views.has(row.name)), 0));
+  const first = page.rows.findIndex((row) => (page.opens === null ? views.has(row.name) : row.name === page.opens));
+  await openRow(Math.max(first, 0));
 }
 
 start().catch((error) => {

@@ -107,7 +107,7 @@ def test_a_page_holds_its_views_and_loads_nothing(tmp_path):
     assert len(blobs) == 2 + 3 + 2 + 1  # the last one is the view's
     shown = views[1].pictures[0].radiance
     np.testing.assert_allclose(radiance_of(blobs[5], 20, 30), shown, rtol=1 / 400, atol=2**-22)
-    assert not re.search(r'(src|href)\s*=|url\(|@import|https?://(?!www\.w3\.org/2000/svg)', text)
+    assert not re.search(r"(src|href)\s*=|url\(|@import|https?://(?!www\.w3\.org/2000/svg)", text)
     assert "default-src 'none'" in text
 
 
