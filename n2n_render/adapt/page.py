@@ -32,7 +32,7 @@ SHOWN = 8  # frames: the worst, and others evenly spaced
 DENOISED = "denoised"
 NOTES = (
     "There is no reference here: the expected error is what the noise of independent renders tells. Where a picture has no "
-    "error map, the picture itself is shown beside the others' maps. `n2n-render evaluate` compares with references.",
+    "error map, the picture itself is shown beside the others' maps. n2n-render evaluate compares with references.",
 )
 
 
@@ -45,7 +45,8 @@ class AdaptationPage:
         outputs: The file of each of its frames.
         folder: Where the page goes.
         start: The name of what was adapted.
-        engine: Runs the start, whose pictures are shown, too; None: they are not.
+        engine: Runs the start, whose picture of the worst frame is shown, too: of all it would take minutes on a CPU. None:
+            it is not.
     """
 
     shot: Shot
@@ -71,10 +72,10 @@ class AdaptationPage:
             return there
         chosen = chosen_frames(results)
         room = Room(frozenset(range(len(chosen))), frozenset())
-        denoiser = self._open_start()
         with reporter("report") as progress, ReportPage(path, self.view, key) as page:
             progress.start(len(chosen), len(chosen))
             for number, result in enumerate(chosen):
+                denoiser = None if number else self._open_start()
                 page.add(room.fit(number, self._view_of(result.output, denoiser)))
                 progress.advance(1, result.output.name)
             return page.finish(self._summary(results, chosen))

@@ -10,7 +10,7 @@ from ..frame.display import View
 from .pixels import pack_shorts
 
 CURVE_SIZE, CURVE_STOPS = 2048, (-24.0, 16.0)
-LATTICE_SIZE, LATTICE_STOPS = 49, (-18.0, 14.0)  # log2 of radiance; two thirds of a stop apart
+LATTICE_SIZE, LATTICE_STOPS = 65, (-16.0, 12.0)  # log2 of radiance, where AgX is within a level of 255 but for a hundredth
 ALIKE = 0.25 / 255
 
 

@@ -13,7 +13,7 @@ from ..io.dataset import spaced
 from .content import ReportView
 
 WHOLE_VIEWS, CROPPED_VIEWS = 8, 24
-PAGE_PX = 24_000_000  # of all pictures of the whole views together: about 100 MB
+PAGE_PX = 32_000_000  # of all pictures of the whole views together: about 80 MB
 MAP_PX = 0.25  # what a pixel of an error map takes of that
 CROP_PX = 256
 

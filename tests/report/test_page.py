@@ -1,14 +1,12 @@
 """What a page holds: radiance and maps come back from it, names cannot break out of it, and only a part is in memory."""
 
-import base64
-import json
 import re
 import tracemalloc
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from report_fixtures import BLOB, radiance_of, told_by, unpacked
 
 from n2n_render.errors import N2NError, UnwritableFile
 from n2n_render.frame.display import TONE_MAP, View
@@ -17,20 +15,7 @@ from n2n_render.report.content import MAPS
 from n2n_render.report.lookup import Lookup
 from n2n_render.report.pixels import pack_map, pack_radiance
 
-BLOB = re.compile(r'<script type="text/plain"[^>]*>([A-Za-z0-9+/=]*)</script>')
 EVIL = '</script><script>alert("x")</script>&amp;\u2028 "quoted\' <b>'
-
-
-def unpacked(text: str) -> bytes:
-    return zlib.decompress(base64.b64decode(text))
-
-
-def radiance_of(text: str, height: int, width: int):
-    """As the script of the page does it."""
-    planes = np.frombuffer(unpacked(text), np.uint8).reshape(3, 2, height, width).astype(np.uint16)
-    green, red, blue = planes[:, 0] << 8 | planes[:, 1]
-    shorts = np.stack([red + green, green, blue + green], axis=-1).astype(np.uint16) << 2
-    return shorts.astype(np.uint16).view(np.float16).astype(np.float32)
 
 
 def view_of(name="a/v000", size=(20, 30), seed=0, maps=()):
@@ -44,10 +29,6 @@ def write(path, views, rows=(), view=TONE_MAP, **summary):
         for one in views:
             page.add(one)
         return page.finish(Summary(summary.pop("title", "A title"), (), rows, **summary))
-
-
-def told_by(path):
-    return json.loads(re.search(r'id="page">(.*?)</script>', path.read_text(), re.DOTALL)[1])
 
 
 def test_radiance_comes_back_within_a_quarter_of_a_level():
@@ -72,10 +53,10 @@ def test_a_view_of_single_channels_is_curves_and_another_one_a_lattice():
     assert Lookup.bake(TONE_MAP).kind == "curves"
     mixed = View("mixed", lambda radiance: TONE_MAP.encode(radiance @ np.array([[0.6, 0.2, 0.2]] * 3, np.float32)))
     lookup = Lookup.bake(mixed)
-    assert lookup.kind == "lattice" and lookup.values.shape == (49, 49, 49, 3)
+    assert lookup.kind == "lattice" and lookup.values.shape == (65, 65, 65, 3)
     red = np.zeros((1, 1, 3), np.float32)
-    red[..., 0] = 2 ** (-18 + 24 * 32 / 48)
-    np.testing.assert_allclose(lookup.values[24, 0, 0], mixed.encode(red)[0, 0])
+    red[..., 0] = 2 ** (-16 + 28 * 32 / 64)
+    np.testing.assert_allclose(lookup.values[32, 0, 0], mixed.encode(red)[0, 0])
 
 
 def test_names_cannot_break_out(tmp_path):
