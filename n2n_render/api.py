@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .errors import N2NError
 from .frame import metrics
-from .frame.channels import ALPHA, FEATURES, VECTOR
+from .frame.channels import ALPHA, VECTOR, guide_names
 from .frame.frame import Frame
 from .frame.given import as_frame, as_path, size_of
 from .frame.transfer import exposure
@@ -53,7 +53,7 @@ def read(path: FilePath, layer: str | None = None, finished: bool = False) -> Fr
 
     image = ExrImage.open(as_path(path))
     name = image.layer(layer)
-    there = tuple(feature for feature in (*FEATURES, VECTOR) if image.find(name, feature))
+    there = tuple(feature for feature in (*guide_names(), VECTOR) if image.find(name, feature))
     frame = image.frame(name, there)
     return as_frame(frame.with_channels(color=image.shown_color(name))) if finished else frame
 

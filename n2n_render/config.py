@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Annotated, Any, Protocol
 
+from . import plugins
 from .schema import OneOf, Range
 
 Count = Annotated[int, Range(1, 10**12)]
@@ -21,11 +22,12 @@ Seed = Annotated[int, Range(0, 2**63 - 1)]
 Reach = Annotated[int, Range(0, 8)]
 Width = Annotated[int, Range(1, 4096)]  # channels of a convolution
 Levels = Annotated[int, Range(1, 7)]
-Feature = Annotated[str, OneOf(("albedo", "normal", "depth"))]
+Feature = Annotated[str, plugins.Named(("albedo", "normal", "depth"), plugins.CHANNELS)]
 TrainPrecision = Annotated[str, OneOf(("auto", "float32", "bfloat16"))]
 PRECISIONS = ("auto", "float32", "float16", "bfloat16")
 Precision = Annotated[str, OneOf(PRECISIONS)]
-Engine = Annotated[str, OneOf(("auto", "torch", "oidn", "openvino"))]
+ENGINES = plugins.Named(("auto", "torch", "oidn", "openvino"), plugins.ENGINES)
+Engine = Annotated[str, ENGINES]
 Seeds = Annotated[int, Range(1, 9999)]
 Views = Annotated[int, Range(1, 9999)]
 Network = Annotated[str, OneOf(("paper", "oidn-small", "oidn", "oidn-large"))]

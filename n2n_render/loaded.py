@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from .errors import N2NError, doubt
 from .frame.arrays import Array
-from .frame.channels import FEATURES
 from .frame.frame import Frame
 from .frame.given import as_frame
 from .schema import problem
@@ -103,7 +102,7 @@ class Model:
         return painted.color, {name: painted.light[group.channel] for name, group in groups.items()}
 
     def _check_guides(self, frame: Frame) -> None:
-        lacking = [feature for feature in self.features if feature in FEATURES and feature not in frame]
+        lacking = [feature for feature in self.features if feature not in frame]
         if lacking:
             raise N2NError(
                 f"the model {self.name} needs {' and '.join(lacking)}, which the image does not have",

@@ -23,6 +23,7 @@ pytest_plugins = [
     "team_fixtures",
     "farm_fixtures",
     "watch_fixtures",
+    "plugin_fixtures",
 ]
 
 

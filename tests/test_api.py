@@ -235,7 +235,14 @@ def test_verbs_take_values_or_an_options_object_and_refuse_both(make_dataset, tm
 def test_training_and_its_model_without_the_command_line(make_dataset, tmp_path):
     data = make_dataset()
     run = n2n.train(
-        data=[str(data)], out=str(tmp_path / "run"), hdr=True, steps=2, levels=1, encoder_width=4, decoder_width=4, crop_px=16
+        data=[str(data)],
+        out=str(tmp_path / "run"),
+        features=(),
+        steps=2,
+        levels=1,
+        encoder_width=4,
+        decoder_width=4,
+        crop_px=16,
     )
     model = n2n.load_model(run.folder, device="cpu")
     assert model.features == () and model(np.ones((20, 30, 3))).shape == (20, 30, 3)

@@ -24,7 +24,7 @@ from n2n_render.evaluate.rival import command_for_one_render, find_more, one_ren
 from n2n_render.evaluate.samples_worth import equal_samples, oidn_ladder
 from n2n_render.evaluate.scores import METRICS, ComparedView, compare_view, means
 from n2n_render.evaluate.views import find_finished, find_views
-from n2n_render.frame.display import display
+from n2n_render.frame.display import TONE_MAP
 from n2n_render.frame.frame import mean_frame
 from n2n_render.io.dataset import find_files, write_manifest
 from n2n_render.io.exr import read_frame, write_frame
@@ -66,7 +66,7 @@ def test_pictures_tables_and_json_hold_all_of_it(result, tmp_path):
     assert picture.size == (80 * 4, 2 * 64 + 18 + 4 * 10)  # images, error maps, caption, two crops of 10² magnified 4 times
     y, x = worst_places([result.errors[name] for name in ("ours", "OIDN, mean of 2")], 10)[0]
     crop = np.asarray(picture)[-40:, -80:-40]  # of the reference, the last column
-    np.testing.assert_array_equal(crop[::4, ::4], display(result.images["reference"])[y : y + 10, x : x + 10])
+    np.testing.assert_array_equal(crop[::4, ::4], TONE_MAP.pixels(result.images["reference"])[y : y + 10, x : x + 10])
     assert [row[0] for row in score_rows(result.scores)] == list(result.scores)
     evaluated = Evaluated((result.view,), means([result.view]), (), {16: 20.0}, tmp_path)
     assert try_to_write_numbers(numbers(evaluated), str(tmp_path / "a.json")) == []
@@ -173,7 +173,7 @@ def test_the_ladder_climbs_with_the_samples_of_other_datasets(views, make_more):
 def test_open_image_denoise_is_judged_on_one_render_of_as_many_samples_too(views, make_more, tmp_path):
     """In the table, the pictures and the ladder, whose rung is that of one render where there are both."""
     one, two = make_more(16, 0.5, seeds=1), make_more(32, 0.4)
-    options = EvaluateOptions(data=(str(views[0].dataset),), more=(str(one), str(two)), out=str(tmp_path / "out"))
+    options = EvaluateOptions(data=(str(views[0].dataset),), more=(str(one), str(two)), out=str(tmp_path / "out"), view="T")
     done = evaluate(options)
     assert list(done.mean)[2:] == ["OIDN, mean of 2", "OIDN, one render of 16"]
     scores = done.mean["OIDN, one render of 16"]
@@ -248,7 +248,7 @@ def test_evaluating_is_a_function_that_tells_its_progress(make_dataset, tmp_path
     data = make_dataset(views=3, references=(0, 1))
     (tmp_path / "full").touch()
     options = EvaluateOptions(
-        data=(str(data),), out=str(tmp_path / "pictures"), json=str(tmp_path / "full" / "all.json"), oidn=False
+        data=(str(data),), out=str(tmp_path / "pictures"), json=str(tmp_path / "full" / "all.json"), oidn=False, view="T"
     )
     titles = []
 

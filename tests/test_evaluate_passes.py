@@ -15,12 +15,14 @@ from n2n_render.evaluate import EvaluateOptions, evaluate
 from n2n_render.evaluate.passes import PASS_METRICS, SUM_METRICS, ViewPasses, mean_passes
 from n2n_render.evaluate.views import find_views
 from n2n_render.frame import metrics
-from n2n_render.frame.display import display
+from n2n_render.frame.display import TONE_MAP
 from n2n_render.frame.frame import mean_frame
 from n2n_render.frame.transfer import exposure
 from n2n_render.io.dataset import FrameName, write_manifest
 from n2n_render.io.exr import ExrImage, read_frame, write_frame
+from n2n_render.io.view_transform import open_view
 
+ACES = "ocio://cg-config-v1.0.0_aces-v1.3_ocio-v2.1"
 SIZE = (32, 48)
 PASSES = ["Combined_fill", "Combined_key", "Diffuse Direct", "Emission", "Environment", "dim", "grey"]
 SCORED = [name for name in PASSES if name != "Environment"]
@@ -284,10 +286,11 @@ def test_damaged_numbers_of_passes_are_no_numbers(compare, tmp_path):
         compare(merge=True)
 
 
-def test_the_picture_has_a_row_for_each_pass_and_a_column_for_each_method(compare, data, tmp_path):
+@pytest.mark.parametrize("view", ["T", "Un-tone-mapped"])
+def test_the_picture_has_a_row_for_each_pass_and_a_column_for_each_method(compare, data, tmp_path, view):
     from PIL import Image
 
-    compare(oidn=True, models=("oidn-small",))
+    compare(oidn=True, models=("oidn-small",), view=view, ocio=ACES)
     shown = np.asarray(Image.open(tmp_path / "out" / "data_v000_f0001_passes.png"))
     height, width = SIZE[0] + 18, SIZE[1]
     assert shown.shape == (height * len(SCORED), width * 4, 3)  # noisy, ours, Open Image Denoise, reference
@@ -295,7 +298,8 @@ def test_the_picture_has_a_row_for_each_pass_and_a_column_for_each_method(compar
     halves = [light_of(read_frame(path, ("albedo",)))["Combined_fill"] for path in pair.references]
     mean = (halves[0] + halves[1]) / 2
     reference = shown[row * height + 18 : (row + 1) * height, 3 * width :]
-    assert np.abs(reference.astype(int) - display(mean * np.float32(exposure(mean)))).max() <= 1
+    expected = TONE_MAP.pixels(mean * np.float32(exposure(mean))) if view == "T" else open_view(ACES, view).pixels(mean)
+    assert np.abs(reference.astype(int) - expected).max() <= 1
 
 
 def test_means_are_over_the_views_that_tell_a_number():

@@ -130,7 +130,7 @@ def _adapt(options: AdaptOptions, team: Team, device: str, reporter: Reporter, p
         trains_only = options.stage == "train" or not team.is_alone
         frames = [] if trains_only else _paint_all(options, places, shot, kept, report, reporter, pictures)
         report.merge(places.outputs)
-        page = AdaptationPage(shot, places.outputs, places.folder, options.init, engine)
+        page = AdaptationPage(shot, places.outputs, places.folder, options, engine)
         written = page.try_to_write(frames, reporter) if options.report else None
     if kept and kept.path != places.model:
         raise N2NError(

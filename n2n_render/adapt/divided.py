@@ -98,7 +98,7 @@ def merge(options: AdaptOptions, reporter: Reporter) -> Adapted:
             )
         report.merge(places.outputs)
         frames = [result for result in found.values() if result]
-        page = AdaptationPage(shot, places.outputs, places.folder, options.init)
+        page = AdaptationPage(shot, places.outputs, places.folder, options)
         written = page.try_to_write(frames, reporter) if options.report else None
     return replace(_adapted(places, trained, frames), report=written)
 

@@ -31,7 +31,20 @@ from ..schema import Checked, OneOf, from_dict
 
 Stage = Annotated[str, OneOf(("all", "train", "paint", "merge"))]
 # What is no setting: nobody else's business.
-PLACES = ("inputs", "output", "pairs", "learn_from", "sources", "stage", "frames", "chunk", "shared", "report")
+PLACES = (
+    "inputs",
+    "output",
+    "pairs",
+    "learn_from",
+    "sources",
+    "stage",
+    "frames",
+    "chunk",
+    "shared",
+    "report",
+    "ocio",
+    "view",
+)
 # Of the settings those that leave the weights the same.
 HOW_TO_PAINT = (
     "average",
@@ -85,6 +98,8 @@ class AdaptOptions(Checked):
     exact_sums: bool = False  # the picture is the sum of the denoised groups, or light passes, as the file has them, rounded
     passes: tuple[str, ...] = ()  # of light that are denoised too: "all", "light-groups", "light-passes", "aovs", or names
     sources: SourceOptions = RECOGNISED  # where albedo, normal, … lie
+    ocio: str | None = None  # how previews are shown, as of `io.scene_view.open_shown_view`
+    view: str | None = None
     device: str = "auto"
     engine: Engine = "auto"  # for denoising
     precision: Precision = "auto"  # for denoising

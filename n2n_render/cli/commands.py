@@ -11,7 +11,7 @@ from .ending import Commands
 from .evaluating import evaluate
 from .farming import farm
 from .learning import adapt, online
-from .options import folder_name, make_reporter, precision_word
+from .options import folder_name, make_reporter, precision_word, view_options
 from .preparing import prepare
 from .sampling import sample
 from .training import train
@@ -32,7 +32,7 @@ for command in (sample, denoise, train, adapt, online, prepare, evaluate, watch,
     main.add_command(command)
 
 
-@main.command()
+@main.command(example="n2n-render models runs/")
 @click.argument("folders", nargs=-1, metavar="[FOLDER…]")
 def models(folders: tuple[str, ...]) -> dict[str, Any]:
     """List the models that can be used: built-in, runs and files in FOLDER…  [default: runs]"""
@@ -55,7 +55,7 @@ def _suits(model: Any) -> str:
     return ", ".join(model.features) or "color only" if model.purpose == "renders" else str(model.purpose)
 
 
-@main.command()
+@main.command(example="n2n-render engines")
 def engines() -> dict[str, Any]:
     """List what can run a network on this machine."""
     from ..engines.choice import list_engines
@@ -70,7 +70,7 @@ def engines() -> dict[str, Any]:
     return {"engines": {name: devices for name, devices, _ in listed if devices}}
 
 
-@main.command()
+@main.command(example="n2n-render serve")
 def serve() -> None:
     """Answer requests of another program, JSON lines on stdin and stdout: the Blender extension uses this."""
     from ..serve.server import main as run
@@ -78,7 +78,7 @@ def serve() -> None:
     run()
 
 
-@main.command()
+@main.command(example="n2n-render export runs/shot --format onnx -o shot.onnx")
 @click.argument("model", metavar="MODEL")
 @click.option("--format", "kind", required=True, type=click.Choice(["tza", "onnx", "torchscript"]), help="Kind of file.")
 @click.option("--output", "-o", required=True, metavar="FILE", help="Where to write; FILE.json beside it describes it.")
@@ -114,7 +114,7 @@ def export(model: str, kind: str, output: str, precision: str, check: str | None
     }
 
 
-@main.command()
+@main.command(example="n2n-render demo --minutes 2.5")
 @click.option(
     "--minutes", type=click.FloatRange(min=0, min_open=True), default=5.0, help="Time to train, of which 3/5 to adapt."
 )
@@ -126,17 +126,20 @@ def export(model: str, kind: str, output: str, precision: str, check: str | None
     help="Where everything goes; sampled frames there are used again.",
 )
 @click.option("--blender", metavar="PATH", help="Blender 4.2 or newer.  [default: the bpy wheel, else blender on PATH]")
+@view_options
 @click.pass_context
-def demo(ctx: click.Context, /, minutes: float, out: str, blender: str | None) -> dict[str, Any]:
+def demo(
+    ctx: click.Context, /, minutes: float, out: str, blender: str | None, ocio: str | None, view: str | None
+) -> dict[str, Any]:
     """The whole road in ten minutes, on a scene of our own: sample, adapt, train from nothing, compare."""
     from ..demo import DemoOptions
     from ..demo import demo as run
     from . import console, tables
 
-    done = run(DemoOptions(out, minutes, blender), make_reporter(ctx))
+    done = run(DemoOptions(out, minutes, blender, ocio=ocio, view=view), make_reporter(ctx))
     console.show_table(
         f"one view, {minutes:g} minute(s) of training; adapted: to its noisy renders too; from scratch: it was not trained on",
-        tables.HEADINGS,
+        tables.headings(done.shown["view"]),
         tables.score_rows(done.view.scores),
     )
     console.result(f"picture: {done.picture}; to wipe and zoom: {done.report}")

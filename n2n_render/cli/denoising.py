@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from ..denoise.options import Strengths
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command,
+    example=(
+        "n2n-render denoise frame.exr -o clean.exr\nn2n-render denoise 'a/frame_####.exr' --pair 'b/frame_####.exr' -o clean/"
+    ),
+)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT…")
 @click.option(
     "--model",

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import Command, engine_options, folder_name, make_reporter, refuse_given
+from .options import Command, engine_options, folder_name, make_reporter, refuse_given, view_options
 
 if TYPE_CHECKING:
     from ..evaluate import EvaluatedChunk, EvaluatedImages
     from ..evaluate.passes import ViewPasses
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, example="n2n-render evaluate --model oidn-large --frames clean/ --data datasets/shot")
 @click.option("--model", "models", multiple=True, metavar="MODEL", help="A model as in `denoise`; repeatable.")
 @click.option(
     "--frames",
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     help="Compare only this machine's share of the views; their numbers are kept in OUT/.views.",
 )
 @click.option("--merge", is_flag=True, help="Compare nothing: put together what all chunks of the same options found.")
+@view_options
 @engine_options(average="1")
 @click.pass_context
 def evaluate(
@@ -64,18 +65,20 @@ def evaluate(
     if options["noise"] is None:
         refuse_given(ctx, ("seed", "classical"), "is for --noise, which was not given", "Leave it out, or pass --noise.")
     else:
-        refuse_given(ctx, ("oidn", "report"), "is for renders, and --noise for images", "Leave it out; or pass --no-classical.")
+        refuse_given(ctx, ("oidn",), "is for renders, and --noise for images", "Leave it out; or pass --no-classical.")
+        refuse_given(ctx, ("report", "ocio", "view"), "is for renders, and --noise for images", "Leave it out.")
     share = parse_chunk(chunk) if chunk else None
     wanted = EvaluateOptions(**options, json=json_path, chunk=share, passes=parse_passes(passes))
     done = run(wanted, make_reporter(ctx))
     if isinstance(done, EvaluatedImages):
         return _show_images(done, json_path)
+    headings = tables.headings(done.shown["view"])
     for view in done.views:
         title = view.name + ("" if view.held_out else " (a model was trained on this view)")
-        console.show_table(title, tables.HEADINGS, tables.score_rows(view.scores))
+        console.show_table(title, headings, tables.score_rows(view.scores))
     if isinstance(done, EvaluatedChunk):
         return _show_chunk(done, chunk)
-    console.show_table(f"mean of {len(done.views)} view(s)", tables.HEADINGS, tables.score_rows(done.mean))
+    console.show_table(f"mean of {len(done.views)} view(s)", headings, tables.score_rows(done.mean))
     if done.mean_passes:
         _show_passes(done.mean_passes, len(done.views))
     for line in [*tables.samples_lines(done.oidn_psnr_db, done.mean), *tables.flicker_lines(done.changes)]:
@@ -86,6 +89,8 @@ def evaluate(
         "PSNR and SSIM on T(v) = (v/(1+v))^(1/2.2); relMSE with ε = 0.01; all after the reference's exposure; "
         f"squared errors with two independent reference halves of {done.reference_spp} spp"
     )
+    if headings != tables.HEADINGS:
+        console.result(tables.shown_line(done.shown["view"]))
     if done.unwritten:
         raise done.unwritten[0]
     console.result(f"pictures in {options['out']}")
@@ -98,6 +103,7 @@ def evaluate(
         **({"passes": vars(done.mean_passes)} if done.mean_passes else {}),
         "pictures": options["out"],
         "report": done.report.path if done.report else None,
+        "shown": done.shown,
         "json": json_path,
     }
 

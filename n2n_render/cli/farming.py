@@ -8,7 +8,7 @@ import click
 from .options import Command, check_shots, folder_name, make_reporter, passes_option, scene_options, temporal_options
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, example="n2n-render farm shot.blend --engine openjd --frames 1-250 --spp 8 -o /mnt/show/job")
 @click.argument("scene", metavar="SCENE.blend")
 @click.option(
     "--engine", required=True, type=click.Choice(["openjd", "flamenco", "slurm", "deadline"]), help="What spreads the tasks."

@@ -19,6 +19,7 @@ from .options import (
     source_options,
     strength_option,
     temporal_options,
+    view_options,
 )
 
 if TYPE_CHECKING:
@@ -26,7 +27,12 @@ if TYPE_CHECKING:
     from ..denoise.options import Strengths
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command,
+    example=(
+        "n2n-render adapt datasets/shot -o clean/\nn2n-render adapt 'a/frame_####.exr' --pair 'b/frame_####.exr' -o clean/"
+    ),
+)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT…")
 @click.option(
     "--output",
@@ -83,6 +89,7 @@ if TYPE_CHECKING:
 @share_options("With --paint: ")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads for training.")
 @click.option("--seed", type=click.IntRange(0), default=1, help="Same seed, frames and --steps: same weights.")
+@view_options
 @click.option("--fast", is_flag=True, help="Paint with 4 passes a frame instead of 10: no Error pass, a little worse.")
 @engine_options(average="2", several=True)
 @click.pass_context
@@ -105,7 +112,9 @@ def adapt(
     from ..adapt import AdaptOptions, Pictures
     from ..adapt import adapt as run
     from ..io.images import pillow, write_error_map, write_strip
+    from ..io.scene_view import open_shown_view
     from ..io.sequence import parse_shots
+    from . import console
 
     if options["steps"] and options["minutes"]:
         raise N2NError("--steps and --minutes both say when to stop", "Pass one of them.")
@@ -125,10 +134,13 @@ def adapt(
         strength=everywhere,
         strengths=strengths,
     )
+    view = open_shown_view(wanted.ocio, wanted.view, inputs)
     pictures = Pictures(
         lambda path, error: write_error_map(path.with_suffix(".error.png"), error),
-        lambda path, images, exposure: write_strip(path, images),
+        lambda path, images, exposure: write_strip(path, images, view, exposure),
     )
+    if stage in ("all", "train"):  # which draw previews
+        console.say(f"previews through {view.described}")
     done = run(wanted, make_reporter(ctx), pictures)
     _tell_learned(done, options["init"])
     (_tell_model if stage == "train" else _tell_frames)(done, stage)
@@ -205,7 +217,7 @@ def _made(done: "Adapted") -> dict[str, Any]:
     }
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, example="n2n-render online --scene shot.blend --frames 1-100 --spp 8 -o fly-through/")
 @click.option("--scene", required=True, metavar="FILE.blend", help="The scene; it is never changed.")
 @click.option("--frames", required=True, metavar="1-100", help="Frames of the fly-through: 1-100 or 1-100x2.")
 @click.option("--spp", required=True, type=click.IntRange(1), help="Samples per pixel of each of the two renders.")
@@ -243,7 +255,7 @@ def _made(done: "Adapted") -> dict[str, Any]:
     help="What Cycles computes on.",
 )
 @click.option("--device", default="auto", metavar="NAME", help="What the network trains on: auto, cpu, cuda, mps.")
-@click.option("--seed", type=click.IntRange(0), default=1)
+@click.option("--seed", type=click.IntRange(0), default=1, help="Of the crops that it learns from.")
 @click.pass_context
 def online(ctx: click.Context, /, frames: str, size: str | None, **options: Any) -> dict[str, Any]:
     """Render a fly-through and denoise it as it comes, with a network that learns from every frame."""

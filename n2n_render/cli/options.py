@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from ..config import ENGINES
 from ..errors import N2NError
 from ..progress import Reporter
 
@@ -17,7 +18,17 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Command(click.Command):
-    """Refuses empty texts: an empty path would be the current folder, and an empty name nothing."""
+    """Its help ends with an example. It refuses empty texts: an empty path would be the current folder, and an empty name
+    nothing.
+
+    Args:
+        example: Lines of a shell, as a user would write them.
+    """
+
+    def __init__(self, *args: Any, example: str, **others: Any):
+        lines = "".join(f"\n  {line}" for line in example.splitlines())
+        super().__init__(*args, **others)
+        self.epilog = f"\b\nExample:{lines}"
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         rest = super().parse_args(ctx, args)
@@ -25,7 +36,7 @@ class Command(click.Command):
             given = ctx.params.get(param.name or "")
             texts = given if isinstance(given, tuple) else (given,)
             empty = any(isinstance(text, str) and not text.strip() for text in texts)
-            if empty and is_given(ctx, param.name or "") and param.default != "":  # an empty list of --features is one
+            if empty and is_given(ctx, param.name or ""):
                 raise click.BadParameter("it is empty.", ctx, param)
         return rest
 
@@ -51,14 +62,17 @@ def refuse_given(ctx: click.Context, names: Collection[str], why: str, hint: str
 
 
 def parse_features(text: str) -> tuple[str, ...]:
-    """ "albedo,normal" → names of guides, in their order in a network."""
-    from ..frame.channels import FEATURES
+    """ "albedo,normal" → names of guides, in their order in a network; "none" → ()."""
+    from ..frame.channels import FEATURES, guide_names
 
+    if text.strip() == "none":
+        return ()
     wanted = [part.strip() for part in text.split(",") if part.strip()]
-    unknown = [part for part in wanted if part not in FEATURES]
+    known = FEATURES if set(wanted) <= set(FEATURES) else guide_names()
+    unknown = [part for part in wanted if part not in known]
     if unknown:
-        raise N2NError(f"unknown feature {unknown[0]!r}", f"Choose among {', '.join(FEATURES)}.")
-    return tuple(feature for feature in FEATURES if feature in wanted)
+        raise N2NError(f"unknown feature {unknown[0]!r}", f"Choose among {', '.join(known)}; or none.")
+    return tuple(feature for feature in known if feature in wanted)
 
 
 def parse_numbers(option: str, text: str, count: int) -> list[int]:
@@ -90,6 +104,23 @@ def precision_word(ctx: click.Context, option: click.Parameter, value: str) -> s
     return PRECISION_WORDS.get(value, value)
 
 
+class EngineName(click.Choice[str]):
+    """What --engine may name. Packages that bring engines are looked for when a help or an error lists them all, or when the
+    name is none of ours: the program must start as fast with them.
+    """
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        return ENGINES.all
+
+    @choices.setter
+    def choices(self, names: tuple[str, ...]) -> None:
+        pass  # the table has them
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return value if value in ENGINES.ours else str(super().convert(value, param, ctx))
+
+
 def engine_options(average: str | None, usual: str = "", several: bool = False) -> Callable[[Function], Function]:
     """What runs a network, for a command.
 
@@ -105,7 +136,7 @@ def engine_options(average: str | None, usual: str = "", several: bool = False) 
             click.option("--device", default="auto", metavar="NAME", help=devices),
             click.option(
                 "--engine",
-                type=click.Choice(["auto", "torch", "oidn", "openvino"]),
+                type=EngineName(()),
                 default="auto",
                 help="What runs the network; auto: the fastest that can.",
             ),
@@ -162,6 +193,24 @@ def scene_options(command: Function) -> Function:
         click.option("--scene-name", metavar="NAME", help="Another scene of the file than its active one."),
         click.option("--camera", metavar="NAME", help="Another camera than the scene's own."),
         click.option("--size", metavar="WxH|P%", help="960x540, or 50% of the full resolution.  [default: as authored]"),
+    ):
+        command = option(command)
+    return command
+
+
+def view_options(command: Function) -> Function:
+    """How pictures of renders are shown: `ocio` and `view`."""
+    for option in (
+        click.option(
+            "--view",
+            metavar="NAME",
+            help="Show pictures through AgX, Filmic, …, or T: the curve of the numbers.  [default: as the scene is seen]",
+        ),
+        click.option(
+            "--ocio",
+            metavar="FILE",
+            help="Configuration of OpenColorIO, or ocio://NAME.  [default: what $OCIO names, else Blender's, else T]",
+        ),
     ):
         command = option(command)
     return command

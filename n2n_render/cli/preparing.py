@@ -10,7 +10,7 @@ from .options import Command, make_reporter
 FOLLOWING = {"photographs": "gaussian", "slices": "mri:0.1", "bursts": "pairs"}  # --noise
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, example="n2n-render prepare PHOTOS/ -o datasets/photos")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT…")
 @click.option("--output", "-o", required=True, metavar="FOLDER", help="Dataset folder, a new one.")
 @click.option("--bursts", is_flag=True, help="Each folder holds shots of the same thing, two or more: their noise is real.")

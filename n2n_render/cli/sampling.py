@@ -8,7 +8,7 @@ from ..config import RENDERED_PASSES
 from .options import Command, folder_name, make_reporter, scene_options
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, example="n2n-render sample --scene shot.blend --spp 8 --views 16")
 @click.option("--scene", required=True, metavar="FILE.blend", help="The scene; it is never changed.")
 @click.option("--spp", required=True, type=click.IntRange(1), help="Samples per pixel of each noisy frame.")
 @click.option("--out", callback=folder_name, metavar="FOLDER", help="Dataset folder.  [default: datasets/<scene>]")

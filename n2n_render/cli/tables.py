@@ -7,15 +7,30 @@ from collections.abc import Mapping, Sequence
 from ..evaluate import EvaluatedImages
 from ..evaluate.flicker import mean_change
 from ..evaluate.samples_worth import equal_samples
-from ..evaluate.scores import METRICS, OIDN, Scores
+from ..evaluate.scores import FLIP_VIEW, METRICS, OIDN, Scores
+from ..frame.display import TONE_MAP
 
 IMAGE_HEADINGS = ["", "PSNR [dB] ↑", "SSIM ↑"]
 HEADINGS = ["", "PSNR on T [dB] ↑", "SSIM ↑", "relMSE ↓", "SMAPE ↓", "FLIP ↓"]
-FORMATS = ("{:.2f}", "{:.4f}", "{:.4f}", "{:.4f}", "{:.4f}")
+FORMATS = ("{:.2f}", "{:.4f}", "{:.4f}", "{:.4f}", "{:.4f}", "{:.4f}")
+
+
+def headings(view: str) -> list[str]:
+    """Of `score_rows`; view: the name of the one that the pictures are shown through."""
+    return HEADINGS if view == TONE_MAP.name else [*HEADINGS, f"FLIP ({view}) ↓"]
+
+
+def shown_line(view: str) -> str:
+    """What the last column is about."""
+    return f"FLIP ({view}): of the pictures as {view} shows them on the screen, without that exposure"
 
 
 def score_rows(scores: Mapping[str, Scores], metrics: Sequence[str] = METRICS) -> list[list[str]]:
-    """Method → metrics as cells; a dash where a number could not be told."""
+    """Method → metrics as cells, with FLIP through another view than T where it is there; a dash where a number could not be
+    told.
+    """
+    if any(FLIP_VIEW in values for values in scores.values()):
+        metrics = (*metrics, FLIP_VIEW)
     return [
         [
             method,

@@ -16,10 +16,13 @@ from .options import (
     parse_numbers,
     refuse_given,
     temporal_options,
+    view_options,
 )
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command, example="n2n-render train --data datasets/shot\nn2n-render train --noise gaussian:0-50 --data PHOTOS/"
+)
 @click.option("--data", multiple=True, default=["datasets"], metavar="FOLDER", help="Datasets, or folders of datasets.")
 @click.option("--out", callback=folder_name, metavar="FOLDER", help="Run folder.  [default: runs/<date>-<name>]")
 @click.option("--name", help="Name of the run.  [default: the dataset's]")
@@ -29,14 +32,13 @@ from .options import (
     help="Learn from images, not renders: gaussian:0-50, poisson, bernoulli, text, impulse, brown, mri:0.1; pairs: bursts.",
 )
 @click.option("--channels", type=click.IntRange(1, 3), help="With --noise: 3 or 1.  [default: as the images and the noise]")
-@click.option("--hdr/--no-hdr", default=False, help="Relative L2 on linear radiance; else L2 on display-referred images.")
+@click.option("--hdr/--ldr", default=True, help="Relative L2 on linear radiance; or L2 on display-referred images.")
 @click.option(
     "--features",
     is_flag=False,
     flag_value="albedo,normal,depth",
-    default="",
     metavar="[LIST]",
-    help="Guides: any of albedo,normal,depth; bare: all three.",
+    help="Guides: any of albedo,normal,depth; bare: all three; none.  [default: all that the renders hold]",
 )
 @click.option(
     "--init",
@@ -61,7 +63,12 @@ from .options import (
     "[default: gated; with --noise direct]",
 )
 @click.option("--encoding", type=click.Choice(["log", "tonemap", "linear"]), default="log", help="Curve on the input.")
-@click.option("--loss", type=click.Choice(LOSSES), default="auto")
+@click.option(
+    "--loss",
+    type=click.Choice(LOSSES),
+    default="auto",
+    help="auto: relative_l2, l2_display with --ldr; with --noise its own.",
+)
 @click.option(
     "--target",
     type=click.Choice(["noisy", "reference", "clean"]),
@@ -77,7 +84,9 @@ from .options import (
     "--crop", "crop_px", type=click.IntRange(8), metavar="PX", help="Width and height of a crop.  [default: 128; of mri 256]"
 )
 @click.option(
-    "--learning-rate", type=click.FloatRange(0, min_open=True), help="[default: 3e-4; 1e-4 with --init; with --noise its own]"
+    "--learning-rate",
+    type=click.FloatRange(0, min_open=True),
+    help="Of Adam.  [default: 1e-3, beyond an hour 3e-4; 1e-4 with --init; with --noise its own]",
 )
 @click.option(
     "--schedule",
@@ -91,16 +100,22 @@ from .options import (
     help="Limit of noisy targets, times the other seed's local mean; 0: off.",
 )
 @click.option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1, mps.")
-@click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto")
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "float32", "bfloat16"]),
+    default="auto",
+    help="What steps are computed in; auto: the faster one here.",
+)
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.")
 @click.option("--seed", type=click.IntRange(0), default=1, help="Same seed, data, --steps and --precision: same weights.")
+@view_options
 @click.option("--resume", metavar="RUN", help="Go on with this run folder, with its settings.")
 @click.pass_context
 def train(
     ctx: click.Context,
     /,
     resume: str | None,
-    features: str,
+    features: str | None,
     widths: str,
     minutes: float | None,
     data: tuple[str, ...],
@@ -120,12 +135,12 @@ def train(
     if resume:
         refuse_given(
             ctx,
-            set(ctx.params) - {"resume", "steps", "minutes", "threads", "device"},
+            set(ctx.params) - {"resume", "steps", "minutes", "threads", "device", "ocio", "view"},
             "cannot be changed when a run is resumed",
-            "Only --steps, --minutes, --threads and --device can; start a new run for anything else.",
+            "Only --steps, --minutes, --threads, --device, --ocio and --view can; start a new run for anything else.",
         )
         device = options["device"] if is_given(ctx, "device") else None
-        changes = ResumeOptions(resume, options["steps"], minutes, device, options["threads"])
+        changes = ResumeOptions(resume, options["steps"], minutes, device, options["threads"], options["ocio"], options["view"])
         done = go_on(changes, make_reporter(ctx))
     else:
         encoder, decoder = parse_numbers("--widths", widths, 2)
@@ -154,7 +169,7 @@ def train(
         wanted = TrainOptions(
             **options,
             data=data,
-            features=parse_features(features),
+            features=None if features is None else parse_features(features),
             minutes=minutes or 20.0,
             encoder_width=encoder,
             decoder_width=decoder,
@@ -164,4 +179,6 @@ def train(
     console.result(f"{done.folder}: best.pt, last.pt, training.png, metrics.jsonl")
     inputs = "FRAMES" if done.noise is None else "KSPACE" if done.noise.startswith("mri") else "IMAGES"
     console.say(f"next: n2n-render denoise {inputs} --model {done.folder} -o OUT")
+    if done.noise is None:
+        console.say("better on frames with two seeds: n2n-render adapt DATASET -o OUT")
     return {"folder": done.folder, "model": done.best, "last": done.last}

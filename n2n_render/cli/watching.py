@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..denoise.options import Strengths
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, example="n2n-render watch renders/ -o clean/ --frames 1-48 --model oidn-large")
 @click.argument("folder", metavar="FOLDER")
 @click.option("--output", "-o", required=True, callback=folder_name, metavar="OUT", help="A folder outside of FOLDER.")
 @click.option("--model", default="auto", metavar="MODEL", help="As of `denoise`.")

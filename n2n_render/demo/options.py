@@ -19,3 +19,5 @@ class DemoOptions(Checked):
     size: tuple[Pixels, Pixels] = (320, 180)
     learning_rate: Positive = 1e-3  # from nothing: a short run learns more with it than with train's default
     device: str = "auto"
+    ocio: str | None = None  # how the pictures are shown, as of `io.scene_view.open_shown_view`
+    view: str | None = None

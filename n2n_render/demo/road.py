@@ -10,8 +10,8 @@ from ..evaluate.pictures import write_comparison
 from ..evaluate.rival import name_of_one_render
 from ..evaluate.scores import ViewScores, check_packages, compare_view
 from ..evaluate.views import find_finished, find_views
-from ..frame.channels import FEATURES
 from ..io.atomic import make_folder
+from ..io.scene_view import open_shown_view
 from ..progress import Progress, Reporter, silent
 from ..report import REPORT_PAGE
 from ..sample import SampleOptions, sample
@@ -31,6 +31,7 @@ class Shown:
         adapted: Folder of all views denoised, and of the adapted model.
         run: Folder of the model that was trained from nothing.
         report: The page of the view.
+        shown: Through what view the picture shows it, as of `View.told`.
     """
 
     view: ViewScores
@@ -38,6 +39,7 @@ class Shown:
     adapted: Path
     run: Path
     report: Path
+    shown: dict[str, str]
 
 
 def demo(options: DemoOptions, reporter: Reporter = silent) -> Shown:
@@ -59,26 +61,28 @@ def demo(options: DemoOptions, reporter: Reporter = silent) -> Shown:
     from_nothing = TrainOptions(
         data=(dataset,),
         out=str(folder / "run"),
-        hdr=True,
-        features=FEATURES,
         minutes=(1 - FOR_ADAPTING) * options.minutes,
         learning_rate=options.learning_rate,
+        ocio=options.ocio,
+        view=options.view,
     )
     run = train(from_nothing, _under("3/4", reporter)).folder
     with reporter("4/4 comparing") as progress:
         view = find_views([dataset])[0]
         finished = {"adapted": find_finished([adapted], [view])[adapted][view]}
-        progress.note(f"denoising {view.name} …")
+        shown = open_shown_view(options.ocio, options.view, [dataset], options.blender)
+        progress.note(f"denoising {view.name}; pictures through {shown.described}")
         compared = compare_view(
             view,
             {"from scratch": load_denoiser(str(run))},
             with_oidn=True,
             finished=finished,
             parts=name_of_one_render([view]),
+            shown=shown,
         )
-    picture = write_comparison(compared, folder)
-    write_view_page(folder, compared, finished)
-    return Shown(compared.view, picture, Path(adapted), run, folder / REPORT_PAGE)
+    picture = write_comparison(compared, folder, shown)
+    write_view_page(folder, compared, finished, shown)
+    return Shown(compared.view, picture, Path(adapted), run, folder / REPORT_PAGE, shown.told)
 
 
 def _under(number: str, reporter: Reporter) -> Reporter:

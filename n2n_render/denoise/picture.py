@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..frame.arrays import Array, Mask
-from ..frame.channels import FEATURES
+from ..frame.channels import guide_names
 from ..frame.frame import Frame, mean_frame
 from ..frame.independence import noise_free
 from ..frame.orient import MIRRORED, ORIENTATIONS
@@ -52,7 +52,7 @@ class Painter:
     def features(self) -> tuple[str, ...]:
         """What both networks are given, of what files hold."""
         wanted = {*self.network.features, *(self.start.features if self.start else ())}
-        return tuple(feature for feature in FEATURES if feature in wanted)
+        return tuple(feature for feature in guide_names() if feature in wanted)
 
     def paint(
         self,

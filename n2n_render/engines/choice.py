@@ -3,14 +3,16 @@
 import functools
 import importlib.util
 
+from .. import plugins
 from ..errors import N2NError
 from ..io.atomic import first_line
 from ..network.checkpoint import Checkpoint
 from ..network.specification import Specification
 from ..progress import still_wanted
 from . import oidn, runtime
+from .brought import BROUGHT, find_devices_of, open_brought
 from .options import ANY_ENGINE, EngineOptions
-from .protocol import Engine
+from .protocol import Engine, EngineKind
 
 NOT_INSTALLED = "is not installed here"
 
@@ -34,27 +36,46 @@ def make_engine(checkpoint: Checkpoint, options: EngineOptions = ANY_ENGINE) -> 
         N2NError: When what was asked for cannot run the model here; it says why.
     """
     still_wanted()()  # some compile a network for seconds
-    engine, device, precision = options.engine, options.device, options.precision
-    if engine == "auto":
-        engine = _fastest(checkpoint.model, device)
-    if engine == "oidn":
-        return oidn.OidnEngine.open(checkpoint, device)
-    if engine in ("openvino", "torch") and (problem := torch_problem()):
-        raise N2NError(
-            f"the {engine} engine needs PyTorch, which {problem}",
-            "Install n2n-render from its repository (README); only the OIDN runtime (--engine oidn) works without.",
-        )
-    if engine == "openvino":
-        from .openvino_engine import OpenvinoEngine
+    name, device, precision = options.engine, options.device, options.precision
+    if name == "auto":
+        name = _fastest(checkpoint.model, device)
+    if name in KINDS:
+        return KINDS[name].open(checkpoint, device, precision)
+    kind = BROUGHT.rows().get(name)
+    if kind is None:
+        package = plugins.package_of(plugins.ENGINES, name)
+        raise N2NError(f"the engine {name} of the package {package} cannot be used", "Pass another --engine.")
+    return open_brought(kind, checkpoint, device, precision)
 
-        return OpenvinoEngine.open(checkpoint, device, precision)
+
+def _open_torch(checkpoint: Checkpoint, device: str, precision: str) -> Engine:
+    _need_torch("torch")
     from .torch_engine import TorchEngine
 
     return TorchEngine.open(checkpoint, device, precision)
 
 
+def _open_oidn(checkpoint: Checkpoint, device: str, precision: str) -> Engine:
+    return oidn.OidnEngine.open(checkpoint, device)  # which has one precision a device
+
+
+def _open_openvino(checkpoint: Checkpoint, device: str, precision: str) -> Engine:
+    _need_torch("openvino")
+    from .openvino_engine import OpenvinoEngine
+
+    return OpenvinoEngine.open(checkpoint, device, precision)
+
+
+def _need_torch(engine: str) -> None:
+    if problem := torch_problem():
+        raise N2NError(
+            f"the {engine} engine needs PyTorch, which {problem}",
+            "Install n2n-render from its repository (README); only the OIDN runtime (--engine oidn) works without.",
+        )
+
+
 def _fastest(model: Specification, device: str) -> str:
-    """A GPU before any CPU; on the CPU OpenVINO, the OIDN runtime, torch: docs/engines.md has the measurements."""
+    """One of ours. A GPU before any CPU; on the CPU OpenVINO, the OIDN runtime, torch: docs/engines.md has the measurements."""
     if torch_problem():
         return "oidn"
     kind = device.partition(":")[0]
@@ -99,10 +120,18 @@ def find_oidn_devices() -> dict[str, str]:
         return {}
 
 
+OF_OIDN = "Open Image Denoise's topology; features none, albedo, or albedo and normal"
+# What `--engine` may name besides "auto", in the order in which `n2n-render engines` lists it; packages bring more.
+KINDS: dict[str, EngineKind] = {
+    kind.name: kind
+    for kind in (
+        EngineKind("torch", "all models", find_torch_devices, lambda model: None, _open_torch),
+        EngineKind("oidn", OF_OIDN, find_oidn_devices, oidn.why_not, _open_oidn),
+        EngineKind("openvino", "all models", find_openvino_devices, lambda model: None, _open_openvino),
+    )
+}
+
+
 def list_engines() -> list[tuple[str, dict[str, str], str]]:
-    """(engine, its devices by kind, which models it runs)."""
-    return [
-        ("torch", find_torch_devices(), "all models"),
-        ("oidn", find_oidn_devices(), "Open Image Denoise's topology; features none, albedo, or albedo and normal"),
-        ("openvino", find_openvino_devices(), "all models"),
-    ]
+    """(engine, its devices by kind, which models it runs), ours and those of packages."""
+    return [(kind.name, find_devices_of(kind), kind.runs) for kind in (*KINDS.values(), *BROUGHT.rows().values())]

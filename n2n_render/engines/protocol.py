@@ -1,9 +1,13 @@
 """What an engine is: anything that runs a denoiser over encoded pixels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+
+from ..network.checkpoint import Checkpoint
+from ..network.specification import Specification
 
 Image = np.ndarray[Any, np.dtype[np.float32]]
 OnProgress = Callable[[float], None]
@@ -47,3 +51,22 @@ class Engine(Protocol):
         Raises:
             MemoryError: When the device has too little memory.
         """
+
+
+@dataclass(frozen=True)
+class EngineKind:
+    """A row of the table of engines, see choice.py.
+
+    Attributes:
+        name: What `--engine` calls it.
+        runs: Which models, in words.
+        find_devices: Kind of device ("cpu", "cuda", …) → its name; {} where it is not installed. Raises nothing.
+        why_not: Why it cannot run a model, as the end of a sentence; None: it can.
+        open: A checkpoint, device and precision as EngineOptions has them → the engine, ready to run. Raises N2NError.
+    """
+
+    name: str
+    runs: str
+    find_devices: Callable[[], Mapping[str, str]]
+    why_not: Callable[[Specification], str | None]
+    open: Callable[[Checkpoint, str, str], Engine]

@@ -1,5 +1,6 @@
 """Open Image Denoise's runtime: images in, image out. The only module that calls its library (through pyoidn)."""
 
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,15 +22,19 @@ OIDNDevice oidnNewDeviceByID(int physicalDeviceID);
 """
 
 
+_COMPLETING = threading.Lock()  # several threads may ask first, and the interface takes it once
+
+
 def load() -> Any:
     """The pyoidn package with the whole interface. Raises N2NError when it is not installed or does not load."""
     try:
         import pyoidn
         from pyoidn import capi
 
-        if not hasattr(capi, "n2n_complete"):
-            capi.oidn_ffi.cdef(MISSING)
-            capi.n2n_complete = True
+        with _COMPLETING:
+            if not hasattr(capi, "n2n_complete"):
+                capi.oidn_ffi.cdef(MISSING)
+                capi.n2n_complete = True
         capi.oidn_Capi.oidnGetNumPhysicalDevices()
     except (ImportError, OSError, AttributeError) as error:
         raise N2NError(

@@ -1,13 +1,15 @@
 """Views with references → numbers and pictures of every method, beside Open Image Denoise at equal samples."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import N2NError
+from ..frame.display import TONE_MAP, View
 from ..frame.metrics import RELMSE_EPSILON
 from ..io.ranges import WHOLE, share
+from ..io.scene_view import open_shown_view
 from ..progress import Reporter, silent
 from ..report import Written
 from .comparing import Comparing
@@ -34,8 +36,8 @@ class Evaluated:
     frames, method → squared error on T of what changes between them; {} where that cannot be told. oidn_psnr_db: samples a
     pixel → PSNR on T of Open Image Denoise at its best; {} without `more`. missing_rival: the command that renders what the
     honest rival is made of (`rival.py`), where it was not there. pictures: the folder. passes: of each view, if they were
-    asked for. report: the page that shows all of it, if one was written. unwritten: what could not be written although the
-    numbers are whole: the JSON file, pictures, the page.
+    asked for. shown: through what view the pictures show them, as of `View.told`. report: the page that shows all of it, if
+    one was written. unwritten: what could not be written although the numbers are whole: the JSON file, pictures, the page.
     """
 
     views: tuple[ViewScores, ...]
@@ -47,6 +49,7 @@ class Evaluated:
     passes: tuple[ViewPasses, ...] = ()
     report: Written | None = None
     unwritten: tuple[N2NError, ...] = ()
+    shown: dict[str, str] = field(default_factory=lambda: TONE_MAP.told)
 
     @property
     def reference_spp(self) -> int:
@@ -67,7 +70,7 @@ class Evaluated:
 @dataclass(frozen=True)
 class EvaluatedChunk:
     """A share that was compared. views: its own. count: of all shares together. folder: of the views' files, which a merge
-    puts together. pictures, unwritten: as of `Evaluated`.
+    puts together. pictures, unwritten, shown: as of `Evaluated`.
     """
 
     views: tuple[ViewScores, ...]
@@ -75,6 +78,7 @@ class EvaluatedChunk:
     folder: Path
     pictures: Path
     unwritten: tuple[N2NError, ...] = ()
+    shown: dict[str, str] = field(default_factory=lambda: TONE_MAP.told)
 
 
 def evaluate(options: EvaluateOptions, reporter: Reporter = silent) -> Evaluated | EvaluatedChunk | EvaluatedImages:
@@ -94,7 +98,7 @@ def evaluate(options: EvaluateOptions, reporter: Reporter = silent) -> Evaluated
     if options.merge:
         plan = Plan.make(options)
         found = Fragments(options, plan).read_all()
-        with EvaluationPage(options, plan) as page:
+        with EvaluationPage(options, plan, _view_of_shares(options, plan)) as page:
             return _finish(options, plan, found, page, [*missing(_paths(found, options.out)), *page.gather()])
     comparing = Comparing.open(options)
     with comparing.page:
@@ -109,6 +113,7 @@ def _evaluate(options: EvaluateOptions, comparing: Comparing, reporter: Reporter
     found = []
     with reporter("evaluating") as progress:
         progress.start(len(own), len(own))
+        progress.note(f"pictures through {comparing.shown.described}")
         for index, fragment in zip(own, comparing.compare([plan.pairs[index] for index in own]), strict=True):
             found.append(fragment)
             if fragments:
@@ -116,7 +121,8 @@ def _evaluate(options: EvaluateOptions, comparing: Comparing, reporter: Reporter
             progress.advance(1, fragment.view.name)
     if fragments:
         views = tuple(fragment.view for fragment in found)
-        return EvaluatedChunk(views, len(plan.pairs), fragments.folder, Path(options.out), tuple(comparing.unwritten))
+        unwritten = tuple(comparing.unwritten)
+        return EvaluatedChunk(views, len(plan.pairs), fragments.folder, Path(options.out), unwritten, comparing.shown.told)
     return _finish(options, plan, found, comparing.page, comparing.unwritten)
 
 
@@ -130,12 +136,20 @@ def _finish(
     ladder = mean_ladder([fragment.rungs for fragment in found])
     passes = tuple(fragment.passes for fragment in found if fragment.passes)
     evaluated = Evaluated(views, means(views), changes, ladder, Path(options.out), command, passes)
+    evaluated = replace(evaluated, shown=found[0].shown)
     lacking = [*try_to_write_numbers(numbers(evaluated), options.json), *unwritten]
     try:
         evaluated = replace(evaluated, report=page.finish(found, evaluated.mean))
     except N2NError as error:
         lacking.append(error)
     return replace(evaluated, unwritten=tuple(lacking))
+
+
+def _view_of_shares(options: EvaluateOptions, plan: Plan) -> View:
+    """As they opened it; without a page nobody asks."""
+    if not options.report:
+        return TONE_MAP
+    return open_shown_view(options.ocio, options.view, [pair.dataset for pair in plan.pairs])
 
 
 def _paths(found: Sequence[Fragment], folder: str) -> list[Path]:
@@ -157,6 +171,7 @@ def numbers(evaluated: Evaluated) -> dict[str, Any]:
         "change_mse": evaluated.changes,
         "oidn_psnr_db": evaluated.oidn_psnr_db,
         "tone_map": "(v/(1+v))^(1/2.2)",
+        "shown": evaluated.shown,
         "relmse_epsilon": RELMSE_EPSILON,
         **({"mean_passes": vars(mean)} if mean else {}),
     }

@@ -4,11 +4,12 @@ A view's file has one writer, the share that compared it, and says what it was m
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import N2NError
+from ..frame.display import TONE_MAP
 from ..io.atomic import read_json, write_text
 from ..schema import check_items, shown
 from .numbers import told, untold
@@ -29,6 +30,7 @@ _KINDS = {
     "change": dict[str, float | None] | None,
     "rungs": dict[str, float | None],
     "passes": dict | None,
+    "shown": dict[str, str],
 }
 _SCORES = dict[str, dict[str, float | None]]
 _OF_PASSES = {"scores": dict[str, _SCORES], "lit": _SCORES, "sums": dict[str, _SCORES], "pictures": _SCORES}
@@ -40,13 +42,14 @@ class Fragment:
 
     change: method → squared error on T of what changes from the frame before; {} where that cannot be told; None where no
     frame before it was compared. rungs: samples a pixel → PSNR on T of Open Image Denoise at its best. passes: None where they
-    were not asked for.
+    were not asked for. shown: through what view, as of `View.told`.
     """
 
     view: ViewScores
     change: dict[str, float] | None
     rungs: dict[int, float]
     passes: ViewPasses | None = None
+    shown: dict[str, str] = field(default_factory=lambda: TONE_MAP.told)
 
 
 class Fragments:
@@ -68,6 +71,7 @@ class Fragments:
             "change": fragment.change,
             "rungs": fragment.rungs,
             "passes": vars(fragment.passes) if fragment.passes else None,
+            "shown": fragment.shown,
         }
         write_text(self._path(fragment.view.name), json.dumps(told(content)) + "\n")
 
@@ -85,6 +89,11 @@ class Fragments:
             raise N2NError(
                 f"{len(reasons)} of {len(found)} view(s) are not evaluated: {names}",
                 "Run their chunks again, each with the same options and --chunk I/N, then --merge.",
+            )
+        if len(views := {fragment.shown["view"] for fragment in fragments}) > 1:
+            raise N2NError(
+                f"the shares show their pictures through different views: {', '.join(sorted(views))}",
+                "Not all machines have the same configuration of OpenColorIO: give all of them the same --ocio, or --view T.",
             )
         return fragments
 
@@ -111,4 +120,4 @@ class Fragments:
         rungs = {int(spp): psnr for spp, psnr in untold(content["rungs"]).items()}
         change = untold(content["change"]) if content["change"] is not None else None
         passes = ViewPasses(**untold(content["passes"])) if content["passes"] is not None else None
-        return Fragment(view, change, rungs, passes)
+        return Fragment(view, change, rungs, passes, content["shown"])

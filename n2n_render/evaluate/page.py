@@ -13,7 +13,7 @@ import numpy as np
 from ..denoise.artist import ERROR_PASS
 from ..errors import N2NError, doubt
 from ..frame.arrays import Array
-from ..frame.display import TONE_MAP, View
+from ..frame.display import View
 from ..io.atomic import read_json
 from ..io.dataset import Pair
 from ..report import REPORT_PAGE, ReportPage, ReportPicture, ReportView, Room, Row, Summary, Written, write_fragment
@@ -38,7 +38,7 @@ NOTES = (
 class EvaluationPage:
     """The page of an evaluation while it is made. Use as a context."""
 
-    def __init__(self, options: EvaluateOptions, plan: Plan, view: View = TONE_MAP):
+    def __init__(self, options: EvaluateOptions, plan: Plan, view: View):
         self._options, self._plan, self._view = options, plan, view
         self._room = Room.of(len(plan.pairs))
         self._page = ReportPage(Path(options.out) / REPORT_PAGE, view)
@@ -85,9 +85,19 @@ class EvaluationPage:
         ]
 
     def finish(self, found: Sequence[Fragment], mean: Mapping[str, Scores]) -> Written | None:
-        """Of the numbers of all views. None where no page is wanted. Raises N2NError where it cannot be written."""
+        """Of the numbers of all views. None where no page is wanted.
+
+        Raises:
+            N2NError: It cannot be written, or the shares show their pictures through a view that this machine does not have.
+        """
         if not self._options.report:
             return None
+        if found[0].shown["view"] != self._view.name:
+            raise N2NError(
+                f"{self._page.path}: cannot be made here, for the pictures are shown through {found[0].shown['view']}, and "
+                f"this machine has {self._view.described}",
+                "Give --merge the same --ocio and --view as the chunks, or merge with --no-report.",
+            )
         expected = self._expected()
         rows = [_row(fragment, expected.get(fragment.view.name, {})) for fragment in found]
         means = mean_scores([dict(row.scores) for row in rows]) if expected else mean
@@ -97,7 +107,7 @@ class EvaluationPage:
             "models": ", ".join(options.models),
             "frames": ", ".join(options.frames),
             "references": f"two halves of {found[0].view.reference_spp} spp",
-            "shown by": self._view.name,
+            "shown through": self._view.described,
         }
         title = f"Evaluation of {len(rows)} view{'s' * (len(rows) > 1)}"
         return self._page.finish(Summary(title, [fact for fact in facts.items() if fact[1]], rows, means, NOTES))
@@ -115,7 +125,7 @@ class EvaluationPage:
         return told
 
 
-def write_view_page(folder: Path, compared: ComparedView, files: Mapping[str, Path], view: View = TONE_MAP) -> Written | None:
+def write_view_page(folder: Path, compared: ComparedView, files: Mapping[str, Path], view: View) -> Written | None:
     """The page of a single view; arguments as of `view_of`. Raises N2NError where it cannot be written."""
     shown = view_of(compared, files, view)
     with ReportPage(folder / REPORT_PAGE, view) as page:

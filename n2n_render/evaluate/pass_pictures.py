@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..frame.arrays import Array
-from ..frame.display import display
+from ..frame.display import TONE_MAP, View
 from ..io.atomic import write_beside
 from ..io.images import pillow
 from .pictures import CAPTION_PX, picture_path
@@ -21,15 +21,22 @@ class PassSheet:
     rows: pass → method → image of Pillow, with its caption.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, view: View = TONE_MAP) -> None:
+        self._view = view
         self.rows: dict[str, dict[str, tuple[Any, str]]] = {}
 
-    def add(self, name: str, images: Mapping[str, Array], scores: Mapping[str, Scores]) -> None:
-        """images: method → radiance (H, W, 3), exposed by the pass's own reference; "reference" too."""
+    def add(self, name: str, images: Mapping[str, Array], scores: Mapping[str, Scores], exposure: float = 1.0) -> None:
+        """images: method → radiance (H, W, 3), times the exposure of the pass's own reference; "reference" too."""
         self.rows[name] = {
-            method: (_small(image), _caption(scores.get(method, {}).get("psnr_db", float("nan"))))
+            method: (_small(self._view.pixels(self._view.exposed(image, exposure))), self._caption(scores.get(method)))
             for method, image in images.items()
         }
+
+    def _caption(self, scores: Scores | None) -> str:
+        """Of the reference, which has no scores, the view, where it is not T."""
+        if scores is None:
+            return "" if self._view is TONE_MAP else f"   {self._view.name}"
+        return "" if math.isnan(scores["psnr_db"]) else f"   {scores['psnr_db']:.2f} dB"
 
     def picture(self) -> Any:
         """All rows; a method has the same column in each, which is black where it lacks the pass."""
@@ -61,13 +68,9 @@ def pass_picture_path(view: str, folder: str | Path) -> Path:
     return path.with_name(f"{path.stem}_passes.png")
 
 
-def _caption(psnr_db: float) -> str:
-    return "" if math.isnan(psnr_db) else f"   {psnr_db:.2f} dB"
-
-
-def _small(image: Array) -> Any:
+def _small(pixels: Array) -> Any:
     image_module, _ = pillow()
-    shown = image_module.fromarray(display(image))
+    shown = image_module.fromarray(pixels)
     if shown.width <= WIDEST_PX:
         return shown
     size = (WIDEST_PX, max(1, shown.height * WIDEST_PX // shown.width))

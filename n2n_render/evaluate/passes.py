@@ -26,7 +26,8 @@ SUM_METRICS = ("held", "kept", "deviation", "psnr_db", "picture_psnr_db")
 RARE = 99.9  # percentile of the pixels' deviations
 BLACK = 1e-6  # after the picture's exposure: half a step of 8 bits on T. Cycles leaves 1e-8 where there is no light.
 
-OnPass = Callable[[str, dict[str, Array], dict[str, Scores]], object]  # name, exposed images as of ComparedView, scores
+# Name, exposed images as of ComparedView, scores, and the exposure.
+OnPass = Callable[[str, dict[str, Array], dict[str, Scores], float], object]
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def compare_passes(
         exposed = {name: image * factor for name, image in images.items()}
         first, second = first * factor, second * factor
         scores[one.name] = {name: _score(image, first, second) for name, image in exposed.items()}
-        on_pass(one.name, {**exposed, "reference": (first + second) / 2}, scores[one.name])
+        on_pass(one.name, {**exposed, "reference": (first + second) / 2}, scores[one.name], float(factor))
     sums = {PARTS[role]: total.scores(methods.noisy, compared.references) for role, total in totals.items()}
     return ViewPasses(scores, lit, sums, {name: _beside_alone(name, methods, compared) for name in methods.painted})
 

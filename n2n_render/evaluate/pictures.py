@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import N2NError
-from ..frame.display import display, heat_map
+from ..frame.display import TONE_MAP, View, heat_map
 from ..frame.filters import window_sums
 from ..io.atomic import write_beside
 from ..io.images import pillow
@@ -19,9 +19,10 @@ CROPS = 2  # magnified places in a comparison
 MAGNIFIED = 4  # times
 
 
-def comparison(compared: ComparedView) -> Any:
+def comparison(compared: ComparedView, view: View = TONE_MAP) -> Any:
     """All images side by side with captions, below them their FLIP error maps (dark: no error), then magnified the places
-    where the denoised ones are worst; every column is one image. Returns an image of Pillow.
+    where the denoised ones are worst; every column is one image. The reference's caption names a view other than T. Returns an
+    image of Pillow.
     """
     image_module, draw_module = pillow()
     names = [name for name in compared.images if name not in ALONE]
@@ -33,9 +34,10 @@ def comparison(compared: ComparedView) -> Any:
     draw = draw_module.Draw(picture)
     for column, name in enumerate(names):
         left = column * width
-        shown = image_module.fromarray(display(compared.images[name]))
+        radiance = view.exposed(compared.images[name], compared.references.factor)
+        shown = image_module.fromarray(view.pixels(radiance))
         picture.paste(shown, (left, CAPTION_PX))
-        caption = name
+        caption = name if name in compared.errors or view is TONE_MAP else f"{name}   {view.name}"
         if name in compared.errors:
             caption += f"   {compared.scores[name]['psnr_db']:.2f} dB"
             picture.paste(image_module.fromarray(heat_map(compared.errors[name])), (left, CAPTION_PX + height))
@@ -63,10 +65,10 @@ def worst_places(errors: list[NDArray[np.float32]], size: int) -> list[tuple[int
     return places
 
 
-def write_comparison(compared: ComparedView, folder: str | Path) -> Path:
+def write_comparison(compared: ComparedView, folder: str | Path, view: View = TONE_MAP) -> Path:
     """The comparison as a PNG in `folder`; returns its path. Raises N2NError where it cannot be written."""
     path = picture_path(compared.view.name, folder)
-    picture = comparison(compared)
+    picture = comparison(compared, view)
     write_beside(path, lambda temporary: picture.save(temporary, format="png"))
     return path
 

@@ -2,7 +2,7 @@
 
 All methods get the same samples: the mean of all seeds, which of parts is one render; of independent seeds Open Image Denoise
 also gets one render of as many, where there is one. Images are compared after the exposure of the reference; squared errors
-use the product of two independent reference halves, SSIM, SMAPE and FLIP their mean.
+use the product of two independent reference halves, SSIM, SMAPE and FLIP their mean. FLIP through a view is of what people see.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,8 @@ from ..denoise import Denoiser
 from ..engines import oidn
 from ..errors import N2NError
 from ..frame import metrics
-from ..frame.channels import FEATURES
+from ..frame.channels import guide_names
+from ..frame.display import TONE_MAP, View
 from ..frame.frame import mean_frame
 from ..io.dataset import Pair
 from ..io.exr import read_frame
@@ -25,6 +26,7 @@ from ..io.renders import read_group
 from .views import References, read_finished, read_references, samples_of
 
 METRICS = ("psnr_db", "ssim", "relmse", "smape", "flip")
+FLIP_VIEW = "flip_view"  # FLIP of the pictures as another view than T shows them
 NOISY = "noisy"  # so do those that show the renders: "noisy, mean of 2"
 OIDN = "OIDN"  # its methods begin with this: "OIDN, mean of 2", "OIDN, one render of 16"
 ALONE = "noisy, one seed", "noisy, one part"  # of the noisy renders the one that is not shown in pictures
@@ -77,6 +79,7 @@ def compare_view(
     finished: Mapping[str, Path] | None = None,
     one_render: Path | None = None,
     parts: str | None = None,
+    shown: View = TONE_MAP,
 ) -> ComparedView:
     """All methods on one view.
 
@@ -88,6 +91,7 @@ def compare_view(
         finished: name → a file that is denoised already.
         one_render: for Open Image Denoise, of as many samples as all seeds have together.
         parts: where the seeds are parts of one render, what their mean is called.
+        shown: how people see them: other than T, it gives a FLIP of its own.
     """
     images = _pictures(pair, denoisers, with_oidn, finished or {}, one_render, parts)
     references = read_references(pair)
@@ -96,6 +100,11 @@ def compare_view(
     for name, image in images.items():
         scores[name], errors[name] = score(image=image, reference_a=references.halves[0], reference_b=references.halves[1])
     images["reference"] = references.mean
+    if shown is not TONE_MAP:
+        reference = shown.encode(shown.exposed(references.mean, references.factor))
+        for name in scores:
+            picture = shown.encode(shown.exposed(images[name], references.factor))
+            scores[name][FLIP_VIEW] = metrics.flip_shown(image=picture, reference=reference)
     return ComparedView(ViewScores(pair.name, held_out, references.spp, scores), images, errors, references)
 
 
@@ -130,7 +139,7 @@ def features_for(denoisers: Mapping[str, Denoiser], with_oidn: bool) -> tuple[st
     features = {feature for denoiser in denoisers.values() for feature in denoiser.features}
     if with_oidn:
         features |= {"albedo", "normal"}
-    return tuple(feature for feature in FEATURES if feature in features)
+    return tuple(feature for feature in guide_names() if feature in features)
 
 
 def name_of_all(pair: Pair, parts: str | None) -> str:

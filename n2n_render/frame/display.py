@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Array
-from .transfer import encode_tonemap
+from .transfer import RADIANCE_MAX, encode_tonemap
 
 
 @dataclass(frozen=True)
@@ -17,27 +17,38 @@ class View:
 
     Attributes:
         name: What captions say: "T", "AgX".
-        encode: Scene-linear radiance (…, 3) float32 → what a screen shows, [0, 1] float32 of the same shape.
+        encode: Scene-linear radiance (…, 3) float32 → what a screen shows, [0, 1] float32 of the same shape. Any thread may.
         as_rendered: It takes radiance as the renderer gave it, whose exposure the artist chose; else after auto-exposure.
+        origin: Where it comes from, or why there is no better one, for people: "Blender's configuration".
     """
 
     name: str
     encode: Callable[[Array], Array]
     as_rendered: bool = True
+    origin: str = ""
 
     def pixels(self, radiance: Array) -> NDArray[np.uint8]:
         """Radiance (H, W, 3) → (H, W, 3) uint8."""
         return (np.clip(self.encode(radiance), 0, 1) * 255 + 0.5).astype(np.uint8)
 
+    def exposed(self, radiance: Array, exposure: float | np.floating[Any]) -> Array:
+        """Radiance that was multiplied by `exposure` → radiance that this view takes: that, or as it was rendered."""
+        return radiance / np.float32(exposure) if self.as_rendered else radiance
 
-def display(radiance: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Exposed radiance (H, W, 3) → T(v) = (v / (1 + v))^(1/2.2), uint8."""
-    shown: NDArray[np.float32] = encode_tonemap(np.maximum(radiance, 0), np)
-    return (shown * 255 + 0.5).astype(np.uint8)
+    @property
+    def told(self) -> dict[str, str]:
+        """For JSON."""
+        return {"view": self.name, "configuration": self.origin}
+
+    @property
+    def described(self) -> str:
+        """For people: "AgX (Blender's configuration)"."""
+        name = "T(v)" if self.name == TONE_MAP.name else self.name
+        return f"{name} ({self.origin})" if self.origin else name
 
 
 def _tone_mapped(radiance: Array) -> Array:
-    shown: Array = encode_tonemap(np.maximum(radiance, 0), np)
+    shown: Array = encode_tonemap(np.maximum(np.nan_to_num(radiance, posinf=RADIANCE_MAX), 0), np)
     return shown
 
 

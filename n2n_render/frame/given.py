@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import N2NError
-from .channels import CHANNELS, COLOR, Kind, kind_of
+from .channels import COLOR, Kind, find_channel, kind_of
 from .frame import Frame, sanitize
 
 MOST_NOISY = 10.0  # of a float image whose white is 1: no noise leads so far
@@ -83,7 +83,8 @@ def _as_array(what: str, given: object) -> NDArray[Any]:
 
 
 def _as_channel(name: str, given: object) -> NDArray[np.float32]:
-    count = CHANNELS[name].count if name in CHANNELS else None
+    known = find_channel(name)
+    count = known.count if known else None
     what = "the image" if name == COLOR else name
     if isinstance(given, (str, os.PathLike)):
         raise N2NError(f"{what} is a path, but must be an array or a frame", "Read it first: n2n.read(path).")

@@ -66,6 +66,13 @@ def flip(*, image: Array, reference: Array) -> tuple[float, Array]:
     return float(mean), np.asarray(error_map).reshape(image.shape[:2] + (-1,))[..., 0]
 
 
+def flip_shown(*, image: Array, reference: Array) -> float:
+    """FLIP (Andersson et al. 2020) of two pictures as a screen shows them, [0, 1], which it takes for sRGB."""
+    images = [np.ascontiguousarray(pixels, np.float32) for pixels in (reference, image)]
+    _, mean, _ = _need("flip_evaluator").evaluate(*images, "LDR", applyMagma=False, computeMeanError=True)
+    return float(mean)
+
+
 def check_packages() -> None:
     """Raises N2NError unless all metrics can be computed here: asked before any expensive step."""
     for name in ("skimage.metrics", "flip_evaluator"):

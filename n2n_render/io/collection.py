@@ -119,7 +119,7 @@ def open_collection(folder: Path, bursts: bool = False) -> Collection:
         if isinstance(manifest, dict) and "scene" in manifest:
             raise N2NError(
                 f"{folder}: is a dataset of renders, and one of photographs is needed",
-                "Train on renders without --noise: n2n-render train --hdr --features --data FOLDER.",
+                "Train on renders without --noise: n2n-render train --data FOLDER.",
             )
     return _plain(folder, bursts)
 

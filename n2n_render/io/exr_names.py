@@ -8,11 +8,11 @@ from typing import Self
 
 from ..errors import N2NError, doubt
 from ..frame.arrays import Array
-from ..frame.channels import ALPHA, COLOR, FEATURES, VECTOR
+from ..frame.channels import ALPHA, COLOR, FEATURES, VECTOR, brought_guides, guide_names
 from ..renderers.convert import camera_rotation
 from ..renderers.cycles import CYCLES, written_as
 from ..renderers.detect import detect
-from ..renderers.dialect import PICTURE, Dialect, Space
+from ..renderers.dialect import PICTURE, Dialect, Source, Space, brought_source
 from ..renderers.index import PassIndex, Place, read_names
 from ..renderers.plain import PLAIN
 from .cryptomatte import Cryptomatte, find_cryptomattes
@@ -167,22 +167,26 @@ class ExrNames:
         if named in self._named:
             here = [one for one in self._names if not one.view or layer == one.view or layer.endswith(f".{one.view}")]
             return resolve(named, self._named[named], here)
-        found = self._index.find(layer, self.dialect.source(channel))
+        found = self._index.find(layer, self._source(channel))
         return found[1] if found else None
+
+    def _source(self, channel: str) -> Source | None:
+        """Where the names say that a channel lies; of one that a package brings the dialect has the first word."""
+        return self.dialect.source(channel) or brought_source(channel)
 
     def has(self, layer: str, channel: str) -> bool:
         """Whether there is such a channel for a layer, in the file or in one beside it."""
         return channel in self._beside or self.find(layer, channel) is not None
 
     def available(self, layer: str) -> tuple[str, ...]:
-        """The features of a layer, in the order of FEATURES, then motion vectors."""
-        return tuple(name for name in (*FEATURES, VECTOR) if self.has(layer, name))
+        """The features of a layer, in the order of `guide_names`, then motion vectors."""
+        return tuple(name for name in (*guide_names(), VECTOR) if self.has(layer, name))
 
     def light(self, layer: str) -> list[LightPass]:
         """The passes of light of a layer, in file order; none where the names are not recognised. What the user names as the
-        picture or a guide is none of them.
+        picture or a guide is none of them, nor is a guide that a package brings.
         """
-        named = {place for channel in self._named for place in self.find(layer, channel) or ()}
+        named = {place for channel in (*self._named, *brought_guides()) for place in self.find(layer, channel) or ()}
         return [one for one in find_light(self._index, self.dialect, layer) if named.isdisjoint(one.places)]
 
     def chosen_light(self, layer: str, wanted: Sequence[str]) -> list[LightPass]:
@@ -217,7 +221,7 @@ class ExrNames:
                 shown.append(f"{channel} of {self._beside[channel].path.name}")
             elif channel in self._named:
                 shown.append("+".join(self._named[channel]))
-            elif found := self._index.find(layer, self.dialect.source(channel)):
+            elif found := self._index.find(layer, self._source(channel)):
                 shown.append(found[0] or self._letters(layer, channel, found[1]))
             if channel == "normal" and self.has(layer, channel) and self._space() is Space.WORLD and self._rotation() is None:
                 shown[-1] += " (in world space as it is: no camera matrix in the file)"
@@ -250,13 +254,14 @@ class ExrNames:
                 continue
             if self.dialect is CYCLES and (written := written_as(channel)):
                 raise N2NError(f"{self.path}: view layer {layer!r} has no {written[0]!r} pass", _how_to_get(channel))
-            source, key = self.dialect.source(channel), key_of(channel)
+            source, key = self._source(channel), key_of(channel)
             known = dict.fromkeys(name for name, _ in (source.alternatives if source else ()) if name.strip("*"))
             tried = f" ({', '.join(known)})" if known else ""
+            or_file = "" if channel in brought_guides() else f"pass its file with --{key}, "
             raise N2NError(
                 f"{self.path}: has no {key}{tried}{of_layer(layer)}; it holds {self._listing()}",
-                f"Name it with --channels {key}=…, pass its file with --{key}, or use a model that needs none (--model auto "
-                "takes the one that fits).",
+                f"Name it with --channels {key}=…, {or_file}or use a model that needs none (--model auto takes the one that "
+                "fits).",
             )
 
     def _title(self, channel: str) -> str:
@@ -281,6 +286,8 @@ def _how_to_get(feature: str) -> str:
             "Turn on View Layer > Passes > Data > Vector (and Motion Blur off) and render again (`sample`: into a new "
             "folder), or pass --temporal 0."
         )
+    if feature not in FEATURES:
+        return f"Render it as an AOV of that name (`sample --passes scene`), or use a model without the feature {feature!r}."
     return (
         "Turn on View Layer > Passes > Data > Denoising Data and render again, or use a model without the feature "
         f"{feature!r} (`n2n-render models` lists them; oidn-color needs none)."

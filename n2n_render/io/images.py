@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import N2NError
-from ..frame.display import display, heat_map
+from ..frame.display import TONE_MAP, View, heat_map
 from .atomic import write_beside
 
 CAPTION_PX = 18  # height
@@ -48,9 +48,11 @@ def write_captioned(path: str | os.PathLike[str], images: Mapping[str, NDArray[n
     write_beside(path, lambda temporary: picture.save(temporary, format="png"))
 
 
-def write_strip(path: str | os.PathLike[str], images: Sequence[NDArray[np.float32]]) -> None:
-    """Exposed radiance images of one size (H, W, 3), side by side as a PNG, tone-mapped."""
-    write_png(path, np.concatenate([display(image) for image in images], axis=1))
+def write_strip(
+    path: str | os.PathLike[str], images: Sequence[NDArray[np.float32]], view: View = TONE_MAP, exposure: float = 1.0
+) -> None:
+    """Radiance images of one size (H, W, 3), multiplied by `exposure`, side by side as a PNG."""
+    write_png(path, np.concatenate([view.pixels(view.exposed(image, exposure)) for image in images], axis=1))
 
 
 def write_error_map(path: str | os.PathLike[str], error_display: NDArray[np.float32]) -> None:

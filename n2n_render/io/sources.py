@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import N2NError
-from ..frame.channels import CHANNELS, Kind
-from ..renderers.dialect import ALPHA, DEPTH, RGB, XYZ
+from ..frame.channels import Kind, brought_guides, channel_of
+from ..renderers.dialect import ALPHA, DEPTH, RGB, XYZ, letters_of
 from ..renderers.index import ChannelName, Place
 from ..schema import Checked
 
@@ -70,15 +70,22 @@ def parse_channels(text: str | None) -> dict[str, tuple[str, ...]]:
         key, equals, value = token.partition("=")
         name = (value if equals else key).strip()
         if equals:
-            last = KEYS.get(key.strip())
-            if last is None:
-                raise N2NError(f"--channels: there is no {key.strip()!r}", f"There are {', '.join(KEYS)}. {EXAMPLE}")
+            last = _channel_by(key.strip())
             if last in found:
                 raise N2NError(f"--channels: {key.strip()} is there twice", EXAMPLE)
         if last is None or not name:
             raise N2NError(f"cannot read the channels {text!r}", EXAMPLE)
         found[last] = (*found.get(last, ()), name)
     return found
+
+
+def _channel_by(key: str) -> str:
+    """What users call a channel → what a frame does; a package's goes by its own name."""
+    if key in KEYS:
+        return KEYS[key]
+    if key not in brought_guides():
+        raise N2NError(f"--channels: there is no {key!r}", f"There are {', '.join((*KEYS, *brought_guides()))}. {EXAMPLE}")
+    return key
 
 
 @dataclass(frozen=True)
@@ -112,12 +119,12 @@ RECOGNISED = SourceOptions()
 def resolve(channel: str, names: tuple[str, ...], channels: Sequence[ChannelName]) -> list[Place] | None:
     """Where the channels are that `names` mean for one channel of a frame: a pass, or as many channels; None where nowhere."""
     full = {".".join(text for text in (one.path, one.letter) if text): one.place for one in reversed(channels)}
-    count = CHANNELS[channel].count
+    count = channel_of(channel).count
     if len(names) == count and all(name in full for name in names):
         return [full[name] for name in names]
     if len(names) != 1:
         return None
-    alternatives = [(names[0], letters) for letters in _LETTERS.get(CHANNELS[channel].kind, RGB)]
+    alternatives = [(names[0], letters) for letters in _letters(channel)]
     if names[0] in ("RGBA", "RGB"):  # how the picture without a pass is written
         alternatives += [("", letters) for letters in (ALPHA if channel == "alpha" else RGB)]
     places = {(one.path, one.letter): one.place for one in reversed(channels)}
@@ -125,6 +132,11 @@ def resolve(channel: str, names: tuple[str, ...], channels: Sequence[ChannelName
         if len(letters) == count and all((path, letter) in places for letter in letters):
             return [places[path, letter] for letter in letters]
     return None
+
+
+def _letters(channel: str) -> tuple[tuple[str, ...], ...]:
+    known = channel_of(channel)
+    return letters_of(known.kind, known.count) if channel in brought_guides() else _LETTERS.get(known.kind, RGB)
 
 
 def key_of(channel: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import N2NError
 from ..frame.arrays import Array
-from ..frame.channels import COLOR, FEATURES, NEIGHBORS, Layout
+from ..frame.channels import COLOR, FEATURES, NEIGHBORS, Layout, brought_guides, guide_names
 from ..frame.frame import Frame, mean_frame
 from ..frame.transfer import depth_scale, expose, exposure
 from ..guides.accumulation import Accumulated, Accumulator
@@ -25,9 +25,13 @@ from ..io.renders import are_parts, read_group
 from ..progress import OnFraction, ignore
 
 CACHE_VERSION = 3
-EXPOSED = Layout((COLOR, *FEATURES)), Layout((COLOR, *FEATURES, *NEIGHBORS))  # of cached arrays: without neighbours, and with
 READER = ".reader"  # a lock that a training holds on a cache
 SINGLE_VIEW_TRAINING_FRACTION = 0.8  # of the width, when a dataset has one view only; the rest is for validation
+
+
+def exposed_layout(neighbors: bool) -> Layout:
+    """Of cached arrays: the colour, every guide that there is, and what neighbours show, where they are taken in."""
+    return Layout((COLOR, *guide_names(), *(NEIGHBORS if neighbors else ())))
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class CachedPair:
 
     @property
     def images(self) -> Array:
-        """(seeds, H, W, 10 or, with neighbours, 14) float16, exposed, in the order of EXPOSED."""
+        """(seeds, H, W, C) float16, exposed, see `exposed_layout`: C is 10, or 14 with neighbours, and guides of packages."""
         return self.images_file.map()
 
     @property
@@ -103,7 +107,9 @@ def cache_pair(
         prefilter: What cleans albedo and normal, if they are to be clean.
         seen: What its neighbours show, for networks that look at them.
     """
-    kind = "-".join([*(feature[0] for feature in features), *(part.name for part in (prefilter, seen) if part)])
+    ours = [feature[0] for feature in features if feature in FEATURES]
+    brought = [f"{name}{int(name in features)}" for name in brought_guides()]  # each has its place there, wanted or not
+    kind = "-".join([*ours, *brought, *(part.name for part in (prefilter, seen) if part)])
     base = _cache_folder(pair) / f"{_place(pair)}-{kind}"
     places = [base.with_suffix(".npy")] + [base.with_suffix(".reference.npy")] * bool(pair.references)
     files = find_arrays(places)
@@ -187,7 +193,7 @@ def stack_seeds(
     mean = mean_frame(frames)
     factor = exposure(mean.color)
     scale = depth_scale(mean.depth) if mean.depth is not None else 1.0
-    layout = EXPOSED[0 if accumulated is None else 1]
+    layout = exposed_layout(accumulated is not None)
     images = np.zeros((len(frames), mean.height, mean.width, layout.count), np.float16)
     for index, frame in enumerate(frames):
         frame = _clean(frame, prefilter, accumulated)
@@ -218,10 +224,10 @@ def clean_mean(frames: list[Frame], prefilter: Cleaner | None, accumulated: Accu
 
 
 def combine(images: Array, chosen: Iterable[int]) -> Array:
-    """Some seeds of `CachedPair.images` as one image (H, W, 10) float32: their mean, their neighbours' samples taken in."""
+    """Some seeds of `CachedPair.images` as one image (H, W, C) float32: their mean, their neighbours' samples taken in."""
     seeds = images[list(chosen)].astype(np.float32)
     mean: Array = seeds.mean(0)
-    own = EXPOSED[0].count
+    own = exposed_layout(False).count
     if seeds.shape[-1] == own:
         return mean
     weight = seeds[..., -1:].mean(0)
@@ -233,8 +239,9 @@ def combine(images: Array, chosen: Iterable[int]) -> Array:
 
 
 def split_exposed(images: Array) -> dict[str, Array]:
-    """(…, 10 or 14) of a cached pair → channel name → view."""
-    return next(layout for layout in EXPOSED if layout.count == images.shape[-1]).split(images)
+    """(…, C) of a cached pair → channel name → view."""
+    layouts = [exposed_layout(neighbors) for neighbors in (False, True)]
+    return next(layout for layout in layouts if layout.count == images.shape[-1]).split(images)
 
 
 def _cache_folder(pair: Pair) -> Path:

@@ -61,10 +61,12 @@ def named_loss(name: str, hdr: bool) -> Callable[[Tensor, Tensor], Tensor]:
     """
     if name == "auto":
         return relative_l2 if hdr else l2_display
+    if name not in LOSSES:
+        raise N2NError(f"--loss {name} is for --noise, and not for renders", f"Choose among {', '.join(LOSSES)}.")
     if (name == "l2_display") == hdr:
         raise N2NError(
-            f"--loss {name} {'is not for' if hdr else 'needs'} --hdr",
-            "relative_l2, l2 and l2_tonemapped go with --hdr; l2_display goes without.",
+            f"--loss {name} is not for {'--hdr' if hdr else '--ldr'}",
+            "relative_l2, l2 and l2_tonemapped go with --hdr, the default; l2_display goes with --ldr.",
         )
     return LOSSES[name]
 

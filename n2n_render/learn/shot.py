@@ -9,7 +9,7 @@ import numpy as np
 
 from ..denoise.passes import as_denoised, without_light
 from ..frame.arrays import Array, Mask
-from ..frame.channels import COLOR
+from ..frame.channels import COLOR, brought_guides
 from ..frame.frame import Frame
 from ..frame.independence import has_noise
 from ..frame.transfer import RADIANCE_MAX
@@ -104,7 +104,7 @@ class FrameLoader:
         """
         files = [(path, path.stat()) for path in self.sources.all_files(paths)]
         facts = [*((str(path), stat.st_size, stat.st_mtime_ns) for path, stat in files), *self.sources.keys(paths)]
-        made_of = (key, layer, self.features, facts, *([light.name] if light else ()))
+        made_of = (key, layer, self.features, facts, *([light.name] if light else ()), *brought_guides())
         name = hashlib.sha256(repr(made_of).encode()).hexdigest()[:16]
         places = [self.folder / f"{name}{kind}.npy" for kind in ("", ".estimate", ".exposure")]
         if not all(place.exists() for place in places):

@@ -34,11 +34,13 @@ class Start:
     checkpoint: Checkpoint | None
 
 
-def open_start(init: str, hdr: bool, features: tuple[str, ...] = (), temporal: int = 0, prefilter: bool | None = None) -> Start:
+def open_start(
+    init: str, hdr: bool, features: tuple[str, ...] | None = None, temporal: int = 0, prefilter: bool | None = None
+) -> Start:
     """A built-in model, a checkpoint, a run or an archive.
 
     Args:
-        features: What it is to see; (): as it is.
+        features: What it is to see; None or (): as it is.
         temporal: Frames before and after each one whose samples are taken in.
         prefilter: Clean albedo and normal first; None: as it was trained.
     """
@@ -49,8 +51,8 @@ def open_start(init: str, hdr: bool, features: tuple[str, ...] = (), temporal: i
         start = open_model(init)
     if (start.model.output == "display") == hdr or start.model.subject != "color":
         raise N2NError(
-            f"--init {init} is no model for {'--hdr' if hdr else 'training without --hdr'}",
-            "Leave out --hdr for models of display-referred images, else add it; or start from nothing.",
+            f"--init {init} is no model for {'--hdr' if hdr else '--ldr'}",
+            "Pass --ldr for models of display-referred images, else --hdr, the default; or start from nothing.",
         )
     clean = start.model.clean_guides if prefilter is None else prefilter
     features = features or start.model.features

@@ -1,12 +1,14 @@
 """What a denoiser takes, what it gives and which network does it, without the network itself: nothing here needs torch."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from ..config import Head, Levels, Norm, Reach, Width
+from .. import plugins
+from ..config import Feature, Head, Levels, Norm, Reach, Width
 from ..errors import N2NError
-from ..frame.channels import ALPHA, CHANNELS, COLOR, FEATURES, GREY, PHOTOGRAPH, Channel, Kind, Layout
+from ..frame.channels import ALPHA, CHANNELS, COLOR, FEATURES, GREY, PHOTOGRAPH, Channel, Kind, Layout, guide_names
 from ..frame.transfer import CURVES, decode_tonemap
 from ..schema import Checked, OneOf, check_items, field_types, from_dict, shown
 
@@ -45,7 +47,7 @@ OIDN_NETWORKS = {
     "oidn": ("oidn", (32, 32, 48, 64, 80, 96, 96, 112, 112, 96, 96, 64, 64, 64, 32)),
     "oidn-large": ("oidn_large", (64, 64, 96, 96, 128, 128, 192, 192, 256, 256, 192, 192, 128, 128, 96, 96, 64, 64)),
 }
-Guide = Annotated[str, OneOf(FEATURES)]
+PACKAGES = "packages"  # in checkpoints: guide → the package that brings it, where it is not ours
 Curve = Annotated[str, OneOf(CURVES)]
 Output = Annotated[str, OneOf(("radiance", "display", "encoded", "signal"))]
 OidnTopology = Annotated[str, OneOf(tuple(OIDN_LAYERS))]
@@ -169,7 +171,7 @@ class OidnNetwork(Checked):
 class Specification(Checked):
     """All that is needed to build the network of a denoiser and to feed it."""
 
-    features: tuple[Guide, ...] = ()  # guides beside colour, in channel order
+    features: tuple[Feature, ...] = ()  # guides beside colour, in channel order
     encoding: Curve = "log"  # the curve on the input radiance, see frame/transfer.py
     output: Output = "radiance"  # "radiance": linear, [0, ∞); "display": [0, 1], tone-mapped (without --hdr);
     #                                     "encoded": in the curve of the input; "signal": as it is, linear
@@ -183,6 +185,8 @@ class Specification(Checked):
     def contradiction(self) -> str | None:
         if len(set(self.features)) < len(self.features):
             return "features names one twice"
+        if unusable := [name for name in self.features if name not in FEATURES and name not in guide_names()]:
+            return f"features names {unusable[0]!r}, which the package that brings it does not bring as a guide"
         if self.output not in self.network.outputs:
             return f"output is {self.output!r}, which is not for topology {self.network.topology!r}"
         if (self.output == "signal") != self.is_signal:
@@ -234,10 +238,13 @@ class Specification(Checked):
         return dataclasses.replace(self, network=dataclasses.replace(self.network, norm="none"))
 
     def to_dict(self) -> dict[str, Any]:
-        """All settings side by side, those of the network too, as checkpoints and sidecars hold them."""
+        """All settings side by side, those of the network too, as checkpoints and sidecars hold them, and the packages that
+        bring its guides.
+        """
         values = dataclasses.asdict(self)
         network = values.pop("network")
-        return {**values, "topology": self.network.topology, **network}
+        brought = {name: plugins.package_of(plugins.CHANNELS, name) for name in self.features if name not in FEATURES}
+        return {**values, "topology": self.network.topology, **network, **({PACKAGES: brought} if brought else {})}
 
     @classmethod
     def from_dict(cls, values: Any, where: str = "the specification", hint: str = "") -> "Specification":
@@ -253,6 +260,7 @@ class Specification(Checked):
         """
         if not isinstance(values, dict):
             raise N2NError(f"{where}: is {shown(values)}, not names with values", hint)
+        values = _known_guides(values, where, hint)
         check_items(values, {"topology": Topology}, where, hint)
         kinds = (PaperNetwork, OidnNetwork) if values.get("topology", "paper") == "paper" else (OidnNetwork, PaperNetwork)
         own, other = (field_types(kind) for kind in kinds)
@@ -267,6 +275,19 @@ class Specification(Checked):
             raise N2NError(f"{where}: unknown setting 'network'", hint)
         specification: Specification = from_dict(cls, {**rest, "network": network}, where, hint)
         return specification
+
+
+def _known_guides(values: Mapping[str, Any], where: str, hint: str) -> dict[str, Any]:
+    """The settings without the names of packages. Raises N2NError that names the package of a guide that is not here."""
+    check_items(values, {PACKAGES: dict[str, str]}, where, hint)
+    brought = values.get(PACKAGES, {})
+    if lost := [name for name in brought if name not in guide_names()]:
+        raise N2NError(
+            f"{where}: the network takes the channel {shown(lost[0])}, which the package {shown(brought[lost[0]])} brings, and "
+            "that is not there or cannot be used",
+            "Install that package beside n2n-render, or use another model.",
+        )
+    return {name: value for name, value in values.items() if name != PACKAGES}
 
 
 def oidn_specification(topology: str, widths: tuple[int, ...], norm: str = "none", **settings: Any) -> Specification:

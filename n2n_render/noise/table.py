@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
+from .. import plugins
+from ..config import SIGNAL_LOSSES
 from ..errors import N2NError
 from ..frame.arrays import Array
 from ..schema import Checked, shown
@@ -80,6 +82,33 @@ KINDS: dict[str, NoiseKind] = {
 }
 
 
+def _wrong_kind(kind: NoiseKind) -> str | None:
+    """What is wrong with one that a package brings, as the end of a sentence; it is tried."""
+    if not re.fullmatch("[a-z][a-z0-9_]*", kind.name):
+        return "its name must be of small letters, digits and _"
+    if not 0 <= kind.least <= kind.usual[0] <= kind.usual[1] <= kind.most < np.inf or not kind.least <= kind.test <= kind.most:
+        return "its usual strengths and its test must lie between least and most, and those from 0 on"
+    if kind.loss not in SIGNAL_LOSSES:
+        return f"its loss is {kind.loss!r}, but must be one of {', '.join(SIGNAL_LOSSES)}"
+    if kind.channels not in (1, 3) or kind.observe is None:
+        return "it must have 3 channels or 1, and observe"
+    signal, rng = np.zeros((16, 24, kind.channels), np.float32), np.random.default_rng(1)
+    observed = kind.observe(signal, kind.test, rng)
+    if not isinstance(observed, Observation) or (observed.signal.shape, observed.signal.dtype) != (signal.shape, signal.dtype):
+        return "observe does not give an Observation with a signal (H, W, C) float32 of the size that it was given"
+    if kind.loss == "data_consistency" and not {"spectrum", "measured"} <= set(observed.facts):
+        return "its loss needs the facts spectrum and measured, which observe does not give"
+    return "observe changes the signal that it is given" if signal.any() else None
+
+
+BROUGHT = plugins.Table(plugins.NOISE, "noise", NoiseKind, tuple(KINDS), _wrong_kind)
+
+
+def find_kind(name: str) -> NoiseKind | None:
+    """Of ours, else of a package's."""
+    return KINDS.get(name) or BROUGHT.rows().get(name)
+
+
 @dataclass(frozen=True)
 class Noise(Checked):
     """A kind of noise, and from which strength to which it is drawn, `low` to `high`, evenly."""
@@ -89,9 +118,9 @@ class Noise(Checked):
     high: float
 
     def contradiction(self) -> str | None:
-        if self.kind not in KINDS:
+        limits = find_kind(self.kind)
+        if limits is None:
             return f"unknown noise {shown(self.kind)}"
-        limits = self.about
         if not limits.least <= self.low <= self.high <= limits.most:
             given = _number(self.low) if self.low == self.high else f"{_number(self.low)}-{_number(self.high)}"
             return f"{self.kind} cannot be of strength {given}"
@@ -104,17 +133,18 @@ class Noise(Checked):
         Raises N2NError, whose hint names what there is.
         """
         name, colon, strength = text.partition(":")
-        if name not in KINDS:
+        kind = find_kind(name)
+        if kind is None:
             raise N2NError(
                 f"unknown noise {shown(name)}", f"Known ones, with all that they may be: {', '.join(known_noise())}."
             )
-        hint = f"It may be {_spelled(KINDS[name])}: {KINDS[name].unit}."
+        hint = f"It may be {_spelled(kind)}: {kind.unit}."
         if name == "pairs":
             hint = 'Say "pairs" alone: real noise has the strength that it has.'
         match = _RANGE.fullmatch(strength)
         if colon and (not match or name == "pairs"):
             raise N2NError(f"{shown(strength)} is no strength of {name} noise", hint)
-        low, high = (float(match[1]), float(match[2] or match[1])) if match else KINDS[name].usual
+        low, high = (float(match[1]), float(match[2] or match[1])) if match else kind.usual
         try:
             return cls(name, low, high)
         except N2NError:
@@ -130,7 +160,9 @@ class Noise(Checked):
     @property
     def about(self) -> NoiseKind:
         """The table's line."""
-        return KINDS[self.kind]
+        kind = find_kind(self.kind)
+        assert kind is not None  # it was checked
+        return kind
 
     def at_test(self) -> "Noise":
         """The same kind at the one strength at which networks are compared, or at the end of the range that is nearest to it:
@@ -155,7 +187,7 @@ class Noise(Checked):
 
 def known_noise() -> list[str]:
     """Every kind with all that its strength may be, as `Noise.parse` takes it: "gaussian:0-255", …, "pairs"."""
-    return [_spelled(kind) for kind in KINDS.values()]
+    return [_spelled(kind) for kind in (*KINDS.values(), *BROUGHT.rows().values())]
 
 
 def _spelled(kind: NoiseKind) -> str:

@@ -10,7 +10,7 @@ write their passes into the same files under names of their own; those of BlendL
 """
 
 from ..frame.channels import COLOR
-from .dialect import PICTURE, Alternative, Dialect, PassRule, Role, Source, Space, at
+from .dialect import PICTURE, Alternative, Dialect, PassRule, Role, Source, Space, at, brought_source
 
 
 def split_layer(path: str) -> tuple[str, str]:
@@ -81,6 +81,8 @@ CYCLES = Dialect(
 
 
 def written_as(channel: str) -> Alternative | None:
-    """The pass and the letters under which a channel of a frame is written as Blender writes it; None for others."""
-    source = CYCLES.source(PICTURE if channel == COLOR else channel)
+    """The pass and the letters under which a channel of a frame is written as Blender writes it; None for others. One of a
+    package is written as Blender writes an AOV.
+    """
+    source = CYCLES.source(PICTURE if channel == COLOR else channel) or brought_source(channel)
     return source.alternatives[0] if source else None

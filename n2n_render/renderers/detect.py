@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .. import plugins
 from ..frame.channels import COLOR
 from .arnold import ARNOLD
 from .cycles import CYCLES
-from .dialect import Dialect
+from .dialect import Dialect, wrong_dialect
 from .index import ChannelName, PassIndex, Place
 from .karma import KARMA
 from .mitsuba import MITSUBA
@@ -19,7 +20,7 @@ from .separate import LUXCORE, MOONRAY, REDSHIFT
 from .unreal import UNREAL
 from .vray import CORONA, VRAY
 
-# The first of those that fit a file equally well is taken.
+# The first of those that fit a file equally well is taken; those of packages come after these and before PLAIN.
 DIALECTS = (
     CYCLES,
     ARNOLD,
@@ -36,6 +37,9 @@ DIALECTS = (
     REDSHIFT,
     PLAIN,
 )
+
+
+BROUGHT = plugins.Table(plugins.RENDERERS, "renderer", Dialect, tuple(dialect.name for dialect in DIALECTS), wrong_dialect)
 
 
 @dataclass(frozen=True)
@@ -65,12 +69,17 @@ def detect(headers: Sequence[Mapping[str, Any]], channels: Sequence[ChannelName]
 
     A file whose header names its renderer is that one's if what is wanted is where that one puts it.
     """
-    fits = [fit for dialect in DIALECTS if (fit := _fit(dialect, headers, channels, wanted))]
+    fits = [fit for dialect in _dialects() if (fit := _fit(dialect, headers, channels, wanted))]
     if not fits:
         return None
     best = max(fits, key=lambda fit: fit.rank)  # the first of equals
     rivals = [fit.dialect.name for fit in fits if fit is not best and fit.rank == best.rank and _differ(best, fit)]
     return Detected(best.dialect, tuple(rivals))
+
+
+def _dialects() -> tuple[Dialect, ...]:
+    *ours, plain = DIALECTS
+    return (*ours, *BROUGHT.rows().values(), plain)
 
 
 def _fit(dialect: Dialect, headers: Sequence[Mapping[str, Any]], channels: Sequence[ChannelName], wanted: str) -> _Fit | None:

@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from ..frame.arrays import Array
+from ..frame.channels import ALPHA as ALPHA_CHANNEL
+from ..frame.channels import BROUGHT, COLOR, VECTOR, Kind, guide_names
 
 Alternative = tuple[str, tuple[str, ...]]  # a pass, and the letters of its channels in order
 
@@ -17,6 +19,9 @@ RGB = (("R", "G", "B"), ("r", "g", "b"), ("red", "green", "blue"))
 XYZ = (("X", "Y", "Z"), ("x", "y", "z"))
 ALPHA = (("A",), ("a",), ("alpha",))
 DEPTH = (("Z",), ("z",), ("Y",), ("R",))  # Y is what OpenEXR calls a grey channel
+
+
+NUMBER = (("X",), *ALPHA, *DEPTH, ("V",))  # Blender calls the only channel of a pass X
 
 
 class Space(enum.Enum):
@@ -135,6 +140,17 @@ def at(names: str | tuple[str, ...], *letters: tuple[str, ...]) -> tuple[Alterna
     return tuple((name, some) for name in ((names,) if isinstance(names, str) else names) for some in letters)
 
 
+def letters_of(kind: Kind, count: int) -> tuple[tuple[str, ...], ...]:
+    """The letters that the channels of a pass may bear, by what it holds; the usual ones first."""
+    return NUMBER if count == 1 else (*XYZ, *RGB) if kind is Kind.DIRECTION else RGB
+
+
+def brought_source(name: str) -> Source | None:
+    """Where any renderer's files hold a channel that a package brings; None for other channels."""
+    channel = BROUGHT.rows().get(name)
+    return Source(at(channel.passes or (name,), *letters_of(channel.kind, channel.count))) if channel else None
+
+
 def whole(path: str) -> tuple[str, str]:
     """A renderer without layers: all of the name but the letter is the pass."""
     return "", path
@@ -182,3 +198,30 @@ class Dialect:
             for key, pattern in self.headers.items()
             for name, value in header.items()
         )
+
+
+def wrong_dialect(dialect: Dialect) -> str | None:
+    """What is wrong with one that a package brings, as the end of a sentence; None: nothing. What its functions raise comes
+    through.
+    """
+    known = {COLOR, ALPHA_CHANNEL, VECTOR, *guide_names(), PICTURE}
+    if odd := next((name for name in dialect.channels if name not in known), None):
+        return f"no frame has the channel {odd!r} of its table"
+    if not all(isinstance(source, Source) for source in dialect.channels.values()):
+        return "its channels are not Sources all"
+    if not all(isinstance(rule, PassRule) for rule in dialect.light):
+        return "its light is not PassRules all"
+    if not (dialect.marks or dialect.headers):
+        return "it has neither marks nor headers, and would never be recognised"
+    if not _are_texts(dialect.split("layer.pass"), 2) or not all(map(_are_alternatives, dialect.channels.values())):
+        return "what its split or its alternatives give is not (layer, pass) or (pass, letters)"
+    dialect.rule(dialect.name), dialect.wrote({"software": "none"})
+    return None
+
+
+def _are_texts(value: Any, count: int) -> bool:
+    return isinstance(value, tuple) and len(value) == count and all(isinstance(text, str) for text in value)
+
+
+def _are_alternatives(source: Source) -> bool:
+    return all(isinstance(name, str) and _are_texts(letters, len(letters)) for name, letters in source.alternatives)

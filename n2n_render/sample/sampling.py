@@ -176,6 +176,7 @@ def _manifest(options: SampleOptions, scene: Path, described: dict[str, Any], in
         "view_tries": described["view_tries"],
         "reference_spp": options.reference_spp,
         "settings": described["settings"],
+        "color_management": described["color_management"],
     }
 
 

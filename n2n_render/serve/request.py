@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from ..config import RENDERED_PASSES
+from ..config import ENGINES, RENDERED_PASSES
 from ..errors import N2NError
 from . import rules
 from .rules import Rule, Wrong
@@ -27,7 +27,7 @@ def _field(rule: Rule, default: Any = dataclasses.MISSING) -> Any:
 
 
 def _engine() -> Any:
-    return _field(rules.one_of("auto", "torch", "oidn", "openvino"), "auto")
+    return _field(rules.named(ENGINES), "auto")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from ..plugins import Named
+
 Rule = Callable[[Any], Any]  # raises Wrong
 
 
@@ -70,6 +72,17 @@ def one_of(*choices: Any) -> Rule:
         if isinstance(value, bool) or not isinstance(value, str | int) or value not in choices:
             raise Wrong(f"one of {', '.join(map(str, choices))}")
         return value
+
+    return check
+
+
+def named(limit: Named) -> Rule:
+    """One of our names, or what a package brings."""
+
+    def check(value: Any) -> str:
+        if not limit.holds(value):
+            raise Wrong(str(limit))
+        return str(value)
 
     return check
 

@@ -62,6 +62,8 @@ class Earlier:
             minutes=changes.minutes or earlier.minutes,
             device=changes.device or earlier.device,
             threads=changes.threads or earlier.threads,
+            ocio=changes.ocio,
+            view=changes.view,
         )
 
     def other_batch(self, options: TrainOptions, processes: int) -> str | None:

@@ -34,7 +34,8 @@ from ..config import (
 from ..schema import Checked
 
 # Fields of TrainOptions that mean nothing where images are observed under a noise.
-OF_RENDERS = ("hdr", "features", "temporal", "shots", "network", "prefilter", "encoding", "firefly_clamp")
+OF_RENDERS = ("hdr", "features", "temporal", "shots", "network", "prefilter", "encoding", "firefly_clamp", "ocio", "view")
+SHOWN = ("ocio", "view")  # no settings of the result: how people see it
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ class TrainOptions(Checked):
     name: str | None = None  # None: the dataset's name
     noise: str | None = None  # images without a renderer: as noise/table.py, "gaussian:0-50", "pairs" for bursts; None: renders
     channels: SignalChannels | None = None  # with noise: of the network; None: as the noise has, 1 where all images are grey
-    hdr: bool = False  # relative L2 on linear radiance; else L2 on display-referred images
-    features: tuple[Feature, ...] = ()
+    hdr: bool = True  # relative L2 on linear radiance; else L2 on display-referred images
+    features: tuple[Feature, ...] | None = None  # None: as the model to start from; from nothing all that every render holds
     temporal: Reach = 0  # frames before and after each one whose samples are taken in
     shots: Shots = ()  # first and last frame of each: beyond a cut there are no neighbours
     network: Network = "paper"  # a model to start from decides for itself
@@ -66,7 +67,7 @@ class TrainOptions(Checked):
     minutes: Positive = 20.0
     batch: Batch = 4  # crops a step; paper: 4
     crop_px: Crop | None = None  # None: 128; of whole slices 256
-    learning_rate: Positive | None = None  # None: 3e-4 from nothing (paper), 1e-4 from a model; with noise its own
+    learning_rate: Positive | None = None  # None: 1e-3 from nothing, beyond an hour 3e-4; 1e-4 from a model; with noise its own
     schedule: Schedule | None = None  # see descent.learning_rate_factor; None: "cosine"; with noise its own
     warmup_steps: Steps = 100
     ema: Kept = 0.998  # weights that are kept are this running mean
@@ -77,6 +78,8 @@ class TrainOptions(Checked):
     precision: TrainPrecision = "auto"  # float32, bfloat16; auto: what is faster here
     threads: Threads | None = None  # CPU threads; None: torch's choice
     seed: Seed = 1
+    ocio: str | None = None  # how previews of renders are shown, as of `io.scene_view.open_shown_view`
+    view: str | None = None
 
     def contradiction(self) -> str | None:
         if self.noise is None:
@@ -99,6 +102,8 @@ class ResumeOptions(Checked):
     minutes: Positive | None = None
     device: str | None = None
     threads: Threads | None = None
+    ocio: str | None = None  # None: as the scene is seen
+    view: str | None = None
 
     def contradiction(self) -> str | None:
         return "steps and minutes both say when to stop" if self.steps and self.minutes else None

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from ..engines.options import EngineOptions
 from ..errors import N2NError, doubt
+from ..frame.channels import guide_names
 from ..guides.accumulation import Accumulator
 from ..guides.prefilter import Prefilter
 from ..io.dataset import MANIFEST, Pair, find_datasets, find_pairs, read_manifest, split_pairs
+from ..io.exr import ExrImage
 from ..io.sequence import find_windows
 from ..learn.arrays import CachedPair, SeenFrom, cache_pair, split_single_view, used_caches
 from ..network.provenance import Facts
@@ -44,6 +46,24 @@ class Pairs:
     training: list[CachedPair]
     validation: list[CachedPair]
     datasets: tuple[Facts, ...]
+
+
+def features_of(data: Sequence[str]) -> tuple[str, ...]:
+    """What every view of these datasets holds of the guides, by the headers of its renders; one that only some hold is told.
+
+    Raises N2NError where there are no datasets, or one of their files is damaged.
+    """
+    found: list[tuple[Path, set[str]]] = []
+    for folder in find_datasets([Path(root) for root in data]):
+        for pair in find_pairs(folder):
+            image = ExrImage.open(pair.noisy[0], header_only=True)
+            found.append((pair.noisy[0], set(image.available(image.layer(None, ())))))
+    everywhere = [name for name in guide_names() if found and all(name in here for _, here in found)]
+    for name in guide_names():
+        lacking = [path for path, here in found if name not in here]
+        if lacking and len(lacking) < len(found):
+            doubt(f"{name} is left out: {len(lacking)} of {len(found)} views lack it, like {lacking[0]}")
+    return tuple(everywhere)
 
 
 def load_pairs(

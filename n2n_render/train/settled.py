@@ -9,6 +9,8 @@ from ..noise.table import Noise
 from .options import TrainOptions
 
 LEARNING_RATE_FROM_MODEL = 1e-4  # of renders
+LEARNING_RATE_LONG = 3e-4  # of renders, from nothing; paper: 0.0003 for Monte Carlo, which it trains for days
+LONG_MINUTES = 60.0
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Settled(TrainOptions):
     norm: Norm = "batch"
     head: Head = "gated"
     crop_px: Crop = 128
-    learning_rate: Positive = 3e-4  # paper: 0.0003 for Monte Carlo
+    learning_rate: Positive = 1e-3
     schedule: Schedule = "cosine"
 
     @property
@@ -36,8 +38,14 @@ def settled(options: TrainOptions) -> Settled:
     if options.noise is not None:
         noise = Noise.parse(options.noise)
         return Settled(**{**_usual_of(noise), **given, "noise": str(noise), "loss": _loss(options, noise)})
-    usual = {} if options.init is None else {"learning_rate": LEARNING_RATE_FROM_MODEL}
-    return Settled(**{**usual, **given})
+    return Settled(**{**_usual_of_renders(options), **given})
+
+
+def _usual_of_renders(options: TrainOptions) -> dict[str, Any]:
+    if options.init is not None:
+        return {"learning_rate": LEARNING_RATE_FROM_MODEL}
+    is_long = options.steps is None and options.minutes > LONG_MINUTES
+    return {"learning_rate": LEARNING_RATE_LONG} if is_long else {}
 
 
 def _usual_of(noise: Noise) -> dict[str, Any]:

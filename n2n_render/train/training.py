@@ -20,7 +20,8 @@ from .journal import Journal
 from .keeper import BEST, LAST, Background, Bystander, RunKeeper
 from .lesson import Lesson, RankingJudge
 from .observations import open_observations
-from .options import OF_RENDERS, ResumeOptions, TrainOptions
+from .options import OF_RENDERS, SHOWN, ResumeOptions, TrainOptions
+from .pairs import features_of
 from .renders import open_renders
 from .settled import Settled, settled
 
@@ -133,9 +134,12 @@ class Run:
             team: Whose members do the same, gathered.
         """
         wanted = settled(options)
-        settings, precision = to_dict(wanted), wanted.precision
-        wanted = replace(wanted, device=team.device(wanted.device))
-        pick_device(wanted.device)  # a device that is not there is refused before anything is decoded
+        device = team.device(wanted.device)
+        pick_device(device)  # a device that is not there is refused before anything is read
+        wanted = _with_features(wanted)
+        settings = {name: value for name, value in to_dict(wanted).items() if name not in SHOWN}
+        precision = wanted.precision
+        wanted = replace(wanted, device=device)
         lesson = _lesson(wanted, earlier, progress, held, team)
         start, origin = lesson.start.checkpoint, None
         if earlier:
@@ -187,6 +191,13 @@ class Run:
         keeper.rescue()
         error = loop.team.agree(self.judge.best)
         return Trained(folder, folder / BEST, folder / LAST, loop.steps, self.settings["noise"], error)
+
+
+def _with_features(options: Settled) -> Settled:
+    """From nothing, with all guides that there are, unless some were named."""
+    if options.noise is not None or options.init is not None or options.features is not None:
+        return options
+    return replace(options, features=features_of(options.data))
 
 
 def _lesson(options: Settled, earlier: Earlier | None, progress: Progress, held: contextlib.ExitStack, team: Team) -> Lesson:

@@ -157,5 +157,5 @@ def test_each_kind_of_dataset_says_which_command_it_is_for(prepared, make_datase
     renders = make_dataset()
     with pytest.raises(N2NError, match="dataset of renders") as caught:
         open_collection(renders)
-    assert "train --hdr" in caught.value.hint
+    assert "n2n-render train --data" in caught.value.hint
     assert find_datasets([prepared.parent, renders]) == [renders]

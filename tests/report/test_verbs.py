@@ -193,3 +193,19 @@ def test_shares_of_a_shot_are_put_together_to_a_page_without_the_start(shot, sta
     assert result.exit_code == 0 and "3 of 3 frame(s) whole" in result.output, result.output
     views = shown_by(out / "report.html")
     assert [picture["name"] for picture in views[0]["pictures"]] == ["noisy, mean of 2", "denoised"]
+
+
+def test_pictures_are_shown_through_the_view_that_is_asked_for(data, tmp_path):
+    pytest.importorskip("PyOpenColorIO")
+    for chunk in ((1, 2), (2, 2)):
+        run(data, tmp_path / "out", chunk=chunk, ocio="ocio://default", view="Un-tone-mapped")
+    done = run(data, tmp_path / "out", merge=True, ocio="ocio://default", view="Un-tone-mapped")
+    told = told_by(done.report.path)
+    assert told["view"]["name"] == "Un-tone-mapped" and "flip_view" in told["mean"]["noisy, mean of 2"] and not done.unwritten
+    gains = [view["gain"] for view in shown_by(done.report.path)]  # as rendered: the exposure is taken back
+    halves = [read_frame(path).color for path in sorted(Path(data).glob("v000_*_r*.exr"))]
+    assert gains[0] == pytest.approx(1 / exposure((halves[0] + halves[1]) / 2), rel=1e-5)
+    elsewhere = run(data, tmp_path / "out", merge=True, view="T")
+    assert elsewhere.report is None and ["Give --merge the same --ocio" in error.hint for error in elsewhere.unwritten] == [
+        True
+    ]

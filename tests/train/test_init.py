@@ -214,10 +214,10 @@ def test_that_topology_trains_without_norms_too(make_dataset, tmp_path):
     "changes, says",
     [
         ({"init": "oidn-small-noisy-aux", "features": ("albedo", "depth")}, "leaves out"),
-        ({"hdr": False}, "--hdr"),
+        ({"hdr": False}, "--ldr"),
         ({"init": "oidn-large", "features": ("albedo",)}, "oidn-large"),
         ({"init": "no such thing"}, "no such thing"),
-        ({"init": None, "network": "oidn", "hdr": False}, "--hdr"),
+        ({"init": None, "network": "oidn", "hdr": False}, "--ldr"),
     ],
 )
 def test_impossible_starts_are_refused_before_anything_is_made(make_dataset, tmp_path, changes, says):

@@ -33,7 +33,7 @@ def lesson_on(*folders, **changes):
     [
         ("impulse", {"loss": "annealed_l0", "crop_px": 128, "noise": "impulse:0-0.95"}),
         ("mri", {"loss": "data_consistency", "crop_px": 256, "noise": "mri:0.1"}),
-        (None, {"learning_rate": 3e-4, "schedule": "cosine", "norm": "batch", "head": "gated", "crop_px": 128, "loss": "auto"}),
+        (None, {"learning_rate": 1e-3, "schedule": "cosine", "norm": "batch", "head": "gated", "crop_px": 128, "loss": "auto"}),
     ],
 )
 def test_what_is_left_open_is_settled_once_for_a_run(noise, usual):

@@ -208,7 +208,7 @@ def test_grey_images_alone_train_a_grey_network(tmp_path):
     [
         ({"noise": "salt"}, "unknown noise 'salt'"),
         ({"noise": "gaussian:-3"}, "no strength of gaussian"),
-        ({"noise": "gaussian", "hdr": True}, "hdr is for renders"),
+        ({"noise": "gaussian", "hdr": False}, "hdr is for renders"),
         ({"noise": "gaussian", "features": ("albedo",)}, "features is for renders"),
         ({"noise": "gaussian", "target": "reference"}, "target is 'reference'"),
         ({"target": "clean"}, "target 'clean' is for noise"),

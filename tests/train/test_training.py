@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from n2n_render.cli.commands import main
 from n2n_render.errors import N2NError
+from n2n_render.io.exr import read_frame, write_frame
 from n2n_render.learn.descent import learning_rate_factor
 from n2n_render.learn.loop import Loop
 from n2n_render.learn.norms import set_norms_fixed
@@ -18,6 +19,7 @@ from n2n_render.network.build import fold
 from n2n_render.network.checkpoint import load_network, read_checkpoint
 from n2n_render.train import ResumeOptions, TrainOptions, resume, train
 from n2n_render.train.earlier import Earlier
+from n2n_render.train.settled import settled
 
 SMALL = {
     "hdr": True,
@@ -169,9 +171,31 @@ def test_noise_to_clean_needs_references(make_dataset, tmp_path):
         train(config(make_dataset(), tmp_path / "run", target="reference"))
 
 
+@pytest.mark.slow
+def test_without_options_it_learns_radiance_with_all_guides_that_every_render_holds(make_dataset, tmp_path, caplog):
+    folder = make_dataset(views=3)
+    (lacking,) = (path for path in folder.glob("*.exr") if path.name.startswith("v001") and "s0001" in path.name)
+    write_frame(lacking, read_frame(lacking, ("albedo", "normal")))
+    usual = config(folder, tmp_path / "run", steps=1, hdr=TrainOptions().hdr, features=TrainOptions().features)
+    done = train(usual)
+    found = read_checkpoint(done.last)
+    assert found.model.features == ("albedo", "normal") and found.model.output == "radiance"
+    assert found.provenance.options["features"] == ("albedo", "normal")
+    assert resume(ResumeOptions(str(done.folder), steps=2)).steps == 2
+    assert "depth is left out: 1 of 3 views lack it" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "minutes, init, rate",
+    [(20.0, None, 1e-3), (61.0, None, 3e-4), (20.0, "oidn", 1e-4)],
+)
+def test_the_learning_rate_fits_the_length_of_a_run(minutes, init, rate):
+    assert settled(TrainOptions(minutes=minutes, init=init)).learning_rate == rate
+
+
 @pytest.mark.parametrize(
     "changes, says",
-    [({"loss": "l2_display"}, "--hdr"), ({"hdr": False, "loss": "l2"}, "needs --hdr"), ({"device": "tpu"}, "tpu")],
+    [({"loss": "l2_display"}, "--hdr"), ({"hdr": False, "loss": "l2"}, "is not for --ldr"), ({"device": "tpu"}, "tpu")],
 )
 def test_impossible_wishes_are_refused_before_anything_is_made(make_dataset, tmp_path, changes, says):
     with pytest.raises(N2NError, match=says):

@@ -7,6 +7,7 @@ from typing import Any
 
 import animation
 import bpy
+import color
 import counted
 import external
 import settings
@@ -32,6 +33,7 @@ class Stage:
         settings.use_sampling(self.scene, self.layer, request.get("passes", "none"))
         settings.use_size(self.scene, request.get("size"))
         self.settings = settings.noise_settings(self.scene)
+        self.color_management = color.color_management(self.scene)
         counted.listen()
         count = request.get("views", 1)
         self.camera_by_markers = any(marker.camera for marker in self.scene.timeline_markers)
@@ -58,6 +60,7 @@ class Stage:
             "fps": self.scene.render.fps / self.scene.render.fps_base,
             "size": list(settings.size(self.scene)),
             "settings": self.settings,
+            "color_management": self.color_management,
             "channels": settings.count_channels(self.layer),
             "light_passes_left": sorted(set(self.light_passes) - set(settings.light_passes_on(self.layer))),
             "views": {name: views.rounded(camera.matrix_world) for name, camera in self.cameras.items()},
