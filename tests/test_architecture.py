@@ -31,17 +31,18 @@ ALLOWED = {
     "denoise": FREE | {"frame", "io", "noise", "network", "engines", "ladder", "guides", "judge", "denoise"},
     # it learns from what denoising makes of the guides: a model that wants them clean must never see others
     "learn": FREE | {"frame", "io", "network", "engines", "ladder", "denoise", "guides", "judge", "noise", "learn"},
+    "report": FREE | {"frame", "io", "report"},  # a page of pictures and numbers, for the verbs that make them
     # verbs
     "prepare": FREE | {"frame", "io", "noise", "prepare"},
     "train": FREE | {"frame", "io", "noise", "network", "engines", "denoise", "guides", "judge", "learn", "train"},
-    "adapt": FREE | {"frame", "io", "network", "engines", "denoise", "guides", "judge", "learn", "adapt"},
+    "adapt": FREE | {"frame", "io", "network", "engines", "denoise", "guides", "judge", "learn", "report", "adapt"},
     "export": FREE | {"frame", "io", "network", "engines", "ladder", "denoise", "export"},
     "farm": FREE | {"frame", "io", "network", "engines", "denoise", "farm"},
     "watch": FREE | {"frame", "io", "network", "engines", "denoise", "guides", "ladder", "watch"},
-    "evaluate": FREE | {"frame", "io", "noise", "network", "engines", "denoise", "evaluate"},
+    "evaluate": FREE | {"frame", "io", "noise", "network", "engines", "denoise", "report", "evaluate"},
     # verbs that put others together: it renders while it learns; it shows all of them
     "online": FREE | {"frame", "io", "network", "engines", "denoise", "guides", "judge", "learn", "sample", "online"},
-    "demo": FREE | {"frame", "io", "denoise", "sample", "train", "adapt", "evaluate", "demo"},
+    "demo": FREE | {"frame", "io", "denoise", "sample", "train", "adapt", "evaluate", "report", "demo"},
     # callers
     "serve": FREE | {"frame", "io", "network", "engines", "denoise", "adapt", "sample", "export", "serve"},
     "cli": None,

@@ -260,7 +260,8 @@ def test_evaluating_is_a_function_that_tells_its_progress(make_dataset, tmp_path
     assert titles == ["evaluating"] and (silent.total, silent.text) == (2, "data/v001_f0001")
     alone = [compare_view(pair, {}, with_oidn=False).view for pair in find_views([data])]
     assert list(done.views) == alone and done.mean == means(alone) and done.oidn_psnr_db == {} == done.mean_change
-    assert sorted(path.name for path in done.pictures.iterdir()) == ["data_v000_f0001.png", "data_v001_f0001.png"]
+    pictures = ["data_v000_f0001.png", "data_v001_f0001.png"]
+    assert sorted(path.name for path in done.pictures.iterdir()) == [*pictures, "report.html"]
     assert ["all.json" in str(error) for error in done.unwritten] == [True]
 
 

@@ -86,7 +86,9 @@ def test_chunks_put_together_are_the_undivided_result_bit_for_bit(options, tmp_p
         assert done.count == 5 and not done.unwritten
     merged = evaluate(options(merge=True, json=str(tmp_path / "merged.json")))
     assert (tmp_path / "merged.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
-    assert {**vars(merged), "pictures": None} == {**vars(whole), "pictures": None}
+    same = {"pictures": None, "report": None}
+    assert {**vars(merged), **same} == {**vars(whole), **same}
+    assert merged.report.path.read_bytes() == whole.report.path.read_bytes() and merged.report.whole == 5
     assert pictures(tmp_path / "out") == pictures(tmp_path / "whole") and len(pictures(tmp_path / "out")) == 5
     before = {path.name: path.read_bytes() for path in (tmp_path / "out" / FOLDER).iterdir()}
     evaluate(options(chunk=(1, count)))  # again: nothing changes

@@ -30,6 +30,7 @@ from ..progress import Reporter, silent
 from .divided import merge, paint
 from .model import CACHE, Kept, Told, Training, earlier_model, learn
 from .options import HOW_TO_PAINT, AdaptOptions
+from .page import AdaptationPage
 from .painting import Painting, open_artists
 from .places import Places
 from .report import Report
@@ -129,6 +130,8 @@ def _adapt(options: AdaptOptions, team: Team, device: str, reporter: Reporter, p
         trains_only = options.stage == "train" or not team.is_alone
         frames = [] if trains_only else _paint_all(options, places, shot, kept, report, reporter, pictures)
         report.merge(places.outputs)
+        page = AdaptationPage(shot, places.outputs, places.folder, options, engine)
+        written = page.try_to_write(frames, reporter) if options.report else None
     if kept and kept.path != places.model:
         raise N2NError(
             f"{places.model} could not be written; the model is kept as {kept.path}",
@@ -137,7 +140,7 @@ def _adapt(options: AdaptOptions, team: Team, device: str, reporter: Reporter, p
         )
     if options.stage == "train" or team.is_alone:  # else those who paint tell
         raise_failures(list(shot.failed.items()), len(shot.groups))
-    return Adapted(places.folder, kept.path if kept else None, kept.learned if kept else None, frames)
+    return Adapted(places.folder, kept.path if kept else None, kept.learned if kept else None, frames, written)
 
 
 def _paint_all(

@@ -19,6 +19,7 @@ from ..network.device import Float32
 from ..progress import Reporter
 from .model import Kept, trained_model
 from .options import HOW_TO_PAINT, AdaptOptions
+from .page import AdaptationPage
 from .painting import OnError, Painting, open_artists
 from .places import Places
 from .report import REPORT, Report, painted_with, read_report
@@ -78,7 +79,7 @@ def paint(options: AdaptOptions, reporter: Reporter, on_error: OnError, device: 
 
 
 def merge(options: AdaptOptions, reporter: Reporter) -> Adapted:
-    """What is told of each frame → report.json. Raises N2NError with the names of frames that are missing."""
+    """What is told of each frame → report.json, and a page. Raises N2NError with the names of frames that are missing."""
     if options.stage == "merge":  # processes that adapt together have only been warned, as one alone is
         refuse_unrendered(options.inputs)
     places, trained, options = _open(options)
@@ -96,7 +97,10 @@ def merge(options: AdaptOptions, reporter: Reporter) -> Adapted:
                 "Paint them again with --paint; what is right is not painted twice.",
             )
         report.merge(places.outputs)
-    return _adapted(places, trained, [result for result in found.values() if result])
+        frames = [result for result in found.values() if result]
+        page = AdaptationPage(shot, places.outputs, places.folder, options)
+        written = page.try_to_write(frames, reporter) if options.report else None
+    return replace(_adapted(places, trained, frames), report=written)
 
 
 def _open(options: AdaptOptions) -> tuple[Places, _Trained, AdaptOptions]:

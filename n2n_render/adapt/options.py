@@ -31,7 +31,20 @@ from ..schema import Checked, OneOf, from_dict
 
 Stage = Annotated[str, OneOf(("all", "train", "paint", "merge"))]
 # What is no setting: nobody else's business.
-PLACES = ("inputs", "output", "pairs", "learn_from", "sources", "stage", "frames", "chunk", "shared", "ocio", "view")
+PLACES = (
+    "inputs",
+    "output",
+    "pairs",
+    "learn_from",
+    "sources",
+    "stage",
+    "frames",
+    "chunk",
+    "shared",
+    "report",
+    "ocio",
+    "view",
+)
 # Of the settings those that leave the weights the same.
 HOW_TO_PAINT = (
     "average",
@@ -61,6 +74,7 @@ class AdaptOptions(Checked):
     frames: Frames | None = None  # of the inputs those that are painted; None: all
     chunk: tuple[Count, Count] = WHOLE  # of these this machine's share, and of how many
     shared: bool = False  # other processes paint the same frames: each takes the next that nobody has taken
+    report: bool = True  # write report.html when all frames are painted
     learn_from: tuple[str, ...] = ()  # datasets of `sample`, of other views of the shot: trained on, not denoised
     init: str = "oidn-large"  # model to start from: built-in, checkpoint, run, .tza file; "nothing"
     minutes: Positive | None = None  # of training; None: 20 on a CPU, 5 on a GPU

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..denoise.artist import FrameResult
 from ..frame.arrays import Array
+from ..report import Written
 from .model import Learned
 
 
@@ -40,12 +41,14 @@ class Adapted:
     Attributes:
         model: For other frames of this shot; None, as `learned`: no frame held noise, so that there was nothing to learn.
         frames: What was denoised, in order.
+        report: The page that shows it, if one was written.
     """
 
     folder: Path
     model: Path | None
     learned: Learned | None
     frames: list[FrameResult] = field(default_factory=list)
+    report: Written | None = None
 
     @property
     def expected_psnr_db(self) -> float | None:

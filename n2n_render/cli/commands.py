@@ -142,8 +142,14 @@ def demo(
         tables.headings(done.shown["view"]),
         tables.score_rows(done.view.scores),
     )
-    console.result(f"picture: {done.picture}")
+    console.result(f"picture: {done.picture}; to wipe and zoom: {done.report}")
     console.say(
         "next, your own scene: n2n-render sample --scene x.blend --spp 8 --views 16, then n2n-render adapt datasets/x -o clean"
     )
-    return {"scores": done.view.scores, "picture": done.picture, "adapted": done.adapted, "run": done.run}
+    return {
+        "scores": done.view.scores,
+        "picture": done.picture,
+        "report": done.report,
+        "adapted": done.adapted,
+        "run": done.run,
+    }

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 )
 @click.option("--out", default="evaluation", callback=folder_name, metavar="FOLDER", help="Where the comparison pictures go.")
 @click.option("--json", "json_path", metavar="FILE", help="Also write all numbers as JSON.")
+@click.option("--report/--no-report", default=True, help="Write OUT/report.html, which shows all pictures and numbers.")
 @click.option("--oidn/--no-oidn", default=True, help="Compare with Open Image Denoise.")
 @click.option(
     "--noise",
@@ -65,7 +66,7 @@ def evaluate(
         refuse_given(ctx, ("seed", "classical"), "is for --noise, which was not given", "Leave it out, or pass --noise.")
     else:
         refuse_given(ctx, ("oidn",), "is for renders, and --noise for images", "Leave it out; or pass --no-classical.")
-        refuse_given(ctx, ("ocio", "view"), "is for renders, and --noise for images", "Leave it out.")
+        refuse_given(ctx, ("report", "ocio", "view"), "is for renders, and --noise for images", "Leave it out.")
     share = parse_chunk(chunk) if chunk else None
     wanted = EvaluateOptions(**options, json=json_path, chunk=share, passes=parse_passes(passes))
     done = run(wanted, make_reporter(ctx))
@@ -93,12 +94,15 @@ def evaluate(
     if done.unwritten:
         raise done.unwritten[0]
     console.result(f"pictures in {options['out']}")
+    if done.report:
+        console.result(f"to look at: {done.report}")
     return {
         "views": len(done.views),
         "means": done.mean,
         "oidn_psnr_db": done.oidn_psnr_db,
         **({"passes": vars(done.mean_passes)} if done.mean_passes else {}),
         "pictures": options["out"],
+        "report": done.report.path if done.report else None,
         "shown": done.shown,
         "json": json_path,
     }

@@ -82,9 +82,10 @@ if TYPE_CHECKING:
 @exact_sums_option
 @strength_option
 @source_options
+@click.option("--report/--no-report", default=True, help="Write FOLDER/report.html, which shows frames and numbers.")
 @click.option("--train-only", is_flag=True, help="Train and keep the model; paint no frame: other machines do.")
 @click.option("--paint", is_flag=True, help="Paint frames by the model that --train-only left in FOLDER.")
-@click.option("--merge", is_flag=True, help="Check that every frame is painted, and write report.json.")
+@click.option("--merge", is_flag=True, help="Check that every frame is painted, and write report.json and report.html.")
 @share_options("With --paint: ")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads for training.")
 @click.option("--seed", type=click.IntRange(0), default=1, help="Same seed, frames and --steps: same weights.")
@@ -185,6 +186,8 @@ def _tell_frames(done: "Adapted", stage: str) -> None:
             f"{worst.output.name}; error maps beside them{numbers}"
         )
     console.result(wrote + (expected if count else ""))
+    if done.report:
+        console.result(f"to look at: {done.report}")
     if stage == "all":
         console.result(f"model for other frames of this shot: {done.model}")
 
@@ -197,6 +200,7 @@ def _made(done: "Adapted") -> dict[str, Any]:
         "outputs": [frame.output for frame in done.frames],
         "frames": len(done.frames),
         "model": done.model,
+        "report": done.report.path if done.report else None,
     }
     if learned is None:
         return {**made, "learned": False}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..adapt import AdaptOptions, adapt
 from ..denoise import load_denoiser
+from ..evaluate.page import write_view_page
 from ..evaluate.pictures import write_comparison
 from ..evaluate.rival import name_of_one_render
 from ..evaluate.scores import ViewScores, check_packages, compare_view
@@ -12,6 +13,7 @@ from ..evaluate.views import find_finished, find_views
 from ..io.atomic import make_folder
 from ..io.scene_view import open_shown_view
 from ..progress import Progress, Reporter, silent
+from ..report import REPORT_PAGE
 from ..sample import SampleOptions, sample
 from ..sample.launch import Worker, find_blender
 from ..train import TrainOptions, train
@@ -28,6 +30,7 @@ class Shown:
         view: Adapting has seen its noisy renders, training from nothing has not.
         adapted: Folder of all views denoised, and of the adapted model.
         run: Folder of the model that was trained from nothing.
+        report: The page of the view.
         shown: Through what view the picture shows it, as of `View.told`.
     """
 
@@ -35,6 +38,7 @@ class Shown:
     picture: Path
     adapted: Path
     run: Path
+    report: Path
     shown: dict[str, str]
 
 
@@ -65,17 +69,20 @@ def demo(options: DemoOptions, reporter: Reporter = silent) -> Shown:
     run = train(from_nothing, _under("3/4", reporter)).folder
     with reporter("4/4 comparing") as progress:
         view = find_views([dataset])[0]
+        finished = {"adapted": find_finished([adapted], [view])[adapted][view]}
         shown = open_shown_view(options.ocio, options.view, [dataset], options.blender)
         progress.note(f"denoising {view.name}; pictures through {shown.described}")
         compared = compare_view(
             view,
             {"from scratch": load_denoiser(str(run))},
             with_oidn=True,
-            finished={"adapted": find_finished([adapted], [view])[adapted][view]},
+            finished=finished,
             parts=name_of_one_render([view]),
             shown=shown,
         )
-    return Shown(compared.view, write_comparison(compared, folder, shown), Path(adapted), run, shown.told)
+    picture = write_comparison(compared, folder, shown)
+    write_view_page(folder, compared, finished, shown)
+    return Shown(compared.view, picture, Path(adapted), run, folder / REPORT_PAGE, shown.told)
 
 
 def _under(number: str, reporter: Reporter) -> Reporter:

@@ -14,6 +14,7 @@ from ..network.registry import open_model
 from .flicker import change_errors
 from .fragments import Fragment
 from .options import EvaluateOptions
+from .page import EvaluationPage
 from .pass_methods import PassMethods
 from .pass_pictures import PassSheet
 from .passes import ViewPasses, compare_passes
@@ -40,6 +41,7 @@ class Comparing:
     ):
         """denoisers: method → what denoises the mean of all seeds."""
         self.options, self.plan, self.shown = options, plan, shown
+        self.page = EvaluationPage(options, plan, shown)
         self._denoisers, self._checkpoints = denoisers, checkpoints
         self.unwritten: list[N2NError] = []
 
@@ -70,6 +72,7 @@ class Comparing:
                 before = first, self._compare(first)
             compared = self._compare(pair)
             self._try_to_write(partial(write_comparison, compared, self.options.out, self.shown))
+            self._try_to_write(partial(self.page.add, pair, compared))
             change = change_errors((before[0], pair), (before[1], compared)) if before else None
             rungs = ladder_of(pair, self.plan.rungs, compared.references)
             before = pair, compared

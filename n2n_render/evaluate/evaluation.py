@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import N2NError
-from ..frame.display import TONE_MAP
+from ..frame.display import TONE_MAP, View
 from ..frame.metrics import RELMSE_EPSILON
 from ..io.ranges import WHOLE, share
+from ..io.scene_view import open_shown_view
 from ..progress import Reporter, silent
+from ..report import Written
 from .comparing import Comparing
 from .flicker import mean_change
 from .fragments import Fragment, Fragments
 from .images import EvaluatedImages, evaluate_images
 from .numbers import try_to_write_numbers
 from .options import EvaluateOptions
+from .page import EvaluationPage
 from .pass_pictures import pass_picture_path
 from .passes import ViewPasses, mean_passes
 from .pictures import missing, picture_path
@@ -33,8 +36,8 @@ class Evaluated:
     frames, method → squared error on T of what changes between them; {} where that cannot be told. oidn_psnr_db: samples a
     pixel → PSNR on T of Open Image Denoise at its best; {} without `more`. missing_rival: the command that renders what the
     honest rival is made of (`rival.py`), where it was not there. pictures: the folder. passes: of each view, if they were
-    asked for. unwritten: what could not be written although the numbers are whole: the JSON file, pictures. shown: through
-    what view the pictures are shown, as of `View.told`.
+    asked for. shown: through what view the pictures show them, as of `View.told`. report: the page that shows all of it, if
+    one was written. unwritten: what could not be written although the numbers are whole: the JSON file, pictures, the page.
     """
 
     views: tuple[ViewScores, ...]
@@ -44,6 +47,7 @@ class Evaluated:
     pictures: Path
     missing_rival: str | None = None
     passes: tuple[ViewPasses, ...] = ()
+    report: Written | None = None
     unwritten: tuple[N2NError, ...] = ()
     shown: dict[str, str] = field(default_factory=lambda: TONE_MAP.told)
 
@@ -94,8 +98,15 @@ def evaluate(options: EvaluateOptions, reporter: Reporter = silent) -> Evaluated
     if options.merge:
         plan = Plan.make(options)
         found = Fragments(options, plan).read_all()
-        return _finish(options, plan, found, missing(_paths(found, options.out)))
+        with EvaluationPage(options, plan, _view_of_shares(options, plan)) as page:
+            return _finish(options, plan, found, page, [*missing(_paths(found, options.out)), *page.gather()])
     comparing = Comparing.open(options)
+    with comparing.page:
+        return _evaluate(options, comparing, reporter)
+
+
+def _evaluate(options: EvaluateOptions, comparing: Comparing, reporter: Reporter) -> Evaluated | EvaluatedChunk:
+    """All views, or a share."""
     plan = comparing.plan
     own = share(range(len(plan.pairs)), options.chunk or WHOLE)
     fragments = Fragments(options, plan) if options.chunk else None
@@ -112,11 +123,13 @@ def evaluate(options: EvaluateOptions, reporter: Reporter = silent) -> Evaluated
         views = tuple(fragment.view for fragment in found)
         unwritten = tuple(comparing.unwritten)
         return EvaluatedChunk(views, len(plan.pairs), fragments.folder, Path(options.out), unwritten, comparing.shown.told)
-    return _finish(options, plan, found, comparing.unwritten)
+    return _finish(options, plan, found, comparing.page, comparing.unwritten)
 
 
-def _finish(options: EvaluateOptions, plan: Plan, found: Sequence[Fragment], unwritten: Sequence[N2NError]) -> Evaluated:
-    """All views' fragments → the result, and its JSON file."""
+def _finish(
+    options: EvaluateOptions, plan: Plan, found: Sequence[Fragment], page: EvaluationPage, unwritten: Sequence[N2NError]
+) -> Evaluated:
+    """All views' fragments → the result, its JSON file and its page."""
     views = tuple(fragment.view for fragment in found)
     changes = tuple(fragment.change for fragment in found if fragment.change is not None)
     command = command_for_one_render(plan.pairs) if options.oidn and not (plan.rivals or plan.parts) else None
@@ -124,7 +137,19 @@ def _finish(options: EvaluateOptions, plan: Plan, found: Sequence[Fragment], unw
     passes = tuple(fragment.passes for fragment in found if fragment.passes)
     evaluated = Evaluated(views, means(views), changes, ladder, Path(options.out), command, passes)
     evaluated = replace(evaluated, shown=found[0].shown)
-    return replace(evaluated, unwritten=(*try_to_write_numbers(numbers(evaluated), options.json), *unwritten))
+    lacking = [*try_to_write_numbers(numbers(evaluated), options.json), *unwritten]
+    try:
+        evaluated = replace(evaluated, report=page.finish(found, evaluated.mean))
+    except N2NError as error:
+        lacking.append(error)
+    return replace(evaluated, unwritten=tuple(lacking))
+
+
+def _view_of_shares(options: EvaluateOptions, plan: Plan) -> View:
+    """As they opened it; without a page nobody asks."""
+    if not options.report:
+        return TONE_MAP
+    return open_shown_view(options.ocio, options.view, [pair.dataset for pair in plan.pairs])
 
 
 def _paths(found: Sequence[Fragment], folder: str) -> list[Path]:

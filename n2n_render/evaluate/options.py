@@ -23,6 +23,7 @@ class EvaluateOptions(Checked):
     passes: tuple[str, ...] = ()
     out: str = "evaluation"  # folder of the comparison pictures
     json: str | None = None  # file for all numbers
+    report: bool = True  # write report.html beside the pictures; of images with noise there is none
     oidn: bool = True  # compare with Open Image Denoise
     device: str = "auto"
     engine: Engine = "auto"

@@ -82,6 +82,7 @@ def adapt(request: Adapt, job: Job) -> dict[str, Any]:
         request.inputs,
         request.output,
         request.pairs,
+        report=False,  # Blender shows what the page would
         learn_from=request.learn_from,
         init=request.init,
         minutes=request.minutes,

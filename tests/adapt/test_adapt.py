@@ -28,7 +28,13 @@ from n2n_render.network.registry import open_model
 def test_frames_error_maps_report_and_model_are_written_and_nothing_else(shot, start, tmp_path):
     adapted(shot, tmp_path / "out", start)
     pictures = [*(name.replace(".exr", ".error.png") for name in NAMES), "preview.png"]
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {*NAMES, *pictures, "adapted.pt", "report.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        *NAMES,
+        *pictures,
+        "adapted.pt",
+        "report.json",
+        "report.html",
+    }
     for name in pictures:
         assert (tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG")
     told = report(tmp_path / "out")

@@ -87,7 +87,13 @@ def psnr_of(picture, frame):
 def test_frames_model_and_report_are_written_and_nothing_else(done):
     shot, out = done
     pictures = [*(name.replace(".exr", ".error.png") for name in NAMES), "preview.png"]
-    assert {path.name for path in out.iterdir()} == {*NAMES, *pictures, "adapted.pt", "report.json"}
+    assert {path.name for path in out.iterdir()} == {
+        *NAMES,
+        *pictures,
+        "adapted.pt",
+        "report.json",
+        "report.html",
+    }
     told = report(out)
     assert told["config"]["temporal"] == 1 and [frame["file"] for frame in told["frames"]] == NAMES
     assert all(0 <= frame["adapted"] <= 1 for frame in told["frames"]) and told["error_ratio"] > 0
