@@ -16,7 +16,7 @@ import torch
 from ..engines.oidn import OidnEngine, archive_tensors
 from ..engines.protocol import Engine, Image, OnProgress
 from ..engines.torch_engine import TorchEngine
-from ..errors import N2NError
+from ..errors import N2NError, missing_library
 from ..io.atomic import write_beside, write_text
 from ..network.archive import write_tza
 from ..network.build import fold
@@ -171,4 +171,6 @@ def _import(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise N2NError(f"{name} is not installed ({error})", 'Install it with pip install "n2n-render[export]".') from None
+        raise missing_library(error) or N2NError(
+            f"{name} is not installed ({error})", 'Install it with pip install "n2n-render[export]".'
+        ) from None

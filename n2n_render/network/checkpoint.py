@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import N2NError
+from ..errors import N2NError, missing_library
 from ..io.atomic import check_regular, temporary_folder, write_beside
 from ..schema import shown
 from ..version import __version__
@@ -180,8 +180,8 @@ def _is_tensor(value: Any, shape: tuple[int, ...]) -> bool:
 def _torch(path: str | Path) -> Any:
     try:
         import torch
-    except ImportError:
-        raise N2NError(
+    except ImportError as error:
+        raise missing_library(error) or N2NError(
             f"{path}: PyTorch is needed to read checkpoints, and is not installed here",
             "Install n2n-render with pip, or use its .tza file (`n2n-render export`).",
         ) from None

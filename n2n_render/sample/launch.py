@@ -17,6 +17,7 @@ from typing import IO, Any, NoReturn, Self
 
 from ..errors import N2NError
 from ..io.owned import owned_folder, remove_abandoned
+from ..libraries import understood
 from .worker.protocol import MARK
 
 KIND = "n2n_blender_"
@@ -125,6 +126,8 @@ class Worker:
             if event["event"] == "warning":
                 self._on_warning(event["message"])
             elif event["event"] == "error":
+                if event["traceback"] and (lacks := understood(event["what"])):  # of the bpy wheel, when it is imported
+                    raise N2NError(f"Blender cannot start: {lacks[0]}", lacks[1])
                 raise N2NError(event["what"], event["hint"] or event["traceback"].strip())
             else:
                 return event
