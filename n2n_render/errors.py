@@ -3,7 +3,7 @@
 import errno
 import logging
 
-from .libraries import lacks
+from .libraries import lacks, not_installed
 
 LOGGER = logging.getLogger("n2n_render")
 
@@ -75,8 +75,8 @@ def sentence_of(error: BaseException) -> N2NError | None:
     """
     if isinstance(error, N2NError):
         return error
-    if missing := missing_library(error):
-        return missing
+    if told := lacks(error) or not_installed(error):
+        return N2NError(*told)
     if isinstance(error, MemoryError):
         return N2NError(
             f"the memory is full{f' ({error})' if str(error) else ''}",

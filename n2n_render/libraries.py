@@ -25,10 +25,36 @@ PACKAGES = {
     "libEGL.so.1": ("libegl1", "libglvnd-egl"),
     "libGLX.so.0": ("libglx0", "libglvnd-glx"),
     "libOpenGL.so.0": ("libopengl0", "libglvnd-opengl"),
+    "libatomic.so.1": ("libatomic1", "libatomic"),
     "libgomp.so.1": ("libgomp1", "libgomp"),
     "libstdc++.so.6": ("libstdc++6", "libstdc++"),
 }
 BLENDER_NEEDS = tuple(PACKAGES)[:9]
+# Module → (its package on the index, the extra that brings it; "": always there).
+MODULES = {
+    "torch": ("torch", ""),
+    "numpy": ("numpy", ""),
+    "OpenEXR": ("OpenEXR", ""),
+    "click": ("click", ""),
+    "rich": ("rich", ""),
+    "filelock": ("filelock", ""),
+    "safetensors": ("safetensors", ""),
+    "bpy": ("bpy", "blender"),
+    "pyoidn": ("pyoidn", "oidn"),
+    "openvino": ("openvino", "openvino"),
+    "onnx": ("onnx", "export"),
+    "onnxruntime": ("onnxruntime", "export"),
+    "skimage": ("scikit-image", "evaluate"),
+    "flip_evaluator": ("flip-evaluator", "evaluate"),
+    "PIL": ("pillow", "report"),
+    "matplotlib": ("matplotlib", "report"),
+    "tensorboard": ("tensorboard", "report"),
+    "PyOpenColorIO": ("opencolorio", "color"),
+    "OpenImageIO": ("OpenImageIO", "images"),
+    "nibabel": ("nibabel", "mri"),
+    "pydicom": ("pydicom", "mri"),
+    "mitsuba": ("mitsuba", "mitsuba"),
+}
 
 _MISSING = (
     re.compile(r"([^\s:'\"]+\.so[.\d]*): cannot open shared object file: No such file"),  # glibc
@@ -69,6 +95,15 @@ def understood(said: str) -> tuple[str, str] | None:
             "Install the Microsoft Visual C++ Redistributable, and run the command again.",
         )
     return None
+
+
+def not_installed(error: BaseException) -> tuple[str, str] | None:
+    """What is wrong and what to do about it, where a package of the table is not there at all."""
+    name = (error.name or "").partition(".")[0] if type(error) is ModuleNotFoundError else ""
+    if name not in MODULES:
+        return None
+    package, extra = MODULES[name]
+    return f"the package {package} is not installed", f'Run pip install "n2n-render{f"[{extra}]" if extra else ""}".'
 
 
 def told_of(name: str) -> tuple[str, str]:

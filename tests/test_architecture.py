@@ -41,6 +41,7 @@ ALLOWED = {
     "evaluate": FREE | {"frame", "io", "noise", "network", "engines", "denoise", "evaluate"},
     # verbs that put others together: it renders while it learns; it shows all of them
     "online": FREE | {"frame", "io", "network", "engines", "denoise", "guides", "judge", "learn", "sample", "online"},
+    "doctor": FREE | {"frame", "io", "network", "engines", "sample", "doctor"},
     "demo": FREE | {"frame", "io", "denoise", "sample", "train", "adapt", "evaluate", "demo"},
     # callers
     "serve": FREE | {"frame", "io", "network", "engines", "denoise", "adapt", "sample", "export", "serve"},
@@ -51,8 +52,8 @@ ALLOWED = {
     "__init__": None,
     "__main__": None,
 }  # None: all of them
-VERBS = {"sample", "prepare", "train", "adapt", "export", "evaluate", "farm", "watch", "online", "demo"}
-TOGETHER = {"online": {"sample"}, "demo": {"sample", "train", "adapt", "evaluate"}}
+VERBS = {"sample", "prepare", "train", "adapt", "export", "evaluate", "farm", "watch", "online", "demo", "doctor"}
+TOGETHER = {"online": {"sample"}, "demo": {"sample", "train", "adapt", "evaluate"}, "doctor": {"sample"}}
 CALLERS = {"serve"}  # beside those that may import everything
 DENOISE_VERB = {"verb", "denoise", "DenoiseOptions", "Denoised"}  # all else in denoise/ is a station
 # Heavy neighbour → where it may be imported.

@@ -7,6 +7,7 @@ import click
 
 from ..version import __version__
 from .denoising import denoise
+from .doctoring import doctor
 from .ending import Commands
 from .evaluating import evaluate
 from .farming import farm
@@ -28,7 +29,7 @@ def main(progress: str) -> None:
     console.show_doubts(progress)
 
 
-for command in (sample, denoise, train, adapt, online, prepare, evaluate, watch, farm):
+for command in (sample, denoise, train, adapt, online, prepare, evaluate, watch, farm, doctor):
     main.add_command(command)
 
 
