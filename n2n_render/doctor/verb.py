@@ -15,6 +15,7 @@ from .child import ask
 from .options import Diagnosis, DoctorOptions
 from .packages import BROKEN, MISSING, OK, look_at_packages, version_of
 
+NOT_THERE = {"version": None, "state": MISSING}
 Problems = list[tuple[str, str]]
 
 
@@ -37,7 +38,7 @@ def doctor(options: DoctorOptions, reporter: Reporter = silent) -> Diagnosis:
             "installed": version_of("n2n-render"),
             **machine.describe_system(),
             "packages": packages,
-            "blender": _blender(options.blender, packages["bpy"], problems),
+            "blender": _blender(options.blender, packages.get("bpy", NOT_THERE), problems),
         }
         progress.advance(1, "Blender")
         sections |= {"libraries": ask("libraries"), "engines": ask("engines")}

@@ -23,10 +23,13 @@ from ..network.build import fold
 from ..network.checkpoint import Checkpoint, load_network
 from ..network.provenance import TITLE
 from ..network.registry import open_model, read_sidecar, sidecar_path
+from ..network.shared import SUFFIX as SHARED
+from ..network.shared import write_shared
 from ..network.specification import Specification
 from ..version import __version__
 
-SUFFIXES = {"tza": ".tza", "onnx": ".onnx", "torchscript": ".pt"}
+SUFFIXES = {"tza": ".tza", "onnx": ".onnx", "torchscript": ".pt", "safetensors": SHARED}
+DESCRIBES_ITSELF = {"safetensors"}  # the others have a sidecar
 WORDS = {"float32": "single", "float16": "half"}  # of precision, in sidecars
 EXAMPLE_PX = 64
 OPSET = 17
@@ -106,15 +109,22 @@ def _write_bytes(path: Path, data: io.BytesIO) -> None:
     write_beside(path, lambda temporary: Path(temporary).write_bytes(data.getbuffer()))
 
 
+def _write_shared(checkpoint: Checkpoint, path: Path, precision: str) -> None:
+    write_shared(path, checkpoint, precision)
+
+
 WRITERS: dict[str, Callable[[Checkpoint, Path, str], None]] = {
     "tza": _write_tza,
     "onnx": _write_onnx,
     "torchscript": _write_torchscript,
+    "safetensors": _write_shared,
 }
 
 
 def open_written(kind: str, path: Path, precision: str) -> Engine:
     """An engine that runs the written file as a stranger's program would."""
+    if kind == "safetensors":
+        return TorchEngine.open(open_model(str(path), signals=True), "cpu")
     if kind == "tza":
         written = open_model(str(path))
         if precision == "float16":  # the library reads no other
