@@ -104,7 +104,8 @@ def test_a_file_to_share_is_the_same_model_and_describes_itself(frame, tmp_path,
 
 
 def test_a_model_of_photographs_can_be_shared(tmp_path):
-    model = signal_specification(3, PaperNetwork(levels=2, encoder_width=4, decoder_width=4, head_widths=(4, 4)))
+    network = PaperNetwork(head="direct", levels=2, encoder_width=4, decoder_width=4, head_widths=(4, 4))
+    model = signal_specification(3, network)
     told = Provenance(options={"noise": "gaussian:0-50"})
     write_checkpoint(tmp_path / "a.pt", Checkpoint(model, UNet(model).state_dict(), told))
     done = export(ExportOptions(tmp_path / "a.pt", "safetensors", tmp_path / "a.safetensors"))
