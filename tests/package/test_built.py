@@ -96,7 +96,7 @@ def test_it_can_be_installed_and_imported_where_nothing_else_is(built, tmp_path)
     """`.ci/wheel` installs it with all that it needs, and uses it."""
     venv.create(tmp_path / "venv", with_pip=True)
     python = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
-    command = [python, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", built[1]]
+    command = [python, "-I", "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", built[1]]
     subprocess.run(command, check=True, cwd=tmp_path)
     code = "import n2n_render, sys; print(n2n_render.__version__, n2n_render.__file__, 'torch' in sys.modules)"
     done = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
