@@ -25,6 +25,8 @@ STRAYS = (
     "docs/_build/html/index.html",
     "docs/frame.exr",
     "dist/old.zip",
+    "examples/plugin/build/lib/plugin.py",
+    "examples/plugin/plugin.egg-info/PKG-INFO",
     "build/lib/n2n_render/old.py",
     "n2n_render/frame/__pycache__/frame.cpython-311.pyc",
     "n2n_render/frame/.frame.py.swp",
