@@ -117,10 +117,12 @@ def _download(folder: Path, target: str, python: str) -> str:
 
 
 def complete_manifest(source: Path, target: str, tagline: str):
-    """Adds what depends on the build: tagline, platform and wheels."""
+    """Adds what depends on the build: n2n_render's version, tagline, platform and wheels."""
     wheels = "".join(f'  "./wheels/{wheel.name}",\n' for wheel in sorted((source / "wheels").iterdir()))
     manifest = source / "blender_manifest.toml"
     head, table, rest = manifest.read_text().partition("[permissions]")
+    version = re.search(r'^__version__ = "(.+)"$', (HERE.parent / "n2n_render" / "version.py").read_text(), re.M)[1]
+    head = re.sub(r'^version = ".*$', f'version = "{version}"', head, flags=re.M)
     head = re.sub(r'^tagline = ".*"$', f'tagline = "{tagline}"', head, flags=re.M)
     manifest.write_text(f'{head}platforms = ["{target}"]\nwheels = [\n{wheels}]\n\n{table}{rest}')
 

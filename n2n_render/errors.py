@@ -3,6 +3,8 @@
 import errno
 import logging
 
+from .libraries import lacks, not_installed
+
 LOGGER = logging.getLogger("n2n_render")
 
 
@@ -61,10 +63,20 @@ _DISK = {
 _OTHERWISE = ("cannot be read or written", "Check the path and the drive, and run the command again.")
 
 
+def missing_library(error: BaseException) -> N2NError | None:
+    """Where a package is there and cannot be loaded: the library of the system that it lacks; None for any other error."""
+    told = lacks(error)
+    return N2NError(*told) if told else None
+
+
 def sentence_of(error: BaseException) -> N2NError | None:
-    """What a disk or the memory cannot do, as a sentence with a hint; None for what only a mistake of ours explains."""
+    """What a disk, the memory or a library of the system cannot do, as a sentence with a hint; None for what only a mistake of
+    ours explains.
+    """
     if isinstance(error, N2NError):
         return error
+    if told := lacks(error) or not_installed(error):
+        return N2NError(*told)
     if isinstance(error, MemoryError):
         return N2NError(
             f"the memory is full{f' ({error})' if str(error) else ''}",

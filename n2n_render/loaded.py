@@ -114,7 +114,8 @@ def load_model(name: str | os.PathLike[str] = "oidn", **running: Unpack[Running]
     """A model by its name, and what runs it, for many images: frames, or what it was trained on with `train --noise`.
 
     Args:
-        name: oidn, oidn-small, oidn-large, …, as `n2n-render models` lists them; a run folder, a checkpoint, a .tza file.
+        name: oidn, oidn-small, oidn-large, …, as `n2n-render models` lists them; a run folder, a checkpoint, a
+            .safetensors or .tza file.
         running: device, engine, precision, average, prefilter, tile_px; see `n2n_render.loaded.Running`.
 
     Raises:

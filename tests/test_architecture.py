@@ -7,10 +7,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "n2n_render"
-FREE = {"errors", "progress", "schema", "config", "lazy", "version", "plugins"}
+FREE = {"errors", "libraries", "progress", "schema", "config", "lazy", "version", "plugins"}
 # Folder or module → which of our own folders or modules it may import.
 ALLOWED = {
-    "errors": set(),
+    "libraries": set(),
+    "errors": {"libraries"},
     "progress": set(),
     "schema": {"errors"},
     "lazy": set(),
@@ -42,6 +43,7 @@ ALLOWED = {
     "evaluate": FREE | {"frame", "io", "noise", "network", "engines", "denoise", "report", "evaluate"},
     # verbs that put others together: it renders while it learns; it shows all of them
     "online": FREE | {"frame", "io", "network", "engines", "denoise", "guides", "judge", "learn", "sample", "online"},
+    "doctor": FREE | {"frame", "io", "network", "engines", "sample", "doctor"},
     "demo": FREE | {"frame", "io", "denoise", "sample", "train", "adapt", "evaluate", "report", "demo"},
     # callers
     "serve": FREE | {"frame", "io", "network", "engines", "denoise", "adapt", "sample", "export", "serve"},
@@ -52,8 +54,8 @@ ALLOWED = {
     "__init__": None,
     "__main__": None,
 }  # None: all of them
-VERBS = {"sample", "prepare", "train", "adapt", "export", "evaluate", "farm", "watch", "online", "demo"}
-TOGETHER = {"online": {"sample"}, "demo": {"sample", "train", "adapt", "evaluate"}}
+VERBS = {"sample", "prepare", "train", "adapt", "export", "evaluate", "farm", "watch", "online", "demo", "doctor"}
+TOGETHER = {"online": {"sample"}, "demo": {"sample", "train", "adapt", "evaluate"}, "doctor": {"sample"}}
 CALLERS = {"serve"}  # beside those that may import everything
 DENOISE_VERB = {"verb", "denoise", "DenoiseOptions", "Denoised"}  # all else in denoise/ is a station
 # Heavy neighbour → where it may be imported.

@@ -76,7 +76,7 @@ class AdaptOptions(Checked):
     shared: bool = False  # other processes paint the same frames: each takes the next that nobody has taken
     report: bool = True  # write report.html when all frames are painted
     learn_from: tuple[str, ...] = ()  # datasets of `sample`, of other views of the shot: trained on, not denoised
-    init: str = "oidn-large"  # model to start from: built-in, checkpoint, run, .tza file; "nothing"
+    init: str = "oidn-large"  # model to start from: built-in, checkpoint, run, .safetensors or .tza file; "nothing"
     minutes: Positive | None = None  # of training; None: 20 on a CPU, 5 on a GPU
     steps: Count | None = None  # optimiser steps instead of minutes
     batch: Batch = 4  # crops a step

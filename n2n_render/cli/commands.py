@@ -7,6 +7,7 @@ import click
 
 from ..version import __version__
 from .denoising import denoise
+from .doctoring import doctor
 from .ending import Commands
 from .evaluating import evaluate
 from .farming import farm
@@ -28,7 +29,7 @@ def main(progress: str) -> None:
     console.show_doubts(progress)
 
 
-for command in (sample, denoise, train, adapt, online, prepare, evaluate, watch, farm):
+for command in (sample, denoise, train, adapt, online, prepare, evaluate, watch, farm, doctor):
     main.add_command(command)
 
 
@@ -80,8 +81,20 @@ def serve() -> None:
 
 @main.command(example="n2n-render export runs/shot --format onnx -o shot.onnx")
 @click.argument("model", metavar="MODEL")
-@click.option("--format", "kind", required=True, type=click.Choice(["tza", "onnx", "torchscript"]), help="Kind of file.")
-@click.option("--output", "-o", required=True, metavar="FILE", help="Where to write; FILE.json beside it describes it.")
+@click.option(
+    "--format",
+    "kind",
+    required=True,
+    type=click.Choice(["tza", "onnx", "torchscript", "safetensors"]),
+    help="Kind of file; safetensors: to share, n2n-render itself reads it.",
+)
+@click.option(
+    "--output",
+    "-o",
+    required=True,
+    metavar="FILE",
+    help="Where to write; FILE.json beside it describes it (a safetensors file describes itself).",
+)
 @click.option(
     "--precision",
     type=click.Choice(["auto", "half", "single"]),
@@ -91,22 +104,21 @@ def serve() -> None:
 )
 @click.option("--check", metavar="FRAME.exr", help="Frame (or photograph) to compare on.  [default: one of datasets/]")
 def export(model: str, kind: str, output: str, precision: str, check: str | None) -> dict[str, Any]:
-    """Write a model for other programs; the file is read back and compared on a real frame."""
+    """Write a model for other programs, or (safetensors) to share; the file is read back and compared on a real frame."""
     from ..export import ExportOptions
     from ..export import export as run
     from . import console
 
     done = run(ExportOptions(model, kind, output, precision, check))
-    console.result(
-        f"wrote {output} and {output}.json; on {done.frame or 'noise'} it differs from {model} by {done.difference:.2e} of the "
-        "mean"
-    )
+    beside = f" and {done.sidecar}" if done.sidecar else ""
+    difference = f"it differs from {model} by {done.difference:.2e} of the mean"
+    console.result(f"wrote {output}{beside}; on {done.frame or 'noise'} {difference}")
     half = done.precision == "float16"
     if kind == "tza" and not half:
         console.say("Open Image Denoise's own runtime reads archives in half precision only")
     return {
         "path": output,
-        "sidecar": f"{output}.json",
+        "sidecar": done.sidecar,
         "format": kind,
         "half": half,
         "difference": done.difference,

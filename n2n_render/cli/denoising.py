@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     "--model",
     default="auto",
     metavar="MODEL",
-    help="oidn, oidn-small, oidn-large (see `n2n-render models`), a run folder, a checkpoint, or a .tza file; auto: "
-    "Open Image Denoise's, for what each file has.",
+    help="oidn, oidn-small, oidn-large (see `n2n-render models`), a run folder, a checkpoint, a .safetensors or .tza file; "
+    "auto: Open Image Denoise's, for what each file has.",
 )
 @click.option("--output", "-o", required=True, metavar="OUT", help="A file for one input, else a folder.")
 @click.option("--pair", multiple=True, metavar="FILE", help="The same frames with another seed: averaged before denoising.")

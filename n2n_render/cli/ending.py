@@ -24,6 +24,7 @@ from .start import EXIT_INTERRUPTED, INTERRUPTED, progress_style
 SWALLOWED_S = 0.05  # until a Ctrl-C that fell into a callback is sent again
 
 
+EXIT_CODE = "exit_code"  # of a command that found something wrong, and whose result tells of it
 TOGETHER = ("train", "adapt")  # commands that share their work with other processes
 
 
@@ -71,7 +72,7 @@ class Commands(click.Group):
                 if sys.stdout:
                     sys.stdout.flush()
                 console.end_with_result(made if isinstance(made, dict) else {})
-                code = made if isinstance(made, int) else 0
+                code = made if isinstance(made, int) else (made or {}).get(EXIT_CODE, 0)
             except BaseException as error:
                 signals.ignore()
                 cause = error.__cause__ if isinstance(error, _Stopped) and error.__cause__ else error
@@ -171,7 +172,7 @@ def _explain(error: BaseException) -> int:
         told = N2NError(f"unexpected {type(error).__name__}: {error}", "Please report this, with the traceback.")
         console.end_with_error(told, "unexpected", lambda: traceback.print_exception(error))
     else:
-        kind = "memory" if isinstance(error, MemoryError) else "system" if isinstance(error, OSError) else "input"
+        kind = "memory" if isinstance(error, MemoryError) else "system" if isinstance(error, OSError | ImportError) else "input"
         silent = isinstance(error, BrokenPipeError) and not error.filename  # whoever read has had enough, as `head` has
         console.end_with_error(told, kind, (lambda: None) if silent else None)
     return 1

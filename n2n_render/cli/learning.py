@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     "--init",
     default="oidn-large",
     metavar="MODEL",
-    help="What to start from: oidn-large, oidn, oidn-small, a checkpoint, a run, a .tza file; or nothing.",
+    help="What to start from: oidn-large, oidn, oidn-small, a checkpoint, a run, a .safetensors or .tza file; or nothing.",
 )
 @click.option(
     "--minutes", type=click.FloatRange(min=0, min_open=True), help="Time to train at most.  [default: 20 on a CPU, 5 on a GPU]"

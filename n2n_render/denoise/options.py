@@ -46,7 +46,7 @@ class DenoiseOptions(Checked):
 
     inputs: tuple[str, ...]  # files, folders of them, or patterns as frame_####.exr; image files with a model of them
     output: str  # a file for one input, else a folder
-    model: str = "auto"  # a built-in name, a run folder, a checkpoint or a .tza file; auto: what fits each file
+    model: str = "auto"  # a built-in name, a run folder, a checkpoint or a .safetensors or .tza file; auto: what fits each file
     pairs: tuple[str, ...] = ()  # the same frames with other seeds: averaged, or, with a model of `adapt`, judging each other
     frames: Frames | None = None  # of the inputs those that are denoised, by number; None: all
     chunk: tuple[Count, Count] = WHOLE  # of these this machine's share, and of how many

@@ -4,7 +4,7 @@ import functools
 import importlib.util
 
 from .. import plugins
-from ..errors import N2NError
+from ..errors import N2NError, missing_library
 from ..io.atomic import first_line
 from ..network.checkpoint import Checkpoint
 from ..network.specification import Specification
@@ -25,7 +25,8 @@ def torch_problem() -> str | None:
     try:
         from . import torch_engine  # noqa: F401
     except (ImportError, OSError) as error:  # a library of its own is missing, or is for another system
-        return f"cannot be loaded ({first_line(error)})"
+        lacks = missing_library(error)
+        return f"cannot be loaded ({lacks.what if lacks else first_line(error)})"
     return None
 
 

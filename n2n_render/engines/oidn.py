@@ -34,7 +34,8 @@ def archive_tensors(checkpoint: Checkpoint, precision: str = "float16") -> dict[
             "(docs/engines.md has the table).",
         )
     weights = checkpoint.weights  # `enc_conv0.0.weight` there, `enc_conv0.weight` in the archive
-    if not all(isinstance(weight, np.ndarray) for weight in weights.values()):  # those of an archive need no torch
+    folded = checkpoint.model.network.norm == "none"
+    if not folded or not all(isinstance(weight, np.ndarray) for weight in weights.values()):  # an archive's need no torch
         from ..network.build import fold
 
         weights = {name: weight.numpy() for name, weight in fold(load_network(checkpoint)).state_dict().items()}

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ..errors import N2NError
+from ..errors import N2NError, missing_library
 from ..network.build import fold
 from ..network.checkpoint import Checkpoint, load_network
 from ..progress import ignore
@@ -55,7 +55,9 @@ def load() -> Any:
         with _quietly():
             import openvino
     except ImportError as error:
-        raise N2NError(f"OpenVINO is not installed ({error})", 'Install it with pip install "n2n-render[openvino]".') from None
+        raise missing_library(error) or N2NError(
+            f"OpenVINO is not installed ({error})", 'Install it with pip install "n2n-render[openvino]".'
+        ) from None
     return openvino
 
 

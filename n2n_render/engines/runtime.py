@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import N2NError
+from ..errors import N2NError, missing_library
 from .protocol import Image, OnProgress
 
 DEVICES = {"cpu": 1, "sycl": 2, "cuda": 3, "hip": 4, "metal": 5}  # OIDNDeviceType
@@ -37,7 +37,7 @@ def load() -> Any:
                 capi.n2n_complete = True
         capi.oidn_Capi.oidnGetNumPhysicalDevices()
     except (ImportError, OSError, AttributeError) as error:
-        raise N2NError(
+        raise missing_library(error) or N2NError(
             f"Open Image Denoise is not installed, or its library cannot be loaded ({error})",
             'Install it with pip install "n2n-render[oidn]".',
         ) from None

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import N2NError
+from ..errors import N2NError, missing_library
 from ..frame.arrays import Array
 from ..noise.kspace import put_back
 
@@ -86,6 +86,6 @@ def _restoration() -> Any:
     try:
         return importlib.import_module("skimage.restoration")
     except ImportError as error:
-        raise N2NError(
+        raise missing_library(error) or N2NError(
             f"comparing images needs a package that is missing ({error})", 'Run pip install "n2n-render[evaluate]".'
         ) from None

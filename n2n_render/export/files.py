@@ -22,7 +22,7 @@ from ..ladder.ladder import Ladder
 from ..network.checkpoint import Checkpoint
 from ..network.registry import open_model, sidecar_path
 from ..progress import Reporter, silent
-from .formats import SUFFIXES, WRITERS, open_written, write_sidecar
+from .formats import DESCRIBES_ITSELF, SUFFIXES, WRITERS, open_written, write_sidecar
 from .options import Exported, ExportOptions
 
 EXAMPLE_PX = 96  # side of the noise that models of signals are compared on
@@ -46,7 +46,8 @@ def export(options: ExportOptions, reporter: Reporter = silent) -> Exported:
         path = Path(options.output)
         difference = write_checked(checkpoint, options.format, path, picture, precision)
         progress.advance(1.0, path.name)
-    return Exported(path, sidecar_path(path), options.format, precision, difference, place)
+    sidecar = None if options.format in DESCRIBES_ITSELF else sidecar_path(path)
+    return Exported(path, sidecar, options.format, precision, difference, place)
 
 
 def _example(checkpoint: Checkpoint, options: ExportOptions) -> tuple[Path | None, Frame | Array]:
@@ -67,7 +68,8 @@ def _example(checkpoint: Checkpoint, options: ExportOptions) -> tuple[Path | Non
 
 
 def write_checked(checkpoint: Checkpoint, kind: str, path: Path, picture: Frame | Array, precision: str = "float32") -> float:
-    """Writes `path` and its sidecar JSON, BatchNorm folded.
+    """Writes `path` and its sidecar JSON, BatchNorm folded; of kinds that describe themselves one file, which holds the
+    network as it is.
 
     Args:
         kind: One of FORMATS.
@@ -94,7 +96,8 @@ def _write(checkpoint: Checkpoint, kind: str, path: Path, picture: Frame | Array
     candidate = path.with_name(f".{path.stem}.candidate{SUFFIXES[kind]}")
     try:
         WRITERS[kind](checkpoint, candidate, precision)
-        write_sidecar(candidate, checkpoint, kind, precision)
+        if kind not in DESCRIBES_ITSELF:
+            write_sidecar(candidate, checkpoint, kind, precision)
         ours = Ladder(checkpoint.model, make_engine(checkpoint, EngineOptions("cpu", "torch")))
         theirs = replace(ours, engine=open_written(kind, candidate, precision))
         difference = compare(_paint(ours, picture), _paint(theirs, picture))
@@ -104,7 +107,7 @@ def _write(checkpoint: Checkpoint, kind: str, path: Path, picture: Frame | Array
                 f"{path}: gives another picture than the checkpoint (by {difference:.2%}, allowed {limit:.1%})",
                 "Export in single precision, or report this with the checkpoint.",
             )
-        _put_in_place(candidate, path)
+        _put_in_place(candidate, path, kind not in DESCRIBES_ITSELF)
     finally:
         for rest in (candidate, sidecar_path(candidate)):
             with contextlib.suppress(OSError):
@@ -116,10 +119,11 @@ def _paint(ladder: Ladder, picture: Frame | Array) -> Image:
     return ladder.denoise(picture) if isinstance(picture, Frame) else ladder.denoise_signal(picture)
 
 
-def _put_in_place(candidate: Path, path: Path) -> None:
+def _put_in_place(candidate: Path, path: Path, described: bool) -> None:
     """The file and its sidecar, which are both written: an archive with another one's sidecar would be fed wrongly."""
     try:
-        os.replace(sidecar_path(candidate), sidecar_path(path))
+        if described:
+            os.replace(sidecar_path(candidate), sidecar_path(path))
         os.replace(candidate, path)
     except OSError as error:
         raise N2NError(f"{path}: cannot be written ({error.strerror})", "Pass another name with -o.") from None

@@ -16,17 +16,20 @@ import torch
 from ..engines.oidn import OidnEngine, archive_tensors
 from ..engines.protocol import Engine, Image, OnProgress
 from ..engines.torch_engine import TorchEngine
-from ..errors import N2NError
+from ..errors import N2NError, missing_library
 from ..io.atomic import write_beside, write_text
 from ..network.archive import write_tza
 from ..network.build import fold
 from ..network.checkpoint import Checkpoint, load_network
 from ..network.provenance import TITLE
 from ..network.registry import open_model, read_sidecar, sidecar_path
+from ..network.shared import SUFFIX as SHARED
+from ..network.shared import write_shared
 from ..network.specification import Specification
 from ..version import __version__
 
-SUFFIXES = {"tza": ".tza", "onnx": ".onnx", "torchscript": ".pt"}
+SUFFIXES = {"tza": ".tza", "onnx": ".onnx", "torchscript": ".pt", "safetensors": SHARED}
+DESCRIBES_ITSELF = {"safetensors"}  # the others have a sidecar
 WORDS = {"float32": "single", "float16": "half"}  # of precision, in sidecars
 EXAMPLE_PX = 64
 OPSET = 17
@@ -106,15 +109,22 @@ def _write_bytes(path: Path, data: io.BytesIO) -> None:
     write_beside(path, lambda temporary: Path(temporary).write_bytes(data.getbuffer()))
 
 
+def _write_shared(checkpoint: Checkpoint, path: Path, precision: str) -> None:
+    write_shared(path, checkpoint, precision)
+
+
 WRITERS: dict[str, Callable[[Checkpoint, Path, str], None]] = {
     "tza": _write_tza,
     "onnx": _write_onnx,
     "torchscript": _write_torchscript,
+    "safetensors": _write_shared,
 }
 
 
 def open_written(kind: str, path: Path, precision: str) -> Engine:
     """An engine that runs the written file as a stranger's program would."""
+    if kind == "safetensors":
+        return TorchEngine.open(open_model(str(path), signals=True), "cpu")
     if kind == "tza":
         written = open_model(str(path))
         if precision == "float16":  # the library reads no other
@@ -171,4 +181,6 @@ def _import(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise N2NError(f"{name} is not installed ({error})", 'Install it with pip install "n2n-render[export]".') from None
+        raise missing_library(error) or N2NError(
+            f"{name} is not installed ({error})", 'Install it with pip install "n2n-render[export]".'
+        ) from None

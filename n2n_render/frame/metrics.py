@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import N2NError
+from ..errors import N2NError, missing_library
 from .arrays import Array
 from .motion import follow, warp
 from .signal import from_signal
@@ -88,7 +88,7 @@ def _need(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise N2NError(
+        raise missing_library(error) or N2NError(
             f"comparing images needs a package that is missing ({error})", 'Run pip install "n2n-render[evaluate]".'
         ) from None
 

@@ -145,15 +145,24 @@ def read_json(path: str | os.PathLike[str], hint: str = "") -> Any:
     try:
         if check_regular(path).st_size > JSON_BYTES:
             raise ValueError(f"it is larger than {JSON_BYTES >> 20} MiB")
-        content = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_refuse, parse_float=_finite)
-        _check_depth(content)
-        return content
+        text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise N2NError(f"{path}: cannot be read ({error.strerror or error})", hint) from None
-    except RecursionError:
-        raise N2NError(f"{path}: is not JSON that this program wrote (nested too deep)", hint) from None
     except ValueError as error:
         raise N2NError(f"{path}: is not JSON, or is damaged ({first_line(error)})", hint) from None
+    return parse_json(text, str(path), hint)
+
+
+def parse_json(text: str, where: str, hint: str = "") -> Any:
+    """As `read_json`, of a text. where: the place that messages name."""
+    try:
+        content = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        _check_depth(content)
+        return content
+    except RecursionError:
+        raise N2NError(f"{where}: is not JSON that this program wrote (nested too deep)", hint) from None
+    except ValueError as error:
+        raise N2NError(f"{where}: is not JSON, or is damaged ({first_line(error)})", hint) from None
 
 
 def check_regular(path: str | os.PathLike[str]) -> os.stat_result:

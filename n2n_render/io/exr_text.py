@@ -99,3 +99,27 @@ def text_attributes(data: bytes) -> list[tuple[bytes, int, int]]:
         if data[name_end + 1 : type_end] in TEXT_TYPES:
             found.append((data[at:name_end], start, start + size))
         at = start + size
+
+
+PIXEL_TYPES = {0: "uint", 1: "half", 2: "float"}
+HEADER_BYTES = 64 * 2**20  # more than any header has
+
+
+def channel_types(path: Path) -> list[dict[str, str]]:
+    """Channel → "uint", "half" or "float", of each part: what the library tells only together with the pixels.
+
+    Raises ValueError, IndexError or struct.error where the headers are not complete.
+    """
+    with open(path, "rb") as file:
+        data = file.read(HEADER_BYTES)
+    parts = []
+    for name, start, end in text_attributes(data):
+        if name != b"channels":
+            continue
+        found, at = {}, start
+        while at < end - 1:  # a zero ends the list
+            stop = data.index(b"\0", at)
+            found[data[at:stop].decode("utf-8", "replace")] = PIXEL_TYPES.get(struct.unpack_from("<i", data, stop + 1)[0], "?")
+            at = stop + 17  # type, a flag with three reserved bytes, and the sampling
+        parts.append(found)
+    return parts

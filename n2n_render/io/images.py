@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import N2NError
+from ..errors import N2NError, missing_library
 from ..frame.display import TONE_MAP, View, heat_map
 from .atomic import write_beside
 
@@ -24,8 +24,10 @@ def pillow() -> tuple[Any, Any]:
     """
     try:
         from PIL import Image, ImageDraw
-    except ImportError:
-        raise N2NError("pictures need Pillow, which is not installed", 'Run pip install "n2n-render[report]".') from None
+    except ImportError as error:
+        raise missing_library(error) or N2NError(
+            "pictures need Pillow, which is not installed", 'Run pip install "n2n-render[report]".'
+        ) from None
     return Image, ImageDraw
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import N2NError
+from ..errors import N2NError, missing_library
 from ..frame.arrays import Array
 
 BITS, PHOTOMETRIC, EXTRA, SAMPLE_FORMAT = 258, 262, 338, 339  # tags of a TIFF file
@@ -87,8 +87,8 @@ def write_deep(path: Path, kind: str, pixels: Array) -> None:
 def _oiio() -> Any:
     try:
         import OpenImageIO
-    except ImportError:
-        raise N2NError(
+    except ImportError as error:
+        raise missing_library(error) or N2NError(
             "pictures with 16 bits need OpenImageIO, which is not installed", 'Run pip install "n2n-render[images]".'
         ) from None
     return OpenImageIO

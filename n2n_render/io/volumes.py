@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import N2NError, UnreadableFile
+from ..errors import N2NError, UnreadableFile, missing_library
 from ..frame.arrays import Array
 from .atomic import check_regular, first_line
 
@@ -67,8 +67,8 @@ def _read_nifti(path: Path) -> Array:
     check_regular(path)
     try:
         import nibabel
-    except ImportError:
-        raise _missing("NIfTI", "nibabel") from None
+    except ImportError as error:
+        raise missing_library(error) or _missing("NIfTI", "nibabel") from None
     library: Any = nibabel  # a part of it has no types
     image = library.as_closest_canonical(library.load(path))  # to the right, to the front, upwards
     if len(image.shape) != 3 or 0 in image.shape:
@@ -92,8 +92,8 @@ def _is_dicom(path: Path) -> bool:
 def _read_dicom(folder: Path) -> Array:
     try:
         import pydicom
-    except ImportError:
-        raise _missing("DICOM", "pydicom") from None
+    except ImportError as error:
+        raise missing_library(error) or _missing("DICOM", "pydicom") from None
     series = defaultdict(list)
     with warnings.catch_warnings(action="ignore"):  # about tags that break rules and do not matter here
         for path in sorted(filter(_is_dicom, folder.iterdir())):

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import N2NError
+import numpy as np
+
+from ..errors import N2NError, missing_library
 from ..io.atomic import check_regular, temporary_folder, write_beside
 from ..schema import shown
 from ..version import __version__
@@ -30,7 +32,7 @@ DAMAGED = "The file is damaged or of another program; use another model."
 
 @dataclass
 class Checkpoint:
-    """`weights` are the ones to denoise with, torch tensors, or arrays where they come from an archive (network/archive.py);
+    """`weights` are the ones to denoise with, torch tensors, or arrays where they come from an archive (archive.py, shared.py);
     `training` (optimiser and so on) is None in files meant only for denoising.
     """
 
@@ -167,7 +169,9 @@ def check_weights(model: Specification, weights: Any, where: str) -> None:
 
 
 def _is_tensor(value: Any, shape: tuple[int, ...]) -> bool:
-    """Whether it is an ordinary tensor of that shape, with memory of its own for each value."""
+    """Whether it is an array, or an ordinary tensor, of that shape, with memory of its own for each value."""
+    if isinstance(value, np.ndarray):
+        return (value.dtype.kind == "f" or (shape == () and value.dtype == np.int64)) and value.shape == shape
     import torch
 
     if not isinstance(value, torch.Tensor) or value.layout != torch.strided or value.device.type != "cpu":
@@ -180,10 +184,10 @@ def _is_tensor(value: Any, shape: tuple[int, ...]) -> bool:
 def _torch(path: str | Path) -> Any:
     try:
         import torch
-    except ImportError:
-        raise N2NError(
+    except ImportError as error:
+        raise missing_library(error) or N2NError(
             f"{path}: PyTorch is needed to read checkpoints, and is not installed here",
-            "Install n2n-render with pip, or use its .tza file (`n2n-render export`).",
+            "Install n2n-render with pip, or use its .tza or .safetensors file (`n2n-render export`).",
         ) from None
     return torch
 

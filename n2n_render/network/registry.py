@@ -15,6 +15,8 @@ from .archive import read_tza
 from .checkpoint import IN_RUNS, RENDERS, Checkpoint, find_in_run, read_checkpoint
 from .oidn_weights import BUILTIN, oidn_checkpoint, recognise, weights_of
 from .provenance import TITLE, Provenance, one_line
+from .shared import SUFFIX as SHARED
+from .shared import read_shared
 from .specification import Specification, oidn_specification
 
 SIDECAR_HINT = "Export the model again, or delete that file if the archive is of another program."
@@ -30,7 +32,7 @@ FEATURES_BY_CHANNELS = {3: (), 6: ("albedo",), 9: ("albedo", "normal")}
 
 
 def open_model(name: str, signals: bool = False) -> Checkpoint:
-    """A built-in name, a run folder, a checkpoint or a .tza archive.
+    """A built-in name, a run folder, a checkpoint, a .safetensors file or a .tza archive.
 
     Args:
         signals: Whether it may be one of photographs or slices, too, and not of renders.
@@ -53,9 +55,12 @@ def _open(name: str) -> Checkpoint:
     path = Path(name)
     if path.suffix.lower() == ".tza":
         return _open_tza(path)
+    if path.suffix.lower() == SHARED:
+        return read_shared(path)
     if not os.path.exists(path):
         raise N2NError(
-            f"{name}: no such model", f"Pass a run folder, a checkpoint, a .tza file, or one of {', '.join(BUILTIN)}."
+            f"{name}: no such model",
+            f"Pass a run folder, a checkpoint, a .safetensors or .tza file, or one of {', '.join(BUILTIN)}.",
         )
     return read_checkpoint(path)
 
@@ -159,7 +164,7 @@ def _find_models(folder: Path) -> list[Path]:
     except OSError as error:
         doubt(f"{folder}: cannot be read ({error.strerror})")
         return []
-    return [path for path in files if path.suffix in (".pt", ".tza") or _is_run(path)]
+    return [path for path in files if path.suffix in (".pt", ".tza", SHARED) or _is_run(path)]
 
 
 def _is_run(path: Path) -> bool:

@@ -1,6 +1,14 @@
-"""A .blend file becomes noisy pairs, rendered by a child process."""
+"""A .blend file → noisy pairs of frames: `sample(SampleOptions(…)) → Sampled`."""
 
+from typing import TYPE_CHECKING
+
+from ..lazy import names_from
 from .options import SampleOptions
-from .sampling import Sampled, sample
+
+if TYPE_CHECKING:
+    from .sampling import Sampled as Sampled
+    from .sampling import sample as sample
 
 __all__ = ["SampleOptions", "Sampled", "sample"]
+
+__getattr__ = names_from(__name__, {"Sampled": "sampling", "sample": "sampling"})

@@ -17,6 +17,7 @@ from typing import IO, Any, NoReturn, Self
 
 from ..errors import N2NError
 from ..io.owned import owned_folder, remove_abandoned
+from ..libraries import understood
 from .worker.protocol import MARK
 
 KIND = "n2n_blender_"
@@ -36,6 +37,16 @@ def find_blender(blender: str | None) -> list[str]:
     """The command that runs the worker: the given Blender, else the bpy wheel, else `blender` on the PATH."""
     if blender is None and importlib.util.find_spec("bpy"):
         return [sys.executable, str(WORKER)]
+    program, _ = find_program(blender)
+    return [program, "--background", "--factory-startup", "--python-exit-code", "1", "--python", str(WORKER)]
+
+
+def find_program(blender: str | None) -> tuple[str, str]:
+    """The Blender program that is given, else the one on the PATH, and its version in full.
+
+    Raises:
+        N2NError: There is none, it cannot be run, or it is too old.
+    """
     if blender and blender.rstrip("/").endswith(".app"):  # macOS: the program lies inside the bundle
         blender = str(Path(blender) / "Contents" / "MacOS" / "Blender")
     program = shutil.which(blender or "blender")
@@ -48,11 +59,13 @@ def find_blender(blender: str | None) -> list[str]:
         answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=120)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise N2NError(f"{program} cannot be run ({error})", "Pass --blender /path/to/blender (4.2 or newer).") from None
-    version = re.search(r"Blender (\d+)\.(\d+)", answer.stdout)
+    if answer.returncode and (lacks := understood(answer.stderr)):
+        raise N2NError(f"{program} cannot be run: {lacks[0]}", lacks[1])
+    version = re.search(r"Blender (\d+)\.(\d+)\S*", answer.stdout)
     if not version or (int(version[1]), int(version[2])) < OLDEST_BLENDER:
         is_what = f"is Blender {version[1]}.{version[2]}" if version else "does not say that it is Blender"
         raise N2NError(f"{program} {is_what}", "Blender 4.2 or newer is needed; pass --blender /path/to/blender.")
-    return [program, "--background", "--factory-startup", "--python-exit-code", "1", "--python", str(WORKER)]
+    return program, version[0].removeprefix("Blender ")
 
 
 class Worker:
@@ -125,6 +138,8 @@ class Worker:
             if event["event"] == "warning":
                 self._on_warning(event["message"])
             elif event["event"] == "error":
+                if event["traceback"] and (lacks := understood(event["what"])):  # of the bpy wheel, when it is imported
+                    raise N2NError(f"Blender cannot start: {lacks[0]}", lacks[1])
                 raise N2NError(event["what"], event["hint"] or event["traceback"].strip())
             else:
                 return event

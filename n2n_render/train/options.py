@@ -52,7 +52,7 @@ class TrainOptions(Checked):
     temporal: Reach = 0  # frames before and after each one whose samples are taken in
     shots: Shots = ()  # first and last frame of each: beyond a cut there are no neighbours
     network: Network = "paper"  # a model to start from decides for itself
-    init: str | None = None  # model to start from: as `network`, a checkpoint, a .tza file; None: nothing
+    init: str | None = None  # model to start from: as `network`, a checkpoint, a .safetensors or .tza file; None: nothing
     prefilter: bool | None = None  # clean albedo and normal first; None: as the model to start from
     norm: Norm | None = None  # None: "batch"; with noise "none"
     norm_batch_fraction: Fraction = 0.1  # of the run that BatchNorm uses batch statistics; then they are fixed

@@ -7,6 +7,8 @@ import zipfile
 import pytest
 from addon_fixtures import BLENDER, REPOSITORY
 
+from n2n_render import __version__
+
 pytestmark = pytest.mark.blender
 
 
@@ -20,7 +22,7 @@ def test_the_manifest_is_what_blender_asks_for(manifest):
     """Schema 1.0.0; nothing but what an extension's manifest may hold; a tagline without a full stop."""
     found, _ = manifest
     assert (found["schema_version"], found["id"], found["type"]) == ("1.0.0", "n2n_denoise", "add-on")
-    assert all(part.isdigit() for part in found["version"].split(".")) and found["blender_version_min"] == "4.2.0"
+    assert found["version"] == __version__ and found["blender_version_min"] == "4.2.0"
     assert 0 < len(found["tagline"]) <= 64 and found["tagline"][-1].isalnum()
     assert all(name.startswith("SPDX:") for name in found["license"])
     assert set(found["permissions"]) <= {"files", "network", "clipboard", "camera", "microphone"}

@@ -26,7 +26,7 @@ from n2n_render.network.oidn import OidnUNet
 from n2n_render.network.paper import UNet
 from n2n_render.network.provenance import Provenance
 from n2n_render.network.registry import open_model, sidecar_path
-from n2n_render.network.specification import OidnNetwork, PaperNetwork, Specification
+from n2n_render.network.specification import OidnNetwork, PaperNetwork, Specification, signal_specification
 
 PAPER = Specification(
     features=("albedo", "normal", "depth"),
@@ -88,6 +88,29 @@ def test_what_is_exported_gives_the_same_picture(frame, tmp_path, kind, precisio
     difference = write_checked(checkpoint_of(MODELS[model]), kind, path, frame, precision)
     assert 0 <= difference < TOLERANCE[precision] / 2
     assert {found.name for found in path.parent.iterdir()} == {path.name, f"{path.name}.json"}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_file_to_share_is_the_same_model_and_describes_itself(frame, tmp_path, model):
+    path, whole = tmp_path / "out" / "m.safetensors", checkpoint_of(MODELS[model])
+    assert write_checked(whole, "safetensors", path, frame) == 0
+    assert [found.name for found in path.parent.iterdir()] == [path.name]
+    found = open_model(str(path))
+    assert found.model == whole.model and found.provenance == whole.provenance
+    assert all(np.array_equal(found.weights[name], tensor.numpy()) for name, tensor in whole.weights.items())
+    assert 0 < write_checked(whole, "safetensors", path, frame, "float16") < TOLERANCE["float16"]
+    if model != "paper":  # from arrays that BatchNorms are among
+        assert write_checked(found, "tza", tmp_path / "m.tza", frame) < TOLERANCE["float32"]
+
+
+def test_a_model_of_photographs_can_be_shared(tmp_path):
+    network = PaperNetwork(head="direct", levels=2, encoder_width=4, decoder_width=4, head_widths=(4, 4))
+    model = signal_specification(3, network)
+    told = Provenance(options={"noise": "gaussian:0-50"})
+    write_checkpoint(tmp_path / "a.pt", Checkpoint(model, UNet(model).state_dict(), told))
+    done = export(ExportOptions(tmp_path / "a.pt", "safetensors", tmp_path / "a.safetensors"))
+    assert (done.difference, done.sidecar) == (0, None)
+    assert open_model(str(done.path), signals=True).purpose == "photographs, gaussian:0-50"
 
 
 @pytest.mark.parametrize("precision", ["float32", "float16"])
