@@ -6,7 +6,6 @@ a file goes along as a download, so that no address of a repository is needed. A
 
 import dataclasses
 import inspect
-import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -76,11 +75,6 @@ def options_as_code(app: Sphinx, context: click.Context, lines: list[str]) -> No
     lines[:] = [OPTION.sub(r"``\1``", line) if not line.lstrip().startswith(("..", ":")) else line for line in lines]
 
 
-def is_no_empty_glob(record: logging.LogRecord) -> bool:
-    """A group of pages may be empty. Sphinx gives that warning no type, so that suppress_warnings cannot name it."""
-    return getattr(record, "subtype", None) != "empty_glob"
-
-
 def show_defaults() -> None:
     """The program's help tells defaults by a setting of the whole group, which sphinx-click does not ask."""
     for command in main.commands.values():
@@ -91,7 +85,6 @@ def show_defaults() -> None:
 
 def setup(app: Sphinx) -> None:
     show_defaults()
-    logging.getLogger("sphinx.sphinx.directives.other").addFilter(is_no_empty_glob)
     app.connect("source-read", files_elsewhere)
     app.connect("autodoc-process-docstring", fields_of_options)
     app.connect("autodoc-process-signature", no_signature)
