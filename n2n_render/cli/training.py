@@ -43,7 +43,7 @@ from .options import (
 @click.option(
     "--init",
     metavar="MODEL",
-    help="Start from oidn, oidn-small, oidn-large (Open Image Denoise's weights), a checkpoint, a run or a .tza file.",
+    help="Start from oidn, oidn-small, oidn-large (Open Image Denoise's), a checkpoint, a run, a .safetensors or .tza file.",
 )
 @click.option(
     "--network",
