@@ -57,7 +57,8 @@ def features_of(data: Sequence[str]) -> tuple[str, ...]:
     for folder in find_datasets([Path(root) for root in data]):
         for pair in find_pairs(folder):
             image = ExrImage.open(pair.noisy[0], header_only=True)
-            found.append((pair.noisy[0], set(image.available(image.layer(None, ())))))
+            most = max((image.available(layer) for layer in image.layers_with(None)), key=lambda names: len(names))
+            found.append((pair.noisy[0], set(most)))  # reading takes the layer that has them all
     everywhere = [name for name in guide_names() if found and all(name in here for _, here in found)]
     for name in guide_names():
         lacking = [path for path, here in found if name not in here]

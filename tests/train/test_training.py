@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from n2n_render.cli.commands import main
 from n2n_render.errors import N2NError
-from n2n_render.io.exr import read_frame, write_frame
+from n2n_render.frame.channels import FEATURES
+from n2n_render.io.exr import read_frame, write_frame, write_image
 from n2n_render.learn.descent import learning_rate_factor
 from n2n_render.learn.loop import Loop
 from n2n_render.learn.norms import set_norms_fixed
@@ -17,8 +18,10 @@ from n2n_render.learn.running import denoise_array, encode_batch
 from n2n_render.learn.validation import pair_error
 from n2n_render.network.build import fold
 from n2n_render.network.checkpoint import load_network, read_checkpoint
+from n2n_render.renderers.cycles import written_as
 from n2n_render.train import ResumeOptions, TrainOptions, resume, train
 from n2n_render.train.earlier import Earlier
+from n2n_render.train.pairs import features_of
 from n2n_render.train.settled import settled
 
 SMALL = {
@@ -183,6 +186,20 @@ def test_without_options_it_learns_radiance_with_all_guides_that_every_render_ho
     assert found.provenance.options["features"] == ("albedo", "normal")
     assert resume(ResumeOptions(str(done.folder), steps=2)).steps == 2
     assert "depth is left out: 1 of 3 views lack it" in caplog.text
+
+
+def test_of_files_with_layers_the_one_counts_that_holds_most(make_dataset, caplog):
+    """It is the one that is read for these guides, too."""
+    folder = make_dataset(views=2)
+    for path in folder.glob("v001*.exr"):
+        frame, channels = read_frame(path, FEATURES), {}
+        for layer, features in (("Fog", ()), ("View", FEATURES)):
+            for name in ("color", *features):
+                passed, letters = written_as(name)
+                pixels = np.ascontiguousarray(frame[name])
+                channels |= {f"{layer}.{passed}.{letter}": pixels[..., at] for at, letter in enumerate(letters)}
+        write_image(path, channels)
+    assert features_of([str(folder)]) == FEATURES and not caplog.records
 
 
 @pytest.mark.parametrize(
