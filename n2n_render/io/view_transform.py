@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import N2NError, doubt
+from ..errors import N2NError, doubt, missing_library
 from ..frame.arrays import Array
 from ..frame.display import TONE_MAP, View
 from ..frame.transfer import RADIANCE_MAX
@@ -27,6 +27,7 @@ LINEAR_REC709 = (
     "Linear BT.709",
 )
 OCIO = "PyOpenColorIO"
+SRGB = "sRGB"  # displays of sRGB are called so, or "sRGB - Display"
 NEW_SCENES = "AgX"  # the view of Blender's new files; its configuration lists Standard first
 MOST_STOPS = 32  # of Blender's slider
 LEAST_GAMMA = 0.01  # OpenColorIO takes exponents up to 100
@@ -124,8 +125,9 @@ class _Configuration:
             )
         try:
             import PyOpenColorIO as ocio
-        except ImportError:
-            raise N2NError("views other than T need opencolorio, which is not installed", f"Run {INSTALL}.") from None
+        except ImportError as error:
+            what = "views other than T need opencolorio, which is not installed"
+            raise missing_library(error) or N2NError(what, f"Run {INSTALL}.") from None
         file, origin = found
         try:
             config = ocio.Config.CreateFromFile(file)
@@ -145,6 +147,8 @@ class _Configuration:
             view = None
         if display and view and view not in self.views(display):
             display = None  # of the view asked for: another display has it, or it is refused
+        if display and not display.startswith(SRGB):
+            display = self._for_pictures(display, view)
         if view != scene.view:
             look = None
         if look and self.config.getLook(look) is None:
@@ -155,6 +159,14 @@ class _Configuration:
             doubt(f"{self.origin} has no space {space!r}, which the scene's light is in: it is taken as Rec.709's")
             space = None
         return replace(scene, display=display, view=view, look=look, space=space)
+
+    def _for_pictures(self, display: str, view: str | None) -> str:
+        """Programs and browsers take the numbers of a picture for sRGB's, whatever screen the artist has."""
+        for one in self.displays:
+            if one.startswith(SRGB) and (view is None or view in self.views(one)):
+                return one
+        doubt(f"{self.origin} has {view or 'its view'} for {display!r} and not for sRGB: its colors are right there alone")
+        return display
 
     @property
     def displays(self) -> list[str]:
@@ -179,7 +191,8 @@ class _Configuration:
         def encode(radiance: Array) -> Array:
             shown = np.array(radiance, np.float32, order="C")  # a copy: the processor works in place
             if scale != 1:
-                shown *= scale
+                with np.errstate(over="ignore"):  # of numbers that are cut off below
+                    shown *= scale
             np.nan_to_num(shown, copy=False, posinf=RADIANCE_MAX, neginf=-RADIANCE_MAX)
             np.clip(shown, -RADIANCE_MAX, RADIANCE_MAX, out=shown)  # curves of powers know no larger numbers
             if shown.size:

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import sys
 import threading
+import warnings
 from dataclasses import asdict
 
 import numpy as np
@@ -97,6 +98,9 @@ def test_a_view_says_its_name_and_where_it_is_from(small):
 
 def test_any_shape_and_any_number_is_shown(small):
     wild = np.array([[np.nan, np.inf, -np.inf], [-1, 0, 1e38], [0.1, 0.2, 0.3]], np.float32)
+    bright = np.full((2, 3), 3e38, np.float32)
+    with warnings.catch_warnings(action="error"):  # that numbers overflow, on the terminal of a user
+        assert np.array_equal(open_view(small, exposure=9.0).encode(bright), np.ones((2, 3)))
     for view in (open_view(small), TONE_MAP, open_view(CG)):
         shown = view.encode(wild)
         assert shown.shape == wild.shape and shown.dtype == np.float32
@@ -225,7 +229,10 @@ def test_a_scene_says_which_view_it_is_made_for(small, caplog):
     assert other.name == "Plain" and np.allclose(other.encode(grey), 0.5), "the look goes, the exposure stays"
     assert open_view_as(scene, small, "T") is TONE_MAP
     assert open_view_as(scene, small, "Only").name == "Only", "which another display has"
-    assert not caplog.records
+    assert {record.getMessage().partition(" has ")[2].partition(":")[0] for record in caplog.records} == {
+        "Half for 'screen' and not for sRGB",
+        "Plain for 'screen' and not for sRGB",
+    }
 
 
 def test_what_a_scene_has_and_the_configuration_lacks_is_a_doubt(small, caplog):
@@ -237,6 +244,16 @@ def test_what_a_scene_has_and_the_configuration_lacks_is_a_doubt(small, caplog):
     assert "'Weak'" in caplog.text
     with pytest.raises(N2NError, match="AgX"):
         open_view_as(SceneView("screen", "Half"), small, "AgX")
+
+
+def test_a_picture_is_for_a_screen_of_srgb_whatever_screen_the_artist_has(tmp_path, caplog):
+    path = tmp_path / "config.ocio"
+    srgb = "  sRGB - Display:\n    - !<View> {name: Only, colorspace: light}\nlooks:"
+    path.write_text(CONFIG.replace("ALIAS", "lin_rec709").replace("looks:\n", f"{srgb}\n"))
+    grey = np.full((1, 3), 0.5, np.float32)
+    assert np.allclose(open_view_as(SceneView("other", "Only"), str(path)).encode(grey), 0.5) and not caplog.records
+    assert np.allclose(open_view_as(SceneView("screen", "Half"), str(path)).encode(grey), 0.25)
+    assert "has Half for 'screen' and not for sRGB" in caplog.text
 
 
 AS_BLENDER = {
