@@ -4,6 +4,7 @@ Nothing is looked for until a table is asked for what is not its own, and nothin
 that cannot be used is one doubt, and the work goes on without it.
 """
 
+import contextlib
 import functools
 import threading
 from collections.abc import Callable, Collection, Mapping
@@ -32,7 +33,7 @@ class Plugin:
     load: Callable[[], Any]
 
     def __str__(self) -> str:
-        return f"{self.package} {self.version}"
+        return f"{self.package} {self.version}".strip()
 
 
 @functools.cache
@@ -52,8 +53,11 @@ def installed() -> Mapping[str, tuple[Plugin, ...]]:
 
 
 def _read(entry: "EntryPoint") -> Plugin:
-    package, version = (entry.dist.name, entry.dist.version) if entry.dist else (entry.value.partition(":")[0], "")
-    return Plugin(entry.name, entry.value, package, version, entry.load)
+    """Where a package's description is lost, which is no reason to lose the others, its module stands for it."""
+    package, version = None, None
+    with contextlib.suppress(Exception):
+        package, version = entry.dist.name, entry.dist.version  # type: ignore[union-attr]
+    return Plugin(entry.name, entry.value, package or entry.value.partition(":")[0], version or "", entry.load)
 
 
 def names(group: str) -> tuple[str, ...]:
@@ -124,7 +128,9 @@ def _rows(table: Table[Any]) -> Mapping[str, Any]:
             try:
                 row = plugin.load()
                 problem = table._problem(plugin, row) or ""
-            except (Exception, SystemExit) as error:  # a stranger's code raises anything
+            except KeyboardInterrupt:  # the user's
+                raise
+            except BaseException as error:  # a stranger's code raises anything: of Rust a panic, which is no Exception
                 problem = _why(error)
         if problem:
             doubt(f"{plugin}: its {table.word} {plugin.name!r} ({plugin.place}) is left out: {problem}")

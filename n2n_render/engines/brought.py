@@ -9,6 +9,7 @@ from .. import plugins
 from ..config import ENGINES
 from ..errors import N2NError, doubt
 from ..network.checkpoint import Checkpoint
+from ..progress import ignore
 from .protocol import Engine, EngineKind, Image, OnProgress
 
 
@@ -39,20 +40,24 @@ def find_devices_of(kind: EngineKind) -> dict[str, str]:
 
 def open_brought(kind: EngineKind, checkpoint: Checkpoint, device: str, precision: str) -> Engine:
     """Raises N2NError where it cannot run the model, and where it fails."""
-    if why := kind.why_not(checkpoint.model):
-        raise N2NError(f"the {kind.name} engine cannot run this model: {why}", "Pass another --engine.")
     try:
+        if why := kind.why_not(checkpoint.model):
+            raise N2NError(f"the {kind.name} engine cannot run this model: {why}", "Pass another --engine.")
         engine = kind.open(checkpoint, device, precision)
         told = engine.precision, engine.description, engine.tile_px, engine.on_cpu, engine.coarse
         return Watched(engine, kind.name, checkpoint.model.gives.count, *told)
     except (N2NError, MemoryError):
         raise
     except Exception as error:
-        package = plugins.package_of(plugins.ENGINES, kind.name)
-        raise N2NError(
-            f"the {kind.name} engine fails where it is opened ({type(error).__name__}: {error})",
-            f"Pass another --engine, and tell whoever makes the package {package}.",
-        ) from error
+        raise _fails(kind.name, "where it is opened", error) from error
+
+
+def _fails(name: str, where: str, error: Exception) -> N2NError:
+    package = plugins.package_of(plugins.ENGINES, name)
+    return N2NError(
+        f"the {name} engine fails {where} ({type(error).__name__}: {error})",
+        f"Pass another --engine, and tell whoever makes the package {package}.",
+    )
 
 
 @dataclass(eq=False)
@@ -70,7 +75,23 @@ class Watched:
     coarse: bool
 
     def run(self, encoded: Image, on_progress: OnProgress | None = None) -> Image:
-        output = self.engine.run(encoded, on_progress)
+        ours: list[Exception] = []  # what the one who is told raises, to stop
+
+        def tell(done: float) -> None:
+            try:
+                (on_progress or ignore)(done)
+            except Exception as error:
+                ours.append(error)
+                raise
+
+        try:
+            output = self.engine.run(encoded, tell if on_progress else None)
+        except (N2NError, MemoryError):
+            raise
+        except Exception as error:
+            if error in ours:
+                raise
+            raise _fails(self.name, "where it runs", error) from error
         wanted = (*encoded.shape[:2], self.channels)
         if not isinstance(output, np.ndarray) or output.shape != wanted or output.dtype != np.float32:
             given = f"{output.dtype} {output.shape}" if isinstance(output, np.ndarray) else type(output).__name__

@@ -59,9 +59,13 @@ class Made(Engine):
     device: str
     name, description, precision, tile_px, on_cpu = "other", "made up", "float32", 256, True
     def run(self, encoded, on_progress=None):
+        if self.device == "mps":
+            if on_progress:
+                on_progress(0.5)
+            raise ZeroDivisionError("no pixels")
         return np.zeros((*encoded.shape[:2], 1 if self.device == "cuda" else 3), np.float32)
 def opened(checkpoint, device, precision):
-    return {"cpu": Made, "cuda": Made, "auto": int}[device](device)
+    return {"cpu": Made, "cuda": Made, "mps": Made, "auto": int}[device](device)
 def no_devices():
     raise OSError("no driver")
 ROW = EngineKind"""
@@ -147,6 +151,24 @@ def test_a_broken_one_does_not_take_the_others_along(bring, doubts):
     bring(plugins.NOISE, "dust", "raise ValueError", package="a-broken")
     bring(plugins.NOISE, *WHOLE[plugins.NOISE])
     assert list(BROUGHT_NOISE.rows()) == ["haze"] and "ValueError" in doubts()[0]
+
+
+def test_a_package_whose_description_is_lost_does_not_take_the_others_along(bring, doubts, tmp_path):
+    module = bring(plugins.NOISE, "dust", "ROW = 1", package="a-lost")
+    (tmp_path / "site" / "a_lost-2.5.dist-info" / "METADATA").unlink()
+    bring(plugins.NOISE, *WHOLE[plugins.NOISE])
+    assert list(BROUGHT_NOISE.rows()) == ["haze"]
+    assert doubts() == [f"{module}: its noise 'dust' ({module}:ROW) is left out: it is a int, but must be a NoiseKind"]
+
+
+def test_an_end_that_no_library_may_ask_for_is_a_sentence_and_ctrl_c_is_ctrl_c(bring, doubts):
+    bring(plugins.NOISE, "dust", "class Panic(BaseException): pass\nraise Panic('at the disco')", package="a-panic")
+    bring(plugins.NOISE, "sand", "raise SystemExit(3)", package="b-exit")
+    assert not BROUGHT_NOISE.rows()
+    assert [said.rpartition(": ")[2] for said in doubts()] == ["at the disco", "3"]
+    bring(plugins.NOISE, "fog", "raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        BROUGHT_NOISE.rows()
 
 
 def test_without_packages_everything_is_as_it_was():
@@ -289,6 +311,19 @@ def test_an_engine_of_a_package_is_watched(bring):
     with pytest.raises(N2NError, match="the other engine fails where it is opened") as error:
         make_engine(checkpoint(), EngineOptions("auto", "other"))
     assert "n2n-brought" in error.value.hint
+
+
+def test_an_engine_that_fails_is_a_sentence_and_whoever_stops_it_stops_it(bring):
+    bring(plugins.ENGINES, *WHOLE[plugins.ENGINES])
+    engine, encoded = make_engine(checkpoint(), EngineOptions("mps", "other")), np.zeros((8, 9, 3), np.float32)
+    with pytest.raises(N2NError, match=r"the other engine fails where it runs \(ZeroDivisionError: no pixels\)"):
+        engine.run(encoded)
+
+    def stop(done):
+        raise LookupError(f"at {done}")
+
+    with pytest.raises(LookupError, match="at 0.5"):
+        engine.run(encoded, stop)
 
 
 def test_an_engine_may_refuse_a_model_and_fail_to_find_devices(bring, doubts):
