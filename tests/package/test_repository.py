@@ -3,6 +3,7 @@
 import configparser
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -99,6 +100,28 @@ def test_hooks_run_what_is_installed_and_fetch_nothing():
 def test_scripts_are_programs_without_mistakes_of_grammar(name):
     path = ROOT / ".ci" / name
     assert os.access(path, os.X_OK) and not subprocess.run(["bash", "-n", path]).returncode
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="on other systems nothing is installed")
+@pytest.mark.parametrize("user, has, done", [(0, (), False), (1000, ("apt-get",), False), (1000, ("apt-get", "sudo"), True)])
+def test_a_system_that_lacks_something_gets_it_or_is_told(tmp_path, user, has, done):
+    """On a machine with none of the browsers, whose programs are these alone."""
+    for name in ("bash", "dirname", "uname", "unshare"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    (tmp_path / "python3").symlink_to(sys.executable)
+    scripts = {name: f'echo "{name} $*" >> {tmp_path}/said' for name in has}
+    for name, script in {**scripts, "id": f"echo {user}"}.items():
+        (tmp_path / name).write_text(f"#!{tmp_path}/bash\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    run = subprocess.run([ROOT / ".ci" / "system"], capture_output=True, text=True, env={"PATH": str(tmp_path)})
+    if done:
+        assert run.returncode == 0, run.stderr
+        lines = (tmp_path / "said").read_text().splitlines()
+        assert lines[0].startswith("sudo apt-get update") and lines[1].startswith("sudo env DEBIAN_FRONTEND=")
+        assert lines[1].endswith(" chromium")
+    else:
+        assert run.returncode == 1 and re.match(r"error: this system lacks( \S+)* chromium \(Debian", run.stderr), run.stderr
+        assert not (tmp_path / "said").exists()
 
 
 def test_the_first_block_of_python_in_the_readme_is_a_program():
