@@ -79,6 +79,17 @@ def test_shares_keep_what_they_were_shown_through(data, tmp_path):
         evaluate(options(data, tmp_path / "out", merge=True))
 
 
+def test_shares_from_before_there_were_views_are_merged_as_on_t(data, tmp_path):
+    whole = evaluate(options(data, tmp_path / "whole", view="T"))
+    evaluate(options(data, tmp_path / "out", chunk=(1, 1), view="T", report=False))
+    for path in (tmp_path / "out" / ".views").iterdir():
+        content = json.loads(path.read_text())
+        del content["shown"]
+        path.write_text(json.dumps(content))
+    merged = evaluate(options(data, tmp_path / "out", merge=True, report=False))
+    assert merged.mean == whole.mean and merged.shown == TONE_MAP.told
+
+
 def test_the_command_line_says_which_view(data, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     command = ["evaluate", "--data", str(data), "--no-oidn", "--out", str(tmp_path / "out"), "--ocio", CG]

@@ -32,6 +32,7 @@ _KINDS = {
     "passes": dict | None,
     "shown": dict[str, str],
 }
+_REQUIRED = tuple(name for name in _KINDS if name != "shown")  # older shares, without it, had all pictures on T
 _SCORES = dict[str, dict[str, float | None]]
 _OF_PASSES = {"scores": dict[str, _SCORES], "lit": _SCORES, "sums": dict[str, _SCORES], "pictures": _SCORES}
 
@@ -105,7 +106,7 @@ class Fragments:
             return f"{pair.name} is missing"
         try:
             content = read_json(path)
-            check_items(content, _KINDS, str(path), "", required=tuple(_KINDS))
+            check_items(content, _KINDS, str(path), "", required=_REQUIRED)
             if content["passes"] is not None:
                 check_items(content["passes"], _OF_PASSES, f"{path}: passes", "", required=tuple(_OF_PASSES))
         except N2NError as error:
@@ -120,4 +121,4 @@ class Fragments:
         rungs = {int(spp): psnr for spp, psnr in untold(content["rungs"]).items()}
         change = untold(content["change"]) if content["change"] is not None else None
         passes = ViewPasses(**untold(content["passes"])) if content["passes"] is not None else None
-        return Fragment(view, change, rungs, passes, content["shown"])
+        return Fragment(view, change, rungs, passes, content.get("shown", TONE_MAP.told))
