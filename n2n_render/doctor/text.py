@@ -88,7 +88,7 @@ def _running(found: dict[str, Any]) -> Iterator[str]:
     if "origin" in found["models"]:
         yield f"models     {found['models']['origin']}; {len(found['models']['names'])} built-in"
     color = found["color"]
-    yield f"OCIO       {', '.join(filter(None, [color['variable'], *color['found']])) or 'no configuration found'}"
+    yield f"OCIO       {color['found'] or 'no configuration found'}"
 
 
 def _file(name: str, facts: dict[str, Any]) -> Iterator[str]:

@@ -1,11 +1,11 @@
 """A machine and files → a diagnosis that a bug report can hold."""
 
-import importlib.util
 import os
 from pathlib import Path
 from typing import Any
 
 from ..errors import N2NError
+from ..io.color_config import BUILT_IN, find_config
 from ..libraries import MODULES
 from ..progress import Reporter, silent
 from ..sample.launch import find_program
@@ -75,20 +75,18 @@ def _blender(given: str | None, wheel: dict[str, Any], problems: Problems) -> di
 
 
 def _color(blender: dict[str, Any]) -> dict[str, Any]:
-    """The configurations of OpenColorIO that lie here: the one that the variable names, and Blender's."""
-    found = []
-    spec = importlib.util.find_spec("bpy")
-    folders = [Path(folder) for folder in (spec.submodule_search_locations or [])] if spec else []
-    if blender.get("path"):
-        folders.append(Path(blender["path"]).resolve().parent)
-    for folder in folders:
-        found += [str(path) for path in sorted(folder.glob("*/datafiles/colormanagement/config.ocio"))]
+    """Through which configuration of OpenColorIO pictures go when none is given: the variable's, else Blender's."""
     variable = os.environ.get("OCIO")
-    return {"variable": variable, "variable_is_there": variable is None or _is_config(variable), "found": found}
+    found = find_config(None, blender.get("path"))
+    return {
+        "variable": variable,
+        "variable_is_there": variable is None or _is_config(variable),
+        "found": found[0] if found else None,
+    }
 
 
 def _is_config(value: str) -> bool:
-    return value.startswith("ocio://") or os.path.isfile(value)
+    return value.startswith(BUILT_IN) or os.path.isfile(value)
 
 
 def _more_problems(sections: dict[str, Any]) -> Problems:

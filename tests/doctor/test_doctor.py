@@ -121,7 +121,7 @@ def _sections(**others):
         "cpu": {"name": "a CPU", "cores": 2, "usable": 1, "flags": None},
         "memory_bytes": {"total": 2**34, "free": None},
         "disk": {"temporary": "/tmp", "free": 5 * 2**20},
-        "color": {"variable": None, "variable_is_there": True, "found": []},
+        "color": {"variable": None, "variable_is_there": True, "found": None},
         "variables": {},
         "files": {},
         **others,
