@@ -30,14 +30,27 @@ def find_groups(inputs: Sequence[str], others: Sequence[str]) -> tuple[list[tupl
         return [pair.noisy for pair in pairs], [
             (pair.name.replace("/", "-") if several else pair.name.split("/")[1]) + ".exr" for pair in pairs
         ]
+    _refuse_folders_of_datasets(inputs)
+    paths = find_inputs(list(inputs))  # first: of what is not there nothing else needs to be said
     if not others:
         raise N2NError(
             "adapting needs every frame rendered twice, with different seeds",
             "Pass the second renders with --pair, or a dataset of `n2n-render sample`.",
         )
-    paths = find_inputs(list(inputs))
     groups = match_pairs(paths, [find_inputs([text]) for text in others], are_named(list(inputs), list(others)))
     return [tuple(group) for group in groups], [path.name for path in paths]
+
+
+def _refuse_folders_of_datasets(inputs: Sequence[str]) -> None:
+    """`train` and `evaluate` take `datasets/`; here every dataset is named, for all of its frames are denoised."""
+    for text in inputs:
+        if not os.path.isdir(text) or any(path.suffix.lower() == ".exr" for path in Path(text).iterdir()):
+            continue
+        if found := sorted(str(path.parent) for path in Path(text).glob(f"*/{MANIFEST}")):
+            raise N2NError(
+                f"{text}: is no dataset, but holds {', '.join(found[:5])}{', …' * (len(found) > 5)}",
+                f"Name what is to be denoised: `n2n-render adapt {found[0]} -o clean`.",
+            )
 
 
 def _not_rendered(inputs: Sequence[str], pairs: Sequence[Pair]) -> list[str]:

@@ -34,6 +34,15 @@ def test_other_files_need_the_same_frames_with_another_seed(make_dataset, tmp_pa
         find_groups([str(make_dataset("single", seeds=1))], [])
 
 
+def test_what_is_not_there_is_said_before_a_pair_is_asked_for(make_dataset, tmp_path):
+    with pytest.raises(N2NError, match="no such file"):
+        find_groups([str(tmp_path / "nowhere")], [])
+    make_dataset("shot", views=1, size=(8, 8))
+    with pytest.raises(N2NError, match="is no dataset, but holds .*shot") as told:
+        find_groups([str(tmp_path)], [])
+    assert "n2n-render adapt" in told.value.hint
+
+
 def test_a_frame_that_a_dataset_lacks_is_said(make_dataset, caplog):
     folder = make_dataset(views=1, size=(8, 8))
     for frame in (2, 3, 5):
