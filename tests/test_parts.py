@@ -51,6 +51,7 @@ def test_only_the_authored_view_of_several_is_in_parts(sky):
     for others in (files(sky / "views", 1), files(sky / "views", kind="r"), files(sky / "alone")):
         assert len(others) == 2 and not are_parts(others) and not are_one_render(others)
     assert not are_parts(files(sky / "views")[:1])
+    assert not are_parts(files(sky / "views")[:1] * 2)  # the same noise, as `read_group` says
 
 
 def test_the_mean_of_parts_is_one_render_of_all_samples(scenes, run_sample, plain_render, tmp_path):

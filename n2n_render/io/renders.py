@@ -45,9 +45,10 @@ def read_group(
 
 def are_parts(paths: Sequence[Path]) -> bool:
     """Whether two of them hold samples of one render, by what `sample` notes in their headers: one says something of the
-    other's noise.
+    other's noise. The same samples twice are no parts: they have the same noise, and whoever reads them says so.
     """
-    seeds = [note["cycles_seed"] for note in map(_note, paths) if "cycles_seed" in note]
+    notes = [note for note in map(_note, paths) if "cycles_seed" in note]
+    seeds = [seed for seed, _ in {(note["cycles_seed"], note.get("first_sample", 0)) for note in notes}]
     return len(set(seeds)) < len(seeds)
 
 
