@@ -63,8 +63,10 @@ def _check_kind(path: Path) -> None:
     except OSError as error:
         raise UnreadableFile(f"{path}: cannot be read ({error.strerror})", "Check who may read it, and the disk.") from None
     if begin != MAGIC:
+        is_scene = path.suffix.lower() == ".blend"
         raise UnreadableFile(
-            f"{path}: cannot be read: it is {'empty' if not begin else 'not an EXR image'}", "Pass a multilayer EXR."
+            f"{path}: cannot be read: it is {'empty' if not begin else 'not an EXR image'}",
+            f"Render it first: `n2n-render sample --scene {path} --spp 8`." if is_scene else "Pass a multilayer EXR.",
         )
 
 

@@ -79,6 +79,13 @@ def test_a_file_of_another_kind_is_not_called_damaged(tmp_path, content, says):
     assert "damaged" not in str(error.value)
 
 
+def test_a_scene_is_to_be_rendered_first(tmp_path):
+    (tmp_path / "shot.blend").write_bytes(b"BLENDER-v500")
+    with pytest.raises(N2NError, match="not an EXR image") as error:
+        ExrImage.open(tmp_path / "shot.blend")
+    assert f"sample --scene {tmp_path / 'shot.blend'}" in error.value.hint
+
+
 LOSSY = [OpenEXR.DWAA_COMPRESSION, OpenEXR.DWAB_COMPRESSION, OpenEXR.B44_COMPRESSION, OpenEXR.B44A_COMPRESSION]
 
 
