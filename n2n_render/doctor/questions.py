@@ -66,6 +66,19 @@ def exr(path: str) -> dict[str, Any]:
         return {"problem": f"cannot be read here ({told(error)})"}
 
 
+def pixels(path: str) -> dict[str, Any]:
+    """Whether they can be read: a file that was cut off has whole headers."""
+    try:
+        from ..io.exr_parts import read_parts
+
+        read_parts(path)
+    except N2NError as error:
+        return {"problem": f"the file {error.what.removeprefix(f'{path}: ')}"}
+    except MemoryError:
+        return {"problem": "they are more than the memory holds"}
+    return {}
+
+
 class _Doubts(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -81,4 +94,5 @@ QUESTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "models": models,
     "libraries": libraries,
     "exr": exr,
+    "pixels": pixels,
 }

@@ -98,6 +98,8 @@ def _file(name: str, facts: dict[str, Any]) -> Iterator[str]:
         return
     software = f", written by {facts['software']}" if facts["software"] else ""
     yield f"  {_size(facts['bytes'])}, {len(facts['parts'])} part(s), names of {facts['dialect']}{software}"
+    if facts["damage"]:
+        yield f"  pixels: {facts['damage']}"
     for part in facts["parts"]:
         inside = f" of {'x'.join(map(str, part['display']))}" if part["display"] else ""
         title = f"part {part['name']!r}: " if part["name"] else "part: "

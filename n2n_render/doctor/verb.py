@@ -20,7 +20,7 @@ Problems = list[tuple[str, str]]
 
 
 def doctor(options: DoctorOptions, reporter: Reporter = silent) -> Diagnosis:
-    """Looks at this machine and at the headers of some files. Nothing is changed, nothing is sent anywhere.
+    """Looks at this machine and at some files. Nothing is changed, nothing is sent anywhere.
 
     What a package could crash is asked in a process of its own, so that the rest is told all the same.
     """
@@ -53,7 +53,10 @@ def doctor(options: DoctorOptions, reporter: Reporter = silent) -> Diagnosis:
 
 
 def _file(name: str, advance: Any) -> dict[str, Any]:
+    """ "damage": why its pixels cannot be read, None where they can."""
     answer = ask("exr", name)
+    if "problem" not in answer:
+        answer["damage"] = ask("pixels", name).get("problem")  # in a process of its own: headers are told whatever happens
     advance(1, Path(name).name)
     return answer
 

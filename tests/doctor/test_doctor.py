@@ -15,7 +15,7 @@ from conftest import noisy_frame, true_frame
 
 import n2n_render
 from n2n_render.cli.commands import main
-from n2n_render.doctor import Diagnosis, DoctorOptions, child, doctor, machine
+from n2n_render.doctor import Diagnosis, DoctorOptions, child, doctor, machine, verb
 from n2n_render.doctor.packages import BROKEN, MISSING, OK
 from n2n_render.doctor.text import as_markdown
 from n2n_render.errors import N2NError
@@ -75,6 +75,16 @@ def test_a_file_is_described_by_its_headers(frame):
     assert (found["bytes"], found["dialect"], part["size"]) == (frame.stat().st_size, "Cycles", [48, 40])
     assert part["channels"]["ViewLayer.Combined.R"] == "float" and part["compression"] == "ZIP" and part["kind"] == "scanline"
     assert found["layers"][0]["taken"] == "Cycles' names: Combined, Denoising Albedo, Denoising Normal, Denoising Depth"
+
+
+def test_a_file_that_was_cut_off_is_called_damaged(frame):
+    """Its headers are whole, so that all the rest is told as of a good one."""
+    assert verb._file(str(frame), lambda *_: None)["damage"] is None
+    frame.write_bytes(frame.read_bytes()[: frame.stat().st_size * 2 // 3])
+    found = verb._file(str(frame), lambda *_: None)
+    assert found["damage"] == "the file is incomplete or damaged" and found["parts"][0]["size"] == [48, 40]
+    text = as_markdown(Diagnosis(_sections(files={"noisy.exr": found})))
+    assert "  pixels: the file is incomplete or damaged" in text.splitlines()
 
 
 def test_the_types_of_channels_are_those_that_the_library_tells_with_the_pixels():
@@ -138,7 +148,15 @@ def test_the_text_is_one_block_whatever_a_file_holds():
         "compression": "ZIP",
         "channels": {hostile: "half"},
     }
-    facts = {"bytes": 3, "dialect": "Cycles", "software": hostile, "parts": [part], "layers": [], "doubts": [hostile]}
+    facts = {
+        "bytes": 3,
+        "dialect": "Cycles",
+        "software": hostile,
+        "parts": [part],
+        "layers": [],
+        "doubts": [hostile],
+        "damage": hostile,
+    }
     text = as_markdown(Diagnosis(_sections(files={hostile: facts})))
     lines = text.splitlines()
     assert (lines[0], lines[-1]) == ("```text", "```") and not [line for line in lines[1:-1] if "`" in line or "\x1b" in line]
