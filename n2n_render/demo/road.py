@@ -1,16 +1,19 @@
 """The whole road on a scene of our own: build, sample, adapt, train from nothing, compare with Open Image Denoise."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..adapt import AdaptOptions, adapt
 from ..denoise import load_denoiser
+from ..errors import N2NError
 from ..evaluate.page import write_view_page
 from ..evaluate.pictures import write_comparison
 from ..evaluate.rival import name_of_one_render
 from ..evaluate.scores import ViewScores, check_packages, compare_view
 from ..evaluate.views import find_finished, find_views
 from ..io.atomic import make_folder
+from ..io.images import pillow
 from ..io.scene_view import open_shown_view
 from ..progress import Progress, Reporter, silent
 from ..report import REPORT_PAGE
@@ -19,6 +22,7 @@ from ..sample.launch import Worker, find_blender
 from ..train import TrainOptions, train
 from .options import DemoOptions
 
+WRITABLE = "Pass a writable folder with --out."
 FOR_ADAPTING = 0.6  # of the minutes; the rest is for the network from nothing
 
 
@@ -51,17 +55,19 @@ def demo(options: DemoOptions, reporter: Reporter = silent) -> Shown:
     Raises:
         N2NError: Blender or a package is missing, or the folder cannot be written.
     """
-    check_packages(with_oidn=True)
-    find_blender(options.blender)  # before anything is written
+    _check(options)
     folder = Path(options.out)
-    make_folder(folder, "Pass a writable folder with --out.")
+    make_folder(folder, WRITABLE)
+    if not os.access(folder, os.W_OK):  # Blender would say it with a traceback
+        raise N2NError(f"{folder}: nothing can be written there", WRITABLE)
     dataset, adapted = str(folder / "dataset"), str(folder / "adapted")
     _sample(options, folder, dataset, reporter)
-    adapt(AdaptOptions((dataset,), adapted, minutes=FOR_ADAPTING * options.minutes), _under("2/4", reporter))
+    minutes = FOR_ADAPTING * options.minutes
+    adapt(AdaptOptions((dataset,), adapted, minutes=minutes, ocio=options.ocio, view=options.view), _under("2/4", reporter))
     from_nothing = TrainOptions(
         data=(dataset,),
         out=str(folder / "run"),
-        minutes=(1 - FOR_ADAPTING) * options.minutes,
+        minutes=options.minutes - minutes,
         learning_rate=options.learning_rate,
         ocio=options.ocio,
         view=options.view,
@@ -81,8 +87,25 @@ def demo(options: DemoOptions, reporter: Reporter = silent) -> Shown:
             shown=shown,
         )
     picture = write_comparison(compared, folder, shown)
-    write_view_page(folder, compared, finished, shown)
+    write_view_page(folder, "The demo scene", _facts(options), compared, finished, shown)
     return Shown(compared.view, picture, Path(adapted), run, folder / REPORT_PAGE, shown.told)
+
+
+def _check(options: DemoOptions) -> None:
+    """What minutes of rendering would come to nothing by. Raises N2NError before anything is written."""
+    check_packages(with_oidn=True)
+    pillow()
+    find_blender(options.blender)
+    if options.ocio or options.view:
+        open_shown_view(options.ocio, options.view, (), options.blender)
+
+
+def _facts(options: DemoOptions) -> dict[str, str]:
+    """What the page says under its title."""
+    return {
+        "samples a pixel": f"{options.spp} + {options.spp}",
+        "training": f"{options.minutes:g} minute(s) in all",
+    }
 
 
 def _under(number: str, reporter: Reporter) -> Reporter:

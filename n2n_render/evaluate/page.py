@@ -13,7 +13,7 @@ import numpy as np
 from ..denoise.artist import ERROR_PASS
 from ..errors import N2NError, doubt
 from ..frame.arrays import Array
-from ..frame.display import View
+from ..frame.display import TONE_MAP, View
 from ..io.atomic import read_json
 from ..io.dataset import Pair
 from ..report import REPORT_PAGE, ReportPage, ReportPicture, ReportView, Room, Row, Summary, Written, write_fragment
@@ -24,7 +24,7 @@ from ..schema import check_items
 from .fragments import Fragment
 from .options import EvaluateOptions
 from .plan import Plan
-from .scores import ALONE, NOISY, OIDN, ComparedView, Scores, mean_scores
+from .scores import ALONE, NOISY, OIDN, ComparedView, Scores, ViewScores, mean_scores
 
 PARTS = ".report"  # folder of the pieces
 ADAPT_REPORT = "report.json"
@@ -106,11 +106,10 @@ class EvaluationPage:
             "data": ", ".join(options.data),
             "models": ", ".join(options.models),
             "frames": ", ".join(options.frames),
-            "references": f"two halves of {found[0].view.reference_spp} spp",
-            "shown through": self._view.described,
+            **_how_shown(found[0].view, self._view),
         }
         title = f"Evaluation of {len(rows)} view{'s' * (len(rows) > 1)}"
-        return self._page.finish(Summary(title, [fact for fact in facts.items() if fact[1]], rows, means, NOTES))
+        return self._page.finish(Summary(title, [fact for fact in facts.items() if fact[1]], rows, means, _notes(self._view)))
 
     def _part(self, name: str) -> Path:
         return Path(self._options.out) / PARTS / f"{name.replace('/', '_')}.html"
@@ -125,12 +124,30 @@ class EvaluationPage:
         return told
 
 
-def write_view_page(folder: Path, compared: ComparedView, files: Mapping[str, Path], view: View) -> Written | None:
-    """The page of a single view; arguments as of `view_of`. Raises N2NError where it cannot be written."""
-    shown = view_of(compared, files, view)
+def write_view_page(
+    folder: Path, title: str, facts: Mapping[str, str], compared: ComparedView, files: Mapping[str, Path], view: View
+) -> Written | None:
+    """The page of a single view; the last three are as of `view_of`.
+
+    Args:
+        facts: What there is to say under the title, besides references and view.
+
+    Raises:
+        N2NError: It cannot be written.
+    """
+    shown, told = view_of(compared, files, view), {**facts, **_how_shown(compared.view, view)}
     with ReportPage(folder / REPORT_PAGE, view) as page:
         page.add(Room.of(1).fit(0, shown))
-        return page.finish(Summary(shown.name, (), [Row(shown.name, compared.scores)], notes=NOTES))
+        return page.finish(Summary(title, list(told.items()), [Row(shown.name, compared.scores)], notes=_notes(view)))
+
+
+def _notes(view: View) -> list[str]:
+    through = f"FLIP ({view.name}): of the pictures as {view.name} shows them on the screen, without that exposure."
+    return [*NOTES, *[through] * (view.name != TONE_MAP.name)]
+
+
+def _how_shown(scores: ViewScores, view: View) -> dict[str, str]:
+    return {"references": f"two halves of {scores.reference_spp} spp", "shown through": view.described}
 
 
 def view_of(compared: ComparedView, files: Mapping[str, Path], view: View) -> ReportView:

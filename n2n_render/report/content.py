@@ -36,7 +36,7 @@ METRICS = (
     Metric("relmse", "relMSE", 5, False),
     Metric("smape", "SMAPE", 4, False),
     Metric("flip", "FLIP", 4, False),
-    Metric("flip_view", "FLIP through the view", 4, False),
+    Metric("flip_view", "FLIP ({view})", 4, False),
     Metric(EXPECTED_PSNR, "expected, dB", 2, None),
 )
 MAPS = (

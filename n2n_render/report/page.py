@@ -134,7 +134,7 @@ class ReportPage:
             "version": __version__,
             "view": {"name": self._view.name, **lookup.told()},
             "heat": heat_map(ramp).ravel().tolist(),
-            "metrics": [asdict(metric) for metric in METRICS],
+            "metrics": [asdict(metric) | {"title": metric.title.format(view=self._view.name)} for metric in METRICS],
             "maps": [asdict(kind) for kind in MAPS],
             "rows": [_row(row) for row in summary.rows],
             "mean": summary.mean,

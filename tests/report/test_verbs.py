@@ -202,6 +202,8 @@ def test_pictures_are_shown_through_the_view_that_is_asked_for(data, tmp_path):
     done = run(data, tmp_path / "out", merge=True, ocio="ocio://default", view="Un-tone-mapped")
     told = told_by(done.report.path)
     assert told["view"]["name"] == "Un-tone-mapped" and "flip_view" in told["mean"]["noisy, mean of 2"] and not done.unwritten
+    assert "FLIP (Un-tone-mapped)" in [metric["title"] for metric in told["metrics"]]  # as the command's table has it
+    assert any("Un-tone-mapped shows them" in note for note in told["notes"])
     gains = [view["gain"] for view in shown_by(done.report.path)]  # as rendered: the exposure is taken back
     halves = [read_frame(path).color for path in sorted(Path(data).glob("v000_*_r*.exr"))]
     assert gains[0] == pytest.approx(1 / exposure((halves[0] + halves[1]) / 2), rel=1e-5)
