@@ -1,6 +1,7 @@
 """A machine and files → a diagnosis that a bug report can hold."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,17 @@ def doctor(options: DoctorOptions, reporter: Reporter = silent) -> Diagnosis:
         progress.advance(1, "models")
         sections |= {"cpu": machine.describe_cpu(), "memory_bytes": machine.describe_memory(), "disk": machine.describe_disk()}
         sections |= {"color": _color(sections["blender"]), "variables": machine.describe_environment()}
-        sections["files"] = {Path(name).name: _file(name, progress.advance) for name in options.files}
+        sections["files"] = {title: _file(str(path), progress.advance) for title, path in _titled(options.files).items()}
     problems += _more_problems(sections)
     return Diagnosis(machine.private(sections), tuple((machine.private(what), hint) for what, hint in dict(problems).items()))
+
+
+def _titled(files: Sequence[str]) -> dict[str, Path]:
+    """What each is called: its name, and as many of its folders as it takes to tell a/frame.exr from b/frame.exr."""
+    paths = list(dict.fromkeys(map(Path, files)))
+    lengths = range(1, 1 + max((len(path.parts) for path in paths), default=0))
+    titled = ({str(Path(*path.parts[-length:])): path for path in paths} for length in lengths)
+    return next((titles for titles in titled if len(titles) == len(paths)), {})
 
 
 def _file(name: str, advance: Any) -> dict[str, Any]:

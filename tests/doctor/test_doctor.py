@@ -77,6 +77,19 @@ def test_a_file_is_described_by_its_headers(frame):
     assert found["layers"][0]["taken"] == "Cycles' names: Combined, Denoising Albedo, Denoising Normal, Denoising Depth"
 
 
+@pytest.mark.parametrize(
+    "files, titles",
+    [
+        ((), []),
+        (("a/f.exr",), ["f.exr"]),
+        (("x/a/f.exr", "x/b/f.exr"), ["a/f.exr", "b/f.exr"]),
+        (("/f.exr", "f.exr", "./f.exr"), ["/f.exr", "f.exr"]),
+    ],
+)
+def test_files_of_one_name_are_told_apart_by_no_more_folders_than_needed(files, titles):
+    assert [title.replace(os.sep, "/") for title in verb._titled(files)] == titles
+
+
 def test_a_file_that_was_cut_off_is_called_damaged(frame):
     """Its headers are whole, so that all the rest is told as of a good one."""
     assert verb._file(str(frame), lambda *_: None)["damage"] is None
