@@ -143,7 +143,7 @@ def export(model: str, kind: str, output: str, precision: str, check: str | None
 def demo(
     ctx: click.Context, /, minutes: float, out: str, blender: str | None, ocio: str | None, view: str | None
 ) -> dict[str, Any]:
-    """The whole road in ten minutes, on a scene of our own: sample, adapt, train from nothing, compare."""
+    """See it work in ten minutes, on a scene of its own: sample, adapt, train from nothing, compare."""
     from ..demo import DemoOptions
     from ..demo import demo as run
     from . import console, tables

@@ -16,8 +16,8 @@ from .options import Command, make_reporter
 def doctor(ctx: click.Context, /, files: tuple[str, ...], path: str | None, blender: str | None) -> dict[str, Any]:
     """Tell what a bug report needs: versions, packages, devices, engines, and what EXR files hold.
 
-    The text can be pasted as it is. It names no folder of yours, and only the environment variables that matter. The exit
-    code is 1 where something that is installed is broken.
+    The text can be pasted as it is. Your home folder is ~ in it, files are called by their names, and only the environment
+    variables that matter are told. The exit code is 1 where something that is installed is broken.
     """
     import json
 
@@ -29,9 +29,9 @@ def doctor(ctx: click.Context, /, files: tuple[str, ...], path: str | None, blen
     from . import console
 
     done = run(DoctorOptions(files, blender), make_reporter(ctx))
+    console.result(as_markdown(done))
     if path:
         write_text(path, json.dumps(done.to_dict(), indent=1) + "\n")
-    console.result(as_markdown(done))
     if done.problems:
         what, hint = done.problems[0]
         doubt(f"{what}. {hint}")

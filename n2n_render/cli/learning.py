@@ -72,7 +72,9 @@ if TYPE_CHECKING:
     help="End the training after so many checks on held-out tiles without progress; 0: never.",
 )
 @temporal_options
-@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="[default: 3e-5; from nothing 1e-3]")
+@click.option(
+    "--learning-rate", type=click.FloatRange(min=0, min_open=True), help="Of Adam.  [default: 3e-5; from nothing 1e-3]"
+)
 @click.option("--batch", type=click.IntRange(1), default=4, help="Crops in a step; under torchrun, of each process.")
 @click.option("--crop", "crop_px", type=click.IntRange(32), default=128, help="Size of a crop in pixels.")
 @click.option("--train-frames", type=click.IntRange(1), default=48, help="Train on at most so many frames, evenly spaced.")
@@ -240,7 +242,9 @@ def _made(done: "Adapted") -> dict[str, Any]:
 @click.option("--newest", type=click.IntRange(1), default=4, help="Learn from so many newest frames.")
 @click.option("--batch", type=click.IntRange(1), default=4, help="Crops in a step.")
 @click.option("--crop", "crop_px", type=click.IntRange(32), default=128, help="Size of a crop in pixels.")
-@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="[default: 3e-5; from nothing 1e-3]")
+@click.option(
+    "--learning-rate", type=click.FloatRange(min=0, min_open=True), help="Of Adam.  [default: 3e-5; from nothing 1e-3]"
+)
 @click.option(
     "--reference-spp",
     type=click.IntRange(1),
