@@ -8,6 +8,8 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # Their commands are the records of long measurements: they are parsed, and not run.
 RECORDS = [ROOT / "docs/results.md", *sorted((ROOT / "docs/research").glob("*.md"))]
+# Their commands need a package or a configuration of the reader's own: parsed, and not run. tests/plugins has the packages.
+OTHERS = [ROOT / "docs/color.md", *sorted((ROOT / "docs/develop").glob("*.md"))]
 
 
 def blocks(document: Path, language: str) -> list[str]:

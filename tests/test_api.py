@@ -32,6 +32,7 @@ def noisy():
     return noisy_frame(true_frame(48, 64), 1)
 
 
+@pytest.mark.slow
 def test_the_examples_in_the_documentation_are_true():
     found = [doctest.testmod(module) for module in (api, loaded, parts)]
     assert sum(result.attempted for result in found) > 30 and not any(result.failed for result in found)
@@ -49,6 +50,7 @@ def test_importing_it_is_light_and_tells_what_there_is():
         _ = n2n.nothing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["import n2n_render.{0}.{1}", "import n2n_render; n2n_render.{0}", "pass"])
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_is_a_function_and_a_folder_whichever_comes_first(verb, first):
@@ -67,6 +69,7 @@ def test_a_verb_shows_the_signature_and_the_text_of_its_function(verb):
     assert pickle.loads(pickle.dumps(folder)) is folder is importlib.import_module(f"n2n_render.{verb}")
 
 
+@pytest.mark.slow
 def test_denoising_is_what_the_command_line_does(noisy):
     expected = load_denoiser("oidn-small", EngineOptions("cpu", "oidn")).denoise(noisy)
     by_frame = n2n.denoise(noisy, **FAST)
@@ -76,6 +79,7 @@ def test_denoising_is_what_the_command_line_does(noisy):
     assert expected.dtype == np.float32 and n2n.psnr(by_frame, true_frame(48, 64)) > n2n.psnr(noisy, true_frame(48, 64)) + 5
 
 
+@pytest.mark.slow
 def test_light_groups_of_arrays_add_up_to_the_picture(noisy):
     """The same as of a file; a model that is loaded takes them, too."""
     share = np.linspace(0, 1, noisy.width, dtype=np.float32)[None, :, None]
@@ -101,6 +105,7 @@ def test_every_float_type_and_any_memory_order_is_taken_and_left_as_it_is(noisy,
     np.testing.assert_array_equal(clean, n2n.denoise(before.astype(np.float32), **FAST))
 
 
+@pytest.mark.slow
 def test_open_image_denoise_takes_the_guides_that_there_are(noisy):
     for guides, name in (((), "oidn-small-color"), (("albedo",), "oidn-small-albedo")):
         given = n2n.Frame(noisy.color, **{guide: noisy[guide] for guide in guides})
@@ -144,6 +149,7 @@ def test_an_endless_background_is_no_error(noisy):
     n2n.denoise(noisy, **FAST)
 
 
+@pytest.mark.slow
 def test_models_are_loaded_once_and_again_when_their_file_changes(tmp_path, monkeypatch):
     import shutil
 
@@ -163,6 +169,7 @@ def test_models_are_loaded_once_and_again_when_their_file_changes(tmp_path, monk
     assert len(loads) == 2
 
 
+@pytest.mark.slow
 def test_a_model_is_used_by_many_threads_at_once(noisy):
     from concurrent.futures import ThreadPoolExecutor
 
@@ -219,6 +226,7 @@ def test_reading_gives_the_noisy_picture_or_the_one_that_the_file_shows(tmp_path
     assert (n2n.read(tmp_path / "clean.exr").color == 0.75).all()
 
 
+@pytest.mark.slow
 def test_verbs_take_values_or_an_options_object_and_refuse_both(make_dataset, tmp_path):
     from n2n_render.evaluate import EvaluateOptions
 
@@ -232,6 +240,7 @@ def test_verbs_take_values_or_an_options_object_and_refuse_both(make_dataset, tm
         n2n.evaluate(outs=out)
 
 
+@pytest.mark.slow
 def test_training_and_its_model_without_the_command_line(make_dataset, tmp_path):
     data = make_dataset()
     run = n2n.train(
@@ -248,6 +257,7 @@ def test_training_and_its_model_without_the_command_line(make_dataset, tmp_path)
     assert model.features == () and model(np.ones((20, 30, 3))).shape == (20, 30, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("document", ["README.md", "docs/python.md"])
 def test_the_five_lines_of_the_documents_run(document, noisy, tmp_path, monkeypatch, capsys):
     text = (ROOT / document).read_text()
@@ -304,6 +314,7 @@ def test_a_picture_is_infinitely_near_to_itself(noisy):
     assert n2n.psnr(noisy, noisy.color) == float("inf")
 
 
+@pytest.mark.slow
 def test_denoising_needs_no_torch(noisy, tmp_path):
     n2n.write(tmp_path / "a.exr", noisy)
     code = (

@@ -134,6 +134,7 @@ def test_every_way_to_write_an_import_is_seen(tmp_path, monkeypatch, text, names
     assert list(named(path)) == names
 
 
+@pytest.mark.slow
 def test_no_verb_imports_another():
     """Two put others together. Of denoise, which is a station too, nobody but callers takes the verb."""
     assert {
@@ -146,6 +147,7 @@ def test_no_verb_imports_another():
             assert not {part for parts in taken for part in parts} & DENOISE_VERB, path
 
 
+@pytest.mark.slow
 def test_the_worker_uses_only_bpy_and_the_standard_library():
     import sys
 
@@ -156,11 +158,13 @@ def test_the_worker_uses_only_bpy_and_the_standard_library():
     assert used - own - {"bpy", "mathutils"} <= set(sys.stdlib_module_names)
 
 
+@pytest.mark.slow
 def test_processes_meet_in_one_place():
     users = {path for path in FILES if any(name.startswith("torch.distributed") for name in named(path))}
     assert users == {PACKAGE / "learn" / "team.py"}
 
 
+@pytest.mark.slow
 def test_help_and_sample_import_no_torch():
     import subprocess
     import sys
@@ -172,6 +176,7 @@ def test_help_and_sample_import_no_torch():
     assert answer.stdout.split() == ["False", "False"]
 
 
+@pytest.mark.slow
 def test_only_the_console_prints():
     for path in FILES:
         calls = [
@@ -182,6 +187,7 @@ def test_only_the_console_prints():
         assert not {"print", "exit", "quit"} & set(calls), path
 
 
+@pytest.mark.slow
 def test_the_options_of_every_verb_are_there_without_torch_and_every_other_name_when_it_is_asked_for():
     import subprocess
     import sys

@@ -37,6 +37,7 @@ def test_lists_show_what_is_there(command, shows, tmp_path, monkeypatch):
     assert result.exit_code == 0 and all(text in result.output for text in shows)
 
 
+@pytest.mark.slow
 def test_cli_py_runs_from_a_checkout():
     done = subprocess.run([sys.executable, ROOT / "cli.py", "--version"], capture_output=True, text=True, check=True)
     assert __version__ in done.stdout
@@ -136,6 +137,7 @@ def test_sigterm_saves_the_training_as_ctrl_c_does(make_dataset, tmp_path, ignor
     assert (run_folder / "last.pt").exists()
 
 
+@pytest.mark.slow
 def test_a_model_of_other_features_names_the_missing_pass(make_dataset, tmp_path):
     from n2n_render.io.exr import read_frame, write_frame
     from n2n_render.network.checkpoint import Checkpoint, write_checkpoint
@@ -177,6 +179,7 @@ def test_what_users_call_a_precision_is_translated_at_the_door(said, meant):
         AdaptOptions(("a",), "out", precision="half")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said, half", [("half", True), ("single", False)])
 def test_an_export_knows_both_words_of_its_door(make_dataset, tmp_path, said, half):
     frame = make_dataset(views=1) / "v000_f0001_s0001_0008spp.exr"

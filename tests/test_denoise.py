@@ -36,6 +36,7 @@ def frame():
     return noisy_frame(true_frame(150, 210), 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tile_px", [32, 64, 100])
 def test_tiled_equals_untiled(frame, tile_px):
     whole = denoiser(4096).denoise(frame)
@@ -69,6 +70,7 @@ def test_a_mean_over_one_orientation_is_the_plain_picture(frame):
     np.testing.assert_array_equal(single.denoise(frame), denoiser().denoise(frame))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 4, 8])
 def test_the_mean_over_orientations_is_that_of_the_turned_back_pictures(count):
     frame = noisy_frame(true_frame(48, 80), 1)
@@ -84,6 +86,7 @@ def test_the_mean_over_orientations_is_that_of_the_turned_back_pictures(count):
     np.testing.assert_allclose(averaging(count).denoise(frame), np.mean(back, axis=0), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count, switches", [(4, (True, True, False)), (4, (True, False, True)), (8, (False, True, True))])
 def test_a_turned_frame_gives_the_turned_picture(count, switches):
     """The network alone does not: it is its mean over orientations that does."""
@@ -140,6 +143,7 @@ def test_a_file_keeps_its_other_channels(frame, tmp_path):
     np.testing.assert_allclose(after.frame().color, denoiser().denoise(read_frame(tmp_path / "in.exr", CONFIG.features)))
 
 
+@pytest.mark.slow
 def test_the_noisy_picture_that_is_kept_is_what_was_denoised(frame, tmp_path):
     """The mean of a pair; and Cycles' Noisy Image where it denoised the frame itself, not its denoised Combined."""
     other = noisy_frame(true_frame(150, 210), 2)
@@ -159,6 +163,7 @@ def test_the_noisy_picture_that_is_kept_is_what_was_denoised(frame, tmp_path):
         np.testing.assert_allclose(noisy, expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_strength_goes_from_the_noisy_to_the_denoised_picture(frame, tmp_path):
     write_frame(tmp_path / "in.exr", frame)
     pictures = {}

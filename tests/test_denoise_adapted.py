@@ -47,6 +47,7 @@ def denoised_pair(model, out, *more):
     return denoise(folder / "a_0001.exr", "--pair", folder / "b_0001.exr", "--model", model, "-o", out, *more)
 
 
+@pytest.mark.slow
 def test_pairs_give_the_picture_of_adapt(model, tmp_path):
     said = denoised_pair(model, tmp_path / "again.exr", "--average", "1")
     found, before = (ExrImage.open(path) for path in (tmp_path / "again.exr", model.parent / "a_0001.exr"))
@@ -55,6 +56,7 @@ def test_pairs_give_the_picture_of_adapt(model, tmp_path):
     assert f"expected PSNR on T {report(model.parent)['frames'][0]['expected_psnr_db']:.1f} dB" in said
 
 
+@pytest.mark.slow
 def test_several_frames_are_painted_and_one_that_cannot_be_read_does_not_keep_the_others(model, tmp_path):
     folder = model.parent.parent
     (folder / "b_0001.exr").write_bytes(b"no picture")
@@ -64,6 +66,7 @@ def test_several_frames_are_painted_and_one_that_cannot_be_read_does_not_keep_th
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["a_0002.exr"]
 
 
+@pytest.mark.slow
 def test_of_one_render_it_says_what_is_missing_and_paints_what_is_best_for_the_shot(model, start, tmp_path):  # noqa: F811
     noisy = model.parent.parent / "a_0001.exr"
     said = denoise(noisy, "--model", model, "-o", tmp_path / "one.exr")
@@ -75,6 +78,7 @@ def test_of_one_render_it_says_what_is_missing_and_paints_what_is_best_for_the_s
     assert ERROR not in ExrImage.open(tmp_path / "one.exr").parts[0][1]
 
 
+@pytest.mark.slow
 def test_a_model_that_knows_no_neighbours_expects_that_halves_share_some_error_with_them(model):
     """It was never measured."""
     palette = Palette.find(read_checkpoint(model))
@@ -82,6 +86,7 @@ def test_a_model_that_knows_no_neighbours_expects_that_halves_share_some_error_w
     assert palette.open(None, QUICK).usual.shared == SHARED_ERROR
 
 
+@pytest.mark.slow
 def test_fast_paints_the_mean_alone(model, tmp_path):
     said = denoised_pair(model, tmp_path / "fast.exr", "--fast")
     assert "expected" not in said and ERROR not in ExrImage.open(tmp_path / "fast.exr").parts[0][1]
@@ -91,6 +96,7 @@ def test_fast_paints_the_mean_alone(model, tmp_path):
     np.testing.assert_allclose(read_frame(tmp_path / "fast.exr").color, expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_adapt_can_be_fast_too(model, tmp_path):
     folder = model.parent.parent
     result = adapted(
@@ -111,6 +117,7 @@ def test_adapt_can_be_fast_too(model, tmp_path):
     assert ERROR not in ExrImage.open(model.parent / "a_0001.exr").parts[0][1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", [None, "another"])
 def test_without_its_start_it_paints_alone_and_says_so(model, start, tmp_path, other):  # noqa: F811
     checkpoint = read_checkpoint(start)
@@ -123,6 +130,7 @@ def test_without_its_start_it_paints_alone_and_says_so(model, start, tmp_path, o
     assert Palette.find(read_checkpoint(model)).network()[0].weights.keys() == checkpoint.weights.keys()
 
 
+@pytest.mark.slow
 def test_only_frames_of_the_training_are_judged_by_held_out_tiles(model, tmp_path):
     """In whatever order their seeds are given; of any other frame nobody has seen anything."""
     masks, told = [], read_checkpoint(model).provenance
@@ -146,10 +154,12 @@ def test_only_frames_of_the_training_are_judged_by_held_out_tiles(model, tmp_pat
     assert is_trained_on(told, [folder / "a_0001.exr"]) and not is_trained_on(told, [tmp_path / "new_1.exr"])
 
 
+@pytest.mark.slow
 def test_which_models_are_adapted_ones(model, start):  # noqa: F811
     assert is_adapted(read_checkpoint(model)) and not is_adapted(read_checkpoint(start))
 
 
+@pytest.mark.slow
 def test_a_mixture_lies_on_the_line_between(start, model):  # noqa: F811
     one, two = read_checkpoint(start), read_checkpoint(model)
     for weight in (0.0, 0.25, 1.0):
@@ -160,6 +170,7 @@ def test_a_mixture_lies_on_the_line_between(start, model):  # noqa: F811
     assert between.model == two.model and between.provenance == two.provenance
 
 
+@pytest.mark.slow
 def test_networks_of_different_kinds_cannot_be_mixed(model):
     from n2n_render.network.registry import open_model
 

@@ -55,6 +55,7 @@ def write_layers(path, layers):
     return path
 
 
+@pytest.mark.slow
 def test_all_layers_that_can_be_are_denoised_and_the_others_named(tmp_path):
     """Before, the first layer only, with exit code 0 and no word of the others."""
     path = write_layers(tmp_path / "a.exr", {"Front": True, "Back": True, "Bare": False, "Composite": False})

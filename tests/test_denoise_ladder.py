@@ -50,6 +50,7 @@ def test_both_entrances_lead_to_the_same_picture(kind, frame):
     np.testing.assert_allclose(ladder.denoise_exposed(channels) / factor, ladder.denoise(frame), rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", list(MODELS))
 def test_a_live_network_gives_the_picture_of_its_checkpoint(kind, frame):
     """In half floats, as the cache holds them, and in tiles."""

@@ -50,6 +50,7 @@ def kspace_of(image, fraction=0.3, seed=1):
     return spectrum, facts["measured"][..., 0] > 0
 
 
+@pytest.mark.slow
 def test_the_file_holds_what_the_network_gives(photo, signal_model, tmp_path):
     """Of any size: reflected to what the deepest level needs."""
     model = signal_model()
@@ -83,6 +84,7 @@ def test_bits_profile_exif_and_alpha_are_kept(signal_model, tmp_path):
     assert found.dtype == np.uint16 and len(np.unique(found)) > 256
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("average", [1, 8])
 def test_tiled_is_untiled(signal_model, average):
     signal = to_signal(astronaut(150, 131), 3)
@@ -91,6 +93,7 @@ def test_tiled_is_untiled(signal_model, average):
     np.testing.assert_allclose(tiled, whole, atol=2e-5)
 
 
+@pytest.mark.slow
 def test_the_mean_over_orientations_turns_with_the_picture(signal_model):
     signal = to_signal(astronaut(64, 64), 3)
     denoiser = opened(signal_model(), 8)
@@ -319,6 +322,7 @@ def test_guides_are_not_for_photographs(signal_model):
         n2n.load_model(signal_model(), prefilter=True)
 
 
+@pytest.mark.slow
 def test_openvino_gives_the_same_picture(signal_model):
     pytest.importorskip("openvino")
     model, signal = signal_model(), to_signal(astronaut(), 3)
@@ -326,6 +330,7 @@ def test_openvino_gives_the_same_picture(signal_model):
     np.testing.assert_allclose(other.denoise(signal), opened(model).denoise(signal), atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind, suffix", [("onnx", "onnx"), ("torchscript", "pt")])
 def test_other_programs_get_the_network(signal_model, photo, tmp_path, kind, suffix):
     from n2n_render.export import ExportOptions, export
@@ -339,6 +344,7 @@ def test_other_programs_get_the_network(signal_model, photo, tmp_path, kind, suf
         export(ExportOptions(model, "tza", str(tmp_path / "a.tza")))
 
 
+@pytest.mark.slow
 def test_lists_say_what_a_model_is_for_and_blender_is_offered_renders_only(signal_model, served, tmp_path):
     from click.testing import CliRunner
 
@@ -354,6 +360,7 @@ def test_lists_say_what_a_model_is_for_and_blender_is_offered_renders_only(signa
     assert answer["event"] == "error" and "is a model of photographs" in answer["what"]
 
 
+@pytest.mark.slow
 def test_a_training_starts_from_such_a_model(signal_model, photo, tmp_path, reporter):
     from n2n_render.train import TrainOptions, train
 

@@ -51,6 +51,7 @@ def assert_equal(out, other, some=NAMES):
         assert (out / name).read_bytes() == (other / name).read_bytes(), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--temporal", 2), ("--temporal", 1, "--fast")], ids=["alone", "temporal", "fast"])
 def test_shares_together_are_the_whole_bit_for_bit(renders, tmp_path, options):
     denoised(renders, tmp_path / "whole", *options)
@@ -60,6 +61,7 @@ def test_shares_together_are_the_whole_bit_for_bit(renders, tmp_path, options):
     assert_equal(tmp_path / "shares", tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_only_the_frames_that_are_asked_for_are_denoised(renders, tmp_path):
     result = denoised(renders, tmp_path / "out", "--frames", "3,7-8")
     assert names(tmp_path / "out") == [NAMES[2], NAMES[6], NAMES[7]] and "wrote 3 files" in result.stdout
@@ -71,6 +73,7 @@ def test_a_frame_that_is_not_there_is_named_before_anything_is_done(renders, tmp
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_what_is_there_stays_until_it_is_rendered_again(renders, tmp_path):
     out = tmp_path / "out"
     denoised(renders, out, "--frames", "1-4")
@@ -83,6 +86,7 @@ def test_what_is_there_stays_until_it_is_rendered_again(renders, tmp_path):
     assert [name for name in before if (out / name).stat().st_mtime_ns != before[name]] == [NAMES[1]]
 
 
+@pytest.mark.slow
 def test_a_neighbor_that_is_rendered_again_changes_the_frames_beside_it(renders, tmp_path):
     out = tmp_path / "out"
     denoised(renders, out, "--temporal", 1, "--frames", "1-5")
@@ -92,6 +96,7 @@ def test_a_neighbor_that_is_rendered_again_changes_the_frames_beside_it(renders,
     assert [name for name in before if (out / name).stat().st_mtime_ns != before[name]] == NAMES[1:4]
 
 
+@pytest.mark.slow
 def test_several_devices_share_the_frames(renders, tmp_path):
     denoised(renders, tmp_path / "whole")
     result = denoised(renders, tmp_path / "shares", "--device", "cpu,cpu,cpu")
@@ -99,6 +104,7 @@ def test_several_devices_share_the_frames(renders, tmp_path):
     assert "wrote 11 files" in result.stdout
 
 
+@pytest.mark.slow
 def test_several_devices_name_every_frame_that_fails(renders, tmp_path):
     for name in NAMES[3], NAMES[8]:
         os.truncate(renders / name, 2000)
@@ -114,6 +120,7 @@ def test_a_list_of_devices_that_cannot_be_read_is_refused(renders, tmp_path, dev
     assert result.exit_code == 1 and "cannot read the devices" in result.output and "cuda:0,cuda:1" in result.output
 
 
+@pytest.mark.slow
 def test_processes_that_share_a_folder_do_every_frame_once(renders, tmp_path):
     denoised(renders, tmp_path / "whole")
     command = [sys.executable, "-m", "n2n_render", "denoise", renders, "-o", tmp_path / "out", "--model", MODEL, "--shared"]

@@ -224,6 +224,7 @@ def groups():
     return [planes(f"{LAYER}.Combined_{name}", color * np.float32(share)) for name, share in (("key", 0.75), ("fill", 0.25))]
 
 
+@pytest.mark.slow
 def test_the_picture_and_its_passes_are_denoised_by_the_map_and_add_up(tmp_path):
     path = cycles(tmp_path / "a.exr", *groups())
     noisy, whole = ExrImage.open(path), run(path, tmp_path / "whole.exr", passes=("all",))

@@ -93,6 +93,7 @@ def test_every_error_of_the_disk_is_a_sentence_with_the_path(number, monkeypatch
     assert len(said) == 2 and said[0].startswith("error: /disk/some file: ") and said[1].strip(), done.stderr
 
 
+@pytest.mark.slow
 def test_a_full_disk_behind_stdout_is_a_sentence():
     with open("/dev/full", "w") as full:
         done = subprocess.run([sys.executable, "-m", "n2n_render", "engines"], stdout=full, stderr=subprocess.PIPE, text=True)
@@ -100,6 +101,7 @@ def test_a_full_disk_behind_stdout_is_a_sentence():
     assert "Traceback" not in done.stderr and "ignored" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="names are text there")
 def test_a_name_that_no_terminal_can_show_and_closed_streams_are_no_traceback(tmp_path):
     (tmp_path / "m").mkdir()
@@ -111,6 +113,7 @@ def test_a_name_that_no_terminal_can_show_and_closed_streams_are_no_traceback(tm
         assert ">" in line or any(shown in done.stdout + done.stderr for shown in (b"udcff", b"b?.tza"))
 
 
+@pytest.mark.slow
 def test_results_are_numbers_and_paths_by_name(frame, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, event = ending("denoise", frame, "--model", "oidn-small", "-o", tmp_path / "out.exr", "--device", "cpu")

@@ -44,6 +44,7 @@ def result(make_dataset):
     return compare_view(view, {"ours": denoiser}, with_oidn=True)
 
 
+@pytest.mark.slow
 def test_all_methods_are_scored_and_the_mean_of_seeds_beats_one(result):
     assert set(result.scores) == {"noisy, one seed", "noisy, mean of 2", "ours", "OIDN, mean of 2"}
     assert all(set(scores) == set(METRICS) for scores in result.scores.values())
@@ -52,6 +53,7 @@ def test_all_methods_are_scored_and_the_mean_of_seeds_beats_one(result):
     assert result.scores["OIDN, mean of 2"]["psnr_db"] > two["psnr_db"] + 5
 
 
+@pytest.mark.slow
 def test_open_image_denoise_gets_the_mean_of_the_seeds(make_dataset):
     pair = find_views([make_dataset(views=1, references=(0,), size=(64, 80))])[0]
     mean = mean_frame([read_frame(path, ("albedo", "normal")) for path in pair.noisy])
@@ -61,6 +63,7 @@ def test_open_image_denoise_gets_the_mean_of_the_seeds(make_dataset):
     np.testing.assert_allclose(ratio, np.median(ratio), rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_pictures_tables_and_json_hold_all_of_it(result, tmp_path):
     picture = comparison(result)
     assert picture.size == (80 * 4, 2 * 64 + 18 + 4 * 10)  # images, error maps, caption, two crops of 10² magnified 4 times
@@ -161,6 +164,7 @@ def make_more(make_dataset):
     return make
 
 
+@pytest.mark.slow
 def test_the_ladder_climbs_with_the_samples_of_other_datasets(views, make_more):
     """Its first rungs are the own renders: one seed, and all of them."""
     ladder = oidn_ladder(views, find_more([make_more(128, 0.25)], views))
@@ -170,6 +174,7 @@ def test_the_ladder_climbs_with_the_samples_of_other_datasets(views, make_more):
     assert ladder[16] == pytest.approx(np.mean(own))
 
 
+@pytest.mark.slow
 def test_open_image_denoise_is_judged_on_one_render_of_as_many_samples_too(views, make_more, tmp_path):
     """In the table, the pictures and the ladder, whose rung is that of one render where there are both."""
     one, two = make_more(16, 0.5, seeds=1), make_more(32, 0.4)
@@ -187,6 +192,7 @@ def test_open_image_denoise_is_judged_on_one_render_of_as_many_samples_too(views
     assert comparison(result).size[0] == 64 * 4  # noisy, both of Open Image Denoise's, reference
 
 
+@pytest.mark.slow
 def test_renders_of_other_samples_are_no_such_rival(views, make_more):
     more = find_more([make_more(32, 0.4, seeds=1)], views)
     assert one_renders(more, views) == {} and sorted(oidn_ladder(views, more)) == [8, 16, 32]
@@ -201,6 +207,7 @@ def test_renders_of_another_scene_are_doubted(views, make_more, caplog):
     assert "sampled from other.blend" in caplog.text and "from synthetic.blend" in caplog.text
 
 
+@pytest.mark.slow
 def test_how_to_render_the_rival_is_said_where_it_is_missing(make_dataset, tmp_path, monkeypatch):
     """As a command that the command line takes; not where Open Image Denoise was not asked for."""
     monkeypatch.chdir(tmp_path)
@@ -230,6 +237,7 @@ def test_more_needs_the_same_views_of_one_dataset(views, make_more, make_dataset
         find_more([views[0].dataset], [*views, *others])
 
 
+@pytest.mark.slow
 def test_a_picture_that_cannot_be_written_costs_no_numbers(make_dataset, tmp_path):
     """Before, the first of them ended the evaluation, and the numbers of all views were lost."""
     data = make_dataset(views=2, references=(0, 1))
@@ -273,6 +281,7 @@ def test_the_change_between_frames_is_the_mean_over_those_that_can_be_compared()
     )
 
 
+@pytest.mark.slow
 def test_the_images_of_views_that_are_done_are_given_up(make_dataset, tmp_path, silent):
     """At 8K the images of one view are gigabytes."""
     data = make_dataset(views=4, references=range(4), size=(24, 32))

@@ -77,6 +77,7 @@ def pictures(folder):
     return {path.name: path.read_bytes() for path in folder.glob("*.png")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [3, pytest.param(7, marks=pytest.mark.slow)])
 def test_chunks_put_together_are_the_undivided_result_bit_for_bit(options, tmp_path, count):
     whole = evaluate(options(out=str(tmp_path / "whole"), json=str(tmp_path / "whole.json")))
@@ -95,6 +96,7 @@ def test_chunks_put_together_are_the_undivided_result_bit_for_bit(options, tmp_p
     assert {path.name: path.read_bytes() for path in (tmp_path / "out" / FOLDER).iterdir()} == before
 
 
+@pytest.mark.slow
 def test_the_command_line_shows_the_same_tables(make_dataset, tmp_path):
     command = ["evaluate", "--data", str(make_dataset(references=(0, 1, 3), size=SIZE)), "--no-oidn"]
 
@@ -116,6 +118,7 @@ def test_the_command_line_shows_the_same_tables(make_dataset, tmp_path):
     assert CliRunner().invoke(main, [*command, "--chunk", "3/2"]).exit_code == 1
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_named(options, out):
     for number in (2, 3, 6):
         (out / FOLDER / f"data_v000_f{number:04d}.json").unlink()
@@ -134,6 +137,7 @@ def test_shares_with_other_settings_are_refused(options, out, changes, says):
         evaluate(options(merge=True, **changes))
 
 
+@pytest.mark.slow
 def test_a_model_that_was_replaced_is_another_setting(options, shot, tmp_path):
     for name in ("oidn-small", "oidn-small-noisy-aux"):
         command = ["export", name, "--format", "tza", "-o", str(tmp_path / f"{name}.tza"), "--precision", "half"]

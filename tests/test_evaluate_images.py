@@ -83,6 +83,7 @@ def test_every_noise_has_its_numbers(images, reporter, tmp_path, noise):
     assert np.isfinite(done.mean[NLM]["psnr_db"]) == (noise != "gaussian:0")  # where there is no noise, nothing differs
 
 
+@pytest.mark.slow
 def test_slices_are_reconstructed_beside_total_variation(images, signal_model, reporter, silent, tmp_path):
     done = run(images, reporter, tmp_path, noise="mri:0.3", models=(signal_model("mri:0.3", 1),))
     assert set(done.mean) == {"zero-filled", "zero-filled, not weighted", "ours", TV}
@@ -90,6 +91,7 @@ def test_slices_are_reconstructed_beside_total_variation(images, signal_model, r
     assert "of 2 image(s) with colours the luminance is taken" in silent.warnings
 
 
+@pytest.mark.slow
 def test_least_variation_keeps_what_was_measured_and_finds_flat_images():
     """An image of few edges is found exactly from a part of its frequencies (Candès, Romberg and Tao 2006)."""
     image = np.full((48, 47, 1), -0.4, np.float32)
@@ -135,6 +137,7 @@ def test_a_noisier_shot_does_not_count_as_an_error_of_the_other(sigmas):
     assert case.score(picture)["psnr_db"] == pytest.approx(20 * np.log10(1 / 0.04), abs=0.7)
 
 
+@pytest.mark.slow
 def test_bursts_are_read_from_folders(reporter, tmp_path, signal_model):
     rng = np.random.default_rng(1)
     clean = signal_of(data.chelsea()[100:228, 150:278])
@@ -149,6 +152,7 @@ def test_bursts_are_read_from_folders(reporter, tmp_path, signal_model):
         run(tmp_path / "nothing", reporter, tmp_path, noise="pairs")
 
 
+@pytest.mark.slow
 def test_the_command_shows_tables_and_marks_what_was_trained_on(images, signal_model, tmp_path):
     from click.testing import CliRunner
 

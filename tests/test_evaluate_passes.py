@@ -102,6 +102,7 @@ def compare(data, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_the_true_passes_score_best_and_each_method_on_each_pass(compare, finish):
     folder = finish("truth")
     (passes,) = compare(models=("oidn-small",), frames=(folder,)).passes
@@ -115,6 +116,7 @@ def test_the_true_passes_score_best_and_each_method_on_each_pass(compare, finish
         assert not truth["psnr_db"] < ours["psnr_db"] + 3, name  # NaN: lost in the references' noise
 
 
+@pytest.mark.slow
 def test_a_pass_is_scored_after_its_own_references_exposure(compare, data):
     """So dim ones count as bright ones do. By hand: the same numbers as of an image of its own."""
     (passes,) = compare().passes
@@ -129,6 +131,7 @@ def test_a_pass_is_scored_after_its_own_references_exposure(compare, data):
     assert noisy["Combined_key"]["relmse"] == pytest.approx(metrics.relmse(**images), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_pass_counts_as_light_in_the_picture_whatever_it_is_divided_by(compare, finish):
     """A finished file holds colours of its own; what a compositor multiplies is compared."""
     halved = {
@@ -141,6 +144,7 @@ def test_a_pass_counts_as_light_in_the_picture_whatever_it_is_divided_by(compare
     assert moved == pytest.approx(truth, nan_ok=True) and wrong["relmse"] > truth["relmse"] + 0.5
 
 
+@pytest.mark.slow
 def test_it_is_told_whether_the_passes_add_up(compare, finish):
     truth = finish("truth")
     off = finish("off", Combined_key=lambda light: light["Combined_key"] * np.float32(1.2))
@@ -157,6 +161,7 @@ def test_it_is_told_whether_the_passes_add_up(compare, finish):
     assert wrong["psnr_db"] < 40 and passes.sums["light-passes"][off]["held"] == 1
 
 
+@pytest.mark.slow
 def test_where_passes_did_not_add_up_as_rendered_is_not_counted_against_a_method(compare, data, tmp_path):
     """Light of no group in the upper half: the sum holds in the lower half alone, and there it is kept."""
     folder = tmp_path / "data"
@@ -180,6 +185,7 @@ def test_of_a_part_of_the_passes_no_sum_is_told(compare):
     assert list(passes.scores) == ["Combined_key", "Diffuse Direct", "Emission"] and list(passes.sums) == ["light-passes"]
 
 
+@pytest.mark.slow
 def test_a_black_pass_is_not_scored_and_light_in_it_is_told(compare, finish, data, tmp_path):
     truth = finish("truth")
     lit = finish("lit", Environment=lambda light: light["Environment"] + np.float32(0.5))
@@ -192,6 +198,7 @@ def test_a_black_pass_is_not_scored_and_light_in_it_is_told(compare, finish, dat
     assert "shows light there" not in CliRunner().invoke(main, command).output
 
 
+@pytest.mark.slow
 def test_open_image_denoise_gets_each_pass_alone_with_the_same_guides(compare, data, tmp_path):
     """Of the mean of all seeds, and of one render of as many samples where it has the pass."""
     more = write_dataset(tmp_path / "more", seeds=1, spp=16, references=False)
@@ -210,6 +217,7 @@ def test_open_image_denoise_gets_each_pass_alone_with_the_same_guides(compare, d
     assert sums["held"] < 0.9  # nothing makes them add up
 
 
+@pytest.mark.slow
 def test_files_that_lack_passes_are_said(compare, data, tmp_path, caplog):
     more = write_dataset(tmp_path / "more", seeds=1, spp=16, references=False, passes=False)
     (passes,) = compare(oidn=True, more=(str(more),), passes=("light-groups",)).passes
@@ -218,6 +226,7 @@ def test_files_that_lack_passes_are_said(compare, data, tmp_path, caplog):
     assert "OIDN, one render of 16" not in passes.sums["light-groups"]
 
 
+@pytest.mark.slow
 def test_what_the_passes_do_to_the_picture_is_told(compare):
     done = compare(models=("oidn-small", "oidn-small-noisy-aux"))
     assert list(done.mean_passes.pictures) == ["oidn-small", "oidn-small-noisy-aux"]
@@ -236,6 +245,7 @@ def test_passes_that_are_not_there_are_refused_before_anything_is_compared(compa
     assert "--passes all" in caught.value.hint and not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_passes_that_the_references_lack_are_said_and_left(compare, data, tmp_path, caplog):
     """No sum is told then: the references' part of it is not known."""
     folder = write_dataset(tmp_path / "data", references=False)
@@ -257,6 +267,7 @@ def test_without_passes_nothing_of_them_is_done(compare, tmp_path, monkeypatch):
         EvaluateOptions(noise="gaussian:25", passes=("all",))
 
 
+@pytest.mark.slow
 def test_shares_put_together_are_the_undivided_result(compare, tmp_path):
     folder = str(write_dataset(tmp_path / "two", views=2))
     given = {"data": (folder,), "models": ("oidn-small",)}
@@ -286,6 +297,7 @@ def test_damaged_numbers_of_passes_are_no_numbers(compare, tmp_path):
         compare(merge=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", ["T", "Un-tone-mapped"])
 def test_the_picture_has_a_row_for_each_pass_and_a_column_for_each_method(compare, data, tmp_path, view):
     from PIL import Image
@@ -311,6 +323,7 @@ def test_means_are_over_the_views_that_tell_a_number():
     assert mean_passes([]) is None
 
 
+@pytest.mark.slow
 def test_the_command_line_shows_it(data, tmp_path):
     command = ["evaluate", "--data", str(data), "--model", "oidn-small", "--engine", "oidn", "--out", str(tmp_path / "out")]
     answer = CliRunner().invoke(main, [*command, "--passes", "light-groups,Emission"])

@@ -35,6 +35,7 @@ def options(data, out, **changes):
     return EvaluateOptions(**{**given, "ocio": CG, **changes})
 
 
+@pytest.mark.slow
 def test_numbers_on_t_stay_and_flip_is_told_as_shown_too(data, tmp_path, silent, reporter):
     on_t = evaluate(options(data, tmp_path / "t", view="T"))
     shown = evaluate(options(data, tmp_path / "shown"), reporter)
@@ -54,6 +55,7 @@ def test_numbers_on_t_stay_and_flip_is_told_as_shown_too(data, tmp_path, silent,
     assert "flip_view" not in json.dumps(json.loads((tmp_path / "t.json").read_text()))
 
 
+@pytest.mark.slow
 def test_pictures_are_as_rendered_through_the_view(data, tmp_path):
     done = evaluate(options(data, tmp_path / "out"))
     name = done.views[0].name
@@ -67,6 +69,7 @@ def test_pictures_are_as_rendered_through_the_view(data, tmp_path):
     assert np.abs(found.astype(int) - TONE_MAP.pixels(noisy).astype(int)).mean() > 10
 
 
+@pytest.mark.slow
 def test_shares_keep_what_they_were_shown_through(data, tmp_path):
     whole = evaluate(options(data, tmp_path / "whole"))
     for number in (1, 2):
@@ -90,6 +93,7 @@ def test_shares_from_before_there_were_views_are_merged_as_on_t(data, tmp_path):
     assert merged.mean == whole.mean and merged.shown == TONE_MAP.told
 
 
+@pytest.mark.slow
 def test_the_command_line_says_which_view(data, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     command = ["evaluate", "--data", str(data), "--no-oidn", "--out", str(tmp_path / "out"), "--ocio", CG]

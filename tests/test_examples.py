@@ -21,6 +21,7 @@ def example(name, *arguments):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_every_example_is_tried_and_says_what_it_does():
     scripts = {path.name for path in EXAMPLES.glob("*.py")}
     assert scripts == {"compare_models.py", "denoise_folder.py", "own_loss.py"}
@@ -28,6 +29,7 @@ def test_every_example_is_tried_and_says_what_it_does():
         assert "python examples/" in (EXAMPLES / name).read_text() and "usage" in example(name, "--help")
 
 
+@pytest.mark.slow
 def test_a_folder_of_files_in_parallel(make_dataset, tmp_path):
     data = make_dataset(views=4, seeds=2)
     (data / "broken.exr").write_bytes(b"no EXR")
@@ -40,6 +42,7 @@ def test_a_folder_of_files_in_parallel(make_dataset, tmp_path):
         np.testing.assert_allclose(picture, model(n2n.read(data / path.name)), rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_models_are_compared_with_a_picture(tmp_path):
     truth = true_frame(48, 64)
     n2n.write(tmp_path / "noisy.exr", noisy_frame(truth, 1))
@@ -54,6 +57,7 @@ def test_models_are_compared_with_a_picture(tmp_path):
     assert out.read_bytes()[:4] == b"\x89PNG"
 
 
+@pytest.mark.slow
 def test_a_loss_and_a_corruption_are_plugged_in(make_dataset, tmp_path):
     """The curves show what the loss logs, and the weights are others than without."""
     said = example("own_loss.py", make_dataset(views=2), tmp_path / "run", "--steps", 3, "--levels", 1)

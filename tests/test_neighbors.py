@@ -55,6 +55,7 @@ def accumulator_of(groups):
     return Accumulator.open(("albedo", "normal"), groups, find_windows(groups, 1, []), options=EngineOptions("cpu", "oidn"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [(0, 0), (9, 5), (-12, 0), (6, -7)])
 def test_what_a_neighbor_shows_lies_where_it_belongs(tmp_path, plane, shift):
     """Borders of the same size at other places: before, the neighbours were laid on each other, corner on corner."""
@@ -72,6 +73,7 @@ def test_what_a_neighbor_shows_lies_where_it_belongs(tmp_path, plane, shift):
     np.testing.assert_allclose(colors, plane(2).color[here][inside], rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_neighbor_that_cannot_be_read_is_not_there(tmp_path, plane, caplog):
     groups = [write(tmp_path / f"f_000{number}.exr", plane(number), (20, 20)) for number in (1, 2, 3)]
     groups[1][0].write_bytes(groups[1][0].read_bytes()[:-500])
@@ -83,6 +85,7 @@ def test_a_neighbor_that_cannot_be_read_is_not_there(tmp_path, plane, caplog):
         accumulator.of(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lacking", ["Vector", "Denoising Normal"])
 def test_a_neighbor_that_lacks_a_pass_is_not_there(tmp_path, plane, caplog, lacking):
     groups = [
@@ -97,6 +100,7 @@ def test_a_neighbor_that_lacks_a_pass_is_not_there(tmp_path, plane, caplog, lack
         accumulator.of(1)
 
 
+@pytest.mark.slow
 def test_passes_take_in_neighbours_that_lack_another_pass(tmp_path, plane):
     """What a shader writes is negative in the second frame, and stays as it is there: the lights are all there all the same."""
 
@@ -122,6 +126,7 @@ def test_passes_take_in_neighbours_that_lack_another_pass(tmp_path, plane):
     assert "pass/wet" not in accumulator.of(1).light
 
 
+@pytest.mark.slow
 def test_a_neighbour_without_a_named_pass_is_there_for_the_picture_and_the_others(tmp_path, plane):
     groups = []
     for number in (1, 2, 3):
@@ -136,6 +141,7 @@ def test_a_neighbour_without_a_named_pass_is_there_for_the_picture_and_the_other
     np.testing.assert_allclose(accumulated.light["pass/Combined_fill"], own, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_vectors_that_are_zero_everywhere_are_said_once(tmp_path, plane, caplog):
     groups = [write(tmp_path / f"f_000{number}.exr", plane(number), (20, 20)) for number in (1, 2)]
     accumulator = accumulator_of(groups)
@@ -144,6 +150,7 @@ def test_vectors_that_are_zero_everywhere_are_said_once(tmp_path, plane, caplog)
     assert caplog.text.count("zero everywhere") == 1 and "motion blur" in caplog.text
 
 
+@pytest.mark.slow
 def test_in_a_hurry_each_layer_and_each_shot_has_a_frame_of_its_own_that_is_judged(tmp_path, plane):
     """Of those that are judged there are the frame's versions, too."""
     groups = [write(tmp_path / f"f_000{number}.exr", plane(number), (20, 20)) for number in range(1, 7)]
@@ -154,6 +161,7 @@ def test_in_a_hurry_each_layer_and_each_shot_has_a_frame_of_its_own_that_is_judg
     assert judged == [[index in (0, 3)] * 2 for index in range(6)]
 
 
+@pytest.mark.slow
 def test_the_same_seed_in_every_frame_is_said_and_brings_nothing_where_nothing_moves(tmp_path, plane, caplog):
     groups = [write(tmp_path / f"f_000{number}.exr", plane(1), (20, 20)) for number in (1, 2)]
     accumulator = accumulator_of(groups)
@@ -162,6 +170,7 @@ def test_the_same_seed_in_every_frame_is_said_and_brings_nothing_where_nothing_m
     assert caplog.text.count("the same noise") == 1 and "clock beside" in caplog.text
 
 
+@pytest.mark.slow
 def test_one_seed_or_two_bring_the_frame_nearer_to_the_truth(tmp_path, plane):
     """Of each frame one file, whose pixels are held out in turn, or two, which judge each other."""
     truth = true_frame(*PLANE).color[20 : 20 + SIZE[0], 20 : 20 + SIZE[1]]
@@ -177,6 +186,7 @@ def test_one_seed_or_two_bring_the_frame_nearer_to_the_truth(tmp_path, plane):
         assert len(accumulated.versions) == len(groups[0])
 
 
+@pytest.mark.slow
 def test_when_it_is_to_be_fast_one_frame_in_eight_is_judged_and_each_shots_first(tmp_path, plane):
     """Others have no versions of single seeds: nobody asked for them."""
     groups = [write(tmp_path / f"f_{number:04d}.exr", plane(number), (20, 20)) for number in range(1, 12)]

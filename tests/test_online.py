@@ -188,6 +188,7 @@ def squared_error(picture, number):
     return 10 ** (-psnr(image=picture, reference_a=color, reference_b=color) / 10)
 
 
+@pytest.mark.slow
 def test_the_past_brings_frames_nearer_to_the_truth_and_the_expected_error_knows(open_learner, tmp_path):
     """Of single frames within a factor of two, in the mean within a half: noise and network are not those of the usual
     ratios.
@@ -210,6 +211,7 @@ def test_the_past_brings_frames_nearer_to_the_truth_and_the_expected_error_knows
     assert abs(np.log(told[:, 1:].mean(1) / true[:, 1:].mean(1))).max() < 0.4
 
 
+@pytest.mark.slow
 def test_numbers_that_do_not_follow_each_other_are_denoised_by_themselves(open_learner, tmp_path):
     """In a fly-through that has neighbours elsewhere; the model of one without any is one of single frames."""
     learner, single = open_learner((1, 2, 5), 4), open_learner((1, 5), 4)
@@ -220,6 +222,7 @@ def test_numbers_that_do_not_follow_each_other_are_denoised_by_themselves(open_l
     assert single.past is None and single.start.model.reach == 0
 
 
+@pytest.mark.slow
 def test_a_frame_without_noise_is_a_neighbour_too(open_learner, tmp_path):
     learner = open_learner((1, 2, 3), 2)
     assert learner.read(rendered(tmp_path, 1, noisy=False)) is None
@@ -228,6 +231,7 @@ def test_a_frame_without_noise_is_a_neighbour_too(open_learner, tmp_path):
     assert squared_error(learner.denoise(taken).picture, 2) < squared_error(np.mean(taken.alone, axis=0), 2)
 
 
+@pytest.mark.slow
 def test_frames_that_share_their_noise_or_have_no_vectors_are_refused(open_learner, tmp_path):
     learner = open_learner((1, 2), 1)
     learner.read(rendered(tmp_path, 1))
@@ -244,6 +248,7 @@ def test_frames_that_share_their_noise_or_have_no_vectors_are_refused(open_learn
     assert all(alone.read(rendered(tmp_path, number, noise_of=1, vector=False)) for number in (1, 2))
 
 
+@pytest.mark.slow
 def test_a_missing_scene_is_one_sentence(tmp_path):
     result = online(tmp_path / "none.blend", tmp_path / "live")
     assert result.exit_code == 1 and "no such file" in result.output and "Traceback" not in result.output

@@ -33,6 +33,7 @@ def frames(tmp_path):
     return tmp_path / "in"
 
 
+@pytest.mark.slow
 def test_a_command_tells_its_stage_its_percent_and_its_result(frames, tmp_path):
     (frames / "f_0002.exr").write_bytes(b"no image")
     done = run("denoise", frames, "--model", "oidn-small", "-o", tmp_path / "out", "--device", "cpu")
@@ -47,6 +48,7 @@ def test_a_command_tells_its_stage_its_percent_and_its_result(frames, tmp_path):
     assert done.exit_code == 0 and done.stdout.splitlines()[-1].startswith("wrote 2 files") and not told(done.stdout, "fail")
 
 
+@pytest.mark.slow
 def test_open_job_descriptions_own_reader_understands_every_line(frames, tmp_path):
     sessions = pytest.importorskip("openjd.sessions._action_filter")
     done = run("denoise", frames, tmp_path / "none", "--model", "oidn-small", "-o", tmp_path / "out")
@@ -113,6 +115,7 @@ def test_whatever_is_raised_is_told_last(raised, code, monkeypatch):
     assert done.stdout.splitlines()[-1].startswith("openjd_fail: ") and done.stderr.strip()
 
 
+@pytest.mark.slow
 def test_a_line_that_cannot_be_parsed_fails_too(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "n2n_render", "--progress=openjd", "dance"], capture_output=True, text=True, timeout=120

@@ -64,6 +64,7 @@ def painter_of(palette, **options):
     return palette.open(Prefilter.open(palette.adapted.model, QUICK), QUICK, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options, passes",
     [
@@ -81,6 +82,7 @@ def test_a_picture_costs_so_many_passes(frames, options, passes):
     assert [len(engine.shown) for engine in engines] == passes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weight, start", [(0.001, False), (0.5, True)])
 def test_where_nothing_was_learned_the_start_paints_alone(frames, weight, start):
     painter = painter_of(palette(weight), average=1)
@@ -88,6 +90,7 @@ def test_where_nothing_was_learned_the_start_paints_alone(frames, weight, start)
     assert painter.paint(frames, HELD_OUT).weights["adapted"] == pytest.approx(weight if start else 0.0, abs=0.5 * weight)
 
 
+@pytest.mark.slow
 def test_what_is_made_of_a_half_knows_nothing_of_the_other_half(frames):
     """Neither colours nor guides, so that the other half can judge it."""
     other = replace_albedo(frames[1])
@@ -106,6 +109,7 @@ def replace_albedo(frame):
     return frame.with_channels(albedo=frame.albedo[::-1].copy(), color=frame.color * np.float32(1.1))
 
 
+@pytest.mark.slow
 def test_both_networks_see_a_half_alike_and_everything_else_turned_otherwise(frames):
     painter = painter_of(palette(), average=4)
     network, start, *_ = watched(painter)
@@ -115,6 +119,7 @@ def test_both_networks_see_a_half_alike_and_everything_else_turned_otherwise(fra
     assert len({image.tobytes() for image in network.shown}) == 6
 
 
+@pytest.mark.slow
 def test_the_picture_lies_between_start_and_network_and_near_the_truth(frames):
     truth = true_frame(*SIZE).color
     pictures = {weight: painter_of(palette(weight), average=4).paint(frames, HELD_OUT).color for weight in (0.0, 0.5, 1.0)}
@@ -124,6 +129,7 @@ def test_the_picture_lies_between_start_and_network_and_near_the_truth(frames):
     assert np.abs(pictures[0.5] - truth).mean() < 0.5 * noise
 
 
+@pytest.mark.slow
 def test_from_nothing_there_is_no_way_back(frames):
     painter = painter_of(replace(palette(), start=None), average=1)
     assert painter.start is None
@@ -139,6 +145,7 @@ def test_a_fast_picture_tells_nothing_of_its_error_and_pixels_without_noise_stay
     np.testing.assert_array_equal(picture.color[:13], np.float32(0.3))
 
 
+@pytest.mark.slow
 def test_three_seeds_count_alike(frames):
     """The mean of a half of one and a half of two is that of all three."""
     frames = [*frames, noisy_frame(true_frame(*SIZE), 3)]

@@ -25,6 +25,7 @@ from n2n_render.network.checkpoint import read_checkpoint
 from n2n_render.network.registry import open_model
 
 
+@pytest.mark.slow
 def test_frames_error_maps_report_and_model_are_written_and_nothing_else(shot, start, tmp_path):
     adapted(shot, tmp_path / "out", start)
     pictures = [*(name.replace(".exr", ".error.png") for name in NAMES), "preview.png"]
@@ -46,6 +47,7 @@ def test_frames_error_maps_report_and_model_are_written_and_nothing_else(shot, s
     assert [check["step"] for check in told["checks"]] == [2] and told["stopped"] is None
 
 
+@pytest.mark.slow
 def test_a_written_frame_has_another_picture_its_error_and_all_else_as_it_was(shot, start, tmp_path):
     adapted(shot, tmp_path / "out", start)
     for name in NAMES:
@@ -60,6 +62,7 @@ def test_a_written_frame_has_another_picture_its_error_and_all_else_as_it_was(sh
         assert error.shape == (*SIZE, 1) and np.isfinite(error).all() and (error > 0).all()
 
 
+@pytest.mark.slow
 def test_the_noisy_picture_is_kept_if_asked(shot, start, tmp_path):
     adapted(shot, tmp_path / "out", start, "--keep-noisy")
     noisy = np.mean([ExrImage.open(shot / f"v000_f0001_s000{seed}_0008spp.exr").pixels(COMBINED) for seed in (1, 2)], axis=0)
@@ -67,6 +70,7 @@ def test_the_noisy_picture_is_kept_if_asked(shot, start, tmp_path):
     np.testing.assert_allclose(kept, noisy, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_masks_have_strengths_of_their_own(start, tmp_path):
     """Of the mean of the seeds; and a name that is not there is an error before the training."""
     paths = [cycles(tmp_path / f"{name}_0001.exr", seed=seed) for seed, name in enumerate("ab")]
@@ -85,6 +89,7 @@ def test_masks_have_strengths_of_their_own(start, tmp_path):
     assert not np.allclose(ExrImage.open(tmp_path / "out" / "a_0001.exr").shown_color("ViewLayer")[:, :EDGE], mean[:, :EDGE])
 
 
+@pytest.mark.slow
 def test_the_model_can_be_used_like_any_other(shot, start, tmp_path):
     """It loads, says where it comes from, denoises, and can be adapted further."""
     adapted(shot, tmp_path / "out", start)
@@ -113,6 +118,7 @@ def mean_of(shot, view):
     return mean_frame(frames), true_frame(*SIZE, seed=view).color
 
 
+@pytest.mark.slow
 def test_adapting_brings_the_pictures_nearer_to_the_truth(shot, start, tmp_path):
     """Three frames teach the tiny network much; it is told the truth nowhere."""
     adapted(shot, tmp_path / "out", start, "--learning-rate", "0.01", "--batch", "4", steps=120)
@@ -124,6 +130,7 @@ def test_adapting_brings_the_pictures_nearer_to_the_truth(shot, start, tmp_path)
         assert found > psnr_of(beginner.denoise(mean), truth) + 1.0 and found > psnr_of(mean.color, truth) + 1.0
 
 
+@pytest.mark.slow
 def test_an_adaptation_that_spoils_the_network_is_hardly_used(shot, tmp_path):
     """From Open Image Denoise, with steps far too long: the pictures stay the start's."""
     adapted(shot, tmp_path / "out", "oidn-small", "--learning-rate", "10", steps=3)
@@ -134,6 +141,7 @@ def test_an_adaptation_that_spoils_the_network_is_hardly_used(shot, tmp_path):
     assert np.abs(read_frame(tmp_path / "out" / NAMES[2]).color - plain).mean() < 0.05 * plain.mean()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(shot, start, tmp_path):
     for name, seed in (("one", 3), ("two", 3), ("three", 4)):
         adapted(shot, tmp_path / name, start, "--seed", seed)
@@ -142,6 +150,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(shot, star
     assert not all(torch.equal(tensor, three[key]) for key, tensor in one.items())
 
 
+@pytest.mark.slow
 def test_open_image_denoise_is_a_start(shot, tmp_path):
     """Its guides, which are noisy here, are prefiltered; two short steps leave its picture nearly as it was."""
     for seed, path in enumerate(sorted(shot.glob("*.exr"))):
@@ -159,6 +168,7 @@ def test_open_image_denoise_is_a_start(shot, tmp_path):
     assert np.abs(read_frame(tmp_path / "out" / NAMES[2]).color - plain).mean() < 0.3 * np.abs(raw - plain).mean()
 
 
+@pytest.mark.slow
 def test_the_expected_error_is_about_the_true_one(shot, tmp_path):
     """Of the picture on T, as a number; and of the radiance, as a pass. The scene is very bright."""
     for path in shot.glob("*.exr"):
@@ -183,6 +193,7 @@ def test_nothing_is_a_start_too(shot, tmp_path, monkeypatch):
     assert {frame["adapted"] for frame in report(tmp_path / "out")["frames"]} == {1.0}
 
 
+@pytest.mark.slow
 def test_three_seeds_and_frames_of_different_sizes(make_dataset, start, tmp_path):
     large, small = make_dataset("large", views=1, seeds=3, size=SIZE), make_dataset("small", views=1, seeds=3, size=(37, 50))
     adapted([large, small], tmp_path / "out", start)
@@ -190,12 +201,14 @@ def test_three_seeds_and_frames_of_different_sizes(make_dataset, start, tmp_path
     assert [ExrImage.open(tmp_path / "out" / name).pixels([ERROR]).shape[:2] for name in names] == [SIZE, (37, 50)]
 
 
+@pytest.mark.slow
 def test_loose_files_are_adapted_to_with_their_pairs(loose, start):
     adapted(loose / "a_####.exr", loose / "out", start, "--pair", loose / "b_####.exr")
     assert {path.name for path in (loose / "out").glob("*.exr")} == {"a_0001.exr", "a_0002.exr"}
     assert not np.allclose(read_frame(loose / "out" / "a_0001.exr").color, read_frame(loose / "a_0001.exr").color)
 
 
+@pytest.mark.slow
 def test_a_view_layer_can_be_chosen(loose, start):
     """The other one stays what it was."""
     for name in "ab":
@@ -217,6 +230,7 @@ def test_a_view_layer_can_be_chosen(loose, start):
     assert changed == {f"Front.Combined.{channel}" for channel in "RGB"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_broken_pixels_do_not_spread(loose, start, value):
     frame = read_frame(loose / "a_0001.exr", ("albedo", "normal", "depth"))
@@ -242,6 +256,7 @@ def two_layers(path, seed):
     return path
 
 
+@pytest.mark.slow
 def test_the_picture_goes_into_the_layer_that_it_was_made_from(start, tmp_path):
     one, two = two_layers(tmp_path / "a.exr", 1), two_layers(tmp_path / "b.exr", 2)
     adapted(one, tmp_path / "out", start, "--pair", two)
@@ -282,6 +297,7 @@ def test_what_a_run_gave_names_the_frame_that_is_worst():
     assert (done.expected_psnr_db, done.worst) == (None, None)
 
 
+@pytest.mark.slow
 def test_other_views_are_trained_on_and_not_denoised(loose, make_dataset, start, tmp_path):
     """The weights are others than those of the frames alone; the frames are painted, and nothing of the views."""
     views = make_dataset("views", views=2, size=SIZE)

@@ -23,6 +23,7 @@ def words(shot, out, start, *more):
     return ["adapt", shot, "-o", out, "--init", start, *QUICK, "--batch", 2, *more]
 
 
+@pytest.mark.slow
 def test_two_processes_adapt_as_one_with_twice_the_batch(shot, start, tmp_path, run_two):
     code, said = run_two(*PROGRAM, *words(shot, tmp_path / "two", start, "--steps", 12))
     assert code == 0, said

@@ -63,6 +63,7 @@ def merge(shot, out):
     return run("adapt", shot, "-o", out, "--merge")
 
 
+@pytest.mark.slow
 def test_the_training_alone_makes_the_same_model_and_no_frame(whole, trained):
     ours, theirs = (read_checkpoint(out / "adapted.pt") for out in (trained, whole[1]))
     assert all((ours.weights[name] == value).all() for name, value in theirs.weights.items())
@@ -70,6 +71,7 @@ def test_the_training_alone_makes_the_same_model_and_no_frame(whole, trained):
     assert report(trained)["frames"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shares", [["--chunk 1/2", "--chunk 2/2"], ["--frames 4-5", "--frames 1,3", "--frames 2"]])
 def test_shares_together_are_the_whole_bit_for_bit(whole, out, shares):
     shot, at_once = whole
@@ -83,6 +85,7 @@ def test_shares_together_are_the_whole_bit_for_bit(whole, out, shares):
     assert {path.name for path in out.iterdir()} == {path.name for path in at_once.iterdir()}
 
 
+@pytest.mark.slow
 def test_what_is_painted_is_not_painted_again(whole, out):
     painted(whole[0], out, "--frames", "1-3")
     before = times(out)
@@ -93,6 +96,7 @@ def test_what_is_painted_is_not_painted_again(whole, out):
     assert "denoised again" in painted(whole[0], out).output and times(out)[NAMES[1]] > before[NAMES[1]]
 
 
+@pytest.mark.slow
 def test_a_whole_run_goes_on_with_what_shares_have_painted(whole, out):
     painted(whole[0], out, "--frames", "2-4")
     before = times(out)
@@ -102,6 +106,7 @@ def test_a_whole_run_goes_on_with_what_shares_have_painted(whole, out):
     assert [frame["file"] for frame in report(out)["frames"]] == NAMES and not (out / ".report").exists()
 
 
+@pytest.mark.slow
 def test_a_machine_that_has_the_storage_elsewhere_paints_the_same(whole, out, tmp_path):
     elsewhere = shutil.copytree(whole[0].parent, tmp_path / "mounted elsewhere")
     painted(elsewhere / "shot", out, "--frames", "1-2")
@@ -110,6 +115,7 @@ def test_a_machine_that_has_the_storage_elsewhere_paints_the_same(whole, out, tm
     assert_equal(out, whole[1])
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_named_and_nothing_is_merged(whole, out):
     painted(whole[0], out, "--frames", "1,3,5")
     result = merge(whole[0], out)
@@ -117,6 +123,7 @@ def test_what_is_missing_is_named_and_nothing_is_merged(whole, out):
     assert len(list((out / ".report").iterdir())) == 3 and report(out)["frames"] == []
 
 
+@pytest.mark.slow
 def test_a_frame_that_was_rendered_again_is_missing_until_it_is_painted(whole, out, tmp_path):
     shot = shutil.copytree(whole[0], tmp_path / "shot")
     painted(shot, out)
@@ -159,11 +166,13 @@ def test_more_shares_than_frames_leave_some_empty(whole, out):
     assert not list(out.glob("*.exr"))
 
 
+@pytest.mark.slow
 def test_several_devices_share_the_frames(whole, out):
     painted(whole[0], out, "--device", "cpu,cpu")
     assert_equal(out, whole[1])
 
 
+@pytest.mark.slow
 def test_a_training_that_is_started_again_leaves_what_was_painted_meanwhile(whole, out):
     """Also where its own settings say that frames are painted otherwise."""
     painted(whole[0], out)
@@ -175,6 +184,7 @@ def test_a_training_that_is_started_again_leaves_what_was_painted_meanwhile(whol
     assert merge(whole[0], out).exit_code == 0 and not (out / ".report").exists()
 
 
+@pytest.mark.slow
 def test_machines_may_have_other_devices(whole, out):
     painted(whole[0], out, "--frames", "1-2", "--device", "cpu,cpu")
     painted(whole[0], out, "--frames", "3", "--threads", "1")
@@ -185,6 +195,7 @@ def test_machines_may_have_other_devices(whole, out):
     assert [frame["file"] for frame in report(out)["frames"]] == NAMES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("devices, says", [("cpu,nowhere", "nowhere"), ("cpu,", "cannot read the devices")])
 def test_a_device_that_only_paints_is_looked_at_before_the_training(whole, tmp_path, devices, says):
     result = run("adapt", whole[0], "-o", tmp_path / "out", "--init", "oidn-small", "--steps", 4, "--device", devices)
@@ -192,6 +203,7 @@ def test_a_device_that_only_paints_is_looked_at_before_the_training(whole, tmp_p
     assert "training on" not in result.output and not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_processes_that_share_a_folder_paint_every_frame_once(whole, out):
     """One of them is killed while it has some: the others do them."""
     command = [sys.executable, "-m", "n2n_render", "adapt", whole[0], "-o", out, "--paint", "--shared", *QUICK]
@@ -214,6 +226,7 @@ def test_processes_that_share_a_folder_paint_every_frame_once(whole, out):
     assert {path.name for path in out.iterdir()} == {path.name for path in whole[1].iterdir()}
 
 
+@pytest.mark.slow
 def test_frames_without_noise_need_no_model(tmp_path):
     shot = tmp_path / "shot"
     write_shot(shot, FRAMES)
@@ -229,6 +242,7 @@ def test_frames_without_noise_need_no_model(tmp_path):
     assert merge(shot, out).exit_code == 0 and len(report(out)["frames"]) == 5
 
 
+@pytest.mark.slow
 def test_frames_that_are_promised_and_not_rendered_yet_are_said(whole, trained, tmp_path):
     """As when the second of two machines is still at work: what is there has no gap."""
     shot, out = shutil.copytree(whole[0], tmp_path / "shot"), shutil.copytree(trained, tmp_path / "out")
@@ -249,6 +263,7 @@ def test_a_torn_model_is_said_to_be_trained_again(whole, out):
     assert "delete it and adapt again" in result.output
 
 
+@pytest.mark.slow
 def test_every_device_is_tried_before_the_training(whole, tmp_path):
     result = run("adapt", whole[0], "-o", tmp_path / "out", "--steps", "4", "--device", "cpu,nonsense")
     assert_refused(result, "'nonsense' cannot be used")

@@ -38,6 +38,7 @@ def groups_of(path):
     return image.shown_color("ViewLayer"), [light[f"pass/{group}"] for group in GROUPS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [(), ("--fast",)])
 def test_light_groups_are_denoised_and_add_up(lit, start, tmp_path, how):
     out = tmp_path / "out" / "a_0001.exr"
@@ -56,6 +57,7 @@ def test_a_pass_that_is_not_there_is_an_error_before_the_training(lit, start, tm
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").glob("*.pt"))
 
 
+@pytest.mark.slow
 def test_frames_that_were_painted_without_passes_are_painted_again(lit, start, tmp_path):
     """The weights are kept."""
     out, pair = tmp_path / "out", ["--pair", lit[1], "--crop", "32"]
@@ -88,6 +90,7 @@ def test_passes_are_trained_on_beside_the_picture(lit, start, tmp_path):
             np.testing.assert_allclose(frame.colors[seed], rendered * frame.exposure, rtol=2e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_network_is_kept_whatever_passes_it_was_trained_on(lit, start, tmp_path):
     """Its passes are no reason to refuse it, or to train anew; others of its settings are."""
     out, pair = tmp_path / "out", ["--pair", lit[1], "--crop", "32"]

@@ -16,6 +16,7 @@ from n2n_render.network.paper import UNet
 from n2n_render.network.specification import PaperNetwork, Specification
 
 
+@pytest.mark.slow
 def test_run_again_it_neither_trains_nor_denoises_twice(shot, start, tmp_path):
     out = tmp_path / "out"
     first = adapted(shot, out, start)
@@ -29,6 +30,7 @@ def test_run_again_it_neither_trains_nor_denoises_twice(shot, start, tmp_path):
     assert set(after) == set(NAMES) and [name for name in NAMES if after[name] != before[name]] == [NAMES[1]]
 
 
+@pytest.mark.slow
 def test_another_way_to_denoise_denoises_again_without_training(shot, start, tmp_path):
     out = tmp_path / "out"
     adapted(shot, out, start)
@@ -37,6 +39,7 @@ def test_another_way_to_denoise_denoises_again_without_training(shot, start, tmp
     assert "training on" not in result.output and all(times(out)[name] > before[name] for name in NAMES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["settings", "frames"])
 def test_what_was_adapted_otherwise_is_not_overwritten(shot, start, tmp_path, change):
     out = tmp_path / "out"
@@ -61,6 +64,7 @@ def interrupt(monkeypatch):
     monkeypatch.setattr(Loop, "step", stop)
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_training_leaves_what_was_learned(shot, start, tmp_path, monkeypatch):
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
@@ -75,6 +79,7 @@ def test_ctrl_c_while_training_leaves_what_was_learned(shot, start, tmp_path, mo
     assert {path.name for path in out.glob("*.exr")} == set(NAMES) and not (out / ".adapt-cache").exists()
 
 
+@pytest.mark.slow
 def test_an_interrupted_model_is_not_taken_for_a_finished_one(shot, start, tmp_path, monkeypatch):
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
@@ -84,6 +89,7 @@ def test_an_interrupted_model_is_not_taken_for_a_finished_one(shot, start, tmp_p
     assert_refused(adapt(shot, out, start, steps=100), "adapted to other frames or with other")
 
 
+@pytest.mark.slow
 def test_ctrl_c_before_anything_was_learned_leaves_no_model(shot, start, tmp_path, monkeypatch):
     def stop(self):
         raise KeyboardInterrupt
@@ -93,6 +99,7 @@ def test_ctrl_c_before_anything_was_learned_leaves_no_model(shot, start, tmp_pat
     assert not list((tmp_path / "out").glob("*.pt"))
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_denoising_keeps_the_finished_frames(shot, start, tmp_path, monkeypatch):
     paint, out = Painter.paint_layer, tmp_path / "out"
 
@@ -112,6 +119,7 @@ def test_ctrl_c_while_denoising_keeps_the_finished_frames(shot, start, tmp_path,
     assert [frame["file"] for frame in report(out)["frames"]] == NAMES
 
 
+@pytest.mark.slow
 def test_frames_rendered_again_are_denoised_again(shot, start, tmp_path):
     """Also those that were not trained on; the weights stay."""
     out = tmp_path / "out"
@@ -126,6 +134,7 @@ def test_frames_rendered_again_are_denoised_again(shot, start, tmp_path):
     assert after[NAMES[0]] != before[NAMES[0]] and after[NAMES[1]] == before[NAMES[1]]
 
 
+@pytest.mark.slow
 def test_starts_that_know_these_frames_are_pointed_out(shot, start, tmp_path):
     adapted(shot, tmp_path / "out", start)
     assert "was trained on some of these very frames" in adapted(shot, tmp_path / "on", tmp_path / "out" / "adapted.pt").output
@@ -194,6 +203,7 @@ def test_help_explains_every_option():
     assert result.exit_code == 0 and all(text in result.output for text in ("--pair", "--init", "--minutes", "--average"))
 
 
+@pytest.mark.slow
 def test_other_weights_in_the_start_s_file_are_another_start(shot, start, tmp_path):
     adapted(shot, tmp_path / "out", start)
     torch.manual_seed(9)
@@ -217,6 +227,7 @@ def test_denoised_frames_do_not_go_into_a_dataset(shot, start):
     assert_refused(adapt(shot, shot, start), "is a dataset")
 
 
+@pytest.mark.slow
 def test_a_model_knows_the_frames_that_it_was_adapted_to(loose, start):
     """Also where names hold `_s`, and where other shots have frames of the same name."""
     moved = {}
@@ -239,6 +250,7 @@ def test_frames_of_a_dataset_have_the_names_of_its_pairs(tmp_path):
     assert frame_names([(tmp_path / "data_s" / name,) for name in names]) == ["data_s/v000_f-0001", "data_s/v000_f0001"]
 
 
+@pytest.mark.slow
 def test_pictures_that_cannot_be_written_cost_nothing(shot, start, tmp_path):
     """A preview and an error map open in a viewer, or without space: one warning each, and all the rest is there."""
     out = tmp_path / "out"

@@ -40,6 +40,7 @@ STILL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("still", STILL.values(), ids=STILL)
 def test_a_frame_without_noise_is_passed_through_and_the_others_are_adapted(tmp_path, start, still):
     """Before, the whole shot was refused: "hold the same noise"."""
@@ -59,6 +60,7 @@ def test_a_frame_without_noise_is_passed_through_and_the_others_are_adapted(tmp_
     assert expected["a_0002.exr"] is None and expected["a_0001.exr"] > 0
 
 
+@pytest.mark.slow
 def test_a_region_without_noise_stays_exactly_as_it_is(tmp_path, start):
     def change(frame, number, seed):
         frame.color[:, 48:] = title()[:, 48:]
@@ -70,6 +72,7 @@ def test_a_region_without_noise_stays_exactly_as_it_is(tmp_path, start):
     assert not np.allclose(done[:, :40], picture(tmp_path / "a_0001.exr")[:, :40])
 
 
+@pytest.mark.slow
 def test_a_shot_without_any_noise_is_passed_through(tmp_path, start):
     def change(frame, number, seed):
         frame.color = title()
@@ -93,6 +96,7 @@ def test_correlated_pairs_are_refused_before_the_training(tmp_path, start, share
     assert not list((tmp_path / "out").glob("*.exr"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [1e30, 3e38, 1e9, 65504.0])
 def test_a_firefly_of_any_size_changes_its_surroundings_only(tmp_path, start, value):
     """Before, a finite 1e30 in one seed made every pixel of the frame NaN, with an expected PSNR of 28.5 dB."""
@@ -115,6 +119,7 @@ def test_a_firefly_of_any_size_changes_its_surroundings_only(tmp_path, start, va
     assert np.median(np.abs(pictures[1] - pictures[0])[away]) < 0.2 * np.median(pictures[0][away])
 
 
+@pytest.mark.slow
 def test_a_damaged_frame_is_left_out_and_named(tmp_path, start):
     one, two = write_sequence(tmp_path)
     damaged = tmp_path / "b_0002.exr"
@@ -140,6 +145,7 @@ def write_views(path, seed):
     return path
 
 
+@pytest.mark.slow
 def test_both_views_of_every_layer_are_adapted_and_what_is_left_is_named(tmp_path, start):
     one, two = write_views(tmp_path / "a.exr", 1), write_views(tmp_path / "b.exr", 2)
     result = adapted(one, tmp_path / "out", start, "--pair", two)
@@ -154,6 +160,7 @@ def test_both_views_of_every_layer_are_adapted_and_what_is_left_is_named(tmp_pat
     assert json.loads((tmp_path / "out" / "report.json").read_text())["frames"][0]["file"] == "a.exr"
 
 
+@pytest.mark.slow
 def test_where_the_chosen_frames_hold_no_noise_others_are_learned_from(tmp_path, start):
     """Before, the middle frame of three was black, the only one to train on, and all came out noisy, called finished."""
 
@@ -168,6 +175,7 @@ def test_where_the_chosen_frames_hold_no_noise_others_are_learned_from(tmp_path,
         assert np.abs(picture(tmp_path / "out" / name) - mean).mean() > 0.01
 
 
+@pytest.mark.slow
 def test_layers_with_slashes_in_their_names_have_error_maps(tmp_path, start):
     for seed, name in ((1, "a.exr"), (2, "b.exr")):
         channels = {}

@@ -84,6 +84,7 @@ def psnr_of(picture, frame):
     return metrics.psnr(image=picture * factor, reference_a=color * factor, reference_b=color * factor)
 
 
+@pytest.mark.slow
 def test_frames_model_and_report_are_written_and_nothing_else(done):
     shot, out = done
     pictures = [*(name.replace(".exr", ".error.png") for name in NAMES), "preview.png"]
@@ -106,6 +107,7 @@ def test_frames_model_and_report_are_written_and_nothing_else(done):
         assert np.isfinite(after.pixels([*COMBINED, ERROR])).all()
 
 
+@pytest.mark.slow
 def test_the_neighbors_bring_the_pictures_nearer_to_the_truth(done):
     """Than the start's, which sees one frame only; and more than a few steps of training without them can."""
     shot, out = done
@@ -125,6 +127,7 @@ def test_the_model_knows_its_neighbors(done):
     assert "Open Image Denoise" in found.provenance.origin
 
 
+@pytest.mark.slow
 def test_the_model_denoises_the_frames_of_an_animation(done, tmp_path):
     """Each with what its neighbours show, as `adapt` itself did it; alone in a folder a frame is no animation."""
     shot, out = done
@@ -140,6 +143,7 @@ def test_the_model_denoises_the_frames_of_an_animation(done, tmp_path):
     assert not np.allclose(read_frame(tmp_path / "two" / file_of(2, 1)).color, found[2], rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_pairs_are_averaged_in_neighbors_too(done, tmp_path):
     shot, out = done
     for frame in FRAMES:
@@ -152,6 +156,7 @@ def test_pairs_are_averaged_in_neighbors_too(done, tmp_path):
         assert psnr_of(read_frame(tmp_path / "out" / f"a_{frame:04d}.exr").color, frame) > alone + 5
 
 
+@pytest.mark.slow
 def test_no_neighbors_are_looked_at_beyond_a_cut(done, tmp_path):
     """Frames 1 and 2 in a shot of their own are what they are without frame 3."""
     shot, out = done
@@ -173,6 +178,7 @@ def test_frames_without_a_vector_pass_are_refused_by_the_model(done, tmp_path):
     assert "others are done" not in result.output
 
 
+@pytest.mark.slow
 def test_a_frame_that_another_model_is_for_is_denoised_without_the_others(tmp_path):
     """`auto` has oidn-color for the frame without guides, which has no neighbour that is for oidn-color too."""
     for frame in (1, 2, 3):
@@ -185,6 +191,7 @@ def test_a_frame_that_another_model_is_for_is_denoised_without_the_others(tmp_pa
     assert len(list((tmp_path / "out").glob("*.exr"))) == 3
 
 
+@pytest.mark.slow
 def test_frames_of_another_size_do_without_each_other(done, tmp_path):
     shot, out = done
     for frame in FRAMES:
@@ -200,6 +207,7 @@ def test_shots_are_refused_without_neighbours(done, start, tmp_path):
     assert_refused(denoise(inputs, start, tmp_path / "out", "--shots", "1-3"), "--shots")
 
 
+@pytest.mark.slow
 def test_run_again_it_neither_trains_nor_denoises_twice(done):
     shot, out = done
     before = times(out, "*")
@@ -209,6 +217,7 @@ def test_run_again_it_neither_trains_nor_denoises_twice(done):
     assert_refused(adapt(shot, out, "oidn", steps=4), "adapted to other frames or with other")
 
 
+@pytest.mark.slow
 def test_the_adapted_model_can_be_adapted_further(done, tmp_path):
     shot, out = done
     adapted(shot, tmp_path / "further", out / "adapted.pt", "--temporal", "1")
@@ -227,6 +236,7 @@ def test_other_networks_can_look_at_neighbors(moving, tmp_path, init):
     assert result.exit_code == 0, result.output + repr(result.exception)
 
 
+@pytest.mark.slow
 def test_a_network_of_ones_own_can_look_at_neighbors_and_be_adapted_further(moving, start, tmp_path):
     """It has albedo only, and Open Image Denoise's, which makes the neighbours' pictures, normals too."""
     adapted(moving, tmp_path / "out", start, "--temporal", "1")
@@ -248,6 +258,7 @@ def test_the_same_seed_gives_the_same_weights(moving, tmp_path):
     assert all(torch.equal(tensor, two[key]) for key, tensor in one.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("has_depth", [True, False])
 def test_depth_tells_surfaces_apart_where_the_files_have_it(moving, has_depth):
     """Open Image Denoise's networks do not look at depth themselves. Here the left half is far away in the next frame."""
@@ -263,6 +274,7 @@ def test_depth_tells_surfaces_apart_where_the_files_have_it(moving, has_depth):
     assert weight[:, 10:30].max() < 0.05 if has_depth else weight[:, 10:30].min() > 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["tza", "onnx"])
 def test_the_model_can_be_exported_like_any_other(done, tmp_path, kind):
     shot, out = done
@@ -270,6 +282,7 @@ def test_the_model_can_be_exported_like_any_other(done, tmp_path, kind):
     assert result.exit_code == 0, result.output
 
 
+@pytest.mark.slow
 def test_frames_can_be_denoised_with_neighbours_without_any_training(done, tmp_path):
     """By one seed of each: nearer to the truth than frame by frame."""
     shot, _ = done
@@ -284,10 +297,12 @@ def test_frames_can_be_denoised_with_neighbours_without_any_training(done, tmp_p
     assert np.mean(temporal) > np.mean(alone) + 0.5
 
 
+@pytest.mark.slow
 def test_longer_windows_than_the_shot_do_no_harm(moving, tmp_path):
     adapted(moving, tmp_path / "out", "oidn-small", "--temporal", "5")
 
 
+@pytest.mark.slow
 def test_loose_files_can_be_looked_at_too(moving, tmp_path):
     for frame in FRAMES:
         for seed, name in ((1, "a"), (2, "b")):
@@ -296,6 +311,7 @@ def test_loose_files_can_be_looked_at_too(moving, tmp_path):
     assert len(list((tmp_path / "out").glob("*.exr"))) == 3
 
 
+@pytest.mark.slow
 def test_frames_whose_neighbors_were_rendered_again_are_denoised_again(tmp_path):
     """Also where the weights stay, because none of them was trained on."""
     options = "--temporal", "1", "--train-frames", "1"
@@ -325,6 +341,7 @@ def test_views_of_a_still_are_no_animation(shot, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [lambda frame, seed: seed, lambda frame, seed: frame + seed], ids=["same", "shifted"])
 def test_the_same_noise_in_consecutive_frames_is_refused(tmp_path, noise):
     """A camera that stands still, and seeds that do not change from frame to frame, or are the next frame's in part."""
@@ -339,6 +356,7 @@ def test_the_same_noise_in_consecutive_frames_is_refused(tmp_path, noise):
     adapted(folder, tmp_path / "plain", "oidn-small")
 
 
+@pytest.mark.slow
 def test_a_frame_without_a_vector_pass_is_refused(moving, tmp_path):
     plain = noisy(2, 22)
     plain.vector = None

@@ -70,6 +70,7 @@ def test_training_does_not_look_at_held_out_targets(make_tuning):
         assert loss_with(batch, target=torch.where(hidden, batch["target"], 5.0)) != loss
 
 
+@pytest.mark.slow
 def test_checks_look_at_held_out_tiles_only(make_tuning):
     checks = []
     for spoiled in (None, False, True):  # nothing, what was trained on, what was held out
@@ -133,6 +134,7 @@ def test_what_goes_wrong_late_ends_the_training_with_the_best_so_far(make_tuning
     assert all(torch.isfinite(tensor).all() for tensor in tuned.weights.values())
 
 
+@pytest.mark.slow
 def test_checks_without_progress_end_the_training(make_tuning, silent):
     """Steps too small to change anything."""
     tuning = make_tuning(learning_rate=1e-30, steps=40, looks=20, patience=3)
@@ -141,6 +143,7 @@ def test_checks_without_progress_end_the_training(make_tuning, silent):
     assert "3 checks" in tuning.stopped and any("ended after 6 steps" in note for note in silent.notes)
 
 
+@pytest.mark.slow
 def test_progress_keeps_a_training_going(make_tuning):
     """From a network that knows nothing everything helps; without patience nothing ends it."""
     learning = make_tuning(learning_rate=3e-3, steps=12, looks=6, patience=1)

@@ -54,6 +54,7 @@ def from_index(index):
     return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index)}
 
 
+@pytest.mark.slow
 def test_one_archive_for_each_platform_with_the_wheels_of_every_python(index, tmp_path):
     out = tmp_path / "out"
     code, said, names = built(out, "--all", **from_index(index))
@@ -68,6 +69,7 @@ def test_one_archive_for_each_platform_with_the_wheels_of_every_python(index, tm
             assert all(archive.read(name) == (index / Path(name).name).read_bytes() for name in wheels), "wheels are unmodified"
 
 
+@pytest.mark.slow
 def test_a_python_of_distributions_is_left_out_where_a_wheel_is_missing(index, tmp_path):
     (index / "cffi-2.0.0-cp314-cp314-win_amd64.whl").unlink()
     code, said, names = built(tmp_path / "out", "--platform", "windows-x64", **from_index(index))
@@ -77,6 +79,7 @@ def test_a_python_of_distributions_is_left_out_where_a_wheel_is_missing(index, t
         assert [name for name in archive.namelist() if "cp313" in name]
 
 
+@pytest.mark.slow
 def test_without_a_wheel_for_an_official_blender_nothing_is_built_and_nothing_is_lost(index, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
@@ -88,17 +91,20 @@ def test_without_a_wheel_for_an_official_blender_nothing_is_built_and_nothing_is
     assert "Traceback" not in said and names == [before.name] and before.read_text() == "an earlier build"
 
 
+@pytest.mark.slow
 def test_a_python_that_was_asked_for_must_be_there(index, tmp_path):
     code, said, names = built(tmp_path / "out", "--platform", "linux-x64", "--python", "3.15", **from_index(index))
     assert code == 1 and "linux-x64 and Python 3.15" in said and names == []
 
 
+@pytest.mark.slow
 def test_a_network_that_fails_is_not_taken_for_a_missing_wheel(tmp_path):
     nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "1", "PIP_TIMEOUT": "1", "PIP_NO_CACHE_DIR": "1"}
     code, said, names = built(tmp_path / "out", "--platform", "linux-x64", PIP_NO_INDEX="", PIP_FIND_LINKS="", **nowhere)
     assert code == 1 and "pip could not fetch the wheels" in said and names == []
 
 
+@pytest.mark.slow
 def test_the_edition_for_the_platform_promises_nothing_that_needs_other_software(index, tmp_path):
     """The rules of extensions.blender.org, as far as a file can be asked."""
     code, said, names = built(tmp_path, "--edition", "platform", "--platform", "linux-x64", **from_index(index))

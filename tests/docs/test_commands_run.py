@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from docs_fixtures import run
-from documented import DOCUMENTS, RECORDS, ROOT, blocks, commands
+from documented import DOCUMENTS, OTHERS, RECORDS, ROOT, blocks, commands
 
 pytestmark = [pytest.mark.blender, pytest.mark.slow]
 
@@ -63,7 +63,7 @@ def documented():
     """Each command once, with the first document that has it."""
     found = {}
     for document in DOCUMENTS:
-        for words in commands(document) if document not in RECORDS else ():
+        for words in commands(document) if document not in [*RECORDS, *OTHERS] else ():
             if name_of(words) not in (*ELSEWHERE, "serve"):
                 found.setdefault(tuple(shortened(words)), document.relative_to(ROOT))
     return [pytest.param(words, id=f"{document}: {' '.join(words)}") for words, document in found.items()]

@@ -55,6 +55,7 @@ def test_every_package_of_the_extras_is_looked_at():
         assert not extra or package in extras[extra], package
 
 
+@pytest.mark.slow
 def test_a_package_that_ends_its_process_is_told_and_ends_nothing_else(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (tmp_path / "falls.py").write_text("import os; os.abort()")
@@ -69,6 +70,7 @@ def test_a_package_that_ends_its_process_is_told_and_ends_nothing_else(tmp_path,
     assert child.ask("package", "fails") == {"problem": "RuntimeError: no such card", "hint": ""}
 
 
+@pytest.mark.slow
 def test_a_file_is_described_by_its_headers(frame):
     found = child.ask("exr", str(frame))
     (part,) = found["parts"]
@@ -110,6 +112,7 @@ def test_the_types_of_channels_are_those_that_the_library_tells_with_the_pixels(
         assert channel_types(path) == told, path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\x76\x2f\x31\x01" + bytes(40)])
 def test_a_file_that_is_none_is_a_sentence(tmp_path, content):
     path = tmp_path / "bad.exr"

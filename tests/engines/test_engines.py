@@ -60,6 +60,7 @@ def assert_same_picture(name, model, frame):
     assert np.abs(found - expected).mean() <= TOLERANCE[name] * expected.mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (33, 70), (90, 130)])
 @pytest.mark.parametrize(
     "name, model", [*((name, "oidn") for name in TOLERANCE), ("openvino float32", "paper"), ("openvino bfloat16", "paper")]
@@ -68,6 +69,7 @@ def test_engines_agree(name, model, size):
     assert_same_picture(name, model, noisy_frame(true_frame(*size), 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["oidn", "openvino float32"])
 def test_a_pixel_without_bounds_does_not_part_the_engines(name):
     """Fireflies: in a dark scene the exposure lifts them beyond all half floats."""
@@ -96,6 +98,7 @@ def test_stopping_stops_open_image_denoise():
     np.testing.assert_array_equal(denoiser.denoise(frame), whole)
 
 
+@pytest.mark.slow
 def test_stopping_stops_openvino(monkeypatch):
     """In the middle of a picture, though it tells nobody how much of it is done; the engine goes on working."""
     monkeypatch.setattr(openvino_engine, "LOOK_MS", 1)
@@ -139,6 +142,7 @@ def test_what_cannot_run_is_refused(engine, device, model, says):
     assert caught.value.hint
 
 
+@pytest.mark.slow
 def test_the_fastest_engine_of_the_cpu_that_is_installed_is_taken(monkeypatch):
     """OpenVINO, else Open Image Denoise's runtime if it can run the model, else torch; those asked for by name are missed."""
     small, paper = checkpoint_of(OIDN), checkpoint_of(PAPER)
@@ -204,6 +208,7 @@ def on_small_gpu(limit, size):
     return denoiser, warnings, frame, expected
 
 
+@pytest.mark.slow
 def test_too_little_memory_on_a_gpu_means_smaller_tiles_then_the_cpu():
     denoiser, warnings, frame, expected = on_small_gpu(300 * 300, (300, 420))
     gpu = denoiser.engine
@@ -216,6 +221,7 @@ def test_too_little_memory_on_a_gpu_means_smaller_tiles_then_the_cpu():
     assert len(warnings) == 1 and "a small GPU" in warnings[0] and "CPU" in warnings[0]
 
 
+@pytest.mark.slow
 def test_too_little_memory_for_a_single_pixel_means_the_cpu():
     denoiser, warnings, frame, expected = on_small_gpu(0, (1, 1))
     np.testing.assert_allclose(denoiser.denoise(frame), expected, rtol=5e-2)
@@ -231,6 +237,7 @@ def sequence(tmp_path):
     return paths, [tmp_path / "out" / path.name for path in paths]
 
 
+@pytest.mark.slow
 def test_a_sequence_gives_the_same_as_its_frames_one_by_one(sequence):
     """Reading ahead and writing behind mixes no frames up; progress ends at 1 for each, in order."""
     denoiser, (paths, outputs), told = Denoiser.open(checkpoint_of(PAPER), EngineOptions("cpu", "torch")), sequence, []
@@ -258,6 +265,7 @@ def has_bfloat16():
     return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
+@pytest.mark.slow
 def test_frames_with_little_noise_are_denoised_in_float32_unless_half_is_asked_for():
     """Rounding to bfloat16 would show in them; in noisy frames it does not, and they stay fast."""
     checkpoint, warnings = open_model("oidn-small-noisy-aux"), []
@@ -276,6 +284,7 @@ def test_frames_with_little_noise_are_denoised_in_float32_unless_half_is_asked_f
     assert np.array_equal(forced.denoise(nearly_clean), exact) != forced.engine.coarse
 
 
+@pytest.mark.slow
 def test_every_engine_says_its_precision_in_one_word():
     """Only bfloat16 is coarse; words that are for users are refused."""
     checkpoint = checkpoint_of(OIDN)
@@ -314,6 +323,7 @@ def test_nobody_is_told_that_openvino_is_used():
     assert answer.stdout.split(maxsplit=1) == [f"{{'{stub}'}}", "[]\n"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel where signals go")
 def test_signals_are_heard_after_openvino_engines_are_gone():
     """In the order in which they came. Ctrl-C in `adapt`, which denoises before it trains, was a segmentation fault."""

@@ -81,6 +81,7 @@ CASES = [
 FILES = [("tza", "float32"), ("tza", "float16"), ("onnx", "float32"), ("torchscript", "float16")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind, precision, model", CASES)
 def test_what_is_exported_gives_the_same_picture(frame, tmp_path, kind, precision, model):
     """The difference is told and within bounds, and beside the file lies only its description."""
@@ -90,6 +91,7 @@ def test_what_is_exported_gives_the_same_picture(frame, tmp_path, kind, precisio
     assert {found.name for found in path.parent.iterdir()} == {path.name, f"{path.name}.json"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_a_file_to_share_is_the_same_model_and_describes_itself(frame, tmp_path, model):
     path, whole = tmp_path / "out" / "m.safetensors", checkpoint_of(MODELS[model])
@@ -113,6 +115,7 @@ def test_a_model_of_photographs_can_be_shared(tmp_path):
     assert open_model(str(done.path), signals=True).purpose == "photographs, gaussian:0-50"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "float16"])
 @pytest.mark.parametrize("model", ["paper", "oidn"])
 def test_an_onnx_file_runs_at_any_size_and_batch(frame, tmp_path, model, precision):
@@ -129,6 +132,7 @@ def test_an_onnx_file_runs_at_any_size_and_batch(frame, tmp_path, model, precisi
         np.testing.assert_allclose(found, expected, atol=(2e-2 if precision == "float16" else 1e-4) * expected.max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["tza", "onnx", "torchscript"])
 def test_the_sidecar_tells_how_to_feed_the_network(frame, tmp_path, kind):
     checkpoint, path = checkpoint_of(LARGE), tmp_path / f"m{formats.SUFFIXES[kind]}"
@@ -144,6 +148,7 @@ def test_the_sidecar_tells_how_to_feed_the_network(frame, tmp_path, kind):
     assert notes["origin"] == checkpoint.provenance.describe() == "trained on shot, step 7" and notes["n2n_render"]
 
 
+@pytest.mark.slow
 def test_an_archive_opens_as_the_model_that_it_was(frame, tmp_path):
     """Folded, and with what only the sidecar tells; its picture is that of the checkpoint."""
     checkpoint = checkpoint_of(LARGE)
@@ -196,6 +201,7 @@ def test_what_open_image_denoise_cannot_run_is_no_archive(frame, tmp_path, confi
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind, precision", [("tza", "float32"), ("tza", "float16"), ("onnx", "float32"), ("torchscript", "float16")]
 )
@@ -225,6 +231,7 @@ def test_a_file_that_gives_another_picture_is_not_left_behind(frame, tmp_path, m
     assert path.read_text() == "earlier" and len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["tza", "onnx", "torchscript"])
 def test_places_that_cannot_be_written_are_a_sentence(frame, tmp_path, kind):
     """Below a file, and where a folder stands; nothing new is there afterwards."""
@@ -237,6 +244,7 @@ def test_places_that_cannot_be_written_are_a_sentence(frame, tmp_path, kind):
         assert {path.name for path in tmp_path.iterdir()} == {"file", name}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind, precision", [("tza", "float32"), ("tza", "float16"), ("onnx", "float32"), ("torchscript", "float32")]
 )
@@ -258,6 +266,7 @@ def test_a_checkpoint_is_not_overwritten_by_a_torchscript(frame, tmp_path):
         write_checked(checkpoint_of(PAPER), "torchscript", tmp_path / "best.pt", frame)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind, asked, precision",
     [

@@ -43,6 +43,7 @@ def deadline(tmp_path, monkeypatch):
     return lambda: json.loads((folder / "jobs.json").read_text())
 
 
+@pytest.mark.slow
 def test_every_task_runs_once_with_its_own_words(farm_shot, deadline, farm_commands):
     options = farm_shot.options(
         engine="deadline", submit=True, reference_spp=16, reference_frames=(1, 2), camera="a 'b' %d $x ü"
@@ -56,12 +57,14 @@ def test_every_task_runs_once_with_its_own_words(farm_shot, deadline, farm_comma
     assert folders == ["renders", "clean", "clean", "clean", "evaluation", "evaluation"]
 
 
+@pytest.mark.slow
 def test_frames_with_gaps_are_numbered_parts(farm_shot, deadline):
     farm_shot.farm(engine="deadline", submit=True, frames=(1, 3, 5, 7), sample_chunk=2, camera=None)
     assert [call[-2:] for call in farm_shot.told()[:2]] == [["--chunk", "1/2"], ["--chunk", "2/2"]]
     assert [call[-2:] for call in farm_shot.told()[3:4]] == [["--chunk", "1/1"]]
 
 
+@pytest.mark.slow
 def test_failures_and_time_are_limited(farm_shot, deadline):
     farm_shot.farm(engine="deadline", submit=True, retries=2, minutes=10.0, camera=None)
     info = deadline()[1]["info"]

@@ -70,6 +70,7 @@ def manager(node, tmp_path):
     thread.join()
 
 
+@pytest.mark.slow
 def test_every_share_is_a_task_that_waits_for_the_step_before(farm_shot, compiled):
     farm_shot.farm(engine="flamenco")
     tasks = compiled(farm_shot.job)
@@ -85,6 +86,7 @@ def test_every_share_is_a_task_that_waits_for_the_step_before(farm_shot, compile
     ]
 
 
+@pytest.mark.slow
 def test_a_worker_runs_every_command_with_its_own_words(farm_shot, compiled, farm_commands, run_words):
     options = farm_shot.options(engine="flamenco", reference_spp=16, reference_frames=(1, 2))
     farm(options)
@@ -95,6 +97,7 @@ def test_a_worker_runs_every_command_with_its_own_words(farm_shot, compiled, far
     assert farm_shot.told() == farm_commands(options)
 
 
+@pytest.mark.slow
 def test_the_compiler_of_these_tests_refuses_what_a_manager_would(farm_shot, node, run_words):
     farm_shot.farm(engine="flamenco")
     script, job = farm_shot.job / "n2n_render.js", farm_shot.job / "flamenco_job.json"
@@ -108,6 +111,7 @@ def test_the_compiler_of_these_tests_refuses_what_a_manager_would(farm_shot, nod
         assert subprocess.run([node, COMPILER, script, job], capture_output=True).returncode
 
 
+@pytest.mark.slow
 def test_it_is_posted_to_the_manager(farm_shot, manager):
     done = farm_shot.farm(engine="flamenco", submit=True, manager=manager.address)
     [(path, sent)] = manager.sent
@@ -116,6 +120,7 @@ def test_it_is_posted_to_the_manager(farm_shot, manager):
     assert {"name", "priority", "submitter_platform"} <= set(sent)
 
 
+@pytest.mark.slow
 def test_a_manager_that_is_away_or_does_not_know_the_job_type_is_a_sentence(farm_shot, manager):
     asked = {"engine": "flamenco", "submit": True, "manager": manager.address}
     manager.takes = False
@@ -129,6 +134,7 @@ def test_a_manager_that_is_away_or_does_not_know_the_job_type_is_a_sentence(farm
         farm_shot.farm(**{**asked, "manager": "http://127.0.0.1:9"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("says", [b"<html>", b"", b"\xff", b"[]", b"{}"])
 def test_an_answer_without_a_job_is_no_success(farm_shot, manager, says):
     manager.says = says
@@ -136,6 +142,7 @@ def test_an_answer_without_a_job_is_no_success(farm_shot, manager, says):
         farm_shot.farm(engine="flamenco", submit=True, manager=manager.address)
 
 
+@pytest.mark.slow
 def test_a_web_page_is_not_shown(farm_shot, manager):
     manager.takes, manager.says = False, b"<html>" + b"x" * 3000
     with pytest.raises(N2NError, match="did not take the job: 422 [^<]*$"):

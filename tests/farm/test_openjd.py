@@ -33,6 +33,7 @@ def bundle(farm_shot, run_words):
     return write
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"frames": (1, 3, 5, 9)}, {"gpus": 2, "render_device": "optix"}, {"frames": (4,)}])
 def test_it_has_the_tasks_that_were_planned(bundle, options):
     done, _, openjd = bundle(reference_spp=16, reference_frames=options.get("frames", (1, 2))[:2], **options)
@@ -41,6 +42,7 @@ def test_it_has_the_tasks_that_were_planned(bundle, options):
     assert {step["name"]: step["total_tasks"] for step in told["steps"]} == {**done.tasks, **dict.fromkeys(done.chunk, frames)}
 
 
+@pytest.mark.slow
 def test_every_task_runs_once_with_its_own_words(farm_shot, bundle, farm_commands):
     options = {"reference_spp": 16, "reference_frames": (1, 2)}
     done, _, openjd = bundle(**options)
@@ -52,6 +54,7 @@ def test_every_task_runs_once_with_its_own_words(farm_shot, bundle, farm_command
         assert sorted(frame for call in told[tasks] for frame in parse_frames(call[-1])) == list(range(1, 8))
 
 
+@pytest.mark.slow
 def test_frames_with_gaps_come_as_our_commands_read_them(farm_shot, bundle):
     _, _, openjd = bundle(frames=(-4, -2, 0, 2, 7, 8, 9), sample_chunk=4)
     openjd("run", "--step", "sample")
@@ -60,12 +63,14 @@ def test_frames_with_gaps_come_as_our_commands_read_them(farm_shot, bundle):
     assert parse_frames(farm_shot.told()[0][farm_shot.told()[0].index("--frames") + 1]) == [-4, -2, 0, 2, 7, 8, 9]
 
 
+@pytest.mark.slow
 def test_frames_and_chunks_can_be_changed_when_it_is_submitted(farm_shot, bundle):
     _, _, openjd = bundle()
     openjd("run", "--step", "sample", "-p", "Frames=1-4", "-p", "SampleChunk=2")
     assert [call[-1] for call in farm_shot.told()] == ["1-2", "3-4"]
 
 
+@pytest.mark.slow
 def test_what_a_task_needs(bundle):
     _, template, _ = bundle(gpus=1, memory_gib=3.0, minutes=5.0)
     steps = {step["name"]: step for step in template["steps"]}
@@ -76,6 +81,7 @@ def test_what_a_task_needs(bundle):
     assert len(steps["sample"]["hostRequirements"]["amounts"]) == 1
 
 
+@pytest.mark.slow
 def test_the_values_are_there_for_a_bundle_and_for_this_machine(farm_shot, bundle):
     done, template, _ = bundle(retries=5)
     local = json.loads((farm_shot.job / "parameters.json").read_text())

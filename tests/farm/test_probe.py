@@ -11,11 +11,13 @@ from n2n_render.farm import FarmOptions, farm
 from n2n_render.farm.probe import run
 
 
+@pytest.mark.slow
 def test_a_command_is_timed_with_its_memory():
     found = run(["engines"])
     assert found.result["engines"] and found.seconds > 0 and found.memory_mib > 20
 
 
+@pytest.mark.slow
 def test_a_command_that_cannot_run_is_a_sentence_with_what_to_do():
     with pytest.raises(N2NError, match="the probe failed: .*no such file") as error:
         run(["sample", "--scene", "nothing.blend", "--spp", "1", "--dry-run"])
@@ -52,6 +54,7 @@ def test_a_shot_is_measured_before_it_is_planned(scenes, tmp_path, reporter, sil
     assert not (tmp_path / "job" / "renders").exists()  # the probe wrote elsewhere
 
 
+@pytest.mark.slow
 def test_the_command_line_tells_what_it_wrote(farm_shot):
     words = [
         "farm",

@@ -48,6 +48,7 @@ def sbatch(tmp_path, monkeypatch):
     return lambda: json.loads((folder / "jobs.json").read_text())
 
 
+@pytest.mark.slow
 def test_every_task_runs_once_with_its_own_words(farm_shot, sbatch, farm_commands, run_words):
     options = farm_shot.options(engine="slurm", reference_spp=16, reference_frames=(1, 2), frames=(-3, -2, 1, 2, 5, 7))
     done = farm(options)
@@ -59,6 +60,7 @@ def test_every_task_runs_once_with_its_own_words(farm_shot, sbatch, farm_command
     assert sorted(path.name for path in (farm_shot.job / "logs").iterdir())[:2] == ["collect-103.log", "evaluate-104_1.log"]
 
 
+@pytest.mark.slow
 def test_a_task_that_fails_is_tried_again(farm_shot, sbatch):
     farm_shot.fail("4-6", 3)
     farm_shot.farm(engine="slurm", submit=True)
@@ -66,6 +68,7 @@ def test_a_task_that_fails_is_tried_again(farm_shot, sbatch):
     assert sum("4-6" in call for call in farm_shot.told()) == 4
 
 
+@pytest.mark.slow
 def test_nothing_follows_a_step_that_failed_for_good(farm_shot, sbatch):
     farm_shot.fail("--train-only", 10)
     farm_shot.farm(engine="slurm", submit=True, retries=1)
@@ -73,6 +76,7 @@ def test_nothing_follows_a_step_that_failed_for_good(farm_shot, sbatch):
     assert sbatch()[2]["codes"] == []  # never began
 
 
+@pytest.mark.slow
 def test_what_a_task_needs_is_asked_for(farm_shot, sbatch):
     answer = farm_shot.farm(engine="slurm", submit=True, gpus=2, memory_gib=7.0, minutes=10.0, retries=0).answer
     given = [job["given"] for job in sbatch()]

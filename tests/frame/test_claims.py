@@ -36,6 +36,7 @@ def claim(path, window):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", [True, False])
 @pytest.mark.parametrize("tiled", [False, True])
 @pytest.mark.parametrize("compression", COMPRESSIONS)

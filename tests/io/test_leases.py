@@ -66,6 +66,7 @@ def age(path, seconds):
     os.utime(path, (facts.st_atime, facts.st_mtime - seconds))
 
 
+@pytest.mark.slow
 def test_workers_that_race_do_every_piece_once(tmp_path):
     workers = [start(tmp_path, 60) for _ in range(4)]
     for worker in workers:
@@ -78,6 +79,7 @@ def test_workers_that_race_do_every_piece_once(tmp_path):
     assert not (tmp_path / FOLDER).exists()  # nothing is left behind
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="kill -9")
 def test_the_piece_of_a_killed_worker_is_done_by_another_at_once(tmp_path):
     killed, other = start(tmp_path, 12, hangs=3), start(tmp_path, 12)

@@ -30,6 +30,7 @@ def step(descent, length=1.0):
     return descent.network.values.grad.norm().item()
 
 
+@pytest.mark.slow
 def test_unusually_long_gradients_are_shortened_and_others_are_not(descent):
     assert [step(descent, length) for length in (1.0, 1.2, 0.9)] == pytest.approx([1.0, 1.2, 0.9])
     assert descent.clipped == 0

@@ -125,6 +125,7 @@ def test_the_native_precision_of_a_device_is_always_the_same():
     assert native_precision(torch.device("mps")) == "float32"
 
 
+@pytest.mark.slow
 def test_step_by_step_is_the_same_as_at_once():
     """For a schedule without an end, as online training has it."""
     weights = []
@@ -147,6 +148,7 @@ def test_another_sampler_may_take_over():
     assert {(3, 0), (4, 0)} <= second.asked and not {(0, 0), (1, 0), (2, 0)} & second.asked
 
 
+@pytest.mark.slow
 def test_the_running_mean_gets_statistics_before_it_is_judged():
     """In the phase of batch statistics the network's own would be those of its last batches."""
 
@@ -189,6 +191,7 @@ def cube(prediction, batch):
     return (prediction - batch["target"]).abs().pow(3).mean(), {}
 
 
+@pytest.mark.slow
 def test_train_takes_a_loss_and_a_corruption(make_dataset, tmp_path, silent):
     """As the module's docstring shows it: each makes other weights, and nothing else is needed."""
     options = {"data": (str(make_dataset(views=2)),), "hdr": True, "levels": 1, "encoder_width": 4, "decoder_width": 4}

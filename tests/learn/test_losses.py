@@ -21,11 +21,13 @@ def minimum(loss):
     return value.item()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [l2, relative_l2])
 def test_unbiased_losses_find_the_mean(loss):
     assert minimum(loss) == pytest.approx(TARGETS.mean().item(), rel=0.01)
 
 
+@pytest.mark.slow
 def test_tone_mapped_targets_are_biased_as_the_paper_says():
     """The minimum is E[T(y)], which is darker than T(E[y])."""
     assert minimum(l2_display) == pytest.approx(encode_tonemap(TARGETS, torch).mean().item(), rel=0.01)

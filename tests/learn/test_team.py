@@ -35,6 +35,7 @@ def left(tmp_path_factory):
     return {path.stem: torch.load(path, weights_only=False) for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["steps", "seconds", "rounds"])
 def test_all_members_have_the_same_weights_bit_for_bit(left, schedule):
     """However long a training is to be: they end at the same step, with the same optimiser and logged means."""

@@ -55,6 +55,7 @@ def test_built_in_names_and_starting_points_are_archives():
         init_archive("oidn-large", ("albedo",), True)
 
 
+@pytest.mark.slow
 def test_blenders_own_library_is_recognised():
     """Another version (2.3), found without importing bpy; same order, same shapes."""
     folder = Path(importlib.util.find_spec("bpy").origin).parent

@@ -121,6 +121,7 @@ def refused(path):
     return caught.value.what
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "bytes_of",
     [
@@ -196,6 +197,7 @@ def test_files_of_other_programs_are_a_sentence(tmp_path):
     assert "of another program" in refused(tmp_path / "b.safetensors")
 
 
+@pytest.mark.slow
 def test_any_flipped_byte_of_the_header_is_a_sentence_or_a_model(shared):
     data, rng = shared.read_bytes(), random.Random(3)
     length = int.from_bytes(data[:8], "little")

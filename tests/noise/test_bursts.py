@@ -32,6 +32,7 @@ def burst(lights, camera="8 bits", seed=0):
     return [shot(light, rng, **CAMERAS[camera]) for light in lights]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("camera", CAMERAS)
 @pytest.mark.parametrize("name", ["astronaut", *FEW])
 def test_aligned_shots_are_taken(name, camera):
@@ -40,6 +41,7 @@ def test_aligned_shots_are_taken(name, camera):
     assert kept_shots(shots, "pond") == (0, 1, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("camera", ["8 bits", "16 bits", "raw", "JPEG", "very noisy"])
 @pytest.mark.parametrize("spoil", ["shifted 0.5 px", "shifted 1 px", "shifted 3 px", "turned 0.3°", "object", "flicker 2 %"])
 def test_a_spoilt_shot_is_left_out_with_its_number_and_a_figure(spoil, camera):
@@ -51,6 +53,7 @@ def test_a_spoilt_shot_is_left_out_with_its_number_and_a_figure(spoil, camera):
     assert any(word in sentence for word in SAYS.get(spoil.split()[0], "darker").split("|")), sentence
 
 
+@pytest.mark.slow
 def test_the_shift_is_measured_whatever_the_noise():
     light = photograph("astronaut")
     for camera in ("8 bits", "very noisy", "JPEG, noisy"):

@@ -65,6 +65,7 @@ def test_the_mask_is_hermitian_and_keeps_the_fraction_and_the_spectrum_holds_wha
     np.testing.assert_allclose(np.mean(kept, axis=0)[..., 0], sampling_probability(*size, 0.3), atol=0.12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 def test_the_zero_filled_image_is_real_and_its_mean_over_masks_is_the_image(size):
     signal, generator, probability = slice_of(size), np.random.default_rng(3), sampling_probability(*size, 0.3)

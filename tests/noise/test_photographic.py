@@ -39,6 +39,7 @@ def test_gaussian_noise_has_its_mean_and_variance_and_is_clipped_nowhere(add, le
     assert abs(correlation(noise[..., 0], noise[..., 1])) < 0.03
 
 
+@pytest.mark.slow
 def test_only_brown_noise_is_shared_by_neighbours_up_to_the_edges():
     signal = np.zeros((300, 300, 1), np.float32)
     brown, white = (add(signal, 25.0, np.random.default_rng(3)).signal for add in (add_brown, add_gaussian))

@@ -25,6 +25,7 @@ def test_it_covers_the_share(share):
     assert np.max(np.abs(np.subtract(covered, share))) < 0.08  # half the largest string
 
 
+@pytest.mark.slow
 def test_it_covers_every_place_alike():
     covered = np.mean([(written(0.25, seed) != SIGNAL).any(-1) for seed in range(300)], axis=0)
     assert covered[:8].mean() == pytest.approx(0.25, abs=0.04)
@@ -32,6 +33,7 @@ def test_it_covers_every_place_alike():
     assert covered[40:56, 56:72].mean() == pytest.approx(0.25, abs=0.04)
 
 
+@pytest.mark.slow
 def test_the_median_of_many_observations_is_the_clean_picture_and_the_mean_is_not():
     many = np.stack([written(0.25, seed) for seed in range(200)])
     clean = np.abs(np.median(many, axis=0) - SIGNAL)

@@ -78,6 +78,7 @@ def read_batch(paths: list[Path], model: Path, whole: Path) -> dict[Path, str]:
     return outcomes
 
 
+@pytest.mark.slow
 def test_damaged_files_are_refused_in_a_sentence_or_read(tmp_path, reliability_cases, reliability_seed):
     paths = make_cases(tmp_path, reliability_cases, reliability_seed)
     model = tiny_model(tmp_path)

@@ -156,6 +156,7 @@ def run(make_dataset, tmp_path):
     return train(TrainOptions(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run"), steps=2, **TINY)).folder
 
 
+@pytest.mark.slow
 def test_checkpoints(run):
     """What every command makes of a checkpoint: its network, its origin, its line in `models`."""
     path = run / "last.pt"
@@ -174,6 +175,7 @@ def test_checkpoints(run):
     assert list_models([run])[-1].problem or list_models([run])[-1].name == str(path)
 
 
+@pytest.mark.slow
 def test_the_state_of_a_training(run):
     """`train --resume`: the settings, the optimiser, the datasets."""
     path = run / "last.pt"
@@ -194,6 +196,7 @@ def test_the_state_of_a_training(run):
         refuses_or_works(go_on, what)
 
 
+@pytest.mark.slow
 def test_records_of_a_training(run):
     """metrics.jsonl: whatever it holds, the run goes on."""
     lines = [
@@ -235,6 +238,7 @@ def write_json(path, content, rng):
     path.write_bytes(b"\xff\xfe" + text.encode() if rng.random() < 0.03 else text.encode())
 
 
+@pytest.mark.slow
 def test_sidecars(tmp_path):
     checkpoint = open_model("oidn-small")
     path, beside = tmp_path / "a.tza", tmp_path / "a.tza.json"
@@ -272,6 +276,7 @@ def test_manifests(make_dataset):
         refuses_or_works(use, what)
 
 
+@pytest.mark.slow
 def test_reports(shot, start, tmp_path):
     """`adapt` again: a report that cannot be trusted means that frames are made again."""
     out = tmp_path / "out"
@@ -329,6 +334,7 @@ def test_weights_that_are_larger_than_their_file(tmp_path):
         read_checkpoint(path)
 
 
+@pytest.mark.slow
 def test_damaged_bytes(run, tmp_path):
     """Bits flipped, bytes cut out, cut off, put in or zeroed anywhere in a checkpoint, an archive and their descriptions."""
     checkpoint = open_model("oidn-small")

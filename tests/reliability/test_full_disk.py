@@ -127,6 +127,7 @@ def trained(make_dataset, tmp_path):
 LIMITS = [0, *(pytest.param(limit, marks=pytest.mark.slow) for limit in (2_000, 60_000, 1_000_000))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", LIMITS)
 def test_train(make_dataset, tmp_path, limit):
     data = make_dataset(views=2)
@@ -135,6 +136,7 @@ def test_train(make_dataset, tmp_path, limit):
     assert_honest(done, tmp_path / "run", ["best.pt", "last.pt", "config.json"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", LIMITS)
 def test_resume(trained, limit):
     before = (trained / "last.pt").read_bytes()
@@ -144,6 +146,7 @@ def test_resume(trained, limit):
     assert_honest(done, trained, ["last.pt" if now != before else "a newer last.pt"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", LIMITS)
 @pytest.mark.parametrize("kind, name", [("torchscript", "script.pt"), ("onnx", "a.onnx"), ("tza", "a.tza")])
 def test_export(trained, tmp_path, kind, name, limit):
@@ -166,12 +169,14 @@ def check_oidn():
         pytest.skip(error.what)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", LIMITS)
 def test_adapt(shot, start, tmp_path, limit):
     done = run(["adapt", shot, "-o", tmp_path / "out", "--init", start, *ADAPT], limit)
     assert_honest(done, tmp_path / "out", ["adapted.pt", "report.json", *(f"v00{view}_f0001.exr" for view in range(3))])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", LIMITS)
 def test_denoise_and_evaluate(make_dataset, trained, tmp_path, limit):
     data = make_dataset("seen", views=2, references=(0,))
@@ -198,9 +203,10 @@ def test_denoise_and_evaluate(make_dataset, trained, tmp_path, limit):
         ],
         limit,
     )
-    assert_honest(done, tmp_path / "pictures", ["seen_v000_f0001.png", "all.json"])
+    assert_honest(done, tmp_path / "pictures", ["seen_v000_f0001.png", "all.json", "report.html"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", LIMITS)
 def test_photographs(tmp_path, limit):
     """Each command on images that no renderer made."""
@@ -239,6 +245,7 @@ def test_photographs(tmp_path, limit):
 needs_disk = pytest.mark.skipif(not can_mount(), reason="no file system may be mounted here")
 
 
+@pytest.mark.slow
 @needs_disk
 @pytest.mark.parametrize("kilobytes", [0, 32, 64])
 def test_what_a_training_learned_is_never_lost(trained, kilobytes):
@@ -255,6 +262,7 @@ def kept_in(told: str, name: str) -> Path:
     return next(Path(word.strip(";:,.")) for word in told.split() if word.strip(";:,.").endswith(f"/{name}") and "kept" in word)
 
 
+@pytest.mark.slow
 @needs_disk
 def test_adapted_weights_are_never_lost(shot, tmp_path):
     """There is room for the cache and the frames, but not for the model: it is kept elsewhere, the frames are painted, and once
@@ -275,6 +283,7 @@ def test_adapted_weights_are_never_lost(shot, tmp_path):
     assert painted == {path.name: path.stat().st_mtime_ns for path in out.glob("*.exr")}
 
 
+@pytest.mark.slow
 @needs_disk
 def test_pictures_are_not_worth_a_training(make_dataset, tmp_path):
     """Previews, curves and TensorBoard have no room: one warning each, and the training ends well."""

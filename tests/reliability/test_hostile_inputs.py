@@ -186,6 +186,7 @@ def assert_refused(result):
     assert ("error: " if result.exit_code == 1 else "Usage:") in result.output, result.output
 
 
+@pytest.mark.slow
 def test_what_is_no_input_is_one_sentence_and_nothing_is_written(place, hostile):
     where, kind = hostile
     if kind in WRONG_FILES:
@@ -227,6 +228,7 @@ def test_strange_names_are_denoised(place, name):
     assert np.isfinite(read_frame(place / "out" / f"{name}.exr").color).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (1, 200), (200, 1), (2, 3), (17, 15)], ids=str)
 def test_frames_of_every_size_are_denoised(place, size):
     for seed, name in enumerate(("good.exr", "pair.exr")):

@@ -136,6 +136,7 @@ def test_photographs_of_every_size_are_denoised(place, size):
         assert image_module.open(place / "out.png").size == size[::-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ü ß 日本", "100% %d %s", "[1-10]", "####", "a.b.c", 'it\'s "q"', "{x}", "*"])
 def test_strange_names_are_kept(place, name):
     (place / "photos" / "0.png").rename(place / "photos" / f"{name}.png")

@@ -49,6 +49,7 @@ def hold(request):
     return start
 
 
+@pytest.mark.slow
 def test_a_second_adaptation_is_refused_and_touches_nothing(shot, start, tmp_path, hold):
     out = tmp_path / "out"
     (out / ".adapt-cache").mkdir(parents=True)
@@ -62,6 +63,7 @@ def test_a_second_adaptation_is_refused_and_touches_nothing(shot, start, tmp_pat
     assert not (out / ".adapt-cache").exists()
 
 
+@pytest.mark.slow
 def test_a_run_is_resumed_once_at_a_time(make_dataset, tmp_path, hold):
     run = train(TrainOptions(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run"), **TINY)).folder
     before = (run / "last.pt").read_bytes()
@@ -95,6 +97,7 @@ def test_a_dataset_with_a_broken_link_is_a_sentence(make_dataset, tmp_path):
         train(TrainOptions(data=(str(data),), out=str(tmp_path / "run"), **TINY))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("out", [True, False])
 def test_trainings_that_begin_together_get_a_folder_each(make_dataset, tmp_path, monkeypatch, out):
     """Given the same --out or none."""
@@ -112,6 +115,7 @@ def test_trainings_that_begin_together_get_a_folder_each(make_dataset, tmp_path,
         assert not [name for name in os.listdir(folder) if "lock" in name]
 
 
+@pytest.mark.slow
 def test_a_cache_is_not_removed_under_its_reader(make_dataset):
     """Frames are rendered again while another training uses the old ones: its arrays stay until it has ended."""
     folder = make_dataset(views=2)
@@ -183,6 +187,7 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
     assert set(os.listdir(tmp_path)) == {"a[1].exr", *others}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resumed", [True, False])
 def test_a_killed_training_leaves_only_whole_files(make_dataset, tmp_path, resumed):
     """Once it is resumed, or another one begins that would have had its name."""
@@ -201,6 +206,7 @@ def test_a_killed_training_leaves_only_whole_files(make_dataset, tmp_path, resum
     assert {path for path in run.rglob("*") if path.is_file() and "events" not in path.parts} == whole
 
 
+@pytest.mark.slow
 def test_a_folder_with_nothing_whole_in_it_is_used(make_dataset, tmp_path):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()

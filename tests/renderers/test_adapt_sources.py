@@ -70,6 +70,7 @@ def blender(tmp_path):
     return write_renders(tmp_path / "blender", write_frame)
 
 
+@pytest.mark.slow
 def test_named_channels_are_adapted_to_as_under_blenders_names(tmp_path, blender):
     named = write_renders(tmp_path / "named", write_named)
     adapt(*blender, "-o", tmp_path / "out")
@@ -81,6 +82,7 @@ def test_named_channels_are_adapted_to_as_under_blenders_names(tmp_path, blender
     assert not np.array_equal(after, picture(tmp_path / "named" / "a_0001.exr", CHANNELS))
 
 
+@pytest.mark.slow
 def test_files_a_pass_are_adapted_to_as_under_blenders_names(tmp_path, blender):
     """One pass once for both seeds, the other once for each; by the command and by the function."""
     many = write_renders(tmp_path / "many", write_passes)
@@ -100,6 +102,7 @@ def test_files_a_pass_are_adapted_to_as_under_blenders_names(tmp_path, blender):
         assert picture(tmp_path / made / "a_0001.exr").tobytes() == wanted
 
 
+@pytest.mark.slow
 def test_neighbours_are_looked_at_through_named_channels_too(tmp_path):
     blender, named = (
         write_renders(tmp_path / name, write, 3) for name, write in (("blender", write_frame), ("named", write_named))
@@ -111,6 +114,7 @@ def test_neighbours_are_looked_at_through_named_channels_too(tmp_path):
         assert after.tobytes() == picture(tmp_path / "out" / f"a_000{number}.exr").tobytes()
 
 
+@pytest.mark.slow
 def test_weights_depend_on_where_the_channels_lie(tmp_path):
     """Run again it goes on; with other channels, or other files of a pass, it is another run."""
     many, folder, out = write_renders(tmp_path / "many", write_passes), tmp_path / "many", tmp_path / "out"

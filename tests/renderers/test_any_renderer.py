@@ -21,6 +21,7 @@ def picture(path):
     return image.picture(image.layer(None))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, model, says",
     [
@@ -41,6 +42,7 @@ def test_the_model_that_fits_is_taken_and_said(tmp_path, name, model, says):
     assert not np.array_equal(picture(tmp_path / "auto.exr"), picture(path))
 
 
+@pytest.mark.slow
 def test_the_same_pixels_are_denoised_alike_from_either_renderer(tmp_path):
     layout = LAYOUTS["Arnold"]
     frame = layout.frame()
@@ -51,6 +53,7 @@ def test_the_same_pixels_are_denoised_alike_from_either_renderer(tmp_path):
     assert picture(tmp_path / "arnold_out.exr").tobytes() == picture(tmp_path / "blender_out.exr").tobytes()
 
 
+@pytest.mark.slow
 def test_every_file_of_a_folder_gets_the_model_that_fits_it(tmp_path):
     frame, folder = make_frame(), tmp_path / "in"
     folder.mkdir()
@@ -66,6 +69,7 @@ def test_every_file_of_a_folder_gets_the_model_that_fits_it(tmp_path):
     assert not (tmp_path / "out" / "d.exr").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, fits", [("V-Ray", "oidn-color"), ("plain RGBA", "oidn-color"), ("Unreal", "oidn-color")])
 def test_a_model_that_lacks_a_pass_is_refused_with_the_one_that_fits(tmp_path, name, fits):
     layout = LAYOUTS[name]
@@ -74,6 +78,7 @@ def test_a_model_that_lacks_a_pass_is_refused_with_the_one_that_fits(tmp_path, n
     assert "has no albedo" in told and f"{fits} fits this file" in told and not (tmp_path / "out.exr").exists()
 
 
+@pytest.mark.slow
 def test_named_channels_and_files_a_pass_are_the_same_frame(tmp_path):
     frame = make_frame()
     write_frame(tmp_path / "blender.exr", Frame(frame.color, alpha=frame.alpha, albedo=frame.albedo, normal=frame.normal))
@@ -95,6 +100,7 @@ def test_named_channels_and_files_a_pass_are_the_same_frame(tmp_path):
     assert all(picture(tmp_path / "many" / f"beauty_000{number}.exr").tobytes() == wanted for number in (1, 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options, says",
     [
@@ -110,6 +116,7 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_written(tmp_path, op
     assert says.lower() in told.lower() and not (tmp_path / "out.exr").exists()
 
 
+@pytest.mark.slow
 def test_a_file_of_nobody_is_one_sentence_with_its_channels(tmp_path):
     frame = make_frame()
     path = write_parts(tmp_path / "a.exr", one(planes("some.thing", frame.color, "UVW")))
@@ -117,6 +124,7 @@ def test_a_file_of_nobody_is_one_sentence_with_its_channels(tmp_path):
     assert "it holds some.thing.(U,V,W)" in told and "--channels beauty=" in told
 
 
+@pytest.mark.slow
 def test_adapting_works_or_says_what_to_start_from(tmp_path):
     for name in ("Karma", "plain RGB"):
         layout, folder = LAYOUTS[name], tmp_path / name

@@ -48,6 +48,7 @@ def test_the_same_pixels_are_the_same_frame(tmp_path, layout):
         np.testing.assert_array_equal(read[name], wanted[name], err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_the_same_pixels_are_denoised_alike_and_all_else_stays(tmp_path, layout):
     theirs, ours = write_pair(tmp_path, layout)

@@ -88,6 +88,7 @@ def karma(frame, light):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("apart", [False, True], ids=["one part", "a part a pass"])
 def test_arnolds_groups_and_lobes_add_up(tmp_path, apart):
     frame, light = lit()
@@ -104,6 +105,7 @@ def test_arnolds_groups_and_lobes_add_up(tmp_path, apart):
     assert "left as they are, for they are not known to be light: toon_rim wrote" in said
 
 
+@pytest.mark.slow
 def test_what_is_counted_twice_is_denoised_all_the_same(tmp_path):
     frame, light = lit()
     path = write_parts(tmp_path / "a.exr", arnold(frame, light), {"arnold/version": "7.3"})
@@ -112,6 +114,7 @@ def test_what_is_counted_twice_is_denoised_all_the_same(tmp_path):
     assert noise[1] < 0.7 * noise[0]
 
 
+@pytest.mark.slow
 def test_vrays_raw_light_is_a_part_as_often_as_its_filter_says(tmp_path):
     frame, light = lit()
     path = write_parts(tmp_path / "a.exr", vray(frame, light), {"vrayInfo/version": "6.2"})
@@ -122,6 +125,7 @@ def test_vrays_raw_light_is_a_part_as_often_as_its_filter_says(tmp_path):
     assert (np.abs(total - shown) <= HOLDS * np.maximum(shown, 1e-3)).all()
 
 
+@pytest.mark.slow
 def test_karmas_halves_are_the_parts(tmp_path):
     frame, light = lit()
     path = write_parts(tmp_path / "a.exr", karma(frame, light))
@@ -142,6 +146,7 @@ def test_parts_that_are_more_than_the_picture_are_said(tmp_path, caplog):
     assert changed(path, out) == {"", *passes}
 
 
+@pytest.mark.slow
 def test_what_is_behind_transparent_film_is_no_part_of_the_picture(tmp_path):
     """Blender writes Environment on transparent film too; one number and a constant are passes as well."""
     frame, light = lit()

@@ -45,6 +45,7 @@ def quality(path, references) -> float:
     )
 
 
+@pytest.mark.slow
 def test_its_files_are_recognised(box):
     image = ExrImage.open(box[0][0])
     frame = image.frame(None, image.available(""))
@@ -55,6 +56,7 @@ def test_its_files_are_recognised(box):
     assert np.linalg.norm(frame.normal[walls], axis=-1).mean() > 0.9 and 0.1 < frame.albedo.mean() < 0.9
 
 
+@pytest.mark.slow
 def test_it_is_denoised_and_all_else_stays(box, tmp_path):
     noisy, references = box
     command("denoise", noisy[0], "--pair", noisy[1], "--model", "oidn", "-o", tmp_path / "out.exr")
@@ -66,6 +68,7 @@ def test_it_is_denoised_and_all_else_stays(box, tmp_path):
         assert same == (name not in ("R", "G", "B")), name
 
 
+@pytest.mark.slow
 def test_it_is_adapted_to(box, tmp_path):
     noisy, references = box
     command("adapt", noisy[0], "--pair", noisy[1], "--init", "oidn", "--steps", 8, "--average", 1, "-o", tmp_path / "out")

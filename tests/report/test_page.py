@@ -107,6 +107,7 @@ def test_pieces_that_were_kept_make_the_same_page(tmp_path):
     assert merged.path.read_bytes() == whole.path.read_bytes() and (merged.whole, merged.cropped) == (1, 1)
 
 
+@pytest.mark.slow
 def test_views_do_not_pile_up_in_memory(tmp_path):
     with ReportPage(tmp_path / "report.html", TONE_MAP) as page:
         page.add(view_of("first", (200, 200)))

@@ -55,6 +55,7 @@ def finished(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_the_page_of_an_evaluation_holds_pictures_maps_and_what_was_expected(data, finished, tmp_path):
     done = run(data, tmp_path / "out", frames=(str(finished),))
     assert done.report.path == tmp_path / "out" / "report.html" and not done.unwritten
@@ -74,6 +75,7 @@ def test_the_page_of_an_evaluation_holds_pictures_maps_and_what_was_expected(dat
     np.testing.assert_allclose(reference, mean * exposure(mean), rtol=1 / 300, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_page_can_be_left_out_and_one_that_cannot_be_written_costs_no_number(data, tmp_path):
     done = run(data, tmp_path / "out", report=False)
     assert done.report is None and not (tmp_path / "out" / "report.html").exists()
@@ -87,6 +89,7 @@ def test_the_page_can_be_left_out_and_one_that_cannot_be_written_costs_no_number
     assert not [path for path in (tmp_path / "out").iterdir() if "partial" in path.name]
 
 
+@pytest.mark.slow
 def test_a_merge_without_the_pictures_of_a_share_says_so(data, tmp_path):
     run(data, tmp_path / "out", chunk=(1, 2))
     run(data, tmp_path / "out", chunk=(2, 2), report=False)
@@ -110,6 +113,7 @@ def test_a_report_that_is_not_of_adapt_is_doubted(content, tmp_path, caplog):
     assert expected_psnrs(tmp_path) == {} and "what was expected of these frames is not shown" in caplog.text
 
 
+@pytest.mark.slow
 def test_large_views_are_told_of(data, tmp_path, monkeypatch):
     monkeypatch.setattr("n2n_render.report.room.PAGE_PX", 2000)
     done = run(data, tmp_path / "out")
@@ -130,6 +134,7 @@ def test_the_expected_error_is_held_against_the_true_one_on_the_same_scale():
     assert (true**2).mean() == pytest.approx(mse, rel=0.05)
 
 
+@pytest.mark.slow
 def test_adapt_shows_the_worst_frame_first_and_is_not_made_again(shot, start, tmp_path):
     out = tmp_path / "out"
     said = adapted(shot, out, start).output
@@ -152,6 +157,7 @@ def test_adapt_shows_the_worst_frame_first_and_is_not_made_again(shot, start, tm
     assert (out / "report.html").stat().st_mtime_ns != before
 
 
+@pytest.mark.slow
 def test_adapt_without_a_page_or_where_it_cannot_be_written(shot, start, tmp_path):
     out = tmp_path / "out"
     assert "report.html" not in adapted(shot, out, start, "--no-report").output and not (out / "report.html").exists()
@@ -161,6 +167,7 @@ def test_adapt_without_a_page_or_where_it_cannot_be_written(shot, start, tmp_pat
     assert "goes on without" in result.output and "to look at" not in result.output
 
 
+@pytest.mark.slow
 def test_what_is_expected_of_a_frame_is_about_what_its_error_map_shows(shot, start, tmp_path):
     out = tmp_path / "out"
     adapted(shot, out, start)
@@ -182,6 +189,7 @@ def test_of_many_frames_the_worst_and_others_evenly_spaced_are_shown():
     assert chosen_frames(fast) == fast
 
 
+@pytest.mark.slow
 def test_shares_of_a_shot_are_put_together_to_a_page_without_the_start(shot, start, tmp_path):
     out = tmp_path / "out"
     adapted(shot, out, start, "--train-only")
@@ -195,6 +203,7 @@ def test_shares_of_a_shot_are_put_together_to_a_page_without_the_start(shot, sta
     assert [picture["name"] for picture in views[0]["pictures"]] == ["noisy, mean of 2", "denoised"]
 
 
+@pytest.mark.slow
 def test_pictures_are_shown_through_the_view_that_is_asked_for(data, tmp_path):
     pytest.importorskip("PyOpenColorIO")
     for chunk in ((1, 2), (2, 2)):

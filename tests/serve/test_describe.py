@@ -22,6 +22,7 @@ main()
 """  # what a Blender has besides: numpy, OpenEXR and pyoidn
 
 
+@pytest.mark.slow
 def test_describe_lists_engines_and_models(served, tmp_path):
     (tmp_path / "mine.tza").write_text("not a model")
     served.ask(id=1, do="describe", folders=[str(tmp_path)])
@@ -34,12 +35,14 @@ def test_describe_lists_engines_and_models(served, tmp_path):
     assert models[str(tmp_path / "mine.tza")]["problem"] and models[str(tmp_path / "mine.tza")]["title"] == "mine"
 
 
+@pytest.mark.slow
 def test_describe_says_what_a_training_would_run_on(served):
     served.ask(id=1, do="describe", training=True)
     training = served.last(1)[0]["training"]
     assert training["version"].startswith("2.") and training["device"] in training["name"].lower()
 
 
+@pytest.mark.slow
 def test_a_model_is_titled_by_scene_day_and_gain_as_far_as_they_are_known(tmp_path):
     """In a checkpoint, and in what is exported of it."""
     model, frame = open_model("oidn-small"), noisy_frame(true_frame(48, 64), 1)
@@ -69,6 +72,7 @@ def bare(start_serving):
     return start_serving("-c", BARE)
 
 
+@pytest.mark.slow
 def test_the_extensions_own_runtime_does_all_but_learning(bare, noisy_file, tmp_path):
     rendered, second = write_moving(tmp_path / "noisy", 1), write_moving(tmp_path / "second", 2)
     sharp = tmp_path / "sharp.exr"
@@ -109,6 +113,7 @@ def test_the_extensions_own_runtime_does_all_but_learning(bare, noisy_file, tmp_
     assert not (tmp_path / "shot").exists()
 
 
+@pytest.mark.slow
 def test_a_pytorch_that_cannot_be_loaded_is_told_of_and_all_else_works(noisy_file, start_serving, tmp_path, monkeypatch):
     """As where a library of its own is missing."""
     (tmp_path / "broken").mkdir()

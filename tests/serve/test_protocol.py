@@ -109,6 +109,7 @@ HOSTILE_LINES = {
 }
 
 
+@pytest.mark.slow
 def test_no_line_ends_the_process_or_its_hearing(served):
     for name, line in HOSTILE_LINES.items():
         served.send(line)
@@ -123,12 +124,14 @@ def test_no_line_ends_the_process_or_its_hearing(served):
     assert served.end() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", [*HOSTILE_LINES.values(), b"x" * 2**25], ids=[*HOSTILE_LINES, "huge"])
 def test_the_process_ends_with_stdin_after_any_line(served, line):
     served.process.stdin.write(line)  # not even a line's end
     assert served.end() == 0
 
 
+@pytest.mark.slow
 def test_a_cancelled_id_can_be_used_again(served, noisy_file, tmp_path):
     """Also when nothing of that id was there to cancel, and in the same breath."""
     served.ask(id=1, do="cancel")
@@ -159,6 +162,7 @@ def test_doubts_of_the_library_are_warnings_of_the_request_in_hand():
     assert answers[0]["message"] == "the file looks odd"
 
 
+@pytest.mark.slow
 def test_it_ends_when_nobody_listens(noisy_file):
     process = subprocess.Popen([sys.executable, "-m", "n2n_render.serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     process.stdout.close()

@@ -45,6 +45,7 @@ def wait_for(served, event, **facts):
     return seen
 
 
+@pytest.mark.slow
 def test_a_still_is_learned_painted_and_told_of(served, pair, tmp_path):
     first, second = pair
     out, archive = tmp_path / "shot", tmp_path / "models" / "attic.tza"
@@ -73,6 +74,7 @@ def test_a_still_is_learned_painted_and_told_of(served, pair, tmp_path):
     assert not left_over(tmp_path)
 
 
+@pytest.mark.slow
 def test_previews_are_the_same_pixels_in_the_renders_own_scale(served, pair, tmp_path):
     served.ask(id=1, **adapt([str(pair[0])], [str(pair[1])], tmp_path / "shot"))
     done, before = served.last(1)
@@ -87,6 +89,7 @@ def test_previews_are_the_same_pixels_in_the_renders_own_scale(served, pair, tmp
     assert not np.array_equal(pictures["before"], pictures["after"])
 
 
+@pytest.mark.slow
 def test_the_frame_that_is_worst_at_the_start_is_shown_as_rendered(served, tmp_path):
     """Also where its neighbours are taken in."""
     inputs, pairs = write_moving(tmp_path / "noisy", 1), write_moving(tmp_path / "second", 2)
@@ -102,6 +105,7 @@ def test_the_frame_that_is_worst_at_the_start_is_shown_as_rendered(served, tmp_p
     np.testing.assert_allclose(noisy_file, read_frame(inputs / "f_0002.exr").color, rtol=2e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_cancelled_while_it_learns_the_folder_can_be_used_again(served, shot, tmp_path):
     out = tmp_path / "shot"
     served.ask(id=1, **adapt(*shot, out, steps=FOREVER))
@@ -115,6 +119,7 @@ def test_cancelled_while_it_learns_the_folder_can_be_used_again(served, shot, tm
     assert not left_over(out) and not (out / ".adapt-cache").exists()
 
 
+@pytest.mark.slow
 def test_cancelled_while_it_paints_it_goes_on_with_what_it_has_learned(served, shot, tmp_path):
     out = tmp_path / "shot"
     served.ask(id=1, **adapt(*shot, out))
@@ -130,6 +135,7 @@ def test_cancelled_while_it_paints_it_goes_on_with_what_it_has_learned(served, s
     assert all(ExrImage.open(frame["output"]).pass_pixels("ViewLayer", "Error") is not None for frame in done["frames"])
 
 
+@pytest.mark.slow
 def test_cancelled_while_it_reads_it_ends_within_the_frame(served, tmp_path):
     for seed, name in ((1, "first"), (2, "second")):
         write_frame(tmp_path / f"{name}.exr", noisy_frame(true_frame(540, 960), seed))
@@ -142,6 +148,7 @@ def test_cancelled_while_it_reads_it_ends_within_the_frame(served, tmp_path):
     assert not left_over(out) and not list(out.glob(".adapt-cache/*.npy"))
 
 
+@pytest.mark.slow
 def test_where_there_is_no_noise_nothing_is_learned_or_archived(served, tmp_path):
     for name in ("first", "second"):
         write_frame(tmp_path / f"{name}.exr", true_frame(*SIZE))
@@ -154,6 +161,7 @@ def test_where_there_is_no_noise_nothing_is_learned_or_archived(served, tmp_path
     assert not (tmp_path / "a.tza").exists()
 
 
+@pytest.mark.slow
 def test_what_cannot_be_is_refused_before_any_work(served, pair, tmp_path):
     files = [str(pair[0])], [str(pair[1])]
     model = tmp_path / "start.tza"

@@ -14,6 +14,7 @@ from n2n_render.frame.frame import Frame
 from n2n_render.io.exr import ExrImage, write_frame
 
 
+@pytest.mark.slow
 def test_denoise_is_what_the_command_does(served, noisy_file, tmp_path):
     """Bit for bit, in the file and in the pictures."""
     served.ask(id="a", **denoise(noisy_file, output=str(tmp_path / "out.exr"), pictures=str(tmp_path), engine="oidn"))
@@ -52,6 +53,7 @@ FITTING = {  # and what is said to be taken
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("torch_there", [True, False])
 def test_any_renderers_file_is_checked_and_denoised_as_blenders(start_serving, tmp_path, torch_there):
     """With the model that fits, which is named; with and without PyTorch."""
@@ -85,6 +87,7 @@ def test_any_renderers_file_is_checked_and_denoised_as_blenders(start_serving, t
         assert found["event"] == ("done" if "albedo" in layout.has else "error"), found
 
 
+@pytest.mark.slow
 def test_the_model_of_named_layers_fits_all_of_them(served, tmp_path):
     """While of all layers the one that has most decides, and the others stay noisy_file, as in the command."""
     frame = make_frame()
@@ -109,6 +112,7 @@ def test_strength_goes_from_noisy_to_denoised(served, noisy_file, tmp_path):
     assert not np.allclose(found[0.0], found[1.0], atol=0.01)
 
 
+@pytest.mark.slow
 def test_check_says_which_file_lacks_a_pass(served, noisy_file, tmp_path):
     served.ask(id=1, do="check", model="oidn-small", inputs=[str(noisy_file)] * 2)
     assert served.last(1)[0]["event"] == "done"
@@ -121,6 +125,7 @@ def test_check_says_which_file_lacks_a_pass(served, noisy_file, tmp_path):
         assert found["event"] == "error" and name in found["what"] and expected in found["what"] + found["hint"].lower()
 
 
+@pytest.mark.slow
 def test_what_is_read_is_never_written_over(served, noisy_file, tmp_path):
     """By whatever name."""
     before = noisy_file.read_bytes()

@@ -19,6 +19,7 @@ def sharp(tmp_path):
     return tmp_path / "sharp.exr"
 
 
+@pytest.mark.slow
 def test_vectors_are_put_in_whether_there_are_any_or_not(served, sharp, tmp_path):
     bare, empty = noisy_frame(true_frame(*SIZE), 1), noisy_frame(true_frame(*SIZE), 2)
     empty.vector = np.zeros((*SIZE, 4), np.float32)
@@ -33,6 +34,7 @@ def test_vectors_are_put_in_whether_there_are_any_or_not(served, sharp, tmp_path
     assert not left_over(tmp_path)
 
 
+@pytest.mark.slow
 def test_every_view_layer_gets_its_own(served, tmp_path):
     frame, vectors = true_frame(*SIZE), {layer: np.full((*SIZE, 4), index, np.float32) for index, layer in enumerate("ABC")}
     pictures = {layer: planes(f"{layer}.Combined", frame.color) for layer in "ABC"}
@@ -46,6 +48,7 @@ def test_every_view_layer_gets_its_own(served, tmp_path):
     assert all(np.array_equal(image.frame(layer, ("vector",)).vector, vectors[layer]) for layer in "AB")
 
 
+@pytest.mark.slow
 def test_vectors_that_do_not_fit_change_nothing(served, sharp, tmp_path):
     write_frame(tmp_path / "bare.exr", noisy_frame(true_frame(*SIZE), 1))
     write_frame(tmp_path / "small.exr", noisy_frame(true_frame(40, 40), 1))
@@ -82,6 +85,7 @@ def pictures(clean, rendered, folder):
     return {"do": "pictures", "input": str(clean), "rendered": str(rendered), "folder": str(folder)}
 
 
+@pytest.mark.slow
 def test_pictures_of_every_layer_and_of_its_error(served, done, tmp_path):
     served.ask(id=1, **pictures(*done, tmp_path / "shown"))
     found, _ = served.last(1)
@@ -97,6 +101,7 @@ def test_pictures_of_every_layer_and_of_its_error(served, done, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_pictures_write_over_nothing_that_is_read(served, done, tmp_path):
     clean, rendered = done
     place = tmp_path / "0.rendered.exr"

@@ -24,6 +24,7 @@ def color(path):
     return ExrImage.open(path).frame().color.tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temporal", [None, 1])
 def test_frames_is_what_the_command_does(served, moving, tmp_path, temporal):
     """Bit for bit."""
@@ -42,6 +43,7 @@ def test_frames_is_what_the_command_does(served, moving, tmp_path, temporal):
     assert all(color(tmp_path / "out" / name) == color(tmp_path / "cli" / name) for name in names)
 
 
+@pytest.mark.slow
 def test_pairs_are_averaged_and_the_noisy_picture_is_kept_if_asked(served, moving, tmp_path):
     second = write_moving(tmp_path / "second", 2)
     served.ask(id=1, **frames(moving, tmp_path / "one"))
@@ -51,6 +53,7 @@ def test_pairs_are_averaged_and_the_noisy_picture_is_kept_if_asked(served, movin
     assert ExrImage.open(tmp_path / "both" / "f_0001.exr").pass_pixels("ViewLayer", "Noisy").shape == (64, 96, 3)
 
 
+@pytest.mark.slow
 def test_cancelled_it_leaves_what_is_finished_and_can_be_asked_again(served, tmp_path):
     folder = write_moving(tmp_path / "noisy", 1, size=(270, 480))
     served.ask(id=1, **frames(folder, tmp_path / "out", model="oidn-large", temporal=1))
@@ -62,6 +65,7 @@ def test_cancelled_it_leaves_what_is_finished_and_can_be_asked_again(served, tmp
     assert served.last(2)[0]["event"] == "done"
 
 
+@pytest.mark.slow
 def test_a_frame_that_cannot_be_done_is_named_and_the_others_are_there(served, moving, tmp_path):
     (moving / "f_0002.exr").write_text("not an image")
     served.ask(id=1, **frames(moving, tmp_path / "out"))
@@ -70,6 +74,7 @@ def test_a_frame_that_cannot_be_done_is_named_and_the_others_are_there(served, m
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["f_0001.exr", "f_0003.exr"]
 
 
+@pytest.mark.slow
 def test_what_is_read_is_never_written_over(served, moving, tmp_path):
     write_frame(tmp_path / "still.exr", noisy_frame(true_frame(48, 64), 1))
     before = [path.read_bytes() for path in sorted(moving.iterdir())]

@@ -1,6 +1,7 @@
 """serve: what strengths can be given for (`masks`), and `strengths` of `denoise`, `frames` and `adapt`."""
 
 import numpy as np
+import pytest
 from layouts import planes
 from masks import EDGE, GRASS, ROCK, SIZE, crypto, cycles, told
 from serve_fixtures import denoise
@@ -16,6 +17,7 @@ def two_lists(path, seed=1):
     return cycles(path, *more, seed=seed, header=header, manifest=(ROCK, GRASS))
 
 
+@pytest.mark.slow
 def test_what_can_be_named_is_listed_by_layer(served, tmp_path):
     served.ask(id=1, do="masks", input=str(two_lists(tmp_path / "a.exr")))
     found, _ = served.last(1)
@@ -25,6 +27,7 @@ def test_what_can_be_named_is_listed_by_layer(served, tmp_path):
     assert served.last(2)[0]["event"] == "error"
 
 
+@pytest.mark.slow
 def test_denoise_and_frames_leave_what_is_named(served, tmp_path):
     path = two_lists(tmp_path / "a.exr")
     noisy = ExrImage.open(path).shown_color(LAYER)
@@ -43,6 +46,7 @@ def test_denoise_and_frames_leave_what_is_named(served, tmp_path):
         assert np.array_equal(clean[:, :EDGE], noisy[:, :EDGE]) and not np.allclose(clean[:, EDGE + 1 :], noisy[:, EDGE + 1 :])
 
 
+@pytest.mark.slow
 def test_a_name_that_is_not_there_is_an_error_before_anything_is_written(served, tmp_path):
     path = two_lists(tmp_path / "a.exr")
     served.ask(id=1, **denoise(path, output=str(tmp_path / "out.exr"), strengths={"gras": 0.5}))

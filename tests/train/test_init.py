@@ -43,6 +43,7 @@ def assert_same(found, expected):
         torch.testing.assert_close(found[name], tensor, rtol=0, atol=0, check_dtype=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "features, prefilter, model",
     [
@@ -63,6 +64,7 @@ def test_step_0_is_open_image_denoise(make_dataset, tmp_path, open_run, features
     assert_same(run.loop.average.state_dict(), expected.tensors())
 
 
+@pytest.mark.slow
 def test_a_run_says_where_its_weights_come_from(make_dataset, tmp_path):
     """After some steps: other weights, a checkpoint that opens and denoises, the origin and its licence in it."""
     folder = make_dataset()
@@ -79,6 +81,7 @@ def test_a_run_says_where_its_weights_come_from(make_dataset, tmp_path):
     assert denoiser.prefilter and np.isfinite(denoiser.denoise(frame)).all()
 
 
+@pytest.mark.slow
 def test_resumed_equals_uninterrupted(make_dataset, tmp_path, monkeypatch):
     folder = make_dataset()
     train(config(folder, tmp_path / "whole", **OIDN))
@@ -90,6 +93,7 @@ def test_resumed_equals_uninterrupted(make_dataset, tmp_path, monkeypatch):
     assert parts.provenance.origin == whole.provenance.origin
 
 
+@pytest.mark.slow
 def test_a_run_of_ours_is_a_start(make_dataset, tmp_path, open_run):
     """Step 0 is its best checkpoint, whatever else the config says; BatchNorm keeps its statistics to the end."""
     folder = make_dataset()
@@ -106,6 +110,7 @@ def test_a_run_of_ours_is_a_start(make_dataset, tmp_path, open_run):
     assert buffers and all(torch.equal(found.tensors()[name].float(), expected.tensors()[name].float()) for name in buffers)
 
 
+@pytest.mark.slow
 def test_an_archive_is_a_start(make_dataset, tmp_path, silent):
     tensors = archive_tensors(open_model("oidn-small-noisy-aux"), "float32")
     write_tza(tmp_path / "a.tza", tensors)
@@ -121,6 +126,7 @@ def test_an_archive_is_a_start(make_dataset, tmp_path, silent):
     assert "a.tza" in found.provenance.origin and found.provenance.step == 3
 
 
+@pytest.mark.slow
 def test_a_model_for_clean_guides_is_trained_with_clean_ones(make_dataset, tmp_path, open_run):
     """Albedo and normal in the cache are the prefilter's; depth and another run's raw ones stay what they were."""
     folder = make_dataset(views=2)
@@ -141,6 +147,7 @@ def test_a_model_for_clean_guides_is_trained_with_clean_ones(make_dataset, tmp_p
     np.testing.assert_array_equal(*depths)
 
 
+@pytest.mark.slow
 def test_another_prefilter_is_another_cache(make_dataset, tmp_path, open_run):
     """The large model has larger ones clean its guides: it is not given those that the small one left in the cache."""
     folder = make_dataset(views=2)
@@ -152,6 +159,7 @@ def test_another_prefilter_is_another_cache(make_dataset, tmp_path, open_run):
         np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_training_sees_what_denoising_does(make_dataset, tmp_path, open_run):
     """From the cache (half floats, the pair's exposure) and from the file the same network makes the same picture."""
     run = open_run(config(make_dataset(views=2, size=(64, 64)), tmp_path / "run", **OIDN))
@@ -182,6 +190,7 @@ def test_open_image_denoises_topology_trains_from_nothing(make_dataset, tmp_path
     assert all(np.isfinite(tensor).all() for tensor in tensors.values())
 
 
+@pytest.mark.slow
 def test_that_topology_trains_without_norms_too(make_dataset, tmp_path):
     data = make_dataset(views=2)
     result = CliRunner().invoke(
@@ -226,6 +235,7 @@ def test_impossible_starts_are_refused_before_anything_is_made(make_dataset, tmp
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_models_of_another_kind_are_no_start(make_dataset, tmp_path):
     """A display-referred run for --hdr."""
     folder = make_dataset(views=2)

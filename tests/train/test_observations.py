@@ -41,6 +41,7 @@ def options(folder, out, **changes):
     return TrainOptions(data=(str(folder),), out=str(out), **{**SMALL, "steps": 4, **changes})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", ["gaussian", "brown", "poisson:5-30", "bernoulli", "text", "impulse", "mri:0.3"])
 def test_every_noise_trains_and_says_what_it_learned(photographs, tmp_path, noise):
     done = train(options(photographs, tmp_path / "run", noise=noise))
@@ -64,6 +65,7 @@ class Telling(Silent):
         self.notes.append(message)
 
 
+@pytest.mark.slow
 def test_a_run_folder_says_what_was_settled(photographs, tmp_path):
     told = Telling()
     done = train(options(photographs, tmp_path / "run", noise="text"), lambda title: nullcontext(told))
@@ -82,6 +84,7 @@ def test_noise_that_cannot_be_made_is_refused_before_there_is_a_folder(photograp
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_noisy_targets_teach_to_take_the_noise_away(photographs, tmp_path):
     noise = Noise.parse("gaussian:50")
     wanted = options(photographs, tmp_path / "run", noise=str(noise), steps=300, learning_rate=3e-3)
@@ -115,6 +118,7 @@ def test_slices_of_several_sizes_are_cut_alike(photographs):
     assert sampler.make(0)["noisy"].shape == (8, 1, 20, 20)  # the smallest one's height
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_the_same_as_an_uninterrupted_one(photographs, tmp_path):
     whole = train(options(photographs, tmp_path / "whole", noise="gaussian", steps=6, schedule="constant"))
     half = train(options(photographs, tmp_path / "half", noise="gaussian", steps=3, schedule="constant"))
@@ -123,6 +127,7 @@ def test_a_resumed_run_is_the_same_as_an_uninterrupted_one(photographs, tmp_path
         np.testing.assert_allclose(read_checkpoint(resumed.last).weights[name], weight, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise, inputs", [("gaussian", "IMAGES"), ("mri:0.3", "KSPACE")])
 def test_what_comes_next_is_said_of_resumed_runs_too(photographs, tmp_path, noise, inputs):
     half = train(options(photographs, tmp_path / "half", noise=noise, steps=1))
@@ -130,6 +135,7 @@ def test_what_comes_next_is_said_of_resumed_runs_too(photographs, tmp_path, nois
     assert f"next: n2n-render denoise {inputs} --model" in told.output
 
 
+@pytest.mark.slow
 def test_a_run_starts_from_another(photographs, tmp_path):
     first = train(options(photographs, tmp_path / "first", noise="gaussian"))
     wanted = options(photographs, tmp_path / "second", noise="poisson", init=str(first.folder), learning_rate=1e-9)
@@ -139,6 +145,7 @@ def test_a_run_starts_from_another(photographs, tmp_path):
     assert "photographs" in read_checkpoint(second.best).provenance.origin
 
 
+@pytest.mark.slow
 def test_a_single_image_is_divided(tmp_path):
     from skimage.data import chelsea
 
@@ -149,6 +156,7 @@ def test_a_single_image_is_divided(tmp_path):
     assert read_checkpoint(done.best).provenance.trained_on == ("one/cat",)
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_named_twice_counts_once(tmp_path):
     folder = saved(tmp_path / "one", (40, 60, 3))
     wanted = options(folder, tmp_path / "run", noise="gaussian", steps=1)
@@ -156,6 +164,7 @@ def test_a_folder_that_is_named_twice_counts_once(tmp_path):
     assert read_checkpoint(train(wanted).best).provenance.trained_on == ("one/0",)
 
 
+@pytest.mark.slow
 def test_images_that_are_too_small_are_left_out_and_told(tmp_path, caplog):
     wanted = options(saved(tmp_path / "some", (40, 60, 3), (3, 500, 3)), tmp_path / "run", noise="gaussian", steps=1)
     assert read_checkpoint(train(wanted).best).provenance.trained_on == ("some/0",)
@@ -171,12 +180,14 @@ def test_crops_are_no_larger_than_the_images(tmp_path):
     assert batch["noisy"].shape == (2, 3, 60, 60)  # the smaller side goes on as in a mirror
 
 
+@pytest.mark.slow
 def test_slices_of_several_sizes_are_cut_to_the_smallest_and_that_is_told(tmp_path, caplog):
     folder = saved(tmp_path / "slices", (40, 60, 1), (30, 30, 1), (30, 32, 1), (40, 40, 1))
     train(options(folder, tmp_path / "run", noise="mri:0.3", crop_px=64, steps=1))
     assert "crops have 30 pixels in width and height" in caplog.text
 
 
+@pytest.mark.slow
 def test_slices_do_not_start_from_a_network_of_colours(photographs, tmp_path):
     colors = train(options(photographs, tmp_path / "colors", noise="gaussian", steps=1))
     with pytest.raises(N2NError, match="this one has 3"):
@@ -192,6 +203,7 @@ def saved(folder, *shapes):
     return folder
 
 
+@pytest.mark.slow
 def test_grey_images_alone_train_a_grey_network(tmp_path):
     folder = tmp_path / "grey"
     folder.mkdir()
@@ -252,6 +264,7 @@ def bursts(tmp_path):
     return tmp_path / "bursts"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prepared", [False, True])
 def test_bursts_train_without_any_truth(bursts, tmp_path, caplog, prepared):
     from n2n_render.prepare import PrepareOptions, prepare

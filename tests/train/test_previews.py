@@ -38,6 +38,7 @@ def held_out_noisy(size):
     return seeds[0], (seeds[0] + seeds[1]) / 2
 
 
+@pytest.mark.slow
 def test_previews_are_as_rendered_through_the_view_and_it_is_no_setting(make_dataset, tmp_path, silent, reporter):
     folder = make_dataset(views=4)
     run = train(options(folder, tmp_path / "run"), reporter).folder

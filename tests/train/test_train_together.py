@@ -27,7 +27,7 @@ SMALL = {
 WORDS = (
     "-m n2n_render train --hdr --features albedo --levels 2 --widths 8,8 --crop 32 --precision float32 --device cpu --batch 2"
 ).split()
-CLOSE = 1e-5  # of weights, relative; found: 1e-7
+CLOSE = 2e-4  # of weights, relative; found: 1e-7 on an Intel Xeon, 5e-5 on an AMD EPYC
 
 
 def one_process(data, out, steps):
@@ -92,6 +92,7 @@ def member(process, rank):
     raise AssertionError("no such member")
 
 
+@pytest.mark.slow
 def test_two_processes_leave_what_one_with_twice_the_batch_leaves(data, tmp_path, run_two):
     code, said = run_two(*WORDS, "--data", data, "--steps", 12, "--out", tmp_path / "two")
     assert code == 0, said
@@ -131,12 +132,14 @@ def test_a_killed_member_ends_the_other_and_leaves_a_run_to_go_on_with(data, tmp
     assert read_checkpoint(run / "last.pt").provenance.step == step + 5
 
 
+@pytest.mark.slow
 def test_what_the_first_refuses_ends_all_with_one_sentence(tmp_path, run_two):
     code, said = run_two(*WORDS, "--data", tmp_path / "nowhere", "--out", tmp_path / "two")
     assert code != 0 and no_traceback_of_ours(said), said
     assert said.count("no such folder") == 1 and not (tmp_path / "two").exists()
 
 
+@pytest.mark.slow
 def test_other_commands_do_not_run_in_several_processes(tmp_path, run_two):
     code, said = run_two("-m", "n2n_render", "denoise", tmp_path, "-o", tmp_path / "clean")
     assert code != 0 and said.count("denoise does not share its work with other processes") == 2

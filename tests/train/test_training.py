@@ -51,6 +51,7 @@ def records(run):
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_training_learns_from_noise_alone(make_dataset, tmp_path):
     """The held-out view gets much closer to its reference than the noisy input is."""
     folder = make_dataset(views=5, references=(2,), size=(64, 64))
@@ -75,6 +76,7 @@ def interrupt_at(monkeypatch, step, begin):
             begin()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision, step", [("float32", 2), ("float32", 23), ("bfloat16", 23)])
 def test_resumed_equals_uninterrupted(make_dataset, tmp_path, monkeypatch, precision, step):
     """Interrupted before and after BatchNorm's statistics are fixed: bit for bit the same weights."""
@@ -88,6 +90,7 @@ def test_resumed_equals_uninterrupted(make_dataset, tmp_path, monkeypatch, preci
         torch.testing.assert_close(other, tensor, rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_a_run_of_an_earlier_version_goes_on(make_dataset, tmp_path):
     """Some of its settings had other names."""
     run = train(config(make_dataset(), tmp_path / "run", steps=3)).folder
@@ -100,6 +103,7 @@ def test_a_run_of_an_earlier_version_goes_on(make_dataset, tmp_path):
     assert "validation_fraction" in read_checkpoint(run / "last.pt").provenance.options
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_and_says_how_to_go_on(make_dataset, tmp_path, reporter, silent, monkeypatch):
     folder = make_dataset()
     interrupt_at(monkeypatch, 5, lambda: train(config(folder, tmp_path / "run", steps=1000), reporter))
@@ -107,6 +111,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(make_dataset, tmp_path, reporter, si
     assert "--resume" in silent.notes[-1]
 
 
+@pytest.mark.slow
 def test_evaluation_has_no_gap_to_training(make_dataset, tmp_path, open_run):
     """What the optimiser saw at the end of the run is what inference does: same statistics, folded or not."""
     run = open_run(config(make_dataset(size=(64, 64)), tmp_path / "run", steps=60, learning_rate=2e-3))
@@ -125,6 +130,7 @@ def test_evaluation_has_no_gap_to_training(make_dataset, tmp_path, open_run):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=0, check_dtype=False)
 
 
+@pytest.mark.slow
 def test_a_run_folder_explains_itself(make_dataset, tmp_path):
     run = train(config(make_dataset(), tmp_path / "run", steps=10)).folder
     names = {path.name for path in run.iterdir()}
@@ -136,6 +142,7 @@ def test_a_run_folder_explains_itself(make_dataset, tmp_path):
     assert {"loss", "learning_rate", "pair_error", "clamped_energy", "clipped_steps"} <= set(records(run)[-1])
 
 
+@pytest.mark.slow
 def test_fireflies_do_not_destroy_training(make_dataset, tmp_path):
     """Targets with outliers of a thousand times the mean: the loss of the run's second half never jumps."""
     folder = make_dataset(spread=6.0, size=(64, 64))
@@ -145,6 +152,7 @@ def test_fireflies_do_not_destroy_training(make_dataset, tmp_path):
     assert all(torch.isfinite(tensor).all() for tensor in weights(run).values())
 
 
+@pytest.mark.slow
 def test_single_view_and_no_features_and_display_referred_work(make_dataset, tmp_path):
     folder = make_dataset(views=1)
     run = train(config(folder, tmp_path / "run", steps=10, features=(), hdr=False)).folder
@@ -154,12 +162,14 @@ def test_single_view_and_no_features_and_display_referred_work(make_dataset, tmp
     assert checkpoint.model.output == "display" and radiance.shape == (48, 64, 3) and (radiance >= 0).all()
 
 
+@pytest.mark.slow
 def test_the_last_record_is_a_validation_however_often_it_records(make_dataset, tmp_path, monkeypatch):
     monkeypatch.setattr("n2n_render.train.keeper.RECORD_EVERY_S", 0.0)
     found = records(train(config(make_dataset(views=2), tmp_path / "run", steps=6, validations=2)).folder)
     assert found[-1]["step"] == 6 and "pair_error" in found[-1]
 
 
+@pytest.mark.slow
 def test_frames_are_looked_at_in_tiles_without_a_seam(make_dataset, tmp_path):
     folder = make_dataset(views=1)
     checkpoint = read_checkpoint(train(config(folder, tmp_path / "run", steps=3)).best)
@@ -236,6 +246,7 @@ def test_a_crop_too_small_for_batchnorm_is_refused(make_dataset, tmp_path):
         train(config)
 
 
+@pytest.mark.slow
 def test_nothing_of_the_process_is_changed(make_dataset, tmp_path):
     """Threads, random numbers and what float32 means are as before, also after an error."""
 
@@ -250,12 +261,14 @@ def test_nothing_of_the_process_is_changed(make_dataset, tmp_path):
     assert state() == before
 
 
+@pytest.mark.slow
 def test_no_warm_up_is_no_division_by_zero(make_dataset, tmp_path):
     assert learning_rate_factor("constant", 0.0, 0, 0) == 1.0
     assert learning_rate_factor("constant", 0.0, 0, 4) == 0.25
     train(config(make_dataset(), tmp_path / "run", steps=2, warmup_steps=0))
 
 
+@pytest.mark.slow
 def test_steps_and_minutes_are_one_too_many(make_dataset, tmp_path):
     """Neither is dropped silently, in a new run or a resumed one; each by itself decides."""
     data = make_dataset()
@@ -270,6 +283,7 @@ def test_steps_and_minutes_are_one_too_many(make_dataset, tmp_path):
     assert Earlier.open(run).options(ResumeOptions(str(run), steps=500)).steps == 500
 
 
+@pytest.mark.slow
 def test_what_cannot_be_written_for_a_while_is_written_later(make_dataset, tmp_path, open_run, silent, monkeypatch):
     """A checkpoint that fails once is a warning, and is there in the end."""
     run = open_run(config(make_dataset(), tmp_path / "run", steps=6, validations=3))
@@ -290,6 +304,7 @@ def test_what_cannot_be_written_for_a_while_is_written_later(make_dataset, tmp_p
     assert len([text for text in silent.warnings if "training.png" in text]) == 1
 
 
+@pytest.mark.slow
 def test_tensorboard_reads_the_events(make_dataset, tmp_path):
     loading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     run = train(config(make_dataset(), tmp_path / "run", steps=6)).folder

@@ -16,6 +16,7 @@ from n2n_render.io.exr import is_readable, write_frame
 from n2n_render.watch import footage, watch
 
 
+@pytest.mark.slow
 def test_a_frame_is_taken_when_it_is_complete(watch_shot, watch_renders, tmp_path):
     """In place in two halves, renamed, one after the other; nothing but whole pictures ever lies in the output."""
     seen, stop = set(), threading.Event()
@@ -36,6 +37,7 @@ def test_a_frame_is_taken_when_it_is_complete(watch_shot, watch_renders, tmp_pat
     assert_as_denoised(watch_renders, (1, 2, 3, 4), tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("order", [(1, 2, 3, 4, 5, 6), (4, 1, 6, 3, 2, 5)], ids=["in order", "as a farm has it"])
 def test_neighbours_are_taken_in_as_by_denoise_bit_for_bit(watch_shot, watch_renders, tmp_path, order, known):
@@ -45,6 +47,7 @@ def test_neighbours_are_taken_in_as_by_denoise_bit_for_bit(watch_shot, watch_ren
     assert_as_denoised(watch_renders, range(1, 7), tmp_path, temporal=2)
 
 
+@pytest.mark.slow
 def test_a_frame_waits_for_those_after_it_and_for_no_others(watch_shot, watch_renders, tmp_path):
     """In order each frame is read once, and no more than a window is held, however many come."""
     events, held, reads = [], [], []
@@ -72,6 +75,7 @@ def test_a_frame_waits_for_those_after_it_and_for_no_others(watch_shot, watch_re
     assert_as_denoised(watch_renders, range(1, 13), tmp_path, temporal=1)
 
 
+@pytest.mark.slow
 def test_what_never_came_is_done_without_and_said(watch_shot, watch_renders, tmp_path, watch_said):
     told, reporter = watch_said
     put(watch_shot, watch_renders, 1, 2, 3, 5, 6)
@@ -85,6 +89,7 @@ def test_what_never_came_is_done_without_and_said(watch_shot, watch_renders, tmp
     assert_as_denoised(watch_renders, (1, 2, 3, 4, 5, 6), tmp_path / "all", temporal=1)
 
 
+@pytest.mark.slow
 def test_a_broken_file_is_told_of_once_and_taken_when_it_changes(watch_shot, watch_renders, tmp_path, caplog):
     put(watch_shot, watch_renders, 1, 3)
     (watch_renders / file_of(2)).write_bytes((watch_shot / "a" / file_of(2)).read_bytes()[:3000])
@@ -104,6 +109,7 @@ def test_a_broken_file_is_told_of_once_and_taken_when_it_changes(watch_shot, wat
     assert_as_denoised(watch_renders, (1, 2, 3), tmp_path, temporal=1)  # its neighbours were done again with it
 
 
+@pytest.mark.slow
 def test_one_that_stays_broken_ends_with_its_name(watch_shot, watch_renders, tmp_path):
     put(watch_shot, watch_renders, 1, 3)
     (watch_renders / file_of(2)).write_bytes(b"no image")
@@ -112,6 +118,7 @@ def test_one_that_stays_broken_ends_with_its_name(watch_shot, watch_renders, tmp
     assert sorted(path.name for path in (tmp_path / "clean").iterdir()) == [file_of(1), file_of(3)]
 
 
+@pytest.mark.slow
 def test_a_frame_that_cannot_be_denoised_does_not_stop_it(watch_shot, watch_renders, tmp_path, watch_said):
     told, reporter = watch_said
     put(watch_shot, watch_renders, 1, 3)
@@ -122,6 +129,7 @@ def test_a_frame_that_cannot_be_denoised_does_not_stop_it(watch_shot, watch_rend
     assert any("tried again" in text for text in told.warnings)
 
 
+@pytest.mark.slow
 def test_a_picture_that_the_disk_did_not_take_is_tried_again_though_no_file_changes(
     watch_shot, watch_renders, tmp_path, monkeypatch
 ):
@@ -144,6 +152,7 @@ def test_a_picture_that_the_disk_did_not_take_is_tried_again_though_no_file_chan
     coming.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temporal", [0, 1])
 def test_a_frame_that_is_rendered_again_is_denoised_again(watch_shot, watch_renders, tmp_path, watch_said, temporal):
     told, reporter = watch_said
@@ -168,6 +177,7 @@ def test_a_frame_that_is_rendered_again_is_denoised_again(watch_shot, watch_rend
     assert_as_denoised(watch_renders, range(1, 6), tmp_path, temporal=temporal)
 
 
+@pytest.mark.slow
 def test_what_is_there_stays_and_what_is_older_than_its_render_does_not(watch_shot, watch_renders, tmp_path):
     put(watch_shot, watch_renders, 1, 2, 3)
     watch(options(watch_renders, frames=(1, 2, 3)))
@@ -180,6 +190,7 @@ def test_what_is_there_stays_and_what_is_older_than_its_render_does_not(watch_sh
     assert ([path.name for path in done.outputs], done.kept) == ([file_of(2)], 2)
 
 
+@pytest.mark.slow
 def test_of_many_files_that_are_there_the_first_are_denoised_before_all_are_read(
     watch_shot, watch_renders, tmp_path, monkeypatch
 ):
@@ -199,6 +210,7 @@ def test_of_many_files_that_are_there_the_first_are_denoised_before_all_are_read
     assert_as_denoised(watch_renders, range(1, 13), tmp_path, temporal=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [True, False])
 def test_renders_that_are_cleared_away_change_nothing(watch_shot, watch_renders, tmp_path, known):
     expected = tmp_path / "expected"
@@ -221,6 +233,7 @@ def test_renders_that_are_cleared_away_change_nothing(watch_shot, watch_renders,
         assert (tmp_path / "clean" / file_of(number)).read_bytes() == (expected / file_of(number)).read_bytes()
 
 
+@pytest.mark.slow
 def test_pairs_come_to_a_folder_of_their_own(watch_shot, watch_renders, tmp_path):
     other = tmp_path / "other seed"
     other.mkdir()
@@ -244,6 +257,7 @@ def test_pairs_come_to_a_folder_of_their_own(watch_shot, watch_renders, tmp_path
     assert_as_denoised(watch_renders, (1, 2, 3), tmp_path, pairs=(str(other),))
 
 
+@pytest.mark.slow
 def test_every_sequence_of_a_folder_is_waited_for(watch_shot, watch_renders):
     for name, numbers in (("f", (1, 2, 3)), ("g", (1, 2))):
         for number in numbers:

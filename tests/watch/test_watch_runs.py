@@ -23,6 +23,7 @@ from n2n_render.watch import WatchOptions, watch
 from n2n_render.watch import watching as module
 
 
+@pytest.mark.slow
 def test_frames_beyond_the_range_are_neighbours_alone(watch_shot, watch_renders, tmp_path):
     put(watch_shot, watch_renders, 1, 2, 3, 4, 5, 6)
     watch(options(watch_renders, frames=(3, 4), temporal=1))
@@ -43,6 +44,7 @@ def test_passes_in_files_of_their_own_are_waited_for(watch_renders, tmp_path):
     assert_as_denoised(watch_renders, (1, 2), tmp_path, "oidn-small-albedo", sources=sources)
 
 
+@pytest.mark.slow
 def test_processes_share_the_frames(watch_shot, watch_renders, tmp_path):
     put(watch_shot, watch_renders, *range(1, 13))
     given = options(watch_renders, frames=tuple(range(1, 13)), shared=True)
@@ -57,6 +59,7 @@ def test_processes_share_the_frames(watch_shot, watch_renders, tmp_path):
     assert_as_denoised(watch_renders, range(1, 13), tmp_path)
 
 
+@pytest.mark.slow
 def test_one_that_is_replaced_while_it_is_denoised_is_not_kept_by_its_time(watch_shot, watch_renders, tmp_path, monkeypatch):
     """A worker among others knows what its own outputs are made of, though they are newer than the render that came since."""
     put(watch_shot, watch_renders, 1, 2)
@@ -81,6 +84,7 @@ def test_one_that_is_replaced_while_it_is_denoised_is_not_kept_by_its_time(watch
     assert_as_denoised(watch_renders, (1, 2), tmp_path)
 
 
+@pytest.mark.slow
 def test_what_another_process_could_denoise_has_not_failed(watch_shot, watch_renders, tmp_path, watch_said):
     told, reporter = watch_said
     clean, other = tmp_path / "clean", tmp_path / "other"
@@ -127,6 +131,7 @@ def test_folders_that_cannot_be_are_refused(watch_renders, tmp_path, monkeypatch
         watch(WatchOptions("renders", "clean", frames=(1, 3), temporal=1))
 
 
+@pytest.mark.slow
 def test_sigterm_leaves_what_is_finished_and_nothing_else(watch_shot, watch_renders, tmp_path):
     put(watch_shot, watch_renders, *range(1, 6))
     command = [sys.executable, "-m", "n2n_render", "watch", str(watch_renders), "-o", str(tmp_path / "clean")]
@@ -142,6 +147,7 @@ def test_sigterm_leaves_what_is_finished_and_nothing_else(watch_shot, watch_rend
     assert left and all(path.suffix == ".exr" and is_readable(path) for path in left), left
 
 
+@pytest.mark.slow
 def test_the_command_tells_what_it_did(watch_shot, watch_renders, tmp_path):
     put(watch_shot, watch_renders, 1, 2)
     command = ["watch", watch_renders, "-o", tmp_path / "clean", "--model", "oidn-small", "--engine", "oidn", "--device", "cpu"]
@@ -187,6 +193,7 @@ def test_blender_renders_into_the_folder_while_it_is_watched(tmp_path):
     assert all(is_readable(path) for path in done.outputs)
 
 
+@pytest.mark.slow
 def test_a_render_whose_partner_never_came_is_not_left_out_silently(watch_shot, watch_renders, tmp_path):
     other = tmp_path / "other seed"
     other.mkdir()
@@ -197,6 +204,7 @@ def test_a_render_whose_partner_never_came_is_not_left_out_silently(watch_shot, 
     assert sorted(path.name for path in (tmp_path / "clean").iterdir()) == [file_of(1), file_of(3)]
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_away_for_a_while_is_said_and_nothing_is_forgotten(watch_shot, watch_renders, tmp_path, caplog):
     put(watch_shot, watch_renders, 1, 2)
     away = tmp_path / "away"
