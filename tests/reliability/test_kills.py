@@ -137,8 +137,8 @@ def content(path: Path):
             for part in OpenEXR.File(str(path), separate_channels=True).parts
             for name, channel in part.channels.items()
         ]
-    if path.name == "report.html":  # says how long the training took
-        return path.read_bytes()[:15]
+    if path.name == "report.html":  # its key is a digest of when the frames were written
+        return re.sub(rb"[0-9a-f]{64}", b"", path.read_bytes())
     return path.read_bytes()
 
 
