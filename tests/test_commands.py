@@ -30,6 +30,13 @@ def test_help_explains_every_option_and_shows_an_example(command):
     check([shlex.split(line) for line in re.findall(r"^    n2n-render (.*)$", result.output, re.M)])
 
 
+def test_the_list_of_commands_has_whole_sentences():
+    listed = " ".join(run("--help").output.split("Commands:")[1].split())
+    for command in COMMANDS:
+        first = " ".join(main.commands[command].help.split()).split(". ")[0].rstrip(".")
+        assert f"{command} {first}" in listed
+
+
 @pytest.mark.parametrize("command, shows", [("models", ["oidn-large", "Apache-2.0"]), ("engines", ["torch", "cpu"])])
 def test_lists_show_what_is_there(command, shows, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

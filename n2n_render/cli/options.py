@@ -18,8 +18,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Command(click.Command):
-    """Its help ends with an example. It refuses empty texts: an empty path would be the current folder, and an empty name
-    nothing.
+    """Its help ends with an example; the list of commands has its first sentence, whole. It refuses empty texts: an empty path
+    would be the current folder, and an empty name nothing.
 
     Args:
         example: Lines of a shell, as a user would write them.
@@ -29,6 +29,9 @@ class Command(click.Command):
         lines = "".join(f"\n  {line}" for line in example.splitlines())
         super().__init__(*args, **others)
         self.epilog = f"\b\nExample:{lines}"
+
+    def get_short_help_str(self, limit: int = 0) -> str:
+        return super().get_short_help_str(limit=1000)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         rest = super().parse_args(ctx, args)
