@@ -141,8 +141,9 @@ def test_what_the_first_refuses_ends_all_with_one_sentence(tmp_path, run_two):
 
 @pytest.mark.slow
 def test_other_commands_do_not_run_in_several_processes(tmp_path, run_two):
+    """torchrun ends the others when the first has refused; they may not come to say it, too."""
     code, said = run_two("-m", "n2n_render", "denoise", tmp_path, "-o", tmp_path / "clean")
-    assert code != 0 and said.count("denoise does not share its work with other processes") == 2
+    assert code != 0 and "denoise does not share its work with other processes" in said, said
 
 
 @pytest.mark.parametrize("before, after, batch", [(2, 1, 8), (1, 2, 2), (2, 4, 2), (4, 3, 4), (8, 64, 4), (2, 2, 4)])
