@@ -8,15 +8,20 @@ from n2n_render.learn.losses import SignalLoss
 from n2n_render.noise.kspace import put_back, undersample
 from n2n_render.noise.photographic import drop_pixels
 
-GENERATOR = np.random.default_rng(1)
 CLEAN = np.array([-0.4, 0.0, 0.3])  # three pixels, of each of which there are many targets
 MANY = 4000
 
 
-def targets():
+@pytest.fixture
+def rng():
+    """Of each test its own: what it draws does not depend on the tests before it."""
+    return np.random.default_rng(1)
+
+
+def targets(rng):
     """(MANY, 1, 1, 3): 40 % clean, 55 % brighter, all different, 5 % darker: mean, median and mode are three values."""
-    which = GENERATOR.random((MANY, 3))
-    brighter, darker = CLEAN + GENERATOR.uniform(0.1, 0.9, (MANY, 3)), CLEAN - GENERATOR.uniform(0, 0.1, (MANY, 3))
+    which = rng.random((MANY, 3))
+    brighter, darker = CLEAN + rng.uniform(0.1, 0.9, (MANY, 3)), CLEAN - rng.uniform(0, 0.1, (MANY, 3))
     values = np.where(which < 0.40, CLEAN, np.where(which < 0.95, brighter, darker))
     return torch.from_numpy(values.astype(np.float32))[:, None, None, :]
 
@@ -37,14 +42,13 @@ def found(name, steps=600, **batch):
 
 
 @pytest.mark.slow
-def test_each_loss_finds_its_own_middle():
-    target = targets()
+def test_each_loss_finds_its_own_middle(rng):
+    target = targets(rng)
     mean, median = target.mean(0).numpy().ravel(), target.median(0).values.numpy().ravel()
     assert (median > CLEAN + 0.05).all() and (mean > median + 0.05).all()
     np.testing.assert_allclose(found("l2", target=target), mean, atol=0.003)
     np.testing.assert_allclose(found("l1", target=target), median, atol=0.01)
-    off = np.abs(found("annealed_l0", target=target) - CLEAN)  # how near it gets differs from processor to processor
-    assert (off < median - CLEAN).all() and off.mean() < 0.03
+    assert (np.abs(found("annealed_l0", target=target) - CLEAN) < (median - CLEAN) / 2).all()
 
 
 def test_annealed_l0_goes_from_squares_to_a_constant():
@@ -57,8 +61,8 @@ def test_annealed_l0_goes_from_squares_to_a_constant():
 
 
 @pytest.mark.slow
-def test_masked_l2_finds_the_clean_signal_and_ignores_what_is_missing():
-    observation = drop_pixels(np.tile(CLEAN.astype(np.float32)[None, :, None], (MANY, 1, 1)), 0.6, GENERATOR)
+def test_masked_l2_finds_the_clean_signal_and_ignores_what_is_missing(rng):
+    observation = drop_pixels(np.tile(CLEAN.astype(np.float32)[None, :, None], (MANY, 1, 1)), 0.6, rng)
     target, measured = (
         torch.from_numpy(array)[:, None, None, :, 0] for array in (observation.signal, observation.facts["measured"])
     )
@@ -72,9 +76,9 @@ def test_masked_l2_finds_the_clean_signal_and_ignores_what_is_missing():
 
 
 @pytest.mark.parametrize("size", [15, 16])
-def test_data_consistency_asks_only_for_what_the_input_lacks(size):
-    signal = GENERATOR.random((size, size, 1), np.float32) - np.float32(0.5)
-    noisy, target = (undersample(signal, 0.3, GENERATOR) for _ in range(2))
+def test_data_consistency_asks_only_for_what_the_input_lacks(size, rng):
+    signal = rng.random((size, size, 1), np.float32) - np.float32(0.5)
+    noisy, target = (undersample(signal, 0.3, rng) for _ in range(2))
     batch = {"target": target.signal, "noisy_spectrum": noisy.facts["spectrum"], "noisy_measured": noisy.facts["measured"]}
     batch = {name: torch.from_numpy(array).permute(2, 0, 1)[None] for name, array in batch.items()}
     prediction = torch.rand(1, 1, size, size, requires_grad=True)
@@ -90,10 +94,10 @@ def test_data_consistency_asks_only_for_what_the_input_lacks(size):
 
 
 @pytest.mark.slow
-def test_data_consistency_finds_the_clean_image_where_the_input_lacks_it():
-    signal = GENERATOR.random((8, 8, 1), np.float32) - np.float32(0.5)
-    noisy = undersample(signal, 0.5, GENERATOR)
-    target = np.stack([undersample(signal, 0.5, GENERATOR).signal for _ in range(3000)])
+def test_data_consistency_finds_the_clean_image_where_the_input_lacks_it(rng):
+    signal = rng.random((8, 8, 1), np.float32) - np.float32(0.5)
+    noisy = undersample(signal, 0.5, rng)
+    target = np.stack([undersample(signal, 0.5, rng).signal for _ in range(3000)])
     batch = {
         "target": torch.from_numpy(target).permute(0, 3, 1, 2),
         **{f"noisy_{name}": torch.from_numpy(fact).permute(2, 0, 1)[None] for name, fact in noisy.facts.items()},
