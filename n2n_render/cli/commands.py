@@ -128,7 +128,10 @@ def export(model: str, kind: str, output: str, precision: str, check: str | None
 
 @main.command(example="n2n-render demo --minutes 2.5")
 @click.option(
-    "--minutes", type=click.FloatRange(min=0, min_open=True), default=5.0, help="Time to train, of which 3/5 to adapt."
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    default=5.0,
+    help="Time to train, of which 3/5 to adapt; below 1 less is rendered, too.",
 )
 @click.option(
     "--out",
@@ -150,7 +153,8 @@ def demo(
 
     done = run(DemoOptions(out, minutes, blender, ocio=ocio, view=view), make_reporter(ctx))
     console.show_table(
-        f"one view, {minutes:g} minute(s) of training; adapted: to its noisy renders too; from scratch: it was not trained on",
+        f"one view against 2 × {done.view.reference_spp} samples, {minutes:g} minute(s) of training; "
+        "adapted: to its noisy renders too; from scratch: it was not trained on",
         tables.headings(done.shown["view"]),
         tables.score_rows(done.view.scores),
     )

@@ -13,6 +13,7 @@ from ..evaluate.rival import name_of_one_render
 from ..evaluate.scores import ViewScores, check_packages, compare_view
 from ..evaluate.views import find_finished, find_views
 from ..io.atomic import make_folder
+from ..io.dataset import MANIFEST, read_manifest
 from ..io.images import pillow
 from ..io.scene_view import open_shown_view
 from ..progress import Progress, Reporter, silent
@@ -24,6 +25,8 @@ from .options import DemoOptions
 
 WRITABLE = "Pass a writable folder with --out."
 FOR_ADAPTING = 0.6  # of the minutes; the rest is for the network from nothing
+VIEWS, BRIEF_VIEWS = 10, 6
+SIZE, BRIEF_SIZE = (320, 180), (240, 135)
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def demo(options: DemoOptions, reporter: Reporter = silent) -> Shown:
             shown=shown,
         )
     picture = write_comparison(compared, folder, shown)
-    write_view_page(folder, "The demo scene", _facts(options), compared, finished, shown)
+    write_view_page(folder, "The demo scene", _facts(options, compared.view), compared, finished, shown)
     return Shown(compared.view, picture, Path(adapted), run, folder / REPORT_PAGE, shown.told)
 
 
@@ -100,10 +103,11 @@ def _check(options: DemoOptions) -> None:
         open_shown_view(options.ocio, options.view, (), options.blender)
 
 
-def _facts(options: DemoOptions) -> dict[str, str]:
+def _facts(options: DemoOptions, view: ViewScores) -> dict[str, str]:
     """What the page says under its title."""
     return {
         "samples a pixel": f"{options.spp} + {options.spp}",
+        "references": f"two halves of {view.reference_spp} spp",
         "training": f"{options.minutes:g} minute(s) in all",
     }
 
@@ -122,13 +126,18 @@ def _sample(options: DemoOptions, folder: Path, dataset: str, reporter: Reporter
         str(scene),
         options.spp,
         out=dataset,
-        views=options.views,
-        size=options.size,
+        views=options.views or (BRIEF_VIEWS if options.brief else VIEWS),
+        size=_size(options, Path(dataset)),
         reference_spp=options.reference_spp,
         blender=options.blender,
         device=options.device,
     )
     sample(pairs, lambda _: reporter(title))
+
+
+def _size(options: DemoOptions, dataset: Path) -> tuple[int, int]:
+    there = read_manifest(dataset)["size"] if (dataset / MANIFEST).exists() else None
+    return options.size or (there and tuple(there)) or (BRIEF_SIZE if options.brief else SIZE)
 
 
 def _build(path: Path, blender: str | None, progress: Progress) -> None:
