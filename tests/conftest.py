@@ -14,6 +14,8 @@ from n2n_render.io.dataset import FrameName, write_manifest
 from n2n_render.io.exr import write_frame
 
 pytest_plugins = [
+    "pytester",
+    "nightly_fixtures",
     "blender_fixtures",
     "adapt_fixtures",
     "addon_fixtures",

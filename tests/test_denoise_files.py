@@ -125,6 +125,7 @@ def catcher(in_blender, tmp_path_factory):
 
 
 @pytest.mark.blender
+@pytest.mark.nightly
 def test_the_shadow_on_a_catcher_is_as_clean_as_the_rest(catcher, tmp_path):
     """Mean squared error of alpha against two halves of 256 spp, with their own noise cancelled."""
     denoise(catcher / "a.exr", "--pair", catcher / "b.exr", "-o", tmp_path / "out.exr")

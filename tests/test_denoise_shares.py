@@ -52,7 +52,14 @@ def assert_equal(out, other, some=NAMES):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [(), ("--temporal", 2), ("--temporal", 1, "--fast")], ids=["alone", "temporal", "fast"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(("--temporal", 2), id="temporal"),
+        pytest.param((), id="alone", marks=pytest.mark.nightly),
+        pytest.param(("--temporal", 1, "--fast"), id="fast", marks=pytest.mark.nightly),
+    ],
+)
 def test_shares_together_are_the_whole_bit_for_bit(renders, tmp_path, options):
     denoised(renders, tmp_path / "whole", *options)
     for share in (("--frames", "10-11"), ("--frames", "1-9", "--chunk", "2/2"), ("--frames", "1-9", "--chunk", "1/2")):

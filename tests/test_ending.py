@@ -13,6 +13,7 @@ import click
 import pytest
 from click.testing import CliRunner
 from conftest import noisy_frame, true_frame
+from nightly_fixtures import nightly
 
 from n2n_render.cli.commands import main
 
@@ -168,8 +169,11 @@ def test_an_empty_text_is_an_error_that_names_the_option(command, param, empty, 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT for child processes")
-@pytest.mark.parametrize("program", [("-m", "n2n_render"), ("cli.py",)], ids=["module", "checkout"])
-@pytest.mark.parametrize("moment_s", [0.0, 0.03, 0.06, 0.1, 0.2, 0.3, 0.5, 0.8, 1.1, 1.4, 1.7, 2.0])
+@pytest.mark.parametrize(
+    "program",
+    [pytest.param(("-m", "n2n_render"), id="module"), pytest.param(("cli.py",), id="checkout", marks=pytest.mark.nightly)],
+)
+@pytest.mark.parametrize("moment_s", [0.0, 0.03, 0.06, 0.1, 0.3, 0.8, 1.4, *nightly(0.2, 0.5, 1.1, 1.7, 2.0)])
 def test_ctrl_c_at_any_moment_is_no_traceback(program, moment_s, make_dataset, tmp_path):
     """Before `start.main` is reached, some hundredths of a second, Python itself answers: by its end, or a traceback."""
     data, out = make_dataset(views=2), tmp_path / "run"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import noisy_frame, true_frame
+from nightly_fixtures import nightly
 
 from n2n_render.cli.commands import main
 from n2n_render.errors import N2NError
@@ -78,7 +79,7 @@ def pictures(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [3, pytest.param(7, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [3, *nightly(7)])
 def test_chunks_put_together_are_the_undivided_result_bit_for_bit(options, tmp_path, count):
     whole = evaluate(options(out=str(tmp_path / "whole"), json=str(tmp_path / "whole.json")))
     assert len(whole.changes) == 3 and all(whole.changes) and len(whole.oidn_psnr_db) == 2  # 8 and 16 samples

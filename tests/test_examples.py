@@ -43,6 +43,7 @@ def test_a_folder_of_files_in_parallel(make_dataset, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_models_are_compared_with_a_picture(tmp_path):
     truth = true_frame(48, 64)
     n2n.write(tmp_path / "noisy.exr", noisy_frame(truth, 1))

@@ -99,6 +99,7 @@ def test_folders_and_pairs_are_denoised(road, tmp_path):
     assert np.isfinite(image.frame().color).all()
 
 
+@pytest.mark.nightly
 def test_demo_goes_the_whole_road(tmp_path, capsys):
     """At a tenth of its size; N2N_BLENDER is not asked, the demo is what a newcomer runs."""
     from n2n_render.cli.console import reporter

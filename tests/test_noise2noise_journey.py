@@ -45,6 +45,7 @@ def scores(road, target):
     return json.loads(path.read_text())["mean"]
 
 
+@pytest.mark.nightly
 def test_noisy_targets_teach_what_clean_ones_do(road):
     noisy, clean = (scores(road, target)["ours"]["psnr_db"] for target in ("noisy", "clean"))
     assert noisy > scores(road, "noisy")["noisy"]["psnr_db"] + 4

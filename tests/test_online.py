@@ -119,6 +119,7 @@ def write_report_of_an_earlier_version(out):
 
 
 @pytest.mark.blender
+@pytest.mark.nightly
 def test_an_interrupted_run_goes_on_with_the_frames_that_are_there_as_neighbours(scenes, tmp_path):
     """A camera that moves; the renders of the last frame are missing."""
     out = tmp_path / "live"
@@ -189,6 +190,7 @@ def squared_error(picture, number):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_the_past_brings_frames_nearer_to_the_truth_and_the_expected_error_knows(open_learner, tmp_path):
     """Of single frames within a factor of two, in the mean within a half: noise and network are not those of the usual
     ratios.

@@ -267,6 +267,7 @@ def test_the_picture_goes_into_the_layer_that_it_was_made_from(start, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_an_extreme_pixel_leaves_all_numbers_finite(make_dataset, tmp_path):
     """From nothing, where the initial estimate is the blurred picture itself."""
     shot = make_dataset(views=2, size=SIZE)

@@ -45,6 +45,7 @@ def test_two_processes_adapt_as_one_with_twice_the_batch(shot, start, tmp_path, 
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_two_processes_only_train_where_others_paint(shot, start, tmp_path, run_two):
     out = tmp_path / "out"
     code, said = run_two(*PROGRAM, *words(shot, out, start, "--steps", 4, "--train-only"))
@@ -62,6 +63,7 @@ def test_what_needs_no_torchrun_refuses_it(shot, tmp_path, monkeypatch, stage):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_ctrl_c_keeps_the_best_so_far(shot, start, tmp_path):
     out = tmp_path / "out"
     learning = words(shot, out, start, "--steps", 4000, "--learning-rate", "3e-3", "--patience", 0)

@@ -204,6 +204,7 @@ def test_a_device_that_only_paints_is_looked_at_before_the_training(whole, tmp_p
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_processes_that_share_a_folder_paint_every_frame_once(whole, out):
     """One of them is killed while it has some: the others do them."""
     command = [sys.executable, "-m", "n2n_render", "adapt", whole[0], "-o", out, "--paint", "--shared", *QUICK]

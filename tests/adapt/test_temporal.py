@@ -8,6 +8,7 @@ import torch
 from adapt_fixtures import COMBINED, ERROR, adapt, adapted, assert_refused, report, times
 from click.testing import CliRunner
 from conftest import noisy_frame, true_frame
+from nightly_fixtures import nightly
 
 from n2n_render.adapt.subjects import find_groups
 from n2n_render.cli.commands import main
@@ -225,7 +226,7 @@ def test_the_adapted_model_can_be_adapted_further(done, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("init", ["nothing", "oidn-small", "oidn-color"])
+@pytest.mark.parametrize("init", ["oidn-color", *nightly("nothing", "oidn-small")])
 def test_other_networks_can_look_at_neighbors(moving, tmp_path, init):
     adapted(moving, tmp_path / "out", init, "--temporal", "1", "--train-frames", "1")
     found = read_checkpoint(tmp_path / "out" / "adapted.pt")
@@ -244,6 +245,7 @@ def test_a_network_of_ones_own_can_look_at_neighbors_and_be_adapted_further(movi
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_a_network_with_norms_can_look_at_neighbors(moving, tmp_path):
     """As `train` makes them, and as adapting from nothing leaves them."""
     adapted(moving, tmp_path / "plain", "nothing", "--train-frames", "1")
@@ -367,7 +369,13 @@ def test_a_frame_without_a_vector_pass_is_refused(moving, tmp_path):
 
 
 @pytest.mark.blender
-@pytest.mark.parametrize("options", [{"camera": "Drone"}, {"scene_name": "Path"}], ids=["blurred", "sharp"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({"camera": "Drone"}, id="blurred"),
+        pytest.param({"scene_name": "Path"}, id="sharp", marks=pytest.mark.nightly),
+    ],
+)
 def test_an_animation_from_blender_to_denoised_frames(scenes, run_sample, tmp_path, options):
     run_sample(scenes.moving, 2, tmp_path / "shot", frames=(2, 3, 4), size=(64, 36), **options)
     adapted(tmp_path / "shot", tmp_path / "out", "oidn-small", "--temporal", "1", "--crop", "32", steps=4)

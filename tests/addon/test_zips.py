@@ -70,6 +70,7 @@ def test_one_archive_for_each_platform_with_the_wheels_of_every_python(index, tm
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_a_python_of_distributions_is_left_out_where_a_wheel_is_missing(index, tmp_path):
     (index / "cffi-2.0.0-cp314-cp314-win_amd64.whl").unlink()
     code, said, names = built(tmp_path / "out", "--platform", "windows-x64", **from_index(index))
@@ -80,6 +81,7 @@ def test_a_python_of_distributions_is_left_out_where_a_wheel_is_missing(index, t
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_without_a_wheel_for_an_official_blender_nothing_is_built_and_nothing_is_lost(index, tmp_path):
     out = tmp_path / "out"
     out.mkdir()

@@ -6,6 +6,7 @@ import numpy as np
 import OpenEXR
 import pytest
 from click.testing import CliRunner
+from nightly_fixtures import nightly
 
 from n2n_render.cli.commands import main
 from n2n_render.frame.metrics import squared_error
@@ -129,7 +130,7 @@ class Judged:
 
 @pytest.mark.blender
 @pytest.mark.parametrize("scene", SCENES)
-@pytest.mark.parametrize("seeds", [1, 2])
+@pytest.mark.parametrize("seeds", [1, *nightly(2)])
 def test_groups_are_nearer_to_the_truth(renders, scene, seeds):
     """Mean squared error against two halves of 256 spp."""
     judged = Judged.of(renders, scene, seeds)
@@ -140,7 +141,7 @@ def test_groups_are_nearer_to_the_truth(renders, scene, seeds):
 
 @pytest.mark.blender
 @pytest.mark.parametrize("scene", SCENES)
-@pytest.mark.parametrize("seeds", [1, 2])
+@pytest.mark.parametrize("seeds", [1, *nightly(2)])
 def test_what_the_picture_does_not_show_is_denoised_too(renders, scene, seeds):
     """Where alpha is 0 and in pixels that several seeds show alike; mean squared errors as above."""
     judged = Judged.of(renders, scene, seeds)

@@ -107,6 +107,7 @@ sys.exit(process.wait() != 0)
 
 @pytest.mark.blender
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_a_shot_goes_the_whole_way_though_a_task_is_killed(scenes, tmp_path, run_words):
     """Three frames, by the real program: sampled in two tasks, of which the first is killed in its work; started again,
     learned, painted in two tasks, collected, evaluated.

@@ -26,6 +26,7 @@ def test_a_command_that_cannot_run_is_a_sentence_with_what_to_do():
 
 @pytest.mark.blender
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_a_shot_is_measured_before_it_is_planned(scenes, tmp_path, reporter, silent):
     from blender_fixtures import BLENDER
 

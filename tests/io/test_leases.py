@@ -196,9 +196,10 @@ def test_leases_are_no_inputs(tmp_path):
         assert leases.take("b.exr") and [path.name for path in find_inputs([str(tmp_path)])] == ["a.exr"]
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
     tmp_path.chmod(0o500)
+    if os.access(tmp_path, os.W_OK):
+        pytest.skip("who runs this may write anywhere")
     try:
         with pytest.raises(N2NError, match="workers cannot share it") as caught:
             Leases.open(tmp_path)

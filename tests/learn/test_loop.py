@@ -192,6 +192,7 @@ def cube(prediction, batch):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_train_takes_a_loss_and_a_corruption(make_dataset, tmp_path, silent):
     """As the module's docstring shows it: each makes other weights, and nothing else is needed."""
     options = {"data": (str(make_dataset(views=2)),), "hdr": True, "levels": 1, "encoder_width": 4, "decoder_width": 4}

@@ -129,6 +129,7 @@ def test_a_large_picture_is_looked_at_in_strips(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_how_often_good_shots_are_left_out_and_spoilt_ones_found():
     alarms, pairs, found, spoilt = 0, 0, 0, 0
     for name in PICTURES:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from nightly_fixtures import nightly
 from reliability_fixtures import TINY
 
 from n2n_render.engines.oidn import check_installed
@@ -124,7 +125,7 @@ def trained(make_dataset, tmp_path):
     return train(TrainOptions(data=(str(make_dataset(views=2)),), out=str(tmp_path / "run"), steps=2, **TINY)).folder
 
 
-LIMITS = [0, *(pytest.param(limit, marks=pytest.mark.slow) for limit in (2_000, 60_000, 1_000_000))]
+LIMITS = [60_000, *nightly(0, 2_000, 1_000_000)]
 
 
 @pytest.mark.slow
@@ -148,7 +149,9 @@ def test_resume(trained, limit):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("limit", LIMITS)
-@pytest.mark.parametrize("kind, name", [("torchscript", "script.pt"), ("onnx", "a.onnx"), ("tza", "a.tza")])
+@pytest.mark.parametrize(
+    "kind, name", [("onnx", "a.onnx"), ("tza", "a.tza"), pytest.param("torchscript", "script.pt", marks=pytest.mark.nightly)]
+)
 def test_export(trained, tmp_path, kind, name, limit):
     if kind == "onnx":
         pytest.importorskip("onnxruntime")
@@ -247,7 +250,7 @@ needs_disk = pytest.mark.skipif(not can_mount(), reason="no file system may be m
 
 @pytest.mark.slow
 @needs_disk
-@pytest.mark.parametrize("kilobytes", [0, 32, 64])
+@pytest.mark.parametrize("kilobytes", [32, *nightly(0, 64)])
 def test_what_a_training_learned_is_never_lost(trained, kilobytes):
     """The run folder's disk is full: the checkpoints are kept in the temporary folder, and said to be there."""
     done = run_on_disk(["train", "--resume", trained, "--steps", 6], trained, kilobytes)
@@ -264,6 +267,7 @@ def kept_in(told: str, name: str) -> Path:
 
 @pytest.mark.slow
 @needs_disk
+@pytest.mark.nightly
 def test_adapted_weights_are_never_lost(shot, tmp_path):
     """There is room for the cache and the frames, but not for the model: it is kept elsewhere, the frames are painted, and once
     it is moved into place there is nothing more to do.
@@ -285,6 +289,7 @@ def test_adapted_weights_are_never_lost(shot, tmp_path):
 
 @pytest.mark.slow
 @needs_disk
+@pytest.mark.nightly
 def test_pictures_are_not_worth_a_training(make_dataset, tmp_path):
     """Previews, curves and TensorBoard have no room: one warning each, and the training ends well."""
     data = make_dataset(views=2)

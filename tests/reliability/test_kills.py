@@ -36,21 +36,21 @@ TIMES = ("seconds",)  # in descriptions: what no two runs share
 @dataclass(frozen=True)
 class Command:
     """first: what is killed. again: what is run then, if that is another command and last.pt is there; before: makes what it
-    needs. least: of `--reliability-kills` from which on it takes part.
+    needs. nightly: CI leaves it to the night.
     """
 
     first: str
     again: str = ""
     before: str = ""
-    least: int = 1
+    nightly: bool = False
 
 
 COMMANDS = {
-    "train": Command(f"{TRAIN} --out run --steps 3"),
+    "train": Command(f"{TRAIN} --out run --steps 3", nightly=True),
     "train, then resume": Command(f"{TRAIN} --out run --steps 3", again="train --resume run"),
-    "resume": Command("train --resume run --steps 4", before=f"{TRAIN} --out run --steps 2"),
+    "resume": Command("train --resume run --steps 4", before=f"{TRAIN} --out run --steps 2", nightly=True),
     "adapt": Command(ADAPT),
-    "adapt temporal": Command(f"{ADAPT} --temporal 1"),
+    "adapt temporal": Command(f"{ADAPT} --temporal 1", nightly=True),
     "denoise": Command("denoise data --model start.pt --engine torch --device cpu -o out"),
     "export": Command("export start.pt --format torchscript -o out/script.pt --check frame.exr"),
     "export onnx": Command("export start.pt --format onnx -o out/model.onnx --check frame.exr"),
@@ -61,7 +61,7 @@ COMMANDS = {
     "online": Command(
         f"online --scene moving.blend --frames 1-3 --spp 4 --size 64x48 --crop 48 --batch 2 --steps-per-frame 2 "
         f"--init start.pt --reference-spp 4 -o out --render-{SAMPLE[2:]} --device cpu",
-        least=2,
+        nightly=True,
     ),
 }
 NEEDS = {"evaluate": "flip_evaluator", "export onnx": "onnxruntime"}
@@ -164,17 +164,20 @@ def assert_no_process(place: Path, seconds=20):
     assert not processes_of(place)
 
 
+def marks_of(name):
+    return [
+        *([pytest.mark.blender] if "--scene" in COMMANDS[name].first else []),
+        *([pytest.mark.nightly] if COMMANDS[name].nightly else []),
+    ]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.blender] * (name in ("sample", "online"))) for name in COMMANDS]
-)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=marks_of(name)) for name in COMMANDS])
 def test_killed_and_run_again(name, world, request, reliability_kills, reliability_seed, record_property):
     """Half of the kills come after a share of the time that the undisturbed run took, half before one of the changes that it
     makes to files: so those between two changes, which are short, are met too.
     """
     command = COMMANDS[name]
-    if command.least > reliability_kills:
-        pytest.skip(f"from --reliability-kills {command.least} on")
     if name in NEEDS:
         pytest.importorskip(NEEDS[name])
     if "moving.blend" in command.first:

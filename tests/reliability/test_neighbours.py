@@ -13,6 +13,7 @@ import pytest
 import reliability_fixtures
 from adapt_fixtures import adapt, adapted, assert_refused
 from conftest import noisy_frame, true_frame
+from nightly_fixtures import nightly
 
 from n2n_render.errors import N2NError
 from n2n_render.io.atomic import HOST, LOCK, Busy, locked_folder, remove_abandoned, write_text
@@ -98,7 +99,7 @@ def test_a_dataset_with_a_broken_link_is_a_sentence(make_dataset, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("out", [True, False])
+@pytest.mark.parametrize("out", [True, *nightly(False)])
 def test_trainings_that_begin_together_get_a_folder_each(make_dataset, tmp_path, monkeypatch, out):
     """Given the same --out or none."""
     monkeypatch.chdir(tmp_path)

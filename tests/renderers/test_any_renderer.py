@@ -25,10 +25,10 @@ def picture(path):
 @pytest.mark.parametrize(
     "name, model, says",
     [
-        ("Arnold, older", "oidn", "using Arnold's names: RGBA, diffuse_albedo, N"),
+        pytest.param("Arnold, older", "oidn", "using Arnold's names: RGBA, diffuse_albedo, N", marks=pytest.mark.nightly),
         ("Karma", "oidn", "using Karma's names: C, albedo, N"),
         ("V-Ray", "oidn-color", "using V-Ray's names: RGBA"),
-        ("plain RGB", "oidn-color", "using plain names: RGB"),
+        pytest.param("plain RGB", "oidn-color", "using plain names: RGB", marks=pytest.mark.nightly),
         ("Cycles 5.2", "oidn", "using Cycles' names: Combined, Denoising Albedo, Denoising Normal"),
     ],
 )
@@ -125,6 +125,7 @@ def test_a_file_of_nobody_is_one_sentence_with_its_channels(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_adapting_works_or_says_what_to_start_from(tmp_path):
     for name in ("Karma", "plain RGB"):
         layout, folder = LAYOUTS[name], tmp_path / name

@@ -69,6 +69,7 @@ def test_it_is_denoised_and_all_else_stays(box, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_it_is_adapted_to(box, tmp_path):
     noisy, references = box
     command("adapt", noisy[0], "--pair", noisy[1], "--init", "oidn", "--steps", 8, "--average", 1, "-o", tmp_path / "out")

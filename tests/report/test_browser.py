@@ -283,7 +283,7 @@ def test_views_numbers_and_the_plot_are_there(open_page):
     assert page.page.input_value("#view") == "0"
 
 
-@pytest.mark.parametrize("width, scale", [(600, 1), (1400, 2)])
+@pytest.mark.parametrize("width, scale", [(600, 1), pytest.param(1400, 2, marks=pytest.mark.nightly)])
 def test_it_fits_other_screens(open_page, width, scale):
     page = open_page({"viewport": {"width": width, "height": 900}, "device_scale_factor": scale, "color_scheme": "dark"})
     assert page.page.evaluate("document.documentElement.scrollWidth") <= width

@@ -11,6 +11,7 @@ import sys
 import time
 
 import pytest
+from nightly_fixtures import nightly
 
 from n2n_render.io import atomic
 from n2n_render.io.owned import HOST, is_alive, owned_folder, remove_abandoned
@@ -99,7 +100,7 @@ def test_a_kill_in_a_long_frame_ends_blender_and_the_next_run_clears_up(long_fra
 
 @pytest.mark.blender
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, *nightly(signal.SIGTERM)])
 def test_ctrl_c_in_a_long_frame_leaves_nothing(long_frame, tmp_path, how):
     """No temporary folder of ours or Blender's own stays, and no hidden one in the dataset."""
     process, blender, temporary = long_frame
@@ -110,7 +111,7 @@ def test_ctrl_c_in_a_long_frame_leaves_nothing(long_frame, tmp_path, how):
 
 
 @pytest.mark.blender
-@pytest.mark.parametrize("after", [0, 0.2, 0.5, 1.0])
+@pytest.mark.parametrize("after", [0.2, *nightly(0, 0.5, 1.0)])
 def test_ctrl_c_while_blender_starts_is_no_traceback(scenes, sample_command, tmp_path, after):
     """From the moment when the child exists: exit code 130, one sentence, nothing left running or lying about."""
     temporary = tmp_path / "tmp"

@@ -90,6 +90,7 @@ def test_previews_are_the_same_pixels_in_the_renders_own_scale(served, pair, tmp
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_the_frame_that_is_worst_at_the_start_is_shown_as_rendered(served, tmp_path):
     """Also where its neighbours are taken in."""
     inputs, pairs = write_moving(tmp_path / "noisy", 1), write_moving(tmp_path / "second", 2)
@@ -120,6 +121,7 @@ def test_cancelled_while_it_learns_the_folder_can_be_used_again(served, shot, tm
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_cancelled_while_it_paints_it_goes_on_with_what_it_has_learned(served, shot, tmp_path):
     out = tmp_path / "shot"
     served.ask(id=1, **adapt(*shot, out))

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from nightly_fixtures import nightly
 
 from n2n_render.cli.commands import main
 from n2n_render.errors import N2NError
@@ -265,7 +266,7 @@ def bursts(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("prepared", [False, True])
+@pytest.mark.parametrize("prepared", [False, *nightly(True)])
 def test_bursts_train_without_any_truth(bursts, tmp_path, caplog, prepared):
     from n2n_render.prepare import PrepareOptions, prepare
 

@@ -106,6 +106,7 @@ def test_two_processes_leave_what_one_with_twice_the_batch_leaves(data, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_stopped_they_save_and_go_on_together_or_as_one_as_if_nothing_had_been(data, tmp_path):
     run = tmp_path / "two"
     first = stopped(start_two(*WORDS, "--data", data, "--steps", 100, "--out", run), run, signal.SIGTERM)
@@ -118,6 +119,7 @@ def test_stopped_they_save_and_go_on_together_or_as_one_as_if_nothing_had_been(d
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_a_killed_member_ends_the_other_and_leaves_a_run_to_go_on_with(data, tmp_path, run_two):
     run = tmp_path / "two"
     process = start_two(*WORDS, "--data", data, "--steps", 400, "--out", run)

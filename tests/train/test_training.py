@@ -77,7 +77,9 @@ def interrupt_at(monkeypatch, step, begin):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision, step", [("float32", 2), ("float32", 23), ("bfloat16", 23)])
+@pytest.mark.parametrize(
+    "precision, step", [("float32", 2), ("float32", 23), pytest.param("bfloat16", 23, marks=pytest.mark.nightly)]
+)
 def test_resumed_equals_uninterrupted(make_dataset, tmp_path, monkeypatch, precision, step):
     """Interrupted before and after BatchNorm's statistics are fixed: bit for bit the same weights."""
     folder = make_dataset()
@@ -143,6 +145,7 @@ def test_a_run_folder_explains_itself(make_dataset, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_fireflies_do_not_destroy_training(make_dataset, tmp_path):
     """Targets with outliers of a thousand times the mean: the loss of the run's second half never jumps."""
     folder = make_dataset(spread=6.0, size=(64, 64))

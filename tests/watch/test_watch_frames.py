@@ -6,6 +6,7 @@ import time
 
 import pytest
 from conftest import true_frame
+from nightly_fixtures import nightly
 from watch_fixtures import ENGINE, SIZE, assert_as_denoised, file_of, options, put, writing
 
 from n2n_render.denoise import DenoiseOptions, denoise
@@ -38,7 +39,7 @@ def test_a_frame_is_taken_when_it_is_complete(watch_shot, watch_renders, tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("known", [True, *nightly(False)])
 @pytest.mark.parametrize("order", [(1, 2, 3, 4, 5, 6), (4, 1, 6, 3, 2, 5)], ids=["in order", "as a farm has it"])
 def test_neighbours_are_taken_in_as_by_denoise_bit_for_bit(watch_shot, watch_renders, tmp_path, order, known):
     with writing(watch_shot, watch_renders, [("rename", 0.15, number) for number in order]):
@@ -211,7 +212,7 @@ def test_of_many_files_that_are_there_the_first_are_denoised_before_all_are_read
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("known", [True, *nightly(False)])
 def test_renders_that_are_cleared_away_change_nothing(watch_shot, watch_renders, tmp_path, known):
     expected = tmp_path / "expected"
     inputs = tuple(str(watch_shot / "a" / file_of(number)) for number in (1, 2, 3, 4))

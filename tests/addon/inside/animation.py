@@ -60,11 +60,11 @@ def a_cancelled_animation_keeps_finished_frames_and_goes_on(folder):
     assert not room.groups(scene) and scene.frame_current == 2
 
 
-def an_animation_can_be_cancelled_from_elsewhere(folder):
+def an_animation_can_be_cancelled_from_elsewhere(folder):  # nightly
     _is_ended_by(room.addon().jobs.cancel, _shot(folder), folder)
 
 
-def an_interrupt_ends_the_animation(folder):
+def an_interrupt_ends_the_animation(folder):  # nightly
     """Ctrl-C, where Blender runs without a window."""
     _is_ended_by(lambda: os.kill(os.getpid(), signal.SIGINT), _shot(folder), folder)
 
@@ -83,7 +83,7 @@ def _is_ended_by(end, scene, folder):
     assert not room.addon().jobs.is_running()
 
 
-def frames_that_were_rendered_before(folder):
+def frames_that_were_rendered_before(folder):  # nightly
     """They are denoised as they are, by the numbers in their names; a missing one is named, before anything is done."""
     scene = _shot(folder)
     assert bpy.ops.n2n.denoise_animation() == {"FINISHED"}
@@ -103,7 +103,7 @@ def frames_that_were_rendered_before(folder):
     assert "#" in sentence(bpy.ops.n2n.denoise_animation)
 
 
-def frames_without_the_passes_are_named(folder):
+def frames_without_the_passes_are_named(folder):  # nightly
     scene = _shot(folder)
     scene.view_layers[0].cycles.denoising_store_passes = False
     scene.n2n.model = "oidn-color"
@@ -155,7 +155,7 @@ def the_frames_are_those_of_the_button(folder):
     assert np.abs(found[..., :3] - still[..., :3]).max() < 1e-5
 
 
-def the_range_goes_to_disk_as_it_was_chosen(folder):
+def the_range_goes_to_disk_as_it_was_chosen(folder):  # nightly
     """The scene's frame step; keep_noisy; the artist's own image settings and output path stay."""
     scene = _shot(folder)
     scene.frame_step, scene.n2n.keep_noisy = 2, True
@@ -204,7 +204,7 @@ def frames_go_to_the_output_path_in_the_scenes_format(folder):
     assert _files(folder) == before
 
 
-def frames_that_were_rendered_before_keep_their_names(folder):
+def frames_that_were_rendered_before_keep_their_names(folder):  # nightly
     """Whatever the quality; run again, nothing is done again."""
     scene = _shot(folder)
     assert bpy.ops.n2n.denoise_animation() == {"FINISHED"}
@@ -221,21 +221,21 @@ def frames_that_were_rendered_before_keep_their_names(folder):
     assert _files(out) == before
 
 
-def a_frame_without_neighbors_is_denoised_alone(folder):
+def a_frame_without_neighbors_is_denoised_alone(folder):  # nightly
     scene = _shot(folder)
     scene.frame_step = 2
     assert bpy.ops.n2n.denoise_animation(quality="BETTER") == {"FINISHED"}
     assert _pictures(folder, "denoised_better") == [f"denoised_better/{name}" for name in (NAMES[0], NAMES[2])]
 
 
-def frame_by_frame_is_one_part_of_the_countdown(folder):
+def frame_by_frame_is_one_part_of_the_countdown(folder):  # nightly
     """Denoising is not left over when the last frame has been rendered."""
     scene = _shot(folder)
     estimate = room.addon().estimate
     assert len(estimate.animation(scene, "FAST", 3, 3)) == 1 and len(estimate.animation(scene, "BETTER", 3, 3)) == 2
 
 
-def renders_of_other_settings_are_not_mixed_in(folder):
+def renders_of_other_settings_are_not_mixed_in(folder):  # nightly
     scene = _shot(folder)
     assert bpy.ops.n2n.denoise_animation(quality="FAST") == {"FINISHED"}
     before = _files(folder)

@@ -12,7 +12,7 @@ def _file(folder, program, size=(96, 64)):
     """A saved file with a change that has not been saved."""
     scene = room.build(size, spp=2)
     room.preferences().program = program
-    scene.n2n.quality, scene.n2n.minutes, scene.n2n.output = "BEST", 0.1, "//out/"
+    scene.n2n.quality, scene.n2n.minutes, scene.n2n.output = "BEST", 0.05, "//out/"
     bpy.ops.wm.save_as_mainfile(filepath=f"{folder}/shot.blend")
     bpy.data.objects["Box"].location.x = 0.2
     return scene
@@ -52,7 +52,7 @@ def a_still_is_rendered_once_more_and_comes_back_learned(folder, program):
     assert (scene.n2n.model == str(kept[0])) if kept else scene.n2n.model == "oidn-small"
 
 
-def what_is_missing_is_rendered(folder, program):
+def what_is_missing_is_rendered(folder, program):  # nightly
     """A last render without passes cannot be learned from, and neither can none."""
     scene = _file(folder, program, (64, 36))
     scene.view_layers[0].cycles.denoising_store_passes = False
@@ -116,7 +116,7 @@ def cancelling_leaves_no_process_and_the_settings_as_they_were(folder, program):
     assert bpy.ops.n2n.denoise(write_still=False) == {"FINISHED"}, "the process takes the next request"
 
 
-def a_model_that_was_learned_denoises_without_pytorch(folder, program):
+def a_model_that_was_learned_denoises_without_pytorch(folder, program):  # nightly
     scene = _file(folder, program, (128, 96))
     scene.cycles.samples, scene.n2n.minutes = 1, 0.5
     bpy.ops.render.render()
@@ -138,7 +138,7 @@ def a_model_that_was_learned_denoises_without_pytorch(folder, program):
     assert os.path.exists(f"{model}.json")
 
 
-def other_views_are_learned_from(folder, program):
+def other_views_are_learned_from(folder, program):  # nightly
     """They are rendered from a copy of the file, beside Blender; the file and what is not saved in it stay as they are."""
     scene = _file(folder, program, (64, 48))
     scene.n2n.views = 1
@@ -154,7 +154,7 @@ def other_views_are_learned_from(folder, program):
     assert room.roughness(room.pixels("Denoised")) < 0.5 * room.roughness(room.pixels("First Render"))
 
 
-def pressed_again_it_learns_from_two_seeds_again(folder, program):
+def pressed_again_it_learns_from_two_seeds_again(folder, program):  # nightly
     """The last render is then the second one of before: the other is rendered with the artist's own seed."""
     scene = _file(folder, program, (64, 36))
     first = room.composite(scene)
@@ -164,7 +164,7 @@ def pressed_again_it_learns_from_two_seeds_again(folder, program):
     assert room.same(room.pixels("Rendered"), first)
 
 
-def a_last_render_of_another_frame_is_none_to_learn_from(folder, program):
+def a_last_render_of_another_frame_is_none_to_learn_from(folder, program):  # nightly
     scene = _file(folder, program, (64, 36))
     box = bpy.data.objects["Box"]
     for frame, x in ((1, -1), (3, 1)):
@@ -185,7 +185,7 @@ def another_engine_is_said_before_anything_is_rendered(folder, program):
     assert "Cycles" in room.sentence(bpy.ops.n2n.denoise, write_still=False)
 
 
-def what_was_changed_since_the_render_is_rendered_again(folder, program):
+def what_was_changed_since_the_render_is_rendered_again(folder, program):  # nightly
     """The old render shows another scene: it would be averaged with the new one."""
     scene = _file(folder, program, (64, 36))
     old = room.composite(scene)
@@ -198,7 +198,7 @@ def what_was_changed_since_the_render_is_rendered_again(folder, program):
     assert room.same(room.composite(scene), room.pixels("Denoised")), "the first render is that of the scene as it is now"
 
 
-def a_driven_seed_is_another_one_in_the_second_render(folder, program):
+def a_driven_seed_is_another_one_in_the_second_render(folder, program):  # nightly
     """As artists do who write #frame into the seed: a driver would win over what is set."""
     scene = _file(folder, program, (64, 36))
     driver = scene.driver_add("cycles.seed")

@@ -50,7 +50,7 @@ def the_wipe_shows_one_picture_left_and_the_other_right(folder):
     assert "Compare" not in bpy.data.images and np.array_equal(pixels("Denoised"), clean)
 
 
-def alpha_goes_with_the_wipe(folder):
+def alpha_goes_with_the_wipe(folder):  # nightly
     scene = room.build()
     scene.render.film_transparent = True
     bpy.ops.render.render()
@@ -61,7 +61,7 @@ def alpha_goes_with_the_wipe(folder):
     assert found[..., 3].min() == 0.0 and np.array_equal(found, pixels("Denoised"))
 
 
-def a_new_result_keeps_the_one_before(folder):
+def a_new_result_keeps_the_one_before(folder):  # nightly
     """So that two strengths, models or qualities can be compared."""
     scene = denoised_room()
     first = pixels("Denoised")
@@ -81,7 +81,7 @@ def a_new_result_keeps_the_one_before(folder):
     assert np.array_equal(pixels("Previous"), second)
 
 
-def pictures_of_different_sizes_are_refused(folder):
+def pictures_of_different_sizes_are_refused(folder):  # nightly
     scene = denoised_room()
     scene.render.resolution_percentage = 50
     bpy.ops.render.render()
@@ -97,7 +97,7 @@ def pictures_of_different_sizes_are_refused(folder):
     assert not compare.what_is_wrong(scene) and "Compare" in bpy.data.images
 
 
-def the_wipe_follows_a_new_size(folder):
+def the_wipe_follows_a_new_size(folder):  # nightly
     scene = denoised_room()
     scene.n2n_compare.use_wipe = True
     assert pixels("Compare").shape == (54, 96, 4)
@@ -133,7 +133,7 @@ def the_error_map_is_hot_where_the_error_is(folder):
     assert not images.of_kind(scene, images.ERROR), "an error map of another result is still there"
 
 
-def the_picture_of_the_compositors_layer_is_shown(folder):
+def the_picture_of_the_compositors_layer_is_shown(folder):  # nightly
     """Not that of the first view layer; with nodes between, and through the extension's own group."""
     scene = room.build()
     scene.view_layers.new("Second")
@@ -165,7 +165,7 @@ def the_eye_shows_the_render_and_the_result_in_turn(folder):
     assert not room.groups(scene)[0].mute
 
 
-def the_largest_free_editor_shows_the_picture(folder):
+def the_largest_free_editor_shows_the_picture(folder):  # nightly
     """Not one where the artist looks at something else; the editor whose button was pressed comes first."""
     denoised_room()
     _, _, editors = _parts()
@@ -204,7 +204,7 @@ def undo_takes_the_wipe_back_and_redo_brings_it(folder):
     assert np.array_equal(pixels("Compare")[:, 60:], clean[:, 60:])
 
 
-def pictures_that_were_removed_are_no_trouble(folder):
+def pictures_that_were_removed_are_no_trouble(folder):  # nightly
     scene = denoised_room()
     compare, _, _ = _parts()
     scene.n2n_compare.use_wipe = True
@@ -223,7 +223,7 @@ def pictures_that_were_removed_are_no_trouble(folder):
     assert not [image for image in bpy.data.images if image.get("n2n")]
 
 
-def a_file_that_is_opened_again_compares_as_before(folder):
+def a_file_that_is_opened_again_compares_as_before(folder):  # nightly
     scene = denoised_room()
     scene.n2n_compare.use_wipe, scene.n2n_compare.wipe = True, 0.75
     before = pixels("Compare")
@@ -239,7 +239,7 @@ def a_file_that_is_opened_again_compares_as_before(folder):
     assert np.array_equal(pixels("Compare"), pixels("Denoised"))
 
 
-def a_border_is_compared_where_it_was_rendered(folder):
+def a_border_is_compared_where_it_was_rendered(folder):  # nightly
     scene = room.build()
     render = scene.render
     render.use_border, render.use_crop_to_border = True, True
@@ -250,7 +250,7 @@ def a_border_is_compared_where_it_was_rendered(folder):
     assert np.array_equal(pixels("Compare"), pixels("Denoised"))
 
 
-def two_scenes_have_their_own(folder):
+def two_scenes_have_their_own(folder):  # nightly
     scene = denoised_room()
     scene.n2n_compare.use_wipe, scene.n2n_compare.wipe = True, 1.0
     mine = pixels("Compare")
@@ -267,7 +267,7 @@ def two_scenes_have_their_own(folder):
     assert first != theirs and np.array_equal(pixels(first), mine)
 
 
-def disabling_leaves_no_comparison(folder):
+def disabling_leaves_no_comparison(folder):  # nightly
     scene = denoised_room()
     scene.n2n_compare.use_wipe = True
     compare, _, _ = _parts()
@@ -278,7 +278,7 @@ def disabling_leaves_no_comparison(folder):
     assert compare.after_change not in bpy.app.handlers.undo_post
 
 
-def compositing_that_is_off_is_said_and_mended(folder):
+def compositing_that_is_off_is_said_and_mended(folder):  # nightly
     scene = room.build()
     scene.render.use_compositing = False
     noisy = room.composite(scene)
@@ -292,7 +292,7 @@ def compositing_that_is_off_is_said_and_mended(folder):
     assert not bpy.ops.n2n.enable_compositing.poll()
 
 
-def nodes_that_are_off_are_said_and_mended(folder):
+def nodes_that_are_off_are_said_and_mended(folder):  # nightly
     """Only where a scene can have them: before Blender 5.0."""
     scene = room.build()
     if hasattr(scene, "compositing_node_group"):

@@ -85,7 +85,7 @@ def the_command_is_what_the_scene_says(folder):
     assert (scene.n2n_farm.job, scene.n2n_farm.line) == (f"{folder}/job", "")
 
 
-def what_is_chosen_comes_before_what_is_usual(folder):
+def what_is_chosen_comes_before_what_is_usual(folder):  # nightly
     scene = _file(folder, (3, 30, 9))
     scene.cycles.use_adaptive_sampling, scene.cycles.samples = True, 4096
     scene.n2n.minutes, scene.n2n.all_passes, scene.n2n_farm.folder = 2.5, True, "//elsewhere/"
@@ -115,7 +115,7 @@ def what_is_chosen_comes_before_what_is_usual(folder):
     assert "--no-probe" in words, "that Blender is not here"
 
 
-def what_was_only_written_has_a_line_that_submits_it(folder):
+def what_was_only_written_has_a_line_that_submits_it(folder):  # nightly
     scene = _file(folder)
     _answering(folder)
     assert bpy.ops.n2n.write_farm_job() == {"FINISHED"}
@@ -125,7 +125,7 @@ def what_was_only_written_has_a_line_that_submits_it(folder):
     assert scene.n2n_farm.line == ""
 
 
-def a_file_that_is_not_saved_is_said(folder):
+def a_file_that_is_not_saved_is_said(folder):  # nightly
     scene = room.build()
     program = _answering(folder)
     for operator in (bpy.ops.n2n.submit_to_farm, bpy.ops.n2n.write_farm_job):
@@ -185,7 +185,7 @@ def cancelling_ends_the_program_and_what_it_started(folder):
     assert room.descendants() == set()
 
 
-def what_a_farm_sees_otherwise_is_said(folder):
+def what_a_farm_sees_otherwise_is_said(folder):  # nightly
     """Each of it in a sentence with a name; what is usual in none."""
     scene = _file(folder)
     jobs = room.addon().jobs
@@ -217,7 +217,7 @@ def what_a_farm_sees_otherwise_is_said(folder):
     assert len(jobs.warnings) == 2, jobs.warnings
 
 
-def a_picture_that_was_painted_and_not_saved_stops_it(folder):
+def a_picture_that_was_painted_and_not_saved_stops_it(folder):  # nightly
     _file(folder)
     _answering(folder)
     picture = bpy.data.images.new("Painted", 8, 8)
@@ -229,7 +229,7 @@ def a_picture_that_was_painted_and_not_saved_stops_it(folder):
     assert bpy.ops.n2n.submit_to_farm() == {"FINISHED"}
 
 
-def warnings_of_the_program_are_passed_on(folder):
+def warnings_of_the_program_are_passed_on(folder):  # nightly
     _file(folder)
     answer = {**ANSWER, "folder": f"{folder}/job"}
     _speaker(folder, f"say(event='warning', task='doubts', message='one is missing')\nsay(**{answer!r})\n")
@@ -256,7 +256,7 @@ def a_job_is_timed_written_and_handed_over(folder, program):
     assert "submitted to Slurm" in scene.n2n_farm.said and "12" in scene.n2n_farm.said, scene.n2n_farm.said
 
 
-def what_the_farm_does_not_take_is_one_sentence(folder, program):
+def what_the_farm_does_not_take_is_one_sentence(folder, program):  # nightly
     """The job is written then, and can be handed over by hand."""
     _file(folder, (1, 2, 1))
     room.preferences().program, room.preferences().farm_blender = program, "/not/here"

@@ -18,7 +18,7 @@ def enabling_loads_nothing_and_starts_nothing(folder):
     assert room.children() == set() and not room.addon().session.STARTED
 
 
-def denoising_loads_nothing_into_blender(folder):
+def denoising_loads_nothing_into_blender(folder):  # nightly
     room.denoised_room()
     assert not [name for name in sys.modules if name.split(".")[0] in WEIGHTY]
 
@@ -68,7 +68,7 @@ def disabling_leaves_no_trace(folder):
     assert bpy.ops.n2n.denoise() == {"FINISHED"}
 
 
-def nodes_and_pictures_stay_where_that_was_chosen(folder):
+def nodes_and_pictures_stay_where_that_was_chosen(folder):  # nightly
     scene = room.denoised_room()
     denoised = room.composite(scene)
     room.preferences().keep_nodes = True

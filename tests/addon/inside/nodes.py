@@ -75,7 +75,7 @@ def a_glare_node_downstream_sees_the_denoised_picture(folder):
     assert not same(found, noisy, 0.01) and not same(found, pixels("Denoised"), 0.01)
 
 
-def what_the_artist_links_past_the_group_stays_so(folder):
+def what_the_artist_links_past_the_group_stays_so(folder):  # nightly
     scene = room.build()
     tree, glare, result = _artists_tree(scene)
     noisy = composite(scene)
@@ -86,7 +86,7 @@ def what_the_artist_links_past_the_group_stays_so(folder):
     assert len(groups(scene)) == 1 and same(composite(scene), noisy)
 
 
-def a_tree_that_was_made_for_it_goes_with_it(folder):
+def a_tree_that_was_made_for_it_goes_with_it(folder):  # nightly
     scene = room.build()
     scene.use_nodes = False
     noisy = composite(scene)
@@ -99,7 +99,7 @@ def a_tree_that_was_made_for_it_goes_with_it(folder):
     assert same(composite(scene), noisy)
 
 
-def nodes_that_were_added_to_it_are_kept(folder):
+def nodes_that_were_added_to_it_are_kept(folder):  # nightly
     scene = denoised_room()
     (group,) = groups(scene)
     tree = group.id_data
@@ -113,7 +113,7 @@ def nodes_that_were_added_to_it_are_kept(folder):
     assert composite(scene).shape == (54, 96, 4)
 
 
-def muted_it_shows_the_noisy_picture(folder):
+def muted_it_shows_the_noisy_picture(folder):  # nightly
     scene = denoised_room()
     groups(scene)[0].mute = True
     assert same(composite(scene), pixels("Rendered"))
@@ -121,7 +121,7 @@ def muted_it_shows_the_noisy_picture(folder):
     assert same(composite(scene), pixels("Denoised"))
 
 
-def the_eye_changes_nothing_in_the_compositor(folder):
+def the_eye_changes_nothing_in_the_compositor(folder):  # nightly
     scene = denoised_room()
     kept = pixels("Denoised")
     for _ in range(2):
@@ -157,7 +157,7 @@ def a_new_render_is_never_replaced_by_the_old_picture(folder):
     assert same(composite(scene), pixels("Denoised"))
 
 
-def a_saved_file_shows_the_picture_again(folder):
+def a_saved_file_shows_the_picture_again(folder):  # nightly
     denoised_room()
     kept = pixels("Denoised")
     bpy.ops.wm.save_as_mainfile(filepath=f"{folder}/kept.blend")
@@ -165,7 +165,7 @@ def a_saved_file_shows_the_picture_again(folder):
     assert same(composite(bpy.context.scene), kept)
 
 
-def without_its_pictures_a_saved_file_shows_the_noisy_one(folder):
+def without_its_pictures_a_saved_file_shows_the_noisy_one(folder):  # nightly
     scene = denoised_room()
     noisy = pixels("Rendered")
     bpy.ops.wm.save_as_mainfile(filepath=f"{folder}/moved.blend")

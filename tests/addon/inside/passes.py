@@ -62,7 +62,7 @@ def each_pass_has_a_socket_and_groups_add_up(folder):
     assert abs(lit[1].mean() / lit[0].mean() - 1) < 0.1
 
 
-def passes_of_another_render_go_through_as_they_are(folder):
+def passes_of_another_render_go_through_as_they_are(folder):  # nightly
     """Never a denoised pass beside another render's picture; also where the group is switched off for want of its pictures."""
     scene = _grouped_room()
     tree, layers, result = room.compositor(scene)
@@ -129,7 +129,7 @@ def sockets_follow_the_passes_and_links_stay(folder):
     assert second.links[0].from_socket == layers.outputs["Combined_key"]
 
 
-def a_saved_file_gives_the_passes_again(folder):
+def a_saved_file_gives_the_passes_again(folder):  # nightly
     scene = _grouped_room()
     bpy.ops.render.render()
     bpy.ops.n2n.denoise()
@@ -151,7 +151,7 @@ def a_saved_file_gives_the_passes_again(folder):
     assert same(_shown(scene, node.outputs["Combined_key"]), _shown(scene, rendered))
 
 
-def a_render_without_passes_is_said(folder):
+def a_render_without_passes_is_said(folder):  # nightly
     scene = room.build()
     scene.n2n.all_passes = True
     bpy.ops.render.render()
@@ -162,7 +162,7 @@ def a_render_without_passes_is_said(folder):
     assert _names(groups(scene)[0]) == {"Image"} and same(composite(scene), room.pixels("Denoised"))
 
 
-def best_learns_and_gives_every_pass(folder, program):
+def best_learns_and_gives_every_pass(folder, program):  # nightly
     """All renders have the scene's passes, the other views' too: a first one of before they were switched on is made again."""
     scene = _grouped_room(size=(64, 48), spp=2)
     layer = scene.view_layers[0]
@@ -190,7 +190,7 @@ def best_learns_and_gives_every_pass(folder, program):
     assert np.allclose(key + rest, picture, rtol=1e-3, atol=1e-4)
 
 
-def an_animation_is_of_all_passes_or_of_none(folder):
+def an_animation_is_of_all_passes_or_of_none(folder):  # nightly
     scene = _grouped_room(size=(64, 36))
     scene.frame_start, scene.frame_end, scene.n2n.output = 1, 2, f"{folder}/out/"
     for quality in ("FAST", "BETTER"):

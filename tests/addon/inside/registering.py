@@ -28,7 +28,7 @@ def what_fails_half_way_leaves_nothing_and_says_one_sentence(folder):
     assert addon_utils.enable(MODULE, default_set=True) and _traces() != clean
 
 
-def what_fails_at_the_end_leaves_nothing_either(folder):
+def what_fails_at_the_end_leaves_nothing_either(folder):  # nightly
     extension = sys.modules[MODULE]
     addon_utils.disable(MODULE)
     clean, handlers = _traces(), extension.handlers.HANDLERS
@@ -37,7 +37,7 @@ def what_fails_at_the_end_leaves_nothing_either(folder):
     extension.handlers.HANDLERS = handlers
 
 
-def switching_off_leaves_nothing_whatever_goes_wrong(folder):
+def switching_off_leaves_nothing_whatever_goes_wrong(folder):  # nightly
     extension = sys.modules[MODULE]
     addon_utils.disable(MODULE)
     clean = _traces()

@@ -82,7 +82,7 @@ def _psnr(found, references) -> float:
     return float(-10 * np.log10(np.mean((found - first) * (found - second))))
 
 
-def relit_the_denoised_picture_is_as_good_as_before(folder, program):
+def relit_the_denoised_picture_is_as_good_as_before(folder, program):  # nightly
     """And as a render with twice the light that is denoised."""
     folder = Path(folder)
     _room()

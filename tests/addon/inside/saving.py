@@ -44,7 +44,7 @@ def each_format_is_written_as_blender_writes_a_render(folder):
     assert not [file for file in os.listdir(folder) if file.startswith(".")]
 
 
-def a_multilayer_file_has_all_passes(folder):
+def a_multilayer_file_has_all_passes(folder):  # nightly
     scene = denoised_room()
     _set_format(scene, "OPEN_EXR_MULTILAYER")
     assert bpy.ops.n2n.save_as(filepath=f"{folder}/all.exr") == {"FINISHED"}
@@ -59,7 +59,7 @@ def a_multilayer_file_has_all_passes(folder):
     assert room.same(room.composite(scene), pixels("Denoised"))
 
 
-def names_are_readable_and_free(folder):
+def names_are_readable_and_free(folder):  # nightly
     scene = denoised_room()
     _set_format(scene, "PNG")
     saving, images = room.addon().saving, room.addon().images
@@ -75,7 +75,7 @@ def names_are_readable_and_free(folder):
     assert saving.free_path(scene, image) == f"{folder}/my_shot_denoised_0001.exr"
 
 
-def each_of_several_layers_can_be_saved(folder):
+def each_of_several_layers_can_be_saved(folder):  # nightly
     scene = room.build()
     first = scene.view_layers[0].name
     scene.view_layers.new("Second Layer").use_pass_z = True
@@ -121,7 +121,7 @@ def the_composited_picture_goes_to_the_output_path(folder):
     assert "still_0001.exr is there already" in said, said
 
 
-def both_eyes_of_a_stereo_scene_are_written(folder):
+def both_eyes_of_a_stereo_scene_are_written(folder):  # nightly
     scene = room.build()
     scene.render.use_multiview, scene.render.filepath = True, f"{folder}/eyes_"
     bpy.ops.render.render()
@@ -137,7 +137,7 @@ def both_eyes_of_a_stereo_scene_are_written(folder):
     assert not room.addon().compare.what_is_wrong(scene)
 
 
-def a_movie_format_becomes_a_picture(folder):
+def a_movie_format_becomes_a_picture(folder):  # nightly
     scene = denoised_room()
     if hasattr(scene.render.image_settings, "media_type"):
         scene.render.image_settings.media_type = "VIDEO"
@@ -147,7 +147,7 @@ def a_movie_format_becomes_a_picture(folder):
     assert scene.render.image_settings.file_format == "FFMPEG"
 
 
-def what_cannot_be_saved_is_one_sentence(folder):
+def what_cannot_be_saved_is_one_sentence(folder):  # nightly
     scene = room.build()
     _set_format(scene, "PNG")
     assert not bpy.ops.n2n.save_as.poll() and not bpy.ops.n2n.write_output.poll()

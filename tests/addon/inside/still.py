@@ -21,7 +21,7 @@ def the_compositor_gets_closer_to_the_reference(folder):
     assert same(denoised, pixels("Denoised")) and same(noisy, pixels("Rendered"))
 
 
-def strength_0_is_the_noisy_picture(folder):
+def strength_0_is_the_noisy_picture(folder):  # nightly
     scene = room.build()
     scene.n2n.strength = 0
     bpy.ops.render.render()
@@ -89,12 +89,12 @@ def a_border_render_is_denoised_where_it_was_rendered(folder):
         assert same(denoised[inside], pixels("Denoised")[inside]) and not same(denoised, noisy, 0.01), crop
 
 
-def nothing_appears_outside_a_border(folder):
+def nothing_appears_outside_a_border(folder):  # nightly
     noisy, denoised, inside = _with_a_border(room.build(), False)
     assert not denoised[~inside].any() and not pixels("Denoised")[~inside].any()
 
 
-def the_image_settings_of_the_scene_stay(folder):
+def the_image_settings_of_the_scene_stay(folder):  # nightly
     scene = room.build()
     settings = scene.render.image_settings
     settings.file_format, settings.color_mode, settings.quality = "JPEG", "BW", 70
@@ -117,7 +117,7 @@ def denoise_after_every_render_does_so(folder):
     assert same(composite(scene), pixels("Denoised"))
 
 
-def a_copy_of_the_scene_has_its_own_picture(folder):
+def a_copy_of_the_scene_has_its_own_picture(folder):  # nightly
     """The first scene keeps showing its denoised picture, also when the copy's is removed."""
     scene = denoised_room()
     mine = composite(scene)
@@ -132,7 +132,7 @@ def a_copy_of_the_scene_has_its_own_picture(folder):
     assert same(composite(scene), mine), "removing the copy's picture has changed what the first scene shows"
 
 
-def the_prefilter_and_other_models_work(folder):
+def the_prefilter_and_other_models_work(folder):  # nightly
     scene = denoised_room()
     before = pixels("Denoised")
     for prefilter, model in (("OFF", "oidn-small"), ("ON", "oidn-small"), ("AUTO", "oidn-color")):
@@ -142,7 +142,7 @@ def the_prefilter_and_other_models_work(folder):
         assert np.isfinite(found).all() and same(found, before) == (prefilter == "ON")
 
 
-def without_a_window_the_denoised_still_is_written(folder):
+def without_a_window_the_denoised_still_is_written(folder):  # nightly
     """Composited, in the scene's own format, to the scene's output path; not where that was declined."""
     scene = room.build()
     scene.render.filepath = f"{folder}/still_"

@@ -37,7 +37,7 @@ def an_object_keeps_its_noise_and_the_rest_does_not(folder):
     assert kept[box].all() and 0.02 < kept.mean() < 0.3, kept.mean()
 
 
-def strengths_stay_when_the_list_is_made_again(folder):
+def strengths_stay_when_the_list_is_made_again(folder):  # nightly
     scene = _room()
     bpy.ops.render.render()
     bpy.ops.n2n.list_masks()
@@ -55,7 +55,7 @@ def strengths_stay_when_the_list_is_made_again(folder):
     assert not _request(scene)
 
 
-def a_render_without_names_is_said(folder):
+def a_render_without_names_is_said(folder):  # nightly
     room.build()
     bpy.ops.render.render()
     assert "Cryptomatte" in room.sentence(bpy.ops.n2n.list_masks)

@@ -25,7 +25,7 @@ def nothing_rendered_yet(folder):
     assert room.same(room.composite(scene), room.pixels("Denoised"))
 
 
-def a_render_without_passes_is_denoised_by_its_color_and_the_next_one_has_them(folder):
+def a_render_without_passes_is_denoised_by_its_color_and_the_next_one_has_them(folder):  # nightly
     scene = room.build(passes=False)
     noisy = room.composite(scene)
     assert bpy.ops.n2n.denoise(write_still=False) == {"FINISHED"}
@@ -39,14 +39,14 @@ def a_render_without_passes_is_denoised_by_its_color_and_the_next_one_has_them(f
     assert not room.same(room.pixels("Denoised"), softer, 0.001)
 
 
-def a_model_without_auxiliaries_needs_no_passes(folder):
+def a_model_without_auxiliaries_needs_no_passes(folder):  # nightly
     scene = room.build(passes=False)
     scene.n2n.model = "oidn-color"
     bpy.ops.render.render()
     assert bpy.ops.n2n.denoise() == {"FINISHED"}
 
 
-def a_render_of_another_engine(folder):
+def a_render_of_another_engine(folder):  # nightly
     scene = room.build((32, 18))
     scene.render.engine = "BLENDER_WORKBENCH"
     scene.n2n.source = "RENDER"
@@ -75,7 +75,7 @@ def a_model_that_is_not_there_or_is_none(folder):
     assert bpy.ops.n2n.denoise() == {"FINISHED"}
 
 
-def a_model_that_needs_pytorch(folder):
+def a_model_that_needs_pytorch(folder):  # nightly
     scene = room.build()
     bpy.ops.render.render()
     scene.n2n.model = f"{folder}/x.pt"
@@ -85,7 +85,7 @@ def a_model_that_needs_pytorch(folder):
     assert "PyTorch" in said and "x.pt" in said, said
 
 
-def an_installed_program_that_is_not_there(folder):
+def an_installed_program_that_is_not_there(folder):  # nightly
     room.build()
     bpy.ops.render.render()
     room.preferences().engine = "EXTERNAL"
@@ -97,7 +97,7 @@ def an_installed_program_that_is_not_there(folder):
     assert bpy.ops.n2n.denoise() == {"FINISHED"}
 
 
-def a_device_that_is_not_there(folder):
+def a_device_that_is_not_there(folder):  # nightly
     room.build()
     bpy.ops.render.render()
     room.preferences().device = "sycl"
@@ -120,7 +120,7 @@ def an_output_folder_that_cannot_be_written(folder):
     assert f"{folder}/out/noisy" in sentence(bpy.ops.n2n.denoise_animation)
 
 
-def best_without_an_installed_program(folder):
+def best_without_an_installed_program(folder):  # nightly
     """Before anything is rendered; the picture and the scene's settings stay."""
     scene = room.denoised_room()
     before, seed = room.pixels("Denoised"), scene.cycles.seed
@@ -135,7 +135,7 @@ def best_without_an_installed_program(folder):
     assert room.same(room.pixels("Denoised"), before) and scene.cycles.seed == seed
 
 
-def a_worker_that_was_killed_while_idle_is_replaced(folder):
+def a_worker_that_was_killed_while_idle_is_replaced(folder):  # nightly
     room.denoised_room()
     (before,) = room.children()
     os.kill(before, signal.SIGKILL)
@@ -176,7 +176,7 @@ def what_was_learned_and_cannot_be_kept_costs_no_picture(folder):
     assert Path(learning._kept(scene, made)).read_bytes() == b"weights"
 
 
-def what_is_inside_the_extension_does_not_learn(folder):
+def what_is_inside_the_extension_does_not_learn(folder):  # nightly
     room.build()
     program = Path(folder) / "n2n-render"
     program.write_text("")
@@ -186,7 +186,7 @@ def what_is_inside_the_extension_does_not_learn(folder):
     assert not room.addon().session.can_learn()
 
 
-def a_model_that_came_since_is_in_the_menu(folder):
+def a_model_that_came_since_is_in_the_menu(folder):  # nightly
     room.denoised_room()
     room.preferences().models = folder
     model = Path(folder) / "shot.tza"
@@ -197,7 +197,7 @@ def a_model_that_came_since_is_in_the_menu(folder):
     assert str(model) not in [identifier for identifier, _, _ in room.addon().models.choices()]
 
 
-def strips_of_the_sequencer_are_no_render(folder):
+def strips_of_the_sequencer_are_no_render(folder):  # nightly
     scene = room.build()
     editor = scene.sequence_editor_create()
     strips = editor.strips if hasattr(editor, "strips") else editor.sequences
@@ -210,7 +210,7 @@ def strips_of_the_sequencer_are_no_render(folder):
     assert bpy.ops.n2n.denoise(write_still=False) == {"FINISHED"}
 
 
-def a_render_of_another_engine_gets_no_passes_of_cycles(folder):
+def a_render_of_another_engine_gets_no_passes_of_cycles(folder):  # nightly
     scene = room.build(passes=False)
     bpy.ops.render.render()
     scene.render.engine = "BLENDER_WORKBENCH"

@@ -62,7 +62,7 @@ def undo_while_a_still_is_denoised(folder):
         assert not [scene for scene in bpy.data.scenes if scene.get("n2n_copy")]
 
 
-def undo_while_an_animation_is_denoised(folder):
+def undo_while_an_animation_is_denoised(folder):  # nightly
     scene = _shot(folder, 3)
     _undoable(scene)
     steps = room.work(room.addon().animation.N2N_OT_denoise_animation)
@@ -83,7 +83,7 @@ def _after_the_first_frame(folder):
     raise AssertionError("no frame")
 
 
-def a_scene_that_is_renamed_meanwhile_is_one_sentence(folder):
+def a_scene_that_is_renamed_meanwhile_is_one_sentence(folder):  # nightly
     scene = _shot(folder, 3)
     steps = _after_the_first_frame(folder)
     scene.name = "Another"
@@ -100,7 +100,7 @@ def a_scene_that_is_removed_meanwhile_is_one_sentence(folder):
     assert "was removed" in problem, problem
 
 
-def another_file_meanwhile_is_one_sentence(folder):
+def another_file_meanwhile_is_one_sentence(folder):  # nightly
     _shot(folder, 3)
     steps = _after_the_first_frame(folder)
     bpy.ops.wm.read_homefile(app_template="", use_empty=True)
@@ -108,7 +108,7 @@ def another_file_meanwhile_is_one_sentence(folder):
     assert "Another file" in problem, problem
 
 
-def a_setting_that_changes_meanwhile_does_not_mix_frames(folder):
+def a_setting_that_changes_meanwhile_does_not_mix_frames(folder):  # nightly
     scene = _shot(folder, 3)
     steps = _after_the_first_frame(folder)
     scene.n2n.strength = 0.5
@@ -117,7 +117,7 @@ def a_setting_that_changes_meanwhile_does_not_mix_frames(folder):
     assert not os.path.exists(f"{folder}/denoised/frame_0003.exr")
 
 
-def a_scene_that_is_renamed_while_it_renders_has_its_settings_back(folder):
+def a_scene_that_is_renamed_while_it_renders_has_its_settings_back(folder):  # nightly
     scene = _shot(folder)
     scene.cycles.use_denoising = True
     ui = room.addon()
