@@ -94,6 +94,7 @@ def test_what_is_there_stays_until_it_is_rendered_again(renders, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_a_neighbor_that_is_rendered_again_changes_the_frames_beside_it(renders, tmp_path):
     out = tmp_path / "out"
     denoised(renders, out, "--temporal", 1, "--frames", "1-5")
@@ -128,6 +129,7 @@ def test_a_list_of_devices_that_cannot_be_read_is_refused(renders, tmp_path, dev
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_processes_that_share_a_folder_do_every_frame_once(renders, tmp_path):
     denoised(renders, tmp_path / "whole")
     command = [sys.executable, "-m", "n2n_render", "denoise", renders, "-o", tmp_path / "out", "--model", MODEL, "--shared"]

@@ -30,6 +30,7 @@ def test_every_example_is_tried_and_says_what_it_does():
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_a_folder_of_files_in_parallel(make_dataset, tmp_path):
     data = make_dataset(views=4, seeds=2)
     (data / "broken.exr").write_bytes(b"no EXR")

@@ -13,7 +13,7 @@ from n2n_render.demo import DemoOptions, demo
 from n2n_render.io.exr import ExrImage
 from n2n_render.network.registry import open_model
 
-pytestmark = pytest.mark.blender
+pytestmark = [pytest.mark.blender, pytest.mark.nightly]
 
 NETWORK = ["--widths", "16,24", "--levels", "3", "--crop", "48", "--threads", "1", "--learning-rate", "2e-3"]
 
@@ -99,7 +99,6 @@ def test_folders_and_pairs_are_denoised(road, tmp_path):
     assert np.isfinite(image.frame().color).all()
 
 
-@pytest.mark.nightly
 def test_demo_goes_the_whole_road(tmp_path, capsys):
     """At a tenth of its size; N2N_BLENDER is not asked, the demo is what a newcomer runs."""
     from n2n_render.cli.console import reporter

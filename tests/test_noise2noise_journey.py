@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.nightly]
 
 NETWORK = ["--widths", "16,24", "--levels", "2", "--crop", "48", "--batch", "4", "--threads", "1", "--learning-rate", "2e-3"]
 
@@ -45,7 +45,6 @@ def scores(road, target):
     return json.loads(path.read_text())["mean"]
 
 
-@pytest.mark.nightly
 def test_noisy_targets_teach_what_clean_ones_do(road):
     noisy, clean = (scores(road, target)["ours"]["psnr_db"] for target in ("noisy", "clean"))
     assert noisy > scores(road, "noisy")["noisy"]["psnr_db"] + 4

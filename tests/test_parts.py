@@ -44,6 +44,7 @@ def notes(paths):
     return [json.loads(next(header["Note"] for header, _ in ExrImage.open(path).parts if "Note" in header)) for path in paths]
 
 
+@pytest.mark.nightly
 def test_only_the_authored_view_of_several_is_in_parts(sky):
     """Its references, the other views, and a view that is alone have seeds of their own."""
     assert are_parts(files(sky / "views")) and are_one_render(files(sky / "views"))

@@ -24,6 +24,7 @@ def words(shot, out, start, *more):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_two_processes_adapt_as_one_with_twice_the_batch(shot, start, tmp_path, run_two):
     code, said = run_two(*PROGRAM, *words(shot, tmp_path / "two", start, "--steps", 12))
     assert code == 0, said

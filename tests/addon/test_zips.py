@@ -55,6 +55,7 @@ def from_index(index):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_one_archive_for_each_platform_with_the_wheels_of_every_python(index, tmp_path):
     out = tmp_path / "out"
     code, said, names = built(out, "--all", **from_index(index))

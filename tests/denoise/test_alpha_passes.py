@@ -6,7 +6,6 @@ import numpy as np
 import OpenEXR
 import pytest
 from click.testing import CliRunner
-from nightly_fixtures import nightly
 
 from n2n_render.cli.commands import main
 from n2n_render.frame.metrics import squared_error
@@ -69,6 +68,7 @@ def denoised(request, renders):
 
 
 @pytest.mark.blender
+@pytest.mark.nightly
 def test_sums_hold_where_they_held(denoised):
     _, noisy, clean, said = denoised
     groups = [held(image, sum(pixels(image, name) for name in GROUPS)) for image in (noisy, clean)]
@@ -79,6 +79,7 @@ def test_sums_hold_where_they_held(denoised):
 
 
 @pytest.mark.blender
+@pytest.mark.nightly
 def test_data_stays_bit_for_bit(denoised):
     _, noisy, clean, _ = denoised
     names = {name for _, channels in noisy.parts for name in channels}
@@ -90,6 +91,7 @@ def test_data_stays_bit_for_bit(denoised):
 
 
 @pytest.mark.blender
+@pytest.mark.nightly
 def test_nothing_is_negative_or_brighter_than_the_noise_was(denoised):
     _, noisy, clean, _ = denoised
     for one in noisy.light(LAYER):
@@ -99,6 +101,7 @@ def test_nothing_is_negative_or_brighter_than_the_noise_was(denoised):
 
 
 @pytest.mark.blender
+@pytest.mark.nightly
 def test_what_is_black_in_all_passes_stays_black(denoised):
     _, noisy, clean, _ = denoised
     empty = (noisy.picture(LAYER)[..., 3] == 0) & (pixels(noisy, "Combined") == 0).all(-1)
@@ -129,8 +132,9 @@ class Judged:
 
 
 @pytest.mark.blender
+@pytest.mark.nightly
 @pytest.mark.parametrize("scene", SCENES)
-@pytest.mark.parametrize("seeds", [1, *nightly(2)])
+@pytest.mark.parametrize("seeds", [1, 2])
 def test_groups_are_nearer_to_the_truth(renders, scene, seeds):
     """Mean squared error against two halves of 256 spp."""
     judged = Judged.of(renders, scene, seeds)
@@ -140,8 +144,9 @@ def test_groups_are_nearer_to_the_truth(renders, scene, seeds):
 
 
 @pytest.mark.blender
+@pytest.mark.nightly
 @pytest.mark.parametrize("scene", SCENES)
-@pytest.mark.parametrize("seeds", [1, *nightly(2)])
+@pytest.mark.parametrize("seeds", [1, 2])
 def test_what_the_picture_does_not_show_is_denoised_too(renders, scene, seeds):
     """Where alpha is 0 and in pixels that several seeds show alike; mean squared errors as above."""
     judged = Judged.of(renders, scene, seeds)

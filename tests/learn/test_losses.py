@@ -28,6 +28,7 @@ def test_unbiased_losses_find_the_mean(loss):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_tone_mapped_targets_are_biased_as_the_paper_says():
     """The minimum is E[T(y)], which is darker than T(E[y])."""
     assert minimum(l2_display) == pytest.approx(encode_tonemap(TARGETS, torch).mean().item(), rel=0.01)

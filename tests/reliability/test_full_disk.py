@@ -139,6 +139,7 @@ def test_train(make_dataset, tmp_path, limit):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("limit", LIMITS)
+@pytest.mark.nightly
 def test_resume(trained, limit):
     before = (trained / "last.pt").read_bytes()
     done = run(["train", "--resume", trained, "--steps", 6], limit)
@@ -211,6 +212,7 @@ def test_denoise_and_evaluate(make_dataset, trained, tmp_path, limit):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("limit", LIMITS)
+@pytest.mark.nightly
 def test_photographs(tmp_path, limit):
     """Each command on images that no renderer made."""
     image = pytest.importorskip("PIL.Image")

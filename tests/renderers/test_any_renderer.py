@@ -54,6 +54,7 @@ def test_the_same_pixels_are_denoised_alike_from_either_renderer(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_every_file_of_a_folder_gets_the_model_that_fits_it(tmp_path):
     frame, folder = make_frame(), tmp_path / "in"
     folder.mkdir()

@@ -46,6 +46,7 @@ def quality(path, references) -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_its_files_are_recognised(box):
     image = ExrImage.open(box[0][0])
     frame = image.frame(None, image.available(""))
@@ -57,6 +58,7 @@ def test_its_files_are_recognised(box):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_it_is_denoised_and_all_else_stays(box, tmp_path):
     noisy, references = box
     command("denoise", noisy[0], "--pair", noisy[1], "--model", "oidn", "-o", tmp_path / "out.exr")

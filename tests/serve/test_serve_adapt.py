@@ -107,6 +107,7 @@ def test_the_frame_that_is_worst_at_the_start_is_shown_as_rendered(served, tmp_p
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_cancelled_while_it_learns_the_folder_can_be_used_again(served, shot, tmp_path):
     out = tmp_path / "shot"
     served.ask(id=1, **adapt(*shot, out, steps=FOREVER))

@@ -148,6 +148,7 @@ def test_a_model_for_clean_guides_is_trained_with_clean_ones(make_dataset, tmp_p
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_another_prefilter_is_another_cache(make_dataset, tmp_path, open_run):
     """The large model has larger ones clean its guides: it is not given those that the small one left in the cache."""
     folder = make_dataset(views=2)
@@ -172,7 +173,8 @@ def test_training_sees_what_denoising_does(make_dataset, tmp_path, open_run):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network, steps", [("oidn-small", 120), pytest.param("oidn-large", 2, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("network, steps", [("oidn-small", 120), ("oidn-large", 2)])
+@pytest.mark.nightly
 def test_open_image_denoises_topology_trains_from_nothing(make_dataset, tmp_path, open_run, network, steps):
     """With BatchNorm, which folds away: into tensors that its runtime can be given. The small one is let learn something."""
     wanted = config(make_dataset(views=3), tmp_path / "run", network=network, features=GUIDES, steps=steps, learning_rate=2e-3)

@@ -78,7 +78,12 @@ def interrupt_at(monkeypatch, step, begin):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "precision, step", [("float32", 2), ("float32", 23), pytest.param("bfloat16", 23, marks=pytest.mark.nightly)]
+    "precision, step",
+    [
+        pytest.param("float32", 2, marks=pytest.mark.nightly),
+        ("float32", 23),
+        pytest.param("bfloat16", 23, marks=pytest.mark.nightly),
+    ],
 )
 def test_resumed_equals_uninterrupted(make_dataset, tmp_path, monkeypatch, precision, step):
     """Interrupted before and after BatchNorm's statistics are fixed: bit for bit the same weights."""

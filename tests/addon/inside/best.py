@@ -62,7 +62,7 @@ def what_is_missing_is_rendered(folder, program):  # nightly
     assert room.roughness(room.pixels("Denoised")) < 0.5 * room.roughness(room.pixels("First Render"))
 
 
-def an_animation_is_rendered_twice_and_learned(folder, program):
+def an_animation_is_rendered_twice_and_learned(folder, program):  # nightly
     """With motion blur: its Vector pass comes from a render without. Run again, nothing is done again."""
     scene = _file(folder, program, (64, 36))
     scene.frame_start, scene.frame_end, scene.render.use_motion_blur = 1, 3, True

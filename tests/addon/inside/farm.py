@@ -237,7 +237,7 @@ def warnings_of_the_program_are_passed_on(folder):  # nightly
     assert "one is missing" in room.addon().jobs.warnings
 
 
-def a_job_is_timed_written_and_handed_over(folder, program):
+def a_job_is_timed_written_and_handed_over(folder, program):  # nightly
     """By the n2n-render beside these tests, to a `sbatch` that takes everything. What each task is asked for is the scene's."""
     scene = _file(folder, (1, 3, 1))
     room.preferences().program = program
