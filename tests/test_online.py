@@ -70,6 +70,7 @@ def picture(out, frame):
 
 
 @pytest.mark.blender
+@pytest.mark.nightly
 def test_a_fly_through_is_denoised_and_learned_from(scenes, tmp_path):
     out = tmp_path / "live"
     result = online(scenes.demo, out, "--reference-spp", 16)

@@ -66,6 +66,7 @@ def test_the_mean_of_parts_is_one_render_of_all_samples(scenes, run_sample, plai
     assert np.abs(one - two).max() > 0.01
 
 
+@pytest.mark.nightly
 def test_it_is_better_than_the_mean_of_two_seeds(sky):
     """The same number of samples, which fill each other's gaps."""
     halves = [read_frame(path).color for path in files(sky / "views", kind="r")]

@@ -1,4 +1,7 @@
-"""Every command of the documents runs as it stands there, on small files and with short limits."""
+"""Every command of the documents runs as it stands there, on small files and with short limits.
+
+By day those that a newcomer meets first, of the README, the quick starts and the list of commands.
+"""
 
 import functools
 import json
@@ -66,7 +69,14 @@ def documented():
         for words in commands(document) if document not in [*RECORDS, *OTHERS] else ():
             if name_of(words) not in (*ELSEWHERE, "serve"):
                 found.setdefault(tuple(shortened(words)), document.relative_to(ROOT))
-    return [pytest.param(words, id=f"{document}: {' '.join(words)}") for words, document in found.items()]
+    return [
+        pytest.param(words, id=f"{document}: {' '.join(words)}", marks=[pytest.mark.nightly] * (not is_met_first(document)))
+        for words, document in found.items()
+    ]
+
+
+def is_met_first(document):
+    return document.as_posix().startswith(("README", "docs/start/", "docs/commands"))
 
 
 @pytest.fixture

@@ -75,6 +75,7 @@ def test_a_still_is_learned_painted_and_told_of(served, pair, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_previews_are_the_same_pixels_in_the_renders_own_scale(served, pair, tmp_path):
     served.ask(id=1, **adapt([str(pair[0])], [str(pair[1])], tmp_path / "shot"))
     done, before = served.last(1)

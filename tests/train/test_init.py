@@ -82,6 +82,7 @@ def test_a_run_says_where_its_weights_come_from(make_dataset, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_resumed_equals_uninterrupted(make_dataset, tmp_path, monkeypatch):
     folder = make_dataset()
     train(config(folder, tmp_path / "whole", **OIDN))

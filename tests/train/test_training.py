@@ -255,6 +255,7 @@ def test_a_crop_too_small_for_batchnorm_is_refused(make_dataset, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_nothing_of_the_process_is_changed(make_dataset, tmp_path):
     """Threads, random numbers and what float32 means are as before, also after an error."""
 

@@ -165,7 +165,7 @@ def the_range_goes_to_disk_as_it_was_chosen(folder):  # nightly
     assert (scene.render.filepath, scene.render.image_settings.file_format) == ("//mine_", "JPEG")
 
 
-def better_takes_in_the_frames_around(folder):
+def better_takes_in_the_frames_around(folder):  # nightly
     """Closer to the truth than Fast, from the same renders; the renders have the Vector pass and a seed of their own."""
     scene = _shot(folder)
     scene.frame_end, scene.cycles.samples = 5, 2
