@@ -48,7 +48,10 @@ def test_each_loss_finds_its_own_middle(rng):
     assert (median > CLEAN + 0.05).all() and (mean > median + 0.05).all()
     np.testing.assert_allclose(found("l2", target=target), mean, atol=0.003)
     np.testing.assert_allclose(found("l1", target=target), median, atol=0.01)
-    assert (np.abs(found("annealed_l0", target=target) - CLEAN) < (median - CLEAN) / 2).all()
+    off = [
+        np.abs(found("annealed_l0", target=targets(rng)) - CLEAN) for _ in range(6)
+    ]  # a descent ends somewhere about the mode
+    assert np.mean(off) < 0.04 < 0.25 * (median - CLEAN).min() and np.max(off) < (median - CLEAN).min()
 
 
 def test_annealed_l0_goes_from_squares_to_a_constant():
